@@ -1,0 +1,60 @@
+export {
+  bytesEqual,
+  compareBytes,
+  concatBytes,
+  fromBase64,
+  fromHex,
+  fromUtf8,
+  toBase32,
+  toBase64,
+  toHex,
+  utf8,
+  viewOf,
+} from "./bytes.js";
+export {
+  type CborDecodeOptions,
+  type CborKey,
+  type CborMap,
+  type CborValue,
+  decodeCbor,
+  encodeCbor,
+} from "./cbor.js";
+export {
+  type CoseAlgorithm,
+  type CoseSign1,
+  decodeSign1,
+  encodeSign1,
+  verifySign1,
+} from "./cose.js";
+export {
+  DecodeError,
+  type ErrorKind,
+  InvariantViolation,
+  messageOf,
+  RangeViolation,
+  WattsealError,
+} from "./errors.js";
+export {
+  type Cancel,
+  type Clock,
+  type Entropy,
+  type LogFields,
+  type Logger,
+  silentLogger,
+} from "./ports.js";
+export { sha256, verifyEd25519, verifyP256 } from "./primitives.js";
+export {
+  type Branded,
+  type LctId,
+  lctId,
+  type Micros,
+  type Millis,
+  type MilliwattHours,
+  type ModuleUid,
+  micros,
+  millis,
+  milliwattHours,
+  moduleUid,
+  type Slot,
+  slot,
+} from "./units.js";

@@ -1,1 +1,9 @@
-export {};
+export type {
+  BusError,
+  BusErrorKind,
+  BusInfo,
+  BusListener,
+  BusState,
+  CanBus,
+  CanFrame,
+} from "./bus.js";

@@ -1,0 +1,115 @@
+// Programs that tests run and npm cannot bring. This list is their one home.
+import { accessSync, constants, existsSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { run, say } from "./run.mjs";
+
+/**
+ * @typedef {object} SystemPackage
+ * @property {string} command what the tests run
+ * @property {string} debian the Debian package that brings it
+ * @property {string} [service] a unit that this package would start at boot
+ * @property {string} neededFor
+ */
+
+/** @type {readonly SystemPackage[]} */
+const PACKAGES = [
+  {
+    command: "mosquitto",
+    debian: "mosquitto",
+    service: "mosquitto.service",
+    neededFor: "the uplink through a broker that is not ours",
+  },
+];
+
+// Where Debian keeps daemons; an ordinary user's PATH leaves these out.
+const DAEMON_DIRECTORIES = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
+
+/** PATH for the tests, daemons included. */
+export function searchPath() {
+  return [process.env["PATH"] ?? "", ...DAEMON_DIRECTORIES].join(delimiter);
+}
+
+/** Installs what is missing where it may (Debian, root); otherwise says what is missing and the cure. Never throws for a package. */
+export async function ensureSystemPackages() {
+  const missing = PACKAGES.filter(({ command }) => !isOnPath(command));
+  if (missing.length === 0) return;
+  if (isDebian() && process.getuid?.() === 0) await installOnDebian(missing);
+  for (const { command, debian, neededFor } of missing.filter((it) => !isOnPath(it.command))) {
+    say(
+      `${command} is missing: tests of ${neededFor} are skipped. Cure: install the package that brings it (Debian: sudo apt-get install ${debian}).`,
+    );
+  }
+}
+
+/** @param {string} command */
+function isOnPath(command) {
+  return searchPath()
+    .split(delimiter)
+    .some((directory) => directory !== "" && isExecutable(join(directory, command)));
+}
+
+/** @param {string} file */
+function isExecutable(file) {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isDebian() {
+  return existsSync("/etc/debian_version") && isOnPath("apt-get");
+}
+
+/** @param {readonly SystemPackage[]} missing */
+async function installOnDebian(missing) {
+  const names = missing.map(({ debian }) => debian);
+  say(`installing system packages for the tests: ${names.join(" ")}`);
+  await withoutStartingServices(async () => {
+    // The package lists on the machine usually do; fetching new ones first is for when they do not.
+    if ((await aptGet(["install", ...names])) === 0) return;
+    if ((await aptGet(["update"])) === 0) await aptGet(["install", ...names]);
+  });
+  for (const { command, service } of missing) {
+    if (service === undefined || !isOnPath(command) || !isOnPath("systemctl")) continue;
+    await run("systemctl", ["--quiet", "disable", service], { output: "stderr" });
+  }
+}
+
+/** @param {readonly string[]} args */
+function aptGet(args) {
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", PATH: searchPath() };
+  const options = ["--yes", "--quiet", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120"];
+  return run("apt-get", [...options, ...args], { output: "stderr", env });
+}
+
+const POLICY = "/usr/sbin/policy-rc.d";
+const POLICY_BEFORE = `${POLICY}.before-wattseal-tests`;
+
+/**
+ * Debian asks policy-rc.d before a package's script starts a service (deb-systemd-invoke(1p), invoke-rc.d(8)).
+ * Ours denies only while this process lives and hands over to the machine's own, so that even a kill leaves
+ * the machine as it was.
+ *
+ * @param {() => Promise<void>} task
+ */
+async function withoutStartingServices(task) {
+  if (existsSync(POLICY) && !existsSync(POLICY_BEFORE)) renameSync(POLICY, POLICY_BEFORE);
+  writeFileSync(POLICY, policyScript(), { mode: 0o755 });
+  try {
+    await task();
+  } finally {
+    rmSync(POLICY, { force: true });
+    if (existsSync(POLICY_BEFORE)) renameSync(POLICY_BEFORE, POLICY);
+  }
+}
+
+function policyScript() {
+  return `#!/bin/sh
+# Written by Wattseal's scripts/test.mjs while it installs packages.
+kill -0 ${process.pid} 2>/dev/null && exit 101
+[ -x ${POLICY_BEFORE} ] && exec ${POLICY_BEFORE} "$@"
+exit 0
+`;
+}

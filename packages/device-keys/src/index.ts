@@ -1,1 +1,24 @@
-export {};
+export { type Aead, createAead, MAX_COUNTER, TAG_LENGTH } from "./aead.js";
+export { DeviceKeysError, type DeviceKeysErrorCode } from "./errors.js";
+export { type DeviceCustody, DeviceHalf, HALF_LENGTH } from "./half.js";
+export { deriveKey, hmacSha256, noiseHkdf } from "./hkdf.js";
+export { KkInitiator, type KkOptions, KkResponder, type KkSession } from "./kk.js";
+export {
+  compareLabel,
+  LABEL_GROUPS,
+  LABEL_GROUPS_NEEDED,
+  type LabelVerdict,
+  labelGroups,
+  labelText,
+} from "./label.js";
+export {
+  decodeModulePairing,
+  decodePackPairing,
+  encodeModulePairing,
+  encodePackPairing,
+  holdsPackHalf,
+  type ModulePairing,
+  type PackPairing,
+  type PairedModule,
+} from "./pairing.js";
+export { TransportCipher } from "./transport.js";

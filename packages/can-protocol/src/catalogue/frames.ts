@@ -1,0 +1,147 @@
+/** The module bus as deployed, one row a frame: the codec, its types and its documentation come from here. */
+import { type Fields, type Layout, layout, type ValuesOf } from "./layout.js";
+import { SCALE } from "./scales.js";
+
+const { moduleCurrent, voltage, cellVoltage, temperature, percent } = SCALE;
+
+/** To whom, or from whom, a frame is addressed: bits 0-7 of the identifier. */
+export type AddressKind = "module" | "unregistered" | "broadcast";
+/** P is the pack controller, M a module. */
+export type Direction = "P→M" | "M→P" | "both";
+
+export interface ClearFrameSpec<F extends Fields = Fields> {
+  /** Bits 18-28 of the identifier. */
+  readonly base: number;
+  readonly direction: Direction;
+  readonly address: AddressKind;
+  /** Data lengths accepted; the first is the one sent unless the peer has a quirk. */
+  readonly lengths: readonly number[];
+  readonly layout: Layout<F>;
+}
+
+function frame<const F extends Fields>(
+  base: number,
+  direction: Direction,
+  address: AddressKind,
+  lengths: readonly number[],
+  fields: F,
+): ClearFrameSpec<F> {
+  return { base, direction, address, lengths, layout: layout(Math.max(...lengths), fields) };
+}
+
+const identity = {
+  manufacturer: { at: 16, width: 8 },
+  part: { at: 24, width: 8 },
+  unique: { at: 32, width: 32 },
+} as const;
+const moduleId = { id: { at: 0, width: 8 } } as const;
+const controller = { controller: { at: 0, width: 8 } } as const;
+/** Two words each for 0x3F0-0x3F3 and 0x522: their bytes have no fields. */
+const opaque = { low: { at: 0, width: 32 }, high: { at: 32, width: 32 } } as const;
+
+export const HARDWARE_FIELDS = {
+  maxChargeCurrent: { at: 0, width: 16, scale: moduleCurrent },
+  maxDischargeCurrent: { at: 16, width: 16, scale: moduleCurrent },
+  endVoltage: { at: 32, width: 16, scale: voltage },
+  hwVersion: { at: 48, width: 16 },
+} as const;
+
+export const STATUS_1_FIELDS = {
+  state: { at: 0, width: 4 },
+  status: { at: 4, width: 4 },
+  soc: { at: 8, width: 8, scale: percent },
+  soh: { at: 16, width: 8, scale: percent },
+  cells: { at: 24, width: 8 },
+  // Header comments in the public sources swap these two; the firmware sends current first.
+  current: { at: 32, width: 16, scale: moduleCurrent },
+  voltage: { at: 48, width: 16, scale: voltage },
+} as const;
+
+export const STATUS_2_FIELDS = {
+  cellLow: { at: 0, width: 16, scale: cellVoltage },
+  cellHigh: { at: 16, width: 16, scale: cellVoltage },
+  cellAverage: { at: 32, width: 16, scale: cellVoltage },
+  cellTotal: { at: 48, width: 16, scale: voltage },
+} as const;
+
+export const STATUS_3_FIELDS = {
+  low: { at: 0, width: 16, scale: temperature },
+  high: { at: 16, width: 16, scale: temperature },
+  average: { at: 32, width: 16, scale: temperature },
+} as const;
+
+export const CELL_DETAIL_FIELDS = {
+  cell: { at: 0, width: 8 },
+  cells: { at: 8, width: 8 },
+  temperature: { at: 16, width: 16, scale: temperature },
+  voltage: { at: 32, width: 16, scale: cellVoltage },
+  soc: { at: 48, width: 8, scale: percent },
+  soh: { at: 56, width: 8, scale: percent },
+} as const;
+
+export const CLEAR_FRAMES = {
+  sdWindow0: frame(0x3f0, "both", "module", [8], opaque),
+  sdWindow1: frame(0x3f1, "both", "module", [8], opaque),
+  sdWindow2: frame(0x3f2, "both", "module", [8], opaque),
+  sdWindow3: frame(0x3f3, "both", "module", [8], opaque),
+  announce: frame(0x500, "M→P", "unregistered", [8], { fw: { at: 0, width: 16 }, ...identity }),
+  hardware: frame(0x501, "M→P", "module", [8], HARDWARE_FIELDS),
+  status1: frame(0x502, "M→P", "module", [8], STATUS_1_FIELDS),
+  status2: frame(0x503, "M→P", "module", [8], STATUS_2_FIELDS),
+  status3: frame(0x504, "M→P", "module", [8], STATUS_3_FIELDS),
+  cellDetail: frame(0x505, "M→P", "module", [8], CELL_DETAIL_FIELDS),
+  timeRequest: frame(0x506, "M→P", "module", [8], {}),
+  /** `least` and `firstI2cFault` are 0xFF for none. */
+  cellComms: frame(0x507, "M→P", "module", [8], {
+    least: { at: 0, width: 8 },
+    most: { at: 8, width: 8 },
+    i2cErrors: { at: 16, width: 16 },
+    framing: { at: 32, width: 8 },
+    firstI2cFault: { at: 40, width: 8 },
+  }),
+  register: frame(0x510, "P→M", "unregistered", [8], {
+    id: { at: 0, width: 8 },
+    controller: { at: 8, width: 8 },
+    ...identity,
+  }),
+  hardwareRequest: frame(0x511, "P→M", "module", [1], moduleId),
+  statusRequest: frame(0x512, "P→M", "module", [1], moduleId),
+  /** The public pack firmware sends 4 bytes, the public module firmware takes only 2: `length` when encoding. */
+  stateChange: frame(0x514, "P→M", "module", [4, 2], {
+    id: { at: 0, width: 8 },
+    state: { at: 8, width: 4 },
+    hvBusVoltage: { at: 16, width: 16, scale: voltage },
+  }),
+  detailRequest: frame(0x515, "P→M", "module", [3], {
+    id: { at: 0, width: 8 },
+    cell: { at: 8, width: 8 },
+  }),
+  setTime: frame(0x516, "P→M", "broadcast", [8], {
+    time: { at: 0, width: 63 },
+    rtcValid: { at: 63, width: 1 },
+  }),
+  /** The heartbeat, every 200 ms. */
+  maxState: frame(0x517, "P→M", "broadcast", [1], { max: { at: 0, width: 4 } }),
+  deregister: frame(0x518, "P→M", "module", [2], {
+    id: { at: 0, width: 8 },
+    controller: { at: 8, width: 8 },
+  }),
+  announceRequest: frame(0x51d, "P→M", "unregistered", [1], controller),
+  allDeregister: frame(0x51e, "P→M", "broadcast", [1], controller),
+  allIsolate: frame(0x51f, "P→M", "broadcast", [1], controller),
+  /** 0xFFFFFFFF asks for the last frame. */
+  frameRequest: frame(0x520, "P→M", "module", [4], { counter: { at: 0, width: 32 } }),
+  frameStart: frame(0x521, "M→P", "module", [8], {
+    counter: { at: 0, width: 32 },
+    segments: { at: 32, width: 16 },
+  }),
+  /** Eight bytes of the log frame; the identifier's sequence is the segment, 0-127. */
+  frameData: frame(0x522, "M→P", "module", [8], opaque),
+  /** CRC-32 (IEEE, reflected) of the frame's bytes. */
+  frameEnd: frame(0x523, "M→P", "module", [8], { crc: { at: 0, width: 32 } }),
+} as const;
+
+export type ClearFrameName = keyof typeof CLEAR_FRAMES;
+type FieldsOf<S> = S extends ClearFrameSpec<infer F> ? F : never;
+/** Physical values of a frame's fields, by name. */
+export type ClearValues<N extends ClearFrameName> = ValuesOf<FieldsOf<(typeof CLEAR_FRAMES)[N]>>;

@@ -1,0 +1,38 @@
+/**
+ * One measured thing beside a named peer of the same run, both in units per CPU-second (or, for a wire, per second).
+ *
+ * @typedef {{ what: string, rate: number, peer: string, peerRate: number }} Row
+ */
+
+/**
+ * A Markdown table.
+ *
+ * @param {string} title
+ * @param {string} unit what is counted
+ * @param {readonly Row[]} rows
+ */
+export function formatTable(title, unit, rows) {
+  const body = rows.map(
+    ({ what, rate, peer, peerRate }) =>
+      `| ${what} | ${quantity(rate)} | ${peer} | ${quantity(peerRate)} | ${ratio(rate / peerRate)} |`,
+  );
+  return [
+    `### ${title}`,
+    "",
+    `| ${unit} | per CPU-second | named peer | its rate | ratio |`,
+    "|---|--:|---|--:|--:|",
+    ...body,
+    "",
+  ].join("\n");
+}
+
+/** @param {number} value */
+function quantity(value) {
+  const digits = value >= 100 ? 3 : 2;
+  return Number(value.toPrecision(digits)).toLocaleString("en-US");
+}
+
+/** @param {number} value */
+function ratio(value) {
+  return `${Number(value.toPrecision(2)).toLocaleString("en-US")} ×`;
+}

@@ -1,11 +1,13 @@
 import { join } from "node:path";
 import { aead } from "./aead.mjs";
+import { audit } from "./audit.mjs";
+import { ledger } from "./ledger.mjs";
 import { machineFacts } from "./lib/machine.mjs";
 
 /** @typedef {(scratch: string) => Promise<string>} Benchmark prints nothing; resolves with Markdown */
 
 /** @type {Readonly<Record<string, Benchmark>>} */
-const BENCHMARKS = { aead };
+const BENCHMARKS = { aead, ledger, audit };
 
 /**
  * Runs the named benchmarks, all of them by default, and writes Markdown to standard output.

@@ -1,0 +1,68 @@
+import { join } from "node:path";
+import { sha256 } from "@wattseal/base";
+import { encodeEntry } from "@wattseal/energy-ledger";
+import { Ed25519SecretKey } from "@wattseal/lct-keys";
+import { perCpuSecond } from "./lib/measure.mjs";
+import { entropy, minuteOfIntervals, openPack } from "./lib/pack.mjs";
+import { formatTable } from "./lib/table.mjs";
+
+const APPEND_SIZES = [1, 10, 100, 1_000];
+/** A checkpoint comes after so many entries, as in the gateway. */
+const CHECKPOINT = 256;
+
+/**
+ * Interval entries, from value to bytes to disk to checkpoint: encoded, appended, durable, covered by a
+ * checkpoint whose head and signer state are durable too.
+ *
+ * @param {string} scratch
+ */
+export async function ledger(scratch) {
+  const key = Ed25519SecretKey.generate(entropy);
+  const sample = minuteOfIntervals(0).map(encodeEntry);
+  const peerRate = await perCpuSecond(() => {
+    for (const entry of sample) key.sign(entry);
+    return sample.length;
+  });
+  const rows = [];
+  for (const size of APPEND_SIZES) {
+    const pack = await openPack(join(scratch, "ledger"));
+    const rate = await perCpuSecond(appending(pack, size));
+    await pack.signer.close();
+    await pack.store.close();
+    const what = `entry → durable → signed, ${size.toLocaleString("en-US")} an append`;
+    rows.push({ what, rate, peer: "one Ed25519 signature an entry, nothing else", peerRate });
+  }
+  rows.push({
+    what: `SHA-256 of an entry's ${sample[0]?.length} bytes, nothing else`,
+    rate: await perCpuSecond(() => {
+      for (const entry of sample) sha256(entry);
+      return sample.length;
+    }),
+    peer: "one Ed25519 signature an entry, nothing else",
+    peerRate,
+  });
+  return formatTable("Ledger", "entry", rows);
+}
+
+/**
+ * @param {import("./lib/pack.mjs").Pack} pack
+ * @param {number} size entries an append
+ */
+function appending({ store, signer }, size) {
+  const minutes = Math.ceil(size / minuteOfIntervals(0).length);
+  const entries = Array.from({ length: minutes }, (_, n) => minuteOfIntervals(n))
+    .flat()
+    .slice(0, size);
+  return async () => {
+    await store.append(entries.map(encodeEntry));
+    for (
+      let due = signer.lastSigned.size + CHECKPOINT;
+      due <= store.durableSize;
+      due += CHECKPOINT
+    ) {
+      const consistency = store.consistencyProof(signer.lastSigned.size, due);
+      await store.writeHead(await signer.sign({ size: due, root: store.root(due), consistency }));
+    }
+    return size;
+  };
+}

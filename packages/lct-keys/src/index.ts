@@ -1,1 +1,14 @@
-export {};
+export { issueLctDocument, signAuthorityPayload } from "./authority.js";
+export { Ed25519SecretKey } from "./keys/ed25519.js";
+export {
+  createEd25519KeyFile,
+  createP256KeyFile,
+  openEd25519KeyFile,
+  openP256KeyFile,
+} from "./keys/key-file.js";
+export { P256SecretKey } from "./keys/p256.js";
+export { createSoftwareAnchor, type SoftwareSignerOptions } from "./signer/epoch-begin.js";
+export type { Signer, SignerIdentity, SignRequest, TreeHead } from "./signer/port.js";
+export type { ContinuedLog } from "./signer/recovery.js";
+export { SoftwareSigner } from "./signer/software-signer.js";
+export { type LctKeysCode, LctKeysError } from "./verify/errors.js";

@@ -1,0 +1,237 @@
+/** What the tests of this package share: a clock that stands still, entropy from a seed, trees, a pack and its epochs. */
+import { type Clock, type Entropy, type Millis, millis, sha256, utf8 } from "@wattseal/base";
+import {
+  consistencyProof,
+  type HashReader,
+  leafHash,
+  nodeHash,
+  rootAt,
+  signCheckpoint,
+} from "@wattseal/tlog";
+import { issueLctDocument } from "./authority.js";
+import { Ed25519SecretKey } from "./keys/ed25519.js";
+import { P256SecretKey } from "./keys/p256.js";
+import type { StateFiles } from "./signer/state-files.js";
+import { type LctDocument, verifyLctDocument } from "./verify/document.js";
+import {
+  type EpochBody,
+  encodeEpochBody,
+  encodeEpochEvidence,
+  epochSignedBytes,
+} from "./verify/evidence.js";
+import type { LctGenesis } from "./verify/genesis.js";
+
+export const START = millis(1_760_000_000_000);
+
+export function seededEntropy(seed: string): Entropy {
+  let counter = 0;
+  return {
+    bytes(length) {
+      const bytes = new Uint8Array(length);
+      for (let at = 0; at < length; at += 32) {
+        counter += 1;
+        bytes.set(sha256(utf8(`${seed} ${counter}`)).subarray(0, length - at), at);
+      }
+      return bytes;
+    },
+  };
+}
+
+export interface ManualClock extends Clock {
+  set(time: number): void;
+}
+
+export function manualClock(start: Millis = START): ManualClock {
+  let now = start;
+  return {
+    now: () => now,
+    at: () => () => {},
+    set(time) {
+      now = millis(time);
+    },
+  };
+}
+
+/** A log's hashes, recomputed naively. */
+export class TestTree {
+  readonly #leaves: Uint8Array[];
+
+  constructor(texts: readonly string[]) {
+    this.#leaves = texts.map((text) => leafHash(utf8(text)));
+  }
+
+  #read: HashReader = (level, index) => {
+    if (level === 0) return this.#leaves[index]!;
+    return nodeHash(this.#read(level - 1, 2 * index), this.#read(level - 1, 2 * index + 1));
+  };
+
+  get size(): number {
+    return this.#leaves.length;
+  }
+
+  root(size = this.size): Uint8Array {
+    return rootAt(size, this.#read);
+  }
+
+  proof(from: number, to: number): Uint8Array[] {
+    return consistencyProof(from, to, this.#read);
+  }
+
+  request(from: number, to: number) {
+    return { size: to, root: this.root(to), consistency: this.proof(from, to) };
+  }
+
+  /** As `SoftwareSigner.open` sees a log of the first `size` leaves. */
+  log(size: number, more: { lastCounter?: number; head?: string; receipt?: string } = {}) {
+    return {
+      size,
+      root: this.root(size),
+      lastCounter: more.lastCounter ?? 0,
+      head: more.head,
+      receipt: more.receipt,
+      consistencyProof: (from: number, to: number) => this.proof(from, to),
+    };
+  }
+}
+
+/** `shared` leaves common to every tree, then leaves of this one's own. */
+export function tree(name: string, size: number, shared = size): TestTree {
+  return new TestTree(
+    Array.from({ length: size }, (_, i) => (i < shared ? `entry ${i}` : `entry ${i} of ${name}`)),
+  );
+}
+
+export interface TestPack {
+  readonly authority: Ed25519SecretKey;
+  readonly anchor: P256SecretKey;
+  readonly document: LctDocument;
+}
+
+export function genesisOf(anchor: Uint8Array, change: Partial<LctGenesis> = {}) {
+  return {
+    kind: "pack",
+    class: "responsive",
+    anchor: { type: "p256", publicKey: anchor },
+    binding: "software",
+    strengthBps: 4_000,
+    context: ["fleet test"],
+    created: START,
+    witnesses: [],
+    mrh: [],
+    ...change,
+  } as const;
+}
+
+export function testPack(seed = "pack", change: Partial<LctGenesis> = {}): TestPack {
+  const entropy = seededEntropy(seed);
+  const authority = Ed25519SecretKey.generate(entropy);
+  const anchor = P256SecretKey.generate(entropy);
+  const bytes = issueLctDocument(authority, genesisOf(anchor.publicKey, change));
+  return { authority, anchor, document: verifyLctDocument(bytes, [authority.publicKey]) };
+}
+
+export function epochBody(
+  pack: TestPack,
+  key: Ed25519SecretKey,
+  change: Partial<EpochBody> = {},
+): EpochBody {
+  return {
+    lct: pack.document.lct,
+    epoch: 1,
+    publicKey: key.publicKey,
+    softwareVersion: "0.1.0",
+    treeSize: 1,
+    treeRoot: tree("log", 1).root(),
+    time: START,
+    synchronised: true,
+    ...change,
+  };
+}
+
+export function evidenceOf(
+  pack: TestPack,
+  body: EpochBody,
+  statements: Partial<Parameters<typeof encodeEpochEvidence>[0]> = {},
+): Uint8Array {
+  const bodyBytes = encodeEpochBody(body);
+  const signature = pack.anchor.sign(epochSignedBytes(bodyBytes));
+  return encodeEpochEvidence({
+    bodyBytes,
+    signature,
+    quote: undefined,
+    nvCertify: undefined,
+    ...statements,
+  });
+}
+
+export function noteOf(
+  pack: TestPack,
+  key: Ed25519SecretKey,
+  head: { size: number; root: Uint8Array },
+): string {
+  return signCheckpoint(head, {
+    name: pack.document.origin,
+    publicKey: key.publicKey,
+    sign: (bytes) => key.sign(bytes),
+  });
+}
+
+/** State files in memory; `before` and `after` run around every step and may throw, as a disk or a crash would. */
+export class MemoryStateFiles implements StateFiles {
+  readonly files = new Map<number, Uint8Array>();
+  before: (step: string) => void | Promise<void> = () => {};
+  after: (step: string) => void | Promise<void> = () => {};
+
+  async #step<T>(name: string, effect: () => T): Promise<T> {
+    await this.before(name);
+    const result = effect();
+    await this.after(name);
+    return result;
+  }
+
+  claimed() {
+    return this.#step("claimed", () => [...this.files.keys()].sort((a, b) => a - b));
+  }
+
+  claim(epoch: number) {
+    return this.#step("claim", () => {
+      if (this.files.has(epoch)) return false;
+      this.files.set(epoch, new Uint8Array(0));
+      return true;
+    });
+  }
+
+  read(epoch: number) {
+    return this.#step("read", () => this.files.get(epoch)!);
+  }
+
+  write(epoch: number, content: Uint8Array) {
+    return this.#step("write", () => void this.files.set(epoch, content));
+  }
+
+  remove(epoch: number) {
+    return this.#step("remove", () => void this.files.delete(epoch));
+  }
+}
+
+/** The code of what `act` throws; "nothing" when it throws nothing. */
+export function codeOf(act: () => unknown): string {
+  try {
+    act();
+    return "nothing";
+  } catch (thrown) {
+    return codeOfThrown(thrown);
+  }
+}
+
+export function codeOfThrown(thrown: unknown): string {
+  return thrown instanceof Error && "code" in thrown ? String(thrown.code) : String(thrown);
+}
+
+export function* flips(bytes: Uint8Array): Generator<{ bit: number; flipped: Uint8Array }> {
+  for (let bit = 0; bit < 8 * bytes.length; bit += 1) {
+    const flipped = new Uint8Array(bytes);
+    flipped[bit >> 3]! ^= 1 << (bit & 7);
+    yield { bit, flipped };
+  }
+}

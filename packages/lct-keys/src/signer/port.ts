@@ -1,0 +1,40 @@
+/** What the gateway asks of whoever holds the anchor and the epoch key, in this process or in another. */
+import type { LctId } from "@wattseal/base";
+import type { Binding } from "../verify/genesis.js";
+
+export interface SignerIdentity {
+  readonly lct: LctId;
+  /** Origin and key name of every checkpoint. */
+  readonly origin: string;
+  readonly epoch: number;
+  /** Of this epoch: Ed25519, 32 bytes. */
+  readonly publicKey: Uint8Array;
+  readonly binding: Binding;
+}
+
+export interface TreeHead {
+  readonly size: number;
+  /** RFC 6962 root, 32 bytes. */
+  readonly root: Uint8Array;
+}
+
+export interface SignRequest extends TreeHead {
+  /** RFC 9162 §2.1.4: from `lastSigned` to this head. Empty when the size is the same. */
+  readonly consistency: readonly Uint8Array[];
+}
+
+export interface Signer {
+  identity(): SignerIdentity;
+  /** Belongs into the log as epoch.begin, at the index that is the continued tree's size, before anything is signed. */
+  readonly epochEvidence: Uint8Array;
+  /** The last head signed or, at first, the tree that the epoch continues. */
+  readonly lastSigned: TreeHead;
+  /**
+   * The checkpoint note of a durable head that extends `lastSigned`. Throws LctKeysError `sign-smaller`,
+   * `sign-forked` (same size, other root), `sign-inconsistent` (the proof does not prove it), `epoch-expired`,
+   * `signer-superseded`, `signer-faulted`, `signer-closed`; then nothing was signed.
+   */
+  sign(request: SignRequest): Promise<string>;
+  /** After the requests under way; the epoch key is gone then. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,48 @@
+import { type ErrorKind, WattsealError } from "@wattseal/base";
+
+const KIND = {
+  // what somebody else wrote does not hold
+  "document-signature": "input",
+  "document-untrusted": "input",
+  "authority-signature": "input",
+  "authority-untrusted": "input",
+  "epoch-lct": "input",
+  "epoch-signature": "input",
+  "epoch-attestation": "input",
+  "epoch-counter": "input",
+  "epoch-cloned": "input",
+  "epoch-tree": "input",
+  "epoch-time": "input",
+  "epoch-expired": "input",
+  "epoch-missing": "input",
+  "checkpoint-signature": "input",
+  "checkpoint-size": "input",
+  // key files
+  "key-exists": "usage",
+  "key-missing": "usage",
+  "key-permissions": "usage",
+  "key-malformed": "input",
+  "key-disposed": "usage",
+  // the signer's own state against the log
+  "anchor-mismatch": "usage",
+  "state-corrupt": "hardware",
+  "state-rolled-back": "hardware",
+  "log-rolled-back": "hardware",
+  "log-forked": "hardware",
+  // one request to the signer
+  "sign-smaller": "usage",
+  "sign-forked": "usage",
+  "sign-inconsistent": "usage",
+  "signer-superseded": "usage",
+  "signer-faulted": "hardware",
+  "signer-closed": "usage",
+} as const satisfies Record<string, ErrorKind>;
+
+export type LctKeysCode = keyof typeof KIND;
+
+/** What this package throws, beside base's DecodeError for bytes that do not follow their format. */
+export class LctKeysError extends WattsealError<LctKeysCode> {
+  constructor(code: LctKeysCode, message: string, options?: ErrorOptions) {
+    super(code, KIND[code], message, options);
+  }
+}

@@ -3,11 +3,12 @@ import { aead } from "./aead.mjs";
 import { audit } from "./audit.mjs";
 import { ledger } from "./ledger.mjs";
 import { machineFacts } from "./lib/machine.mjs";
+import { link } from "./link.mjs";
 
 /** @typedef {(scratch: string) => Promise<string>} Benchmark prints nothing; resolves with Markdown */
 
 /** @type {Readonly<Record<string, Benchmark>>} */
-const BENCHMARKS = { aead, ledger, audit };
+const BENCHMARKS = { aead, link, ledger, audit };
 
 /**
  * Runs the named benchmarks, all of them by default, and writes Markdown to standard output.

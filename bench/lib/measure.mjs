@@ -16,22 +16,29 @@ async function cpuSeconds(task) {
 /**
  * How many units of work a CPU-second holds: the median of several rounds after one to warm up.
  *
- * @param {() => number | Promise<number>} step does some units of work and says how many
+ * @template T
+ * @param {(input: T) => number | Promise<number>} step does some units of work and says how many
+ * @param {() => T} [prepare] makes what the next step works on; not counted
  */
-export async function perCpuSecond(step) {
-  await round(step);
+export async function perCpuSecond(step, prepare) {
+  await round(step, prepare);
   const rounds = [];
-  for (let i = 0; i < ROUNDS; i += 1) rounds.push(await round(step));
+  for (let i = 0; i < ROUNDS; i += 1) rounds.push(await round(step, prepare));
   return median(rounds);
 }
 
-/** @param {() => number | Promise<number>} step */
-async function round(step) {
+/**
+ * @template T
+ * @param {(input: T) => number | Promise<number>} step
+ * @param {(() => T) | undefined} prepare
+ */
+async function round(step, prepare) {
   let units = 0;
   let seconds = 0;
   while (seconds < ROUND_CPU_SECONDS) {
+    const input = /** @type {T} */ (prepare?.());
     seconds += await cpuSeconds(async () => {
-      units += await step();
+      units += await step(input);
     });
   }
   return units / seconds;

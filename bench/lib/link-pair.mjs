@@ -1,0 +1,146 @@
+// Both ends of one link, joined without a bus, so that only their own work is measured.
+import { millis, milliwattHours, moduleUid, slot } from "@wattseal/base";
+import { MODULE_STATE, MODULE_STATUS, ModuleLink, PackLink } from "@wattseal/can-protocol";
+import { DeviceHalf } from "@wattseal/device-keys";
+import { entropy } from "./pack.mjs";
+
+const START = 1_760_000_000_000;
+const STEP_MS = 200;
+const LINKED_WITHIN = 100;
+
+/** @typedef {import("@wattseal/can-protocol").CanFrame} CanFrame */
+
+/** @param {boolean} fd */
+export function connect(fd) {
+  const pair = new LinkPair(fd);
+  pair.handle("module", { kind: "open" });
+  pair.handle("pack", { kind: "open" });
+  for (let i = 0; !pair.linked; i += 1) {
+    if (i === LINKED_WITHIN) throw new Error("the two ends of the link do not come together");
+    pair.pass();
+  }
+  return pair;
+}
+
+export class LinkPair {
+  #now = START;
+  #pack;
+  #module;
+
+  /** @param {boolean} fd */
+  constructor(fd) {
+    const packHalf = DeviceHalf.generate(entropy);
+    const moduleHalf = DeviceHalf.generate(entropy);
+    const packHash = entropy.bytes(32);
+    const uid = moduleUid("0102000000000001");
+    const at = { slot: slot(1), busId: 0 };
+    this.#pack = new PackLink({
+      packHash,
+      module: { uid, ...at, half: moduleHalf.publicKey },
+      custody: packHalf,
+      entropy,
+      fd,
+    });
+    this.#module = new ModuleLink({
+      uid,
+      pairing: { packHash, packHalf: packHalf.publicKey, ...at, fed: entropy.bytes(32) },
+      custody: moduleHalf,
+      entropy,
+      fd,
+      bootedAt: millis(START),
+      capabilities: 0,
+    });
+  }
+
+  get linked() {
+    return this.#pack.status.linked && this.#module.status.linked;
+  }
+
+  /**
+   * Gives one end an event, the other end the frames that come of it, and so on until both are quiet.
+   *
+   * @param {"pack" | "module"} end
+   * @param {{ kind: "open" | "timer" }} event
+   */
+  handle(end, event) {
+    /** @type {{ end: "pack" | "module", event: typeof event | { kind: "frame", frame: CanFrame } }[]} */
+    const queue = [{ end, event }];
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      const { end: at, event: what } = next;
+      const link = at === "pack" ? this.#pack : this.#module;
+      for (const effect of link.handle(what, millis(this.#now))) {
+        if (effect.kind !== "transmit") continue;
+        const other = at === "pack" ? "module" : "pack";
+        for (const frame of effect.frames)
+          queue.push({ end: other, event: { kind: "frame", frame } });
+      }
+    }
+  }
+
+  /** Lets time pass, as between two readings. */
+  pass() {
+    this.#now += STEP_MS;
+    this.handle("pack", { kind: "timer" });
+    this.handle("module", { kind: "timer" });
+  }
+
+  /**
+   * The module's side of `count` readings: values in, frames out.
+   *
+   * @param {number} count
+   */
+  seal(count) {
+    const now = millis(this.#now);
+    /** @type {CanFrame[]} */
+    const frames = [];
+    for (let i = 0; i < count; i += 1) {
+      const message = telemetry(this.#module.tick(now), i);
+      for (const effect of this.#module.handle({ kind: "send", message }, now)) {
+        if (effect.kind === "transmit") frames.push(...effect.frames);
+      }
+    }
+    return frames;
+  }
+
+  /**
+   * The pack's side: frames in, values out. Returns how many readings were accepted.
+   *
+   * @param {readonly CanFrame[]} frames
+   */
+  open(frames) {
+    const now = millis(this.#now);
+    let accepted = 0;
+    for (const frame of frames) {
+      for (const effect of this.#pack.handle({ kind: "frame", frame }, now)) {
+        if (effect.kind === "message") accepted += 1;
+      }
+    }
+    return accepted;
+  }
+}
+
+/**
+ * @param {number} tick
+ * @param {number} i
+ * @returns {import("@wattseal/can-protocol").Telemetry}
+ */
+function telemetry(tick, i) {
+  return {
+    kind: "telemetry",
+    status1: {
+      state: MODULE_STATE.on,
+      status: MODULE_STATUS.normal,
+      soc: 87.5,
+      soh: 98,
+      cells: 94,
+      current: -42,
+      voltage: 349.995,
+    },
+    status2: { cellLow: 3.711, cellHigh: 3.735, cellAverage: 3.723, cellTotal: 349.995 },
+    status3: { low: 21.93, high: 24.5, average: 23 },
+    inMwh: milliwattHours(1_000_000),
+    outMwh: milliwattHours(2_000_000 + i),
+    tick,
+    boot: 1,
+  };
+}

@@ -28,7 +28,7 @@ export async function link() {
     };
     const wireSeconds = frames.reduce((sum, frame) => sum + frameNanos(frame, info), 0) / 1e9;
     const peer = {
-      peer: `a saturated wire, ${frames.length / BATCH} frames each`,
+      peer: `a saturated wire (frames a PDU: ${frames.length / BATCH})`,
       peerRate: BATCH / wireSeconds,
     };
     const sealing = await perCpuSecond(seal, () => {

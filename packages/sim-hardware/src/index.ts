@@ -1,1 +1,32 @@
-export {};
+export {
+  type AttachOptions,
+  type BusLoad,
+  type BusTap,
+  type Corruption,
+  VirtualBus,
+} from "./bus/virtual-bus.js";
+export { SimError, type SimErrorCode } from "./errors.js";
+export {
+  type ModuleFlash,
+  type ProvisionedModule,
+  provisionModules,
+  readModuleFlashes,
+  writeModuleFlash,
+} from "./module/flash.js";
+export type { ModuleStateName, ModuleView } from "./module/sim-module.js";
+export {
+  type RecordedSample,
+  type Recording,
+  type RecordingProblem,
+  readRecording,
+} from "./replay/recording.js";
+export {
+  type Scenario,
+  type Simulator,
+  type SimulatorOptions,
+  startSimulator,
+} from "./simulator.js";
+export { type BusConnection, connectBus } from "./socket/client.js";
+export { BusServer, type BusServerOptions } from "./socket/server.js";
+export { type RunOptions, SimKernel, type TimeReader } from "./time/kernel.js";
+export type { WallClock } from "./time/wall-clock.js";

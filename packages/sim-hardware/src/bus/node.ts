@@ -1,0 +1,105 @@
+import type { Micros } from "@wattseal/base";
+import type { BusInfo, BusListener, BusState, CanBus, CanFrame } from "@wattseal/can-protocol";
+import { SimError } from "../errors.js";
+
+/** What a node needs of the wire it is attached to. */
+export interface Wire {
+  readonly info: BusInfo;
+  /** Something was queued. */
+  queued(): void;
+  detach(node: BusNode): void;
+}
+
+const FD_SIZES = new Set([0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 20, 24, 32, 48, 64]);
+const LARGEST_ID = 0x1f_ff_ff_ff;
+
+/** Refuses what no controller could be asked to send. */
+export function checkFrame(frame: CanFrame, info: BusInfo): void {
+  if (!Number.isInteger(frame.id) || frame.id < 0 || frame.id > LARGEST_ID) {
+    throw new SimError("frame-shape", "usage", `${frame.id} is not a 29-bit identifier`);
+  }
+  const { length } = frame.data;
+  if (frame.fd && info.dataBitRate === undefined) {
+    throw new SimError(
+      "fd-on-classic-bus",
+      "usage",
+      "the bus is configured as having classic nodes: a CAN FD frame would destroy their traffic",
+    );
+  }
+  if (frame.fd ? !FD_SIZES.has(length) : length > 8) {
+    const kind = frame.fd ? "CAN FD" : "classic";
+    throw new SimError("frame-shape", "usage", `a ${kind} frame cannot carry ${length} bytes`);
+  }
+}
+
+/** The order in which frames win the wire; on equal identifiers the classic one, whose FDF bit is dominant. */
+export function wins(frame: CanFrame, over: CanFrame): boolean {
+  return frame.id < over.id || (frame.id === over.id && !frame.fd && over.fd);
+}
+
+/** One controller: a few transmit mailboxes, of which it offers the one that would win first. */
+export class BusNode implements CanBus {
+  readonly info: BusInfo;
+  readonly name: string;
+  readonly mailboxes: number;
+  readonly #wire: Wire;
+  /** In the order of arbitration; equal ones in the order of `send`. */
+  readonly #queue: CanFrame[] = [];
+  #listeners: readonly BusListener[] = [];
+  #closed = false;
+
+  constructor(wire: Wire, name: string, mailboxes: number) {
+    this.#wire = wire;
+    this.info = wire.info;
+    this.name = name;
+    this.mailboxes = mailboxes;
+  }
+
+  /** Fault confinement is not simulated: no controller here ever leaves error active. */
+  get state(): BusState {
+    return "active";
+  }
+
+  /** The frame that takes part in arbitration. */
+  get offer(): CanFrame | undefined {
+    return this.#queue[0];
+  }
+
+  send(frame: CanFrame): boolean {
+    if (this.#closed) throw new SimError("bus-closed", "usage", `${this.name} has left the bus`);
+    checkFrame(frame, this.info);
+    if (this.#queue.length >= this.mailboxes) return false;
+    let at = this.#queue.length;
+    while (at > 0 && wins(frame, this.#queue[at - 1] ?? frame)) at -= 1;
+    this.#queue.splice(at, 0, frame);
+    this.#wire.queued();
+    return true;
+  }
+
+  listen(listener: BusListener): () => void {
+    this.#listeners = [...this.#listeners, listener];
+    return () => {
+      this.#listeners = this.#listeners.filter((other) => other !== listener);
+    };
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#queue.length = 0;
+    this.#listeners = [];
+    this.#wire.detach(this);
+  }
+
+  receive(frame: CanFrame, time: Micros): void {
+    for (const listener of this.#listeners) listener.frame(frame, time);
+  }
+
+  /** Our frame has left: frees its mailbox. */
+  complete(frame: CanFrame, time: Micros): void {
+    const at = this.#queue.indexOf(frame);
+    if (at === -1) return;
+    this.#queue.splice(at, 1);
+    for (const listener of this.#listeners) listener.sent(frame, time);
+  }
+}

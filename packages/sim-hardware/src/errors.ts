@@ -1,0 +1,23 @@
+import { type ErrorKind, WattsealError } from "@wattseal/base";
+
+export type SimErrorCode =
+  | "fd-on-classic-bus"
+  | "frame-shape"
+  | "bus-closed"
+  | "already-running"
+  | "bus-record"
+  | "bus-socket"
+  | "recording"
+  | "state-folder"
+  | "configuration";
+
+/**
+ * Everything the simulator refuses. `fd-on-classic-bus`, `frame-shape`, `bus-closed`, `already-running` and
+ * `configuration` are the caller's mistakes; `bus-record` is the other end of the socket; `bus-socket`,
+ * `recording` and `state-folder` name the path to look at.
+ */
+export class SimError extends WattsealError<SimErrorCode> {
+  constructor(code: SimErrorCode, kind: ErrorKind, message: string, options?: ErrorOptions) {
+    super(code, kind, message, options);
+  }
+}

@@ -1,0 +1,214 @@
+import {
+  type Entropy,
+  type Logger,
+  type Millis,
+  millis,
+  milliwattHours,
+  silentLogger,
+} from "@wattseal/base";
+import { VirtualBus } from "./bus/virtual-bus.js";
+import { SimError } from "./errors.js";
+import type { ModuleFlash } from "./module/flash.js";
+import { HIGHEST_RATE } from "./module/messages.js";
+import { type ModuleView, SimModule } from "./module/sim-module.js";
+import { ModuleCells } from "./pack/cells.js";
+import { CircuitSource } from "./pack/circuit-source.js";
+import { demoDemand, NO_DEMAND } from "./pack/demand.js";
+import { SeededRandom } from "./pack/random.js";
+import type { PackSource } from "./pack/source.js";
+import type { Recording } from "./replay/recording.js";
+import { ReplaySource } from "./replay/replay-source.js";
+import { type ModuleState, readState, type SimulatorState, StateKeeper } from "./state.js";
+import { type RunOptions, SimKernel } from "./time/kernel.js";
+import type { WallClock } from "./time/wall-clock.js";
+
+const DEFAULT_NOMINAL_BIT_RATE = 500_000;
+const DEFAULT_DATA_BIT_RATE = 2_000_000;
+const DEFAULT_TELEMETRY_HZ = 5;
+const DEFAULT_SEED = 1;
+const FIRST_SOC = 0.55;
+
+export type Scenario =
+  /** Modules at rest. */
+  | { readonly kind: "idle" }
+  /** Charges, drives a load, and again. */
+  | { readonly kind: "demo" }
+  | { readonly kind: "replay"; readonly recording: Recording };
+
+export interface SimulatorOptions {
+  /** Paired, with slots of their own; the halves stay the caller's to dispose of, after `stop()`. */
+  readonly modules: readonly ModuleFlash[];
+  readonly scenario: Scenario;
+  readonly entropy: Entropy;
+  readonly wall: WallClock;
+  /** Time begins here, or where the state folder's last run ended, whichever is later. */
+  readonly startTime: Millis;
+  /** Of everything physical: spreads, shares. */
+  readonly seed?: number;
+  /** CAN FD with bit-rate switch: a bus without a classic node. */
+  readonly fd?: boolean;
+  readonly nominalBitRate?: number;
+  readonly dataBitRate?: number;
+  /** Readings per second of each module, above 0 to 10. */
+  readonly telemetryHz?: number;
+  /** Keeps time, boot counters, energy counters and SOC across restarts. */
+  readonly stateDirectory?: string;
+  readonly logger?: Logger;
+}
+
+export interface Simulator {
+  readonly kernel: SimKernel;
+  readonly bus: VirtualBus;
+  readonly modules: readonly ModuleView[];
+  /** Settles, in a replay, 1.5 simulated seconds after the last sample; otherwise never. */
+  readonly finished: Promise<void>;
+  /** Of a replay, 0 to 1. */
+  readonly progress: number | undefined;
+  /** Lets time run, as SimKernel.run. */
+  run(options?: RunOptions): Promise<void>;
+  /** Switches everything off and keeps the state; idempotent. */
+  stop(): Promise<void>;
+}
+
+/**
+ * A pack of modules on a virtual bus, switched on but standing at its start time until `run()`.
+ * Throws SimError `configuration` or `state-folder`.
+ */
+export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
+  const { modules: flashes, stateDirectory } = options;
+  checkModules(flashes);
+  const kept = stateDirectory === undefined ? undefined : await readState(stateDirectory);
+  const kernel = new SimKernel({ start: startOf(options.startTime, kept), wall: options.wall });
+  const bus = new VirtualBus(kernel, {
+    nominalBitRate: options.nominalBitRate ?? DEFAULT_NOMINAL_BIT_RATE,
+    dataBitRate: options.fd === true ? (options.dataBitRate ?? DEFAULT_DATA_BIT_RATE) : undefined,
+  });
+  const random = new SeededRandom(options.seed ?? DEFAULT_SEED);
+  const eeproms = flashes.map((flash) => eepromOf(flash, kept));
+  const periodMs = telemetryPeriod(options.telemetryHz ?? DEFAULT_TELEMETRY_HZ);
+  const modules = flashes.map(
+    (flash, i) =>
+      new SimModule({
+        kernel,
+        bus: bus.attach({ name: `module-${flash.pairing?.slot ?? i}` }),
+        flash,
+        entropy: options.entropy,
+        fd: options.fd === true,
+        cells: new ModuleCells(random),
+        eeprom: eeproms[i] ?? eepromOf(flash, undefined),
+        periodMs,
+        phaseMs: Math.floor((i * periodMs) / flashes.length),
+        logger: options.logger ?? silentLogger,
+      }),
+  );
+  const source = sourceOf(options, kernel, modules, random, eeproms);
+  const keeper =
+    stateDirectory === undefined
+      ? undefined
+      : await StateKeeper.open(stateDirectory, kernel, () => modules.map(({ eeprom }) => eeprom));
+  if (keeper !== undefined) kernel.addReader(keeper);
+  return new RunningSimulator(kernel, bus, modules, source, keeper);
+}
+
+class RunningSimulator implements Simulator {
+  readonly kernel: SimKernel;
+  readonly bus: VirtualBus;
+  readonly modules: readonly SimModule[];
+  readonly finished: Promise<void>;
+  readonly #source: PackSource;
+  readonly #keeper: StateKeeper | undefined;
+  #running: Promise<void> | undefined;
+  #stopped: Promise<void> | undefined;
+
+  constructor(
+    kernel: SimKernel,
+    bus: VirtualBus,
+    modules: readonly SimModule[],
+    source: PackSource,
+    keeper: StateKeeper | undefined,
+  ) {
+    this.kernel = kernel;
+    this.bus = bus;
+    this.modules = modules;
+    this.finished = source.finished;
+    this.#source = source;
+    this.#keeper = keeper;
+    for (const module of modules) module.start();
+    source.start();
+  }
+
+  get progress(): number | undefined {
+    return this.#source instanceof ReplaySource ? this.#source.progress : undefined;
+  }
+
+  run(options?: RunOptions): Promise<void> {
+    this.#running = this.kernel.run(options);
+    return this.#running;
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    this.kernel.stop();
+    // Whoever started the run hears of its failure.
+    await this.#running?.catch(() => {});
+    this.#source.stop();
+    for (const module of this.modules) module.stop();
+    await this.#keeper?.close();
+  }
+}
+
+function checkModules(flashes: readonly ModuleFlash[]): void {
+  const refuse = (problem: string) => new SimError("configuration", "usage", problem);
+  if (flashes.length === 0) throw refuse("a pack has at least one module");
+  const slots = new Set<number>();
+  for (const { uid, pairing } of flashes) {
+    if (pairing === undefined) throw refuse(`module ${uid} is not paired with a pack`);
+    if (slots.has(pairing.slot)) throw refuse(`slot ${pairing.slot} is given to two modules`);
+    slots.add(pairing.slot);
+  }
+}
+
+function startOf(requested: Millis, kept: SimulatorState | undefined): Millis {
+  return kept === undefined ? requested : millis(Math.max(requested, Math.ceil(kept.time / 1000)));
+}
+
+/** The EEPROM of this start: the boot counter is one more than at the last. */
+function eepromOf(flash: ModuleFlash, kept: SimulatorState | undefined): ModuleState {
+  const last = kept?.modules.find(({ uid }) => uid === flash.uid);
+  const zero = milliwattHours(0);
+  return {
+    uid: flash.uid,
+    boot: ((last?.boot ?? 0) + 1) % 2 ** 16,
+    in: last?.in ?? zero,
+    out: last?.out ?? zero,
+    soc: last?.soc ?? FIRST_SOC,
+  };
+}
+
+function telemetryPeriod(hertz: number): number {
+  if (!(hertz > 0 && hertz <= HIGHEST_RATE)) {
+    throw new SimError("configuration", "usage", `telemetry rate ${hertz} is not in 0 to 10 Hz`);
+  }
+  return Math.round(1000 / hertz);
+}
+
+function sourceOf(
+  options: SimulatorOptions,
+  kernel: SimKernel,
+  modules: readonly SimModule[],
+  random: SeededRandom,
+  eeproms: readonly ModuleState[],
+): PackSource {
+  const { scenario } = options;
+  if (scenario.kind === "replay") {
+    const seed = options.seed ?? DEFAULT_SEED;
+    return new ReplaySource({ kernel, modules, recording: scenario.recording, seed });
+  }
+  const demand = scenario.kind === "demo" ? demoDemand(modules.length) : NO_DEMAND;
+  const socs = eeproms.map(({ soc }) => soc);
+  return new CircuitSource({ kernel, modules, demand, random, socs });
+}

@@ -1,0 +1,74 @@
+import { bytesEqual, type Micros } from "@wattseal/base";
+import type { BusInfo, BusListener, BusState, CanBus, CanFrame } from "@wattseal/can-protocol";
+import { checkFrame } from "../bus/node.js";
+import { SimError } from "../errors.js";
+
+/** A node of the virtual bus, seen from another process. */
+export class ClientBus implements CanBus {
+  readonly info: BusInfo;
+  readonly #mailboxes: number;
+  readonly #transmit: (frame: CanFrame) => void;
+  readonly #leave: () => void;
+  readonly #outstanding: CanFrame[] = [];
+  #listeners: readonly BusListener[] = [];
+  #closed = false;
+
+  constructor(
+    info: BusInfo,
+    mailboxes: number,
+    transmit: (frame: CanFrame) => void,
+    leave: () => void,
+  ) {
+    this.info = info;
+    this.#mailboxes = mailboxes;
+    this.#transmit = transmit;
+    this.#leave = leave;
+  }
+
+  get state(): BusState {
+    return this.#closed ? "bus-off" : "active";
+  }
+
+  send(frame: CanFrame): boolean {
+    if (this.#closed) throw new SimError("bus-closed", "usage", "the bus connection is closed");
+    checkFrame(frame, this.info);
+    if (this.#outstanding.length >= this.#mailboxes) return false;
+    this.#outstanding.push(frame);
+    this.#transmit(frame);
+    return true;
+  }
+
+  listen(listener: BusListener): () => void {
+    this.#listeners = [...this.#listeners, listener];
+    return () => {
+      this.#listeners = this.#listeners.filter((other) => other !== listener);
+    };
+  }
+
+  close(): void {
+    if (!this.#closed) this.#leave();
+  }
+
+  /** The connection is gone: what was queued is forgotten, as at bus-off. */
+  lost(time: Micros): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#outstanding.length = 0;
+    for (const listener of this.#listeners) listener.state("bus-off", time);
+  }
+
+  receive(frame: CanFrame, time: Micros): void {
+    for (const listener of this.#listeners) listener.frame(frame, time);
+  }
+
+  /** The server's echo of a frame of ours; false when it is of none. */
+  complete(echo: CanFrame, time: Micros): boolean {
+    const at = this.#outstanding.findIndex(
+      (frame) => frame.id === echo.id && frame.fd === echo.fd && bytesEqual(frame.data, echo.data),
+    );
+    const [frame] = at === -1 ? [] : this.#outstanding.splice(at, 1);
+    if (frame === undefined) return false;
+    for (const listener of this.#listeners) listener.sent(frame, time);
+    return true;
+  }
+}

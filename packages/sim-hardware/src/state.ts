@@ -1,0 +1,168 @@
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  type CborValue,
+  DecodeError,
+  decodeCbor,
+  encodeCbor,
+  fromHex,
+  type Micros,
+  type MilliwattHours,
+  type ModuleUid,
+  messageOf,
+  micros,
+  milliwattHours,
+  moduleUid,
+  toHex,
+} from "@wattseal/base";
+import { SimError } from "./errors.js";
+import { writeAtomically } from "./files.js";
+import type { SimKernel, TimeReader } from "./time/kernel.js";
+
+const VERSION = 1;
+const FILE = "simulator.state";
+const PARTS_PER_UNIT = 1_000_000;
+/** Time promised ahead of use, and how much of it is left when the next promise is written. */
+const LEASE_MICROS = 20_000_000;
+const RENEW_MICROS = 10_000_000;
+
+/** A module's EEPROM, and how full its cells are. */
+export interface ModuleState {
+  readonly uid: ModuleUid;
+  /** u16. */
+  readonly boot: number;
+  readonly in: MilliwattHours;
+  readonly out: MilliwattHours;
+  /** 0 to 1. */
+  readonly soc: number;
+}
+
+export interface SimulatorState {
+  /** Simulated time never begins before this. */
+  readonly time: Micros;
+  readonly modules: readonly ModuleState[];
+}
+
+/** Undefined when the folder has none yet. Throws SimError `state-folder`. */
+export async function readState(directory: string): Promise<SimulatorState | undefined> {
+  const path = join(directory, FILE);
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(path);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+  try {
+    return decodeState(bytes);
+  } catch (cause) {
+    throw new SimError("state-folder", "input", `${path}: ${messageOf(cause)}`, { cause });
+  }
+}
+
+function encodeState(state: SimulatorState): Uint8Array {
+  return encodeCbor([
+    VERSION,
+    state.time,
+    state.modules.map((module) => [
+      fromHex(module.uid),
+      module.boot,
+      module.in,
+      module.out,
+      Math.round(module.soc * PARTS_PER_UNIT),
+    ]),
+  ]);
+}
+
+function decodeState(bytes: Uint8Array): SimulatorState {
+  const [version, time, modules] = listOf(decodeCbor(bytes, { what: "simulator state" }), 3);
+  if (version !== VERSION) throw malformed("has an unknown version");
+  return {
+    time: micros(integerOf(time)),
+    modules: listOf(modules).map((fields) => {
+      const [uid, boot, energyIn, energyOut, soc] = listOf(fields, 5);
+      if (!(uid instanceof Uint8Array)) throw malformed("has a module without uid");
+      return {
+        uid: moduleUid(toHex(uid)),
+        boot: integerOf(boot),
+        in: milliwattHours(integerOf(energyIn)),
+        out: milliwattHours(integerOf(energyOut)),
+        soc: integerOf(soc) / PARTS_PER_UNIT,
+      };
+    }),
+  };
+}
+
+function listOf(value: CborValue | undefined, length?: number): readonly CborValue[] {
+  if (!Array.isArray(value) || (length !== undefined && value.length !== length)) {
+    throw malformed("is not the list it should be");
+  }
+  return value;
+}
+
+function integerOf(value: CborValue | undefined): number {
+  if (typeof value !== "number") throw malformed("lacks an integer");
+  return value;
+}
+
+function malformed(problem: string): DecodeError {
+  return new DecodeError("simulator state", 0, problem);
+}
+
+/**
+ * Keeps the state folder. Time is promised ahead of its use: the file always names a time that has not been
+ * reached, so that even after a kill it never goes back; counters lose at most the last 20 simulated seconds.
+ */
+export class StateKeeper implements TimeReader {
+  readonly #kernel: SimKernel;
+  readonly #path: string;
+  readonly #modules: () => readonly ModuleState[];
+  #leasedUntil = 0;
+  #writing: Promise<void> | undefined;
+
+  private constructor(kernel: SimKernel, path: string, modules: () => readonly ModuleState[]) {
+    this.#kernel = kernel;
+    this.#path = path;
+    this.#modules = modules;
+  }
+
+  /** Writes the first state: boot counters are kept before they are used. */
+  static async open(
+    directory: string,
+    kernel: SimKernel,
+    modules: () => readonly ModuleState[],
+  ): Promise<StateKeeper> {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const keeper = new StateKeeper(kernel, join(directory, FILE), modules);
+    await keeper.#renew(kernel.nowMicros());
+    return keeper;
+  }
+
+  ready(next: Micros): Promise<void> | undefined {
+    if (next < this.#leasedUntil - RENEW_MICROS) return undefined;
+    const renewal = this.#renew(next);
+    return next < this.#leasedUntil ? undefined : renewal;
+  }
+
+  /** The exact state; nothing may run after it. */
+  async close(): Promise<void> {
+    await this.#writing;
+    await this.#write(this.#kernel.nowMicros());
+  }
+
+  #renew(from: Micros): Promise<void> {
+    this.#writing ??= this.#lease(from + LEASE_MICROS).finally(() => {
+      this.#writing = undefined;
+    });
+    return this.#writing;
+  }
+
+  async #lease(until: number): Promise<void> {
+    await this.#write(micros(until));
+    this.#leasedUntil = until;
+  }
+
+  async #write(time: Micros): Promise<void> {
+    await writeAtomically(this.#path, encodeState({ time, modules: this.#modules() }));
+  }
+}

@@ -1,1 +1,69 @@
-export {};
+export { MAX_ENERGY } from "./codec/scalars.js";
+export { decodeAs, encodeAs, type Schema, type Value } from "./codec/schema.js";
+export type {
+  Counters,
+  EnergyGap,
+  EnergyInterval,
+  EnergyReconcile,
+  EnergyReset,
+  EnergyResolve,
+  EnergyWindow,
+  Verdict,
+} from "./entries/energy.js";
+export {
+  decodeEntry,
+  ENTRY_TYPES,
+  ENTRY_VERSION,
+  type Entry,
+  type EntryBody,
+  type EntryType,
+  encodeEntry,
+  MAX_ENTRY_LENGTH,
+} from "./entries/entry.js";
+export {
+  type LctState,
+  type LinkAlarm,
+  type LinkPaired,
+  type OpsClock,
+  type StatusPayload,
+  statusPayload,
+} from "./entries/lifecycle.js";
+export {
+  type MintPayload,
+  mintPayload,
+  type PolicyPayload,
+  policyPayload,
+  type SocietyCharge,
+  type SocietyExpire,
+  type SourceKind,
+  type SourcePayload,
+  sourcePayload,
+  type Tier,
+} from "./entries/society.js";
+export { LedgerError, type LedgerErrorCode } from "./errors.js";
+export {
+  type EnergyTotals,
+  type EpochStanding,
+  type LedgerChecks,
+  LedgerFold,
+} from "./ledger/fold.js";
+export { ReadingDigest } from "./metering/digest.js";
+export { CURRENT_ZERO, ExactIntegral, MAX_STEP, rawPower } from "./metering/integral.js";
+export {
+  type MeterEntry,
+  type MeterOptions,
+  type ModuleEnd,
+  ModuleMeter,
+  type Reading,
+  WINDOW,
+  windowEnd,
+} from "./metering/meter.js";
+export { verdictOf } from "./metering/verdict.js";
+export type { SocietySummary } from "./society/book.js";
+export {
+  type SocietyContext,
+  type SocietyEntry,
+  SocietyFold,
+} from "./society/fold.js";
+export type { EpochState } from "./society/policy.js";
+export { PROOF_AGE } from "./society/sources.js";

@@ -1,0 +1,79 @@
+/** The units that entries are written in. */
+import {
+  fromHex,
+  type LctId,
+  lctId,
+  type Millis,
+  type MilliwattHours,
+  type ModuleUid,
+  millis,
+  milliwattHours,
+  moduleUid,
+  type Slot,
+  slot,
+} from "@wattseal/base";
+import { branded, byteString, integer, type Schema, text } from "./schema.js";
+
+/** Counters are 48 bits wide, and no amount is larger: 281 GWh. */
+export const MAX_ENERGY = 2 ** 48 - 1;
+
+/** UTC, ms. */
+export const time: Schema<Millis> = branded(
+  integer("a time in ms", 0, Number.MAX_SAFE_INTEGER),
+  millis,
+);
+/** mWh, zero or more. */
+export const energy: Schema<MilliwattHours> = branded(
+  integer("an energy in mWh", 0, MAX_ENERGY),
+  milliwattHours,
+);
+/** mWh, at least one: what an entry moves. */
+export const amount: Schema<MilliwattHours> = branded(
+  integer("an amount in mWh", 1, MAX_ENERGY),
+  milliwattHours,
+);
+/** mWh, positive is charging. */
+export const netEnergy: Schema<number> = integer("a net energy in mWh", -(2 ** 51), 2 ** 51);
+/** Position in this log. */
+export const entryIndex: Schema<number> = integer("an entry index", 0, Number.MAX_SAFE_INTEGER);
+export const u8: Schema<number> = integer("a raw byte", 0, 0xff);
+export const u16: Schema<number> = integer("a raw 16-bit value", 0, 0xff_ff);
+export const u32: Schema<number> = integer("a 32-bit count", 0, 0xff_ff_ff_ff);
+/** Hundredths of a per cent. */
+export const basisPoints: Schema<number> = integer("a share in basis points", 0, 10_000);
+export const hash32: Schema<Uint8Array> = byteString("a hash or key", 32);
+/** A signed object of an authority: COSE_Sign1 as bytes. */
+export const sign1: Schema<Uint8Array> = byteString("a COSE_Sign1", 1, 15_000);
+/** Lower-case words joined by hyphens: a kind that later versions may add to. */
+export const label: Schema<string> = text("label", /^[a-z0-9]+(-[a-z0-9]+)*$/);
+/** Names and reasons for people. */
+export const phrase: Schema<string> = text("phrase of up to 200 characters", /^[^\p{Cc}]{0,200}$/u);
+/** The authority's name of a source: an LCT id or a label. */
+export const sourceName: Schema<string> = text("source name", /^[a-zA-Z0-9:._-]{1,64}$/);
+export const lct: Schema<LctId> = branded(text("LCT id", /^lct:[a-z]+:[a-z2-7]{32}$/), lctId);
+export const slotNumber: Schema<Slot> = branded(integer("a slot", 1, 31), slot);
+
+interface Known {
+  readonly high: number;
+  readonly low: number;
+  readonly uid: ModuleUid;
+}
+const known: (Known | undefined)[] = Array.from({ length: 256 });
+
+function uidOf(high: number, low: number): ModuleUid {
+  const place = (low ^ (low >>> 8) ^ high) & 0xff;
+  const found = known[place];
+  if (found?.high === high && found.low === low) return found.uid;
+  const uid = moduleUid(high.toString(16).padStart(8, "0") + low.toString(16).padStart(8, "0"));
+  known[place] = { high, low, uid };
+  return uid;
+}
+
+/** A module's unique id, 8 bytes. */
+export const module: Schema<ModuleUid> = {
+  read(reader) {
+    const { high, low } = reader.uidWords();
+    return uidOf(high, low);
+  },
+  toCbor: (value) => fromHex(moduleUid(value)),
+};

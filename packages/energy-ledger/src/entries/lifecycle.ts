@@ -1,0 +1,102 @@
+/** Identity, epochs, links and operation. */
+import {
+  energy,
+  hash32,
+  label,
+  lct,
+  module,
+  phrase,
+  sign1,
+  slotNumber,
+  time,
+  u8,
+  u32,
+} from "../codec/scalars.js";
+import {
+  byteString,
+  constant,
+  integer,
+  oneOf,
+  optional,
+  record,
+  type Value,
+} from "../codec/schema.js";
+
+/** An LCT document as issued: the pack's is entry 0. */
+export const lctDocument = record({ sign1 });
+export type LctDocument = Value<typeof lctDocument>;
+
+export const lctState = oneOf("LCT state", "pending", "active", "void", "slashed", "retired");
+export type LctState = Value<typeof lctState>;
+
+/** Payload of lct.status. */
+export const statusPayload = record({
+  purpose: constant("wattseal-status-1"),
+  lct,
+  state: lctState,
+  /** UTC ms. */
+  since: time,
+  reason: phrase,
+});
+export type StatusPayload = Value<typeof statusPayload>;
+export const lctStatus = record({ sign1 });
+export type LctStatus = Value<typeof lctStatus>;
+
+export const epochBegin = record({
+  /** Epoch evidence (design: identity), as lct-keys encodes it. */
+  evidence: byteString("epoch evidence", 1, 15_000),
+});
+export type EpochBegin = Value<typeof epochBegin>;
+
+export const epochEnd = record({
+  /** The epoch that ends. */
+  epoch: integer("an epoch", 1, Number.MAX_SAFE_INTEGER),
+  reason: label,
+});
+export type EpochEnd = Value<typeof epochEnd>;
+
+export const linkPaired = record({
+  module,
+  slot: slotNumber,
+  bus: u8,
+  /** X25519 public key of the module's half. */
+  moduleKey: hash32,
+  /** X25519 public key of the pack's half. */
+  packKey: hash32,
+  /** mWh the module holds, for the check against its state of charge; 0 when unknown. */
+  capacity: energy,
+});
+export type LinkPaired = Value<typeof linkPaired>;
+
+export const linkUnpaired = record({ module, reason: label });
+export type LinkUnpaired = Value<typeof linkUnpaired>;
+
+export const linkAlarm = record({
+  /** The module, where it is known. */
+  module: optional(module),
+  slot: optional(slotNumber),
+  /** E.g. `injection`, `clear-frame`, `handshake-failed`. */
+  alarm: label,
+  /** Occurrences since the last such entry. */
+  count: u32,
+  detail: phrase,
+});
+export type LinkAlarm = Value<typeof linkAlarm>;
+
+/** Entered at the start of each epoch and whenever it changes. Only synchronised time expires anything. */
+export const opsClock = record({
+  sync: oneOf("clock state", "synchronised", "unsynchronised"),
+  /** E.g. `ntp`, `rtc`, `simulated`. */
+  source: label,
+  /** ms the clock was stepped by, forward is positive. */
+  step: integer("a clock step in ms", -(2 ** 52), 2 ** 52),
+});
+export type OpsClock = Value<typeof opsClock>;
+
+export const opsConfig = record({
+  /** Software and its version. */
+  software: phrase,
+  /** SHA-256 of the configuration in force. */
+  digest: hash32,
+});
+export type OpsConfig = Value<typeof opsConfig>;

@@ -1,0 +1,117 @@
+import {
+  amount,
+  basisPoints,
+  energy,
+  entryIndex,
+  lct,
+  sign1,
+  sourceName,
+  time,
+} from "../codec/scalars.js";
+import { constant, integer, list, oneOf, optional, record, type Value } from "../codec/schema.js";
+
+/** An object of the authority, as signed. Its payload has a schema below. */
+export const signedEntry = record({ sign1 });
+export type SignedEntry = Value<typeof signedEntry>;
+
+const serial = integer("a serial number", 1, Number.MAX_SAFE_INTEGER);
+
+/** Payload of society.mint: raises supply and ADP. */
+export const mintPayload = record({
+  purpose: constant("wattseal-mint-1"),
+  society: lct,
+  /** mWh. */
+  amount,
+  /** Above the last one's, so that a mint counts once. */
+  serial,
+});
+export type MintPayload = Value<typeof mintPayload>;
+
+export const tier = oneOf("tier", "high", "developing", "low");
+export type Tier = Value<typeof tier>;
+
+const days = integer("a number of days", 1, 366);
+
+/** Payload of society.policy. */
+export const policyPayload = record({
+  purpose: constant("wattseal-policy-1"),
+  society: lct,
+  /** Above the last one's. */
+  version: serial,
+  /** Share of a charge that becomes a lot at once, by tier; they do not rise from high to low. */
+  highBps: basisPoints,
+  developingBps: basisPoints,
+  lowBps: basisPoints,
+  /** The tier in force, until trust entries decide it. */
+  tier,
+  /** Life of a lot and of what is withheld. */
+  lotDays: days,
+  withheldDays: days,
+  /** Waste in one expire entry above which an operator is alerted, mWh. */
+  wasteAlert: energy,
+  /** mWh that may ever be charged from sources of kind `declared`. */
+  declaredCap: energy,
+});
+export type PolicyPayload = Value<typeof policyPayload>;
+
+export const sourceKind = oneOf(
+  "source kind",
+  "solar",
+  "wind",
+  "grid",
+  "battery",
+  "regen",
+  "fuel",
+  "compute",
+  "labour",
+  "declared",
+);
+export type SourceKind = Value<typeof sourceKind>;
+
+/** Payload of society.source: a capacity proof, which ages by kind (society/sources.ts). */
+export const sourcePayload = record({
+  purpose: constant("wattseal-source-1"),
+  society: lct,
+  source: sourceName,
+  kind: sourceKind,
+  /** Rated power, W. */
+  ratedWatts: integer("a rated power in W", 1, 2 ** 31 - 1),
+  /** UTC ms: when the capacity was proven. Use is limited to rated power × time from here. */
+  provenAt: time,
+  /** LCT of the meter: compute and labour need one. */
+  meter: optional(lct),
+});
+export type SourcePayload = Value<typeof sourcePayload>;
+
+/** Turns eligible energy into a lot of ATP and a withheld rest. */
+export const societyCharge = record({
+  /** mWh consumed from eligible. */
+  amount,
+  /** What charged; the amounts add up to `amount`. */
+  sources: list(record({ source: sourceName, amount }), { min: 1, max: 16 }),
+  /** Share that becomes a lot; every verifier recomputes it. */
+  tierBps: basisPoints,
+});
+export type SocietyCharge = Value<typeof societyCharge>;
+
+/** One lot or withheld amount, named by the charge that made it, which names its sources. */
+const expiredItem = record({
+  /** Index of the society.charge. */
+  charge: entryIndex,
+  /** UTC ms of the charge: the age runs from here. */
+  since: time,
+  /** mWh. */
+  amount,
+});
+
+/** Most items of one expire entry, so that it stays well below 16 KiB; more make another entry. */
+export const MAX_EXPIRED = 256;
+
+/** What is past its date, oldest first. */
+export const societyExpire = record({
+  /** Lots: tokens to ADP, energy to unclaimed, waste. */
+  lots: list(expiredItem, { max: MAX_EXPIRED }),
+  /** Withheld: energy to unclaimed. */
+  withheld: list(expiredItem, { max: MAX_EXPIRED }),
+});
+export type SocietyExpire = Value<typeof societyExpire>;

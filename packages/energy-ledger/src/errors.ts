@@ -1,0 +1,51 @@
+import { type ErrorKind, WattsealError } from "@wattseal/base";
+
+/**
+ * Why the ledger refused something.
+ * `order`, `time`, `epoch`: the entry may not stand where it stands. `pairing`, `tiling`, `record`, `verdict`,
+ * `window`: it contradicts the metering entries before it. `authority`, `policy`, `source`, `mint`, `charge`,
+ * `expire`, `reconcile`, `resolve`, `closed`: the society's rules. `overflow`: a sum beyond 2^53 − 1. `reading`: a
+ * reading the meter cannot take.
+ */
+export type LedgerErrorCode =
+  | "order"
+  | "time"
+  | "epoch"
+  | "pairing"
+  | "tiling"
+  | "record"
+  | "verdict"
+  | "window"
+  | "authority"
+  | "policy"
+  | "source"
+  | "mint"
+  | "charge"
+  | "expire"
+  | "reconcile"
+  | "resolve"
+  | "closed"
+  | "overflow"
+  | "reading";
+
+export class LedgerError extends WattsealError<LedgerErrorCode> {
+  /** Index of the entry in its log, where one is at fault. */
+  readonly index: number | undefined;
+  /** What is wrong, without the entry's name. */
+  readonly reason: string;
+
+  constructor(
+    code: LedgerErrorCode,
+    reason: string,
+    options: ErrorOptions & {
+      readonly index?: number;
+      readonly type?: string;
+      readonly kind?: ErrorKind;
+    } = {},
+  ) {
+    const { index, type, kind = "input", ...rest } = options;
+    super(code, kind, index === undefined ? reason : `entry ${index} (${type}): ${reason}`, rest);
+    this.index = index;
+    this.reason = reason;
+  }
+}

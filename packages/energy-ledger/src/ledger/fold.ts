@@ -1,0 +1,261 @@
+import {
+  InvariantViolation,
+  type LctId,
+  type Millis,
+  type ModuleUid,
+  messageOf,
+  millis,
+} from "@wattseal/base";
+import type { EnergyInterval, EnergyWindow } from "../entries/energy.js";
+import type { Entry } from "../entries/entry.js";
+import type { EpochBegin, EpochEnd } from "../entries/lifecycle.js";
+import { LedgerError, type LedgerErrorCode } from "../errors.js";
+import { type ModuleEnd, WINDOW } from "../metering/meter.js";
+import type { SocietySummary } from "../society/book.js";
+import { type SocietyContext, SocietyFold } from "../society/fold.js";
+import type { EpochState } from "../society/policy.js";
+import { ModuleBook } from "./modules.js";
+import { WindowBook } from "./windows.js";
+
+/** An epoch as its evidence proves it. */
+export interface EpochStanding {
+  readonly epoch: number;
+  readonly state: EpochState;
+  /** UTC ms: no entry of this epoch is later. */
+  readonly expiresAt: number;
+}
+
+/** What only keys and the tree can tell. Each throws when its check fails. */
+export interface LedgerChecks {
+  /** An LCT document; that of entry 0 names the log. */
+  document(sign1: Uint8Array, index: number): LctId;
+  /** The evidence of an epoch.begin: signed by the LCT's anchor, counter above the last, about the tree of `index` leaves before it. */
+  epoch(evidence: Uint8Array, index: number, timeMs: Millis): EpochStanding;
+  /** A statement of an authority (COSE_Sign1: mint, source, policy, status); returns what it says. */
+  authority(sign1: Uint8Array, index: number): { readonly payload: Uint8Array };
+}
+
+export interface EnergyTotals {
+  /** mWh of record, gross, over all intervals of whatever verdict. */
+  readonly inMwh: number;
+  readonly outMwh: number;
+  readonly intervals: number;
+  readonly windows: number;
+}
+
+/** What code an error of the injected checks gets. */
+const CHECK_CODE: Partial<Record<Entry["type"], LedgerErrorCode>> = { "epoch.begin": "epoch" };
+
+/**
+ * One log as a fold: the order of entries, every module's chain, windows, and the society. The same code in
+ * gateway, federation and verifier, so that what one writes the others can recompute.
+ */
+export class LedgerFold {
+  readonly society: SocietyFold;
+  readonly #checks: LedgerChecks;
+  readonly #modules = new ModuleBook();
+  readonly #windows = new WindowBook();
+  readonly #context: {
+    lct: LctId | undefined;
+    epochState: EpochState | undefined;
+    synchronised: boolean;
+  } & SocietyContext;
+  #size = 0;
+  #time: Millis = millis(0);
+  #epoch: EpochStanding | undefined;
+  #ended = false;
+  #inMwh = 0;
+  #outMwh = 0;
+  #intervals = 0;
+  #windowCount = 0;
+
+  constructor(checks: LedgerChecks) {
+    this.#checks = checks;
+    this.#context = {
+      lct: undefined,
+      epochState: undefined,
+      synchronised: false,
+      verifyAuthority: (sign1, index) => checks.authority(sign1, index),
+    };
+    this.society = new SocietyFold(this.#context);
+  }
+
+  /** Entries applied; the next one's index. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Of the last entry: the next one's is not below it. */
+  get time(): Millis {
+    return this.#time;
+  }
+
+  get lct(): LctId | undefined {
+    return this.#context.lct;
+  }
+
+  get epoch(): EpochStanding | undefined {
+    return this.#epoch;
+  }
+
+  get synchronised(): boolean {
+    return this.#context.synchronised;
+  }
+
+  get totals(): EnergyTotals {
+    return {
+      inMwh: this.#inMwh,
+      outMwh: this.#outMwh,
+      intervals: this.#intervals,
+      windows: this.#windowCount,
+    };
+  }
+
+  summary(): SocietySummary {
+    return this.society.summary();
+  }
+
+  /** Where a module's record ends; undefined before its first interval. */
+  moduleEnd(module: ModuleUid): ModuleEnd | undefined {
+    return this.#modules.end(module);
+  }
+
+  /** Modules paired at this point of the log. */
+  pairedModules(): readonly ModuleUid[] {
+    return this.#modules.paired();
+  }
+
+  /** Body of the energy.window that would close at `t1`; the first one starts a minute before, or at `from`. */
+  nextWindow(t1: Millis, from: Millis = millis(Math.max(0, t1 - WINDOW))): EnergyWindow {
+    return this.#windows.next(from, t1);
+  }
+
+  /**
+   * Takes entry `index`. Throws LedgerError, naming the entry, and then has changed nothing; InvariantViolation
+   * when the books do not balance any more, and then this fold is of no further use.
+   */
+  apply(index: number, entry: Entry): void {
+    try {
+      this.#order(index, entry);
+      this.#apply(index, entry);
+    } catch (thrown) {
+      throw located(thrown, index, entry.type);
+    }
+    this.#size = index + 1;
+    this.#time = entry.timeMs;
+  }
+
+  #order(index: number, { type, timeMs }: Entry): void {
+    if (index !== this.#size) {
+      throw new LedgerError("order", `comes where entry ${this.#size} belongs`, { kind: "usage" });
+    }
+    if (timeMs < this.#time) {
+      throw new LedgerError("time", `its time ${timeMs} is before ${this.#time}, the last entry's`);
+    }
+    if (index === 0) requireType(type, "lct.document", "a log starts with its LCT document");
+    if (index === 1) requireType(type, "epoch.begin", "the first epoch begins at entry 1");
+    if (index === 0 || type === "epoch.begin") return;
+    if (this.#ended) throw new LedgerError("order", "comes after the end of its epoch");
+    if (this.#epoch !== undefined && timeMs > this.#epoch.expiresAt) {
+      throw new LedgerError("epoch", `epoch ${this.#epoch.epoch} had expired`);
+    }
+  }
+
+  #apply(index: number, entry: Entry): void {
+    const { timeMs } = entry;
+    switch (entry.type) {
+      case "energy.interval":
+        this.#interval(index, entry.body, timeMs);
+        break;
+      case "energy.gap":
+        this.#modules.gap(entry.body);
+        this.#windows.gap(index, entry.body);
+        break;
+      case "energy.reset":
+        this.#modules.reset(entry.body);
+        break;
+      case "energy.window":
+        this.#windows.check(entry.body, timeMs);
+        this.society.apply(index, entry);
+        this.#windowCount += 1;
+        this.#windows.close(entry.body, timeMs);
+        break;
+      case "energy.resolve":
+        this.#windows.resolve(index, entry.body, timeMs);
+        break;
+      case "lct.document":
+        this.#document(index, entry.body.sign1);
+        break;
+      case "epoch.begin":
+        this.#begin(index, entry.body, timeMs);
+        break;
+      case "epoch.end":
+        this.#end(entry.body);
+        break;
+      case "link.paired":
+        this.#modules.pair(entry.body);
+        break;
+      case "link.unpaired":
+        this.#modules.unpair(entry.body.module);
+        break;
+      case "ops.clock":
+        this.#context.synchronised = entry.body.sync === "synchronised";
+        break;
+      case "link.alarm":
+      case "ops.config":
+        break;
+      case "lct.status":
+      case "society.mint":
+      case "society.source":
+      case "society.policy":
+      case "society.charge":
+      case "society.expire":
+      case "energy.reconcile":
+        this.society.apply(index, entry);
+        break;
+    }
+  }
+
+  #interval(index: number, interval: EnergyInterval, now: Millis): void {
+    this.#modules.interval(interval);
+    this.#windows.interval(index, interval, now);
+    this.#inMwh += interval.in;
+    this.#outMwh += interval.out;
+    this.#intervals += 1;
+  }
+
+  #document(index: number, sign1: Uint8Array): void {
+    const lct = this.#checks.document(sign1, index);
+    if (index === 0) this.#context.lct = lct;
+  }
+
+  #begin(index: number, { evidence }: EpochBegin, now: Millis): void {
+    const standing = this.#checks.epoch(evidence, index, now);
+    this.#epoch = standing;
+    this.#context.epochState = standing.state;
+    this.#context.synchronised = false;
+    this.#ended = false;
+  }
+
+  #end({ epoch }: EpochEnd): void {
+    if (epoch !== this.#epoch?.epoch) {
+      throw new LedgerError("epoch", `ends epoch ${epoch}, but ${this.#epoch?.epoch} is running`);
+    }
+    this.#ended = true;
+  }
+}
+
+function requireType(found: string, wanted: string, why: string): void {
+  if (found !== wanted) throw new LedgerError("order", `is not ${wanted}: ${why}`);
+}
+
+/** The same error, naming the entry. */
+function located(thrown: unknown, index: number, type: Entry["type"]): Error {
+  if (thrown instanceof InvariantViolation) return thrown;
+  if (thrown instanceof LedgerError) {
+    const { code, reason, kind } = thrown;
+    return new LedgerError(code, reason, { index, type, kind, cause: thrown });
+  }
+  const code = CHECK_CODE[type] ?? "authority";
+  return new LedgerError(code, messageOf(thrown), { index, type, cause: thrown });
+}

@@ -1,0 +1,203 @@
+import { InvariantViolation, type Millis, type MilliwattHours } from "@wattseal/base";
+import { LedgerError } from "../errors.js";
+import { type Dated, DatedQueue } from "./queue.js";
+
+/** Bound of each sum in mWh, so that all of them together stay exact. */
+const MOST = 2 ** 51;
+
+/** The society's accounts, mWh. Tokens: available + reserved + adp = supply. The other four stand beside them. */
+export interface SocietySummary {
+  readonly supply: number;
+  /** Available, in lots; reserved is apart. */
+  readonly atp: number;
+  readonly reserved: number;
+  readonly adp: number;
+  /** Measured net charge that no charge entry has used yet. */
+  readonly eligible: number;
+  readonly withheld: number;
+  /** Energy in the pack that no token stands for. */
+  readonly unclaimed: number;
+  /** Energy taken out beyond what the book knew of. */
+  readonly deficit: number;
+  readonly opening: number;
+  /** Σ n over all windows. */
+  readonly net: number;
+  /** Signed: what reconciling wrote off. */
+  readonly recordedLoss: number;
+  /** Σ of lots that expired or were written off. */
+  readonly wasted: number;
+}
+
+/** Double-entry arithmetic of the society; each method keeps both invariants or throws before it changes anything. */
+export class SocietyBook {
+  readonly #lots = new DatedQueue();
+  readonly #withheld = new DatedQueue();
+  /** Work tickets will hold lots here; nothing reserves yet. */
+  readonly #reserved = 0;
+  #supply = 0;
+  #adp = 0;
+  #eligible = 0;
+  #unclaimed = 0;
+  #deficit = 0;
+  #opening = 0;
+  #net = 0;
+  #recordedLoss = 0;
+  #wasted = 0;
+
+  get eligible(): number {
+    return this.#eligible;
+  }
+
+  get adp(): number {
+    return this.#adp;
+  }
+
+  get lots(): DatedQueue {
+    return this.#lots;
+  }
+
+  get withheld(): DatedQueue {
+    return this.#withheld;
+  }
+
+  mint(amount: MilliwattHours): void {
+    const supply = within(this.#supply + amount, "supply");
+    this.#supply = supply;
+    this.#adp += amount;
+  }
+
+  open(stock: MilliwattHours): void {
+    this.#opening = stock;
+    this.#unclaimed += stock;
+  }
+
+  /** A window's net energy, of either sign. */
+  move(net: number): void {
+    this.#net = within(this.#net + net, "net energy");
+    if (net >= 0) this.#gain(net);
+    else this.#lose(-net);
+  }
+
+  /** Repays the deficit; the rest may be charged. */
+  #gain(energy: number): void {
+    const repaid = Math.min(energy, this.#deficit);
+    this.#deficit -= repaid;
+    this.#eligible += energy - repaid;
+  }
+
+  /** Design, ledger, Window net: lots first-in first-out, then unclaimed, withheld, eligible, deficit. */
+  #lose(energy: number): void {
+    let open = energy;
+    open -= this.#spendLots(open);
+    open -= this.#drawUnclaimed(open);
+    open -= this.#withheld.draw(open);
+    open -= this.#drawEligible(open);
+    this.#deficit += open;
+  }
+
+  #spendLots(wanted: number): number {
+    const spent = this.#lots.draw(wanted);
+    this.#adp += spent;
+    return spent;
+  }
+
+  #drawUnclaimed(wanted: number): number {
+    const drawn = Math.min(wanted, this.#unclaimed);
+    this.#unclaimed -= drawn;
+    return drawn;
+  }
+
+  #drawEligible(wanted: number): number {
+    const drawn = Math.min(wanted, this.#eligible);
+    this.#eligible -= drawn;
+    return drawn;
+  }
+
+  /** Eligible energy becomes a lot, backed by tokens of ADP, and a withheld rest. The caller has checked both are there. */
+  charge(charge: number, since: Millis, lot: MilliwattHours, rest: MilliwattHours): void {
+    this.#eligible -= lot + rest;
+    this.#adp -= lot;
+    if (lot > 0) this.#lots.push({ charge, since, amount: lot });
+    if (rest > 0) this.#withheld.push({ charge, since, amount: rest });
+  }
+
+  /** Takes these off the front of the queues: tokens to ADP, energy to unclaimed. */
+  expire(lots: readonly Dated[], withheld: readonly Dated[]): void {
+    const tokens = this.#lots.draw(totalOf(lots));
+    this.#adp += tokens;
+    this.#wasted += tokens;
+    this.#unclaimed += tokens + this.#withheld.draw(totalOf(withheld));
+  }
+
+  /** The book's idea of what is in the pack. */
+  get stock(): number {
+    const claimed = this.#lots.total + this.#reserved + this.#eligible + this.#withheld.total;
+    return claimed + this.#unclaimed - this.#deficit;
+  }
+
+  /** Sets the book to the measured stock. */
+  reconcile(measured: MilliwattHours): void {
+    const loss = this.stock - measured;
+    this.#recordedLoss = within(this.#recordedLoss + loss, "recorded loss");
+    if (loss >= 0) this.#writeOff(loss);
+    else {
+      const cleared = Math.min(-loss, this.#deficit);
+      this.#deficit -= cleared;
+      this.#unclaimed += -loss - cleared;
+    }
+  }
+
+  #writeOff(loss: number): void {
+    let open = loss;
+    open -= this.#drawUnclaimed(open);
+    open -= this.#withheld.draw(open);
+    open -= this.#drawEligible(open);
+    const wasted = this.#spendLots(open);
+    this.#wasted += wasted;
+  }
+
+  summary(): SocietySummary {
+    return {
+      supply: this.#supply,
+      atp: this.#lots.total,
+      reserved: this.#reserved,
+      adp: this.#adp,
+      eligible: this.#eligible,
+      withheld: this.#withheld.total,
+      unclaimed: this.#unclaimed,
+      deficit: this.#deficit,
+      opening: this.#opening,
+      net: this.#net,
+      recordedLoss: this.#recordedLoss,
+      wasted: this.#wasted,
+    };
+  }
+
+  /** Invariants 2 and 3 of the design, and that a deficit leaves nothing else. `after` names the entry. */
+  check(after: string): void {
+    const s = this.summary();
+    const tokens = s.atp + s.reserved + s.adp;
+    if (tokens !== s.supply) fail(after, `${tokens} tokens for a supply of ${s.supply}`);
+    const energy = this.stock;
+    const measured = s.opening + s.net - s.recordedLoss;
+    if (energy !== measured) fail(after, `${energy} mWh on the book, ${measured} mWh measured`);
+    const held = [s.atp, s.reserved, s.adp, s.eligible, s.withheld, s.unclaimed, s.deficit];
+    if (!held.every((value) => Number.isSafeInteger(value) && value >= 0)) {
+      fail(after, "an account is negative or inexact");
+    }
+    if (s.deficit > 0 && energy !== -s.deficit) fail(after, "energy is held beside a deficit");
+  }
+}
+
+function totalOf(items: readonly Dated[]): number {
+  return items.reduce((sum, { amount }) => sum + amount, 0);
+}
+
+function within(value: number, what: string): number {
+  if (Math.abs(value) > MOST) throw new LedgerError("overflow", `${what} would exceed 2^51 mWh`);
+  return value;
+}
+
+function fail(after: string, what: string): never {
+  throw new InvariantViolation(`society after ${after}: ${what}`);
+}

@@ -8,6 +8,20 @@ export type {
   CanFrame,
 } from "./bus.js";
 export {
+  type ClearMessage,
+  type ClearOptions,
+  decodeClear,
+  encodeClear,
+  uidOf,
+} from "./catalogue/clear-codec.js";
+export {
+  BROADCAST_ADDRESS,
+  type ClearId,
+  clearId,
+  parseClearId,
+  UNREGISTERED_ADDRESS,
+} from "./catalogue/clear-id.js";
+export {
   type AddressKind,
   CLEAR_FRAMES,
   type ClearFrameName,
@@ -17,6 +31,14 @@ export {
 } from "./catalogue/frames.js";
 export { FAULT, MODULE_STATE, MODULE_STATUS, SCALE, VCU_SCALE } from "./catalogue/scales.js";
 export { CanProtocolError, type CanProtocolErrorCode } from "./errors.js";
+export { INNER_TYPE } from "./inner/bodies.js";
+export {
+  decodeModuleMessage,
+  decodePackMessage,
+  encodeModuleMessage,
+  encodePackMessage,
+  type InnerPdu,
+} from "./inner/codec.js";
 export {
   CAPABILITY,
   type Capability,
@@ -37,6 +59,7 @@ export {
   type Tick,
   type TimeRequest,
 } from "./inner/messages.js";
+export { DEFAULT_LIMITS } from "./link/limits.js";
 export { ModuleLink } from "./link/module-link.js";
 export { PackLink } from "./link/pack-link.js";
 export type {
@@ -59,6 +82,7 @@ export type {
   UnsentReason,
 } from "./link/types.js";
 export { FrameScheduler, type SchedulerListener } from "./scheduler.js";
+export { LINK_VERSION } from "./secured/handshake.js";
 export {
   baseOf,
   classOf,
@@ -68,4 +92,4 @@ export {
   securedId,
   slotOf,
 } from "./secured/identifier.js";
-export { type FrameBits, frameBits, frameNanos } from "./wire.js";
+export { type FrameBits, frameBits, frameNanos } from "./wire/frame-bits.js";

@@ -57,7 +57,8 @@ function open(key: KeyObject, nonce: Uint8Array, ad: Uint8Array, sealed: Uint8Ar
   } catch {
     return undefined; // the only failure left here: the tag does not verify
   }
-  return plaintext;
+  // A plain array: a Buffer's slice() shares memory where callers expect a copy.
+  return new Uint8Array(plaintext.buffer, plaintext.byteOffset, plaintext.length);
 }
 
 /** An all-zero nonce for `setNonce` to fill. */

@@ -112,7 +112,7 @@ function agree(privateKey: KeyObject, peer: Uint8Array): Uint8Array {
   const publicKey = createPublicKey({ key: Buffer.from(der.buffer), format: "der", type: "spki" });
   let shared: Uint8Array;
   try {
-    shared = diffieHellman({ privateKey, publicKey });
+    shared = Uint8Array.from(diffieHellman({ privateKey, publicKey }));
   } catch (cause) {
     // OpenSSL refuses a small-order point by failing the derivation.
     throw weakPeer({ cause });

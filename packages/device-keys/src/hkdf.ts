@@ -3,7 +3,7 @@ import { createHmac } from "node:crypto";
 export function hmacSha256(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array {
   const hmac = createHmac("sha256", key);
   for (const part of parts) hmac.update(part);
-  return hmac.digest();
+  return Uint8Array.from(hmac.digest());
 }
 
 const ONE = Uint8Array.of(1);

@@ -9,8 +9,8 @@ export type PduClass = "urgent" | "normal" | "bulk";
 /** Everything a sender queues; urgent leaves first. */
 export type FrameClass = PduClass | "handshake";
 
+/** `open` starts the link, `timer` is the driver's alarm for `deadline` (harmless when early), `close` ends it for good. */
 interface CommonEvent {
-  /** The driver's alarm for `deadline`; harmless when early. */
   readonly kind: "open" | "timer" | "close";
 }
 interface FrameEvent {

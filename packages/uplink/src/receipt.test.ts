@@ -1,0 +1,156 @@
+import { utf8, WattsealError } from "@wattseal/base";
+import { cosign } from "@wattseal/tlog";
+import { describe, expect, it } from "vitest";
+import { UplinkCursors } from "./cursors.js";
+import { noteSigner, ORIGIN, SignedLog, WITNESS } from "./log.fixture.js";
+import { verifyReceipt } from "./receipt.js";
+
+const log = SignedLog.of(20);
+const expectation = { origin: ORIGIN, witness: WITNESS, log };
+
+describe("receipt", () => {
+  it("proves when the witness saw which root of this log", () => {
+    const { checkpoint, time } = verifyReceipt(log.receipt(17, 1234), expectation);
+    expect(checkpoint).toEqual(log.checkpoint(17));
+    expect(time).toBe(1234);
+  });
+
+  it("is refused with any single bit flipped, and the refusal says what does not hold", () => {
+    const bytes = utf8(log.receipt(17));
+    for (let bit = 0; bit < 8 * bytes.length; bit += 1) {
+      const flipped = bytes.slice();
+      flipped[bit >> 3]! ^= 1 << (bit & 7);
+      let thrown: unknown;
+      try {
+        verifyReceipt(Buffer.from(flipped).toString("utf8"), expectation);
+      } catch (error) {
+        thrown = error;
+      }
+      expect(thrown, `bit ${bit}`).toBeInstanceOf(WattsealError);
+      expect(String(thrown)).toMatch(/^UplinkError: receipt: /);
+    }
+  });
+
+  it.each([
+    [
+      "of another log",
+      () => SignedLog.of(20, noteSigner("wattseal/other")).receipt(),
+      "receipt-origin",
+    ],
+    ["for more than the log has", () => SignedLog.of(21, log.signer).receipt(), "receipt-size"],
+    [
+      "for a root the log never had",
+      () => {
+        const other = new SignedLog(log.signer);
+        other.append(utf8("something else"));
+        return other.receipt();
+      },
+      "receipt-root",
+    ],
+    ["under another key of the log's name", () => SignedLog.of(20).receipt(), "receipt-signature"],
+    [
+      "by another witness of the same name",
+      () => cosign(log.note(), { ...noteSigner(WITNESS.name), time: 1 }),
+      "receipt-witness",
+    ],
+    ["without cosignature", () => log.note(), "receipt-signature"],
+    [
+      "with a third signature",
+      () => cosign(log.receipt(), { ...noteSigner("someone"), time: 1 }),
+      "receipt-signature",
+    ],
+    ["that is no note", () => "hello", "receipt-signature"],
+  ])("is refused when it is one %s", (_what, make, code) => {
+    expect(() => verifyReceipt(make(), expectation)).toThrow(expect.objectContaining({ code }));
+  });
+
+  it("is refused before the first epoch", () => {
+    const young = {
+      size: log.size,
+      root: (size: number) => log.root(size),
+      keyAt: () => undefined,
+    };
+    expect(() => verifyReceipt(log.receipt(), { ...expectation, log: young })).toThrow(
+      "no epoch had begun",
+    );
+  });
+});
+
+describe("UplinkCursors", () => {
+  const second = noteSigner("wattseal-federation/second");
+
+  function load(stored = new Map<string, string>()) {
+    const save = async (name: string, receipt: string) => void stored.set(name, receipt);
+    const cursors = UplinkCursors.load({
+      origin: ORIGIN,
+      log,
+      destinations: [WITNESS, second],
+      stored: (name) => stored.get(name),
+      save,
+    });
+    return { cursors, stored };
+  }
+
+  it("moves forward with receipts, never back, and is what was saved after a restart", async () => {
+    const { cursors, stored } = load();
+    expect(await cursors.accept(WITNESS.name, utf8(log.receipt(10)))).toEqual({
+      size: 10,
+      advanced: true,
+    });
+    expect(await cursors.accept(WITNESS.name, utf8(log.receipt(7)))).toEqual({
+      size: 7,
+      advanced: false,
+    });
+    expect(await cursors.accept(WITNESS.name, utf8(log.receipt(10, 2e9)))).toEqual({
+      size: 10,
+      advanced: false,
+    });
+    expect(cursors.witnessed(WITNESS.name)).toBe(10);
+    expect(stored.get(WITNESS.name)).toBe(log.receipt(10));
+    expect(load(stored).cursors.witnessed(WITNESS.name)).toBe(10);
+  });
+
+  it("counts as witnessed by all what every destination has", async () => {
+    const { cursors } = load();
+    await cursors.accept(WITNESS.name, utf8(log.receipt(10)));
+    expect(cursors.witnessedByAll).toBe(0);
+    await cursors.accept(second.name, utf8(cosign(log.note(4), { ...second, time: 1 })));
+    expect(cursors.witnessedByAll).toBe(4);
+  });
+
+  it("takes a receipt only for the destination that wrote it", async () => {
+    const { cursors } = load();
+    await expect(cursors.accept(second.name, utf8(log.receipt()))).rejects.toMatchObject({
+      code: "receipt-witness",
+    });
+    await expect(cursors.accept("nobody", utf8(log.receipt()))).rejects.toMatchObject({
+      code: "destination",
+    });
+    expect(cursors.witnessedByAll).toBe(0);
+  });
+
+  it("stays where it is when the receipt cannot be saved", async () => {
+    const cursors = UplinkCursors.load({
+      origin: ORIGIN,
+      log,
+      destinations: [WITNESS],
+      stored: () => undefined,
+      save: () => Promise.reject(new Error("disk full")),
+    });
+    await expect(cursors.accept(WITNESS.name, utf8(log.receipt()))).rejects.toThrow("disk full");
+    expect(cursors.witnessed(WITNESS.name)).toBe(0);
+  });
+
+  it("refuses to start on a saved receipt that is not this log's", () => {
+    const stored = new Map([[WITNESS.name, SignedLog.of(3).receipt()]]);
+    expect(() => load(stored)).toThrow("own signature");
+  });
+
+  it("keeps the larger of two receipts that arrive together", async () => {
+    const { cursors } = load();
+    await Promise.all(
+      [19, 5, 12].map((size) => cursors.accept(WITNESS.name, utf8(log.receipt(size)))),
+    );
+    expect(cursors.witnessed(WITNESS.name)).toBe(19);
+  });
+});

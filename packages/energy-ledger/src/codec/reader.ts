@@ -163,12 +163,14 @@ export class Words<W extends string> {
   /** What the words are, for messages. */
   readonly what: string;
   readonly #byKey = new Map<number, Word<W>[]>();
+  readonly #byText = new Map<string, Uint8Array>();
 
   constructor(what: string, words: readonly W[]) {
     this.what = what;
     for (const text of words) {
       const bytes = utf8(text);
       const key = keyOf(bytes, 0, bytes.length);
+      this.#byText.set(text, bytes);
       this.#byKey.set(key, [...(this.#byKey.get(key) ?? []), { text, bytes }]);
     }
   }
@@ -182,9 +184,9 @@ export class Words<W extends string> {
     return undefined;
   }
 
-  has(text: string): text is W {
-    const bytes = utf8(text);
-    return this.find(bytes, 0, bytes.length) !== undefined;
+  /** The UTF-8 bytes of `text`, if it is one of the words. */
+  bytesOf(text: string): Uint8Array | undefined {
+    return this.#byText.get(text);
   }
 }
 

@@ -1,6 +1,5 @@
 /** The units that entries are written in. */
 import {
-  fromHex,
   type LctId,
   lctId,
   type Millis,
@@ -75,5 +74,8 @@ export const module: Schema<ModuleUid> = {
     const { high, low } = reader.uidWords();
     return uidOf(high, low);
   },
-  toCbor: (value) => fromHex(moduleUid(value)),
+  write(writer, value) {
+    const uid = moduleUid(value);
+    writer.uidWords(Number.parseInt(uid.slice(0, 8), 16), Number.parseInt(uid.slice(8), 16));
+  },
 };

@@ -2,14 +2,15 @@
  * Schemas of what the log holds: arrays of integers, byte strings, text and arrays. One schema reads
  * (strictly: only the deterministic form passes), writes (with the same checks) and gives the type.
  */
-import { type CborValue, encodeCbor, RangeViolation } from "@wattseal/base";
+import { RangeViolation } from "@wattseal/base";
 import { FieldReader, Words } from "./reader.js";
+import { FieldWriter } from "./writer.js";
 
 export interface Schema<T> {
   /** Takes the value from the bytes; throws DecodeError. */
   read(reader: FieldReader): T;
-  /** The value to encode; throws RangeViolation for what `read` would refuse. */
-  toCbor(value: T): CborValue;
+  /** Appends the value; throws RangeViolation for what `read` would refuse. */
+  write(writer: FieldWriter, value: T): void;
 }
 
 export type Value<S> = S extends Schema<infer T> ? T : never;
@@ -25,11 +26,11 @@ export function integer(label: string, min: number, max: number): Schema<number>
       if (value < min || value > max) reader.fail(problem, at);
       return value;
     },
-    toCbor(value) {
+    write(writer, value) {
       if (!Number.isSafeInteger(value) || value < min || value > max || Object.is(value, -0)) {
         throw new RangeViolation(`${value}: ${problem}`);
       }
-      return value;
+      writer.integer(value);
     },
   };
 }
@@ -41,7 +42,9 @@ export function branded<Raw, T extends Raw>(
 ): Schema<T> {
   return {
     read: (reader) => brand(schema.read(reader)),
-    toCbor: (value) => schema.toCbor(value),
+    write(writer, value) {
+      schema.write(writer, value);
+    },
   };
 }
 
@@ -56,9 +59,9 @@ export function byteString(label: string, min: number, max = min): Schema<Uint8A
       if (value.length < min || value.length > max) reader.fail(problem, at);
       return value;
     },
-    toCbor(value) {
+    write(writer, value) {
       if (value.length < min || value.length > max) throw new RangeViolation(problem);
-      return value;
+      writer.bytes(value);
     },
   };
 }
@@ -73,9 +76,9 @@ export function text(label: string, pattern: RegExp): Schema<string> {
       if (!pattern.test(value)) reader.fail(`${JSON.stringify(value)} ${problem}`, at);
       return value;
     },
-    toCbor(value) {
+    write(writer, value) {
       if (!pattern.test(value)) throw new RangeViolation(`${JSON.stringify(value)} ${problem}`);
-      return value;
+      writer.text(value);
     },
   };
 }
@@ -85,9 +88,10 @@ export function oneOf<const W extends string>(label: string, ...choices: readonl
   const words = new Words(label, choices);
   return {
     read: (reader) => reader.word(words),
-    toCbor(value) {
-      if (!words.has(value)) throw new RangeViolation(`"${value}" is no ${label}`);
-      return value;
+    write(writer, value) {
+      const bytes = words.bytesOf(value);
+      if (bytes === undefined) throw new RangeViolation(`"${value}" is no ${label}`);
+      writer.textBytes(bytes);
     },
   };
 }
@@ -96,7 +100,10 @@ export function oneOf<const W extends string>(label: string, ...choices: readonl
 export function optional<T>(schema: Schema<T>): Schema<T | undefined> {
   return {
     read: (reader) => (reader.absent() ? undefined : schema.read(reader)),
-    toCbor: (value) => (value === undefined ? [] : schema.toCbor(value)),
+    write(writer, value) {
+      if (value === undefined) writer.array(0);
+      else schema.write(writer, value);
+    },
   };
 }
 
@@ -112,11 +119,12 @@ export function list<T>(
       if (count < min) reader.fail(`has ${count} items where at least ${min} belong`, at);
       return Array.from({ length: count }, () => item.read(reader));
     },
-    toCbor(value) {
+    write(writer, value) {
       if (value.length < min || value.length > max) {
         throw new RangeViolation(`a list of ${value.length} items: ${min} to ${max} are allowed`);
       }
-      return value.map((each) => item.toCbor(each));
+      writer.array(value.length);
+      for (const each of value) item.write(writer, each);
     },
   };
 }
@@ -145,8 +153,9 @@ export function record<F extends Fields>(
         if (!isRecord(value, fields)) return reader.fail("lacks a field");
         return value;
       }),
-    toCbor(value) {
-      return columns.map(([name, schema]) => schema.toCbor(Reflect.get(value, name)));
+    write(writer, value) {
+      writer.array(columns.length);
+      for (const [name, schema] of columns) schema.write(writer, value[name]);
     },
   };
 }
@@ -164,6 +173,13 @@ export function decodeAs<T>(schema: Schema<T>, bytes: Uint8Array, what: string):
   return value;
 }
 
+/** Of an entry, and so of whatever one carries: bytes. */
+export const MAX_LENGTH = 16_384;
+const scratch = new FieldWriter(MAX_LENGTH);
+
+/** The one encoding of `value`, at most 16 KiB. Throws RangeViolation for what `decodeAs` would refuse. */
 export function encodeAs<T>(schema: Schema<T>, value: T): Uint8Array {
-  return encodeCbor(schema.toCbor(value));
+  scratch.reset();
+  schema.write(scratch, value);
+  return scratch.written();
 }

@@ -1,7 +1,7 @@
-import { DecodeError, encodeCbor, type Millis, RangeViolation } from "@wattseal/base";
-import { FieldReader, Words } from "../codec/reader.js";
+import { DecodeError, type Millis, RangeViolation } from "@wattseal/base";
+import { type FieldReader, Words } from "../codec/reader.js";
 import { time } from "../codec/scalars.js";
-import type { Schema, Value } from "../codec/schema.js";
+import { decodeAs, encodeAs, MAX_LENGTH, type Schema, type Value } from "../codec/schema.js";
 import {
   energyGap,
   energyInterval,
@@ -64,7 +64,7 @@ export type Entry<T extends EntryType = EntryType> = {
 
 export const ENTRY_VERSION = 1;
 /** Bytes. */
-export const MAX_ENTRY_LENGTH = 16_384;
+export const MAX_ENTRY_LENGTH = MAX_LENGTH;
 
 function isEntryType(type: string): type is EntryType {
   return Object.hasOwn(SCHEMAS, type);
@@ -81,6 +81,31 @@ function isEntry(entry: {
   return isEntryType(entry.type);
 }
 
+function readEntry(reader: FieldReader): Entry {
+  reader.array(4);
+  const version = reader.unsigned();
+  if (version !== ENTRY_VERSION) reader.fail(`has version ${version}, this program reads 1`, 1);
+  const type = reader.word(typeWords);
+  const timeMs = time.read(reader);
+  const entry = { type, timeMs, body: SCHEMAS[type].read(reader) };
+  if (!isEntry(entry)) return reader.fail("is of no known type", 2);
+  return entry;
+}
+
+const anyEntry: Schema<Entry> = {
+  read: readEntry,
+  write(writer, entry) {
+    const word = typeWords.bytesOf(entry.type);
+    if (word === undefined) throw new RangeViolation(`"${entry.type}" is no entry type`);
+    const schema: Schema<unknown> = SCHEMAS[entry.type];
+    writer.array(4);
+    writer.integer(ENTRY_VERSION);
+    writer.textBytes(word);
+    time.write(writer, entry.timeMs);
+    schema.write(writer, entry.body);
+  },
+};
+
 /**
  * Decodes one entry that fills `bytes`; byte strings in it are views of `bytes`.
  * Throws DecodeError for any other than the deterministic form, an unknown version or type, a value outside its range.
@@ -89,29 +114,10 @@ export function decodeEntry(bytes: Uint8Array): Entry {
   if (bytes.length > MAX_ENTRY_LENGTH) {
     throw new DecodeError("entry", MAX_ENTRY_LENGTH, `is longer than ${MAX_ENTRY_LENGTH} bytes`);
   }
-  const reader = new FieldReader(bytes, "entry");
-  reader.array(4);
-  const version = reader.unsigned();
-  if (version !== ENTRY_VERSION) reader.fail(`has version ${version}, this program reads 1`, 1);
-  const type = reader.word(typeWords);
-  const timeMs = time.read(reader);
-  const entry = { type, timeMs, body: SCHEMAS[type].read(reader) };
-  reader.end();
-  if (!isEntry(entry)) return reader.fail("is of no known type", 2);
-  return entry;
-}
-
-function schemaOf(type: string): Schema<unknown> {
-  if (!isEntryType(type)) throw new RangeViolation(`"${type}" is no entry type`);
-  return SCHEMAS[type];
+  return decodeAs(anyEntry, bytes, "entry");
 }
 
 /** The one encoding of `entry`. Throws RangeViolation for what `decodeEntry` would refuse. */
 export function encodeEntry(entry: Entry): Uint8Array {
-  const body = schemaOf(entry.type).toCbor(entry.body);
-  const bytes = encodeCbor([ENTRY_VERSION, entry.type, time.toCbor(entry.timeMs), body]);
-  if (bytes.length > MAX_ENTRY_LENGTH) {
-    throw new RangeViolation(`an entry of ${bytes.length} bytes: at most ${MAX_ENTRY_LENGTH}`);
-  }
-  return bytes;
+  return encodeAs(anyEntry, entry);
 }

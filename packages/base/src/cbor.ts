@@ -3,7 +3,7 @@
  * strings, text, arrays and, where a format says so, maps. One value has one encoding, and the decoder
  * refuses every other: no floats, tags, simple values or indefinite lengths.
  */
-import { compareBytes, fromUtf8, utf8 } from "./bytes.js";
+import { compareBytes, fromUtf8, utf8, viewOf } from "./bytes.js";
 import { DecodeError, RangeViolation } from "./errors.js";
 
 export type CborKey = number | string;
@@ -13,6 +13,8 @@ export type CborValue = number | string | Uint8Array | readonly CborValue[] | Cb
 const MAJOR = { unsigned: 0, negative: 1, bytes: 2, text: 3, array: 4, map: 5 } as const;
 const MAX_DEPTH = 16;
 const TWO_32 = 2 ** 32;
+const SHORT_TEXT = 64;
+const KEPT_CAPACITY = 65_536;
 
 class Writer {
   #bytes = new Uint8Array(256);
@@ -62,16 +64,43 @@ class Writer {
   }
 
   text(text: string): void {
+    if (text.length <= SHORT_TEXT && this.#ascii(text)) return;
     if (!text.isWellFormed()) throw new RangeViolation("text holds a lone surrogate");
     const bytes = utf8(text);
     this.head(MAJOR.text, bytes.length);
     this.raw(bytes);
   }
 
-  finish(): Uint8Array {
-    return this.#bytes.slice(0, this.#length);
+  /** Names and ids: TextEncoder costs more than the copy. False, and nothing written, for anything but ASCII. */
+  #ascii(text: string): boolean {
+    const start = this.#length;
+    this.head(MAJOR.text, text.length);
+    const at = this.#reserve(text.length);
+    for (let i = 0; i < text.length; i += 1) {
+      const unit = text.charCodeAt(i);
+      if (unit > 0x7f) {
+        this.#length = start;
+        return false;
+      }
+      this.#bytes[at + i] = unit;
+    }
+    return true;
+  }
+
+  /** The bytes written, as a copy; the writer starts afresh. */
+  take(): Uint8Array {
+    const bytes = this.#bytes.slice(0, this.#length);
+    this.#length = 0;
+    return bytes;
+  }
+
+  get capacity(): number {
+    return this.#bytes.length;
   }
 }
+
+/** One writer outlives its call, so that a hot encoder does not allocate a buffer per value. */
+let idle: Writer | undefined;
 
 function writeInteger(writer: Writer, value: number): void {
   if (!Number.isSafeInteger(value) || Object.is(value, -0)) {
@@ -107,9 +136,12 @@ function write(writer: Writer, value: CborValue): void {
 
 /** The one deterministic encoding of `value`. Throws RangeViolation for numbers that are not safe integers and lone surrogates. */
 export function encodeCbor(value: CborValue): Uint8Array {
-  const writer = new Writer();
+  const writer = idle ?? new Writer();
+  idle = undefined; // maps encode their keys in here
   write(writer, value);
-  return writer.finish();
+  const bytes = writer.take();
+  if (writer.capacity <= KEPT_CAPACITY) idle = writer;
+  return bytes;
 }
 
 export interface CborDecodeOptions {
@@ -117,6 +149,12 @@ export interface CborDecodeOptions {
   readonly what?: string;
   /** Accept maps (keys: integers and text). Entries have none. */
   readonly maps?: boolean;
+}
+
+/** Without this, byte strings decoded from a Buffer would be views: its `slice` does not copy. */
+function plain(bytes: Uint8Array): Uint8Array {
+  if (bytes.constructor === Uint8Array) return bytes;
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 class Reader {
@@ -129,8 +167,8 @@ class Reader {
   constructor(bytes: Uint8Array, options: CborDecodeOptions) {
     this.what = options.what ?? "CBOR";
     this.#maps = options.maps ?? false;
-    this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#bytes = plain(bytes);
+    this.#view = viewOf(bytes);
   }
 
   fail(problem: string, at = this.#offset): never {

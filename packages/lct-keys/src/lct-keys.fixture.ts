@@ -165,7 +165,7 @@ export function evidenceOf(
 }
 
 export function noteOf(
-  pack: TestPack,
+  pack: { readonly document: Pick<LctDocument, "origin"> },
   key: Ed25519SecretKey,
   head: { size: number; root: Uint8Array },
 ): string {

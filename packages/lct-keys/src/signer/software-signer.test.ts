@@ -277,16 +277,10 @@ describe("the start, when state and log disagree", () => {
   it("refuses a head of another log, with another root, or of no format", async () => {
     await ranUntil(5);
     const stranger = Ed25519SecretKey.generate(entropy);
-    const pack = { authority, anchor: undefined, document };
-    const foreign = noteOf(
-      { ...pack, document: { ...document, origin: "wattseal/other" } } as never,
-      stranger,
-      {
-        size: 5,
-        root: log.root(5),
-      },
-    );
-    const forked = noteOf(pack as never, stranger, { size: 5, root: tree("fork", 5, 3).root() });
+    const root = log.root(5);
+    const foreign = noteOf({ document: { origin: "wattseal/other" } }, stranger, { size: 5, root });
+    const forkedRoot = tree("fork", 5, 3).root();
+    const forked = noteOf({ document }, stranger, { size: 5, root: forkedRoot });
     for (const head of [foreign, forked, "not a note"]) {
       expect(await refusal(open(log.log(5, { lastCounter: 1, head })))).toBe("log-forked");
     }

@@ -1,0 +1,224 @@
+import { bytesEqual, concatBytes, InvariantViolation, messageOf } from "@wattseal/base";
+import { TlogError } from "../errors.js";
+import {
+  decodeBundle,
+  encodeBundle,
+  entriesPath,
+  TILE_HEIGHT,
+  TILE_WIDTH,
+  tilePath,
+} from "../tiles.js";
+import { rootOf } from "../tree/frontier.js";
+import { HASH_LENGTH, leafHash } from "../tree/hash.js";
+import { Cache } from "./cache.js";
+import { type CompletedTile, TileEdge } from "./edge.js";
+import type { StoreFiles } from "./files.js";
+import type { JournalRecord } from "./journal.js";
+import { refuseFile } from "./layout.js";
+
+const CACHED_TILES = 64;
+const CACHED_BUNDLES = 8;
+
+/** A complete file that belongs on disk. */
+export interface SealedFile {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+}
+
+const tileHash = (tile: Uint8Array, at: number) =>
+  tile.subarray(at * HASH_LENGTH, (at + 1) * HASH_LENGTH);
+
+function* hashesOf(tile: Uint8Array, from = 0, to = TILE_WIDTH): Generator<Uint8Array> {
+  for (let i = from; i < to; i += 1) yield tileHash(tile, i);
+}
+
+/**
+ * Everything durable in a log: sealed bundles and tiles on disk, and in memory the unsealed tail and the
+ * tree's right edge. What is read from disk is checked against the hashes above it, up to that edge.
+ */
+export class LogContents {
+  readonly #files: StoreFiles;
+  readonly #edge = new TileEdge();
+  readonly #tiles = new Cache<Uint8Array>(CACHED_TILES);
+  readonly #bundles = new Cache<readonly Uint8Array[]>(CACHED_BUNDLES);
+  /** Entries from `#tailFirst` on. */
+  #tail: JournalRecord[] = [];
+  #tailFirst = 0;
+  /** Complete, not yet on disk. */
+  #unsealed: CompletedTile[] = [];
+
+  constructor(files: StoreFiles) {
+    this.#files = files;
+  }
+
+  get size(): number {
+    return this.#edge.size;
+  }
+
+  frontier() {
+    return this.#edge.frontier();
+  }
+
+  /** Takes over a record that the journal holds durably. */
+  append(record: JournalRecord): void {
+    const completed = this.#edge.append(record.leafHash);
+    if (completed !== undefined) this.#unsealed.push(...completed);
+    this.#tail.push(record);
+  }
+
+  /** Reads the next sealed bundle and its tiles from disk, checking every bit of them. */
+  verifyNextBundle(): void {
+    const index = this.#tailFirst / TILE_WIDTH;
+    const entries = this.#readBundle(index);
+    const path = tilePath(0, index);
+    const tile = this.#readTile(path);
+    entries.forEach((entry, i) => {
+      const stored = tileHash(tile, i);
+      if (!bytesEqual(leafHash(entry), stored)) this.#refuseEntry(index, i, path);
+      for (const completed of this.#edge.append(stored) ?? []) this.#verifyUpper(completed);
+    });
+    this.#tailFirst += TILE_WIDTH;
+  }
+
+  #verifyUpper({ level, index, hashes }: CompletedTile): void {
+    if (level === 0) return;
+    const path = tilePath(level, index);
+    const tile = this.#readTile(path);
+    const bad = hashes.findIndex((hash, i) => !bytesEqual(hash, tileHash(tile, i)));
+    if (bad !== -1) {
+      const below = tilePath(level - 1, index * TILE_WIDTH + bad);
+      refuseFile(
+        this.#files,
+        path,
+        `hash ${bad} (at byte ${bad * HASH_LENGTH}) is not the root of ${below}`,
+      );
+    }
+  }
+
+  #refuseEntry(bundle: number, at: number, path: string): never {
+    const index = bundle * TILE_WIDTH + at;
+    const place = `hash ${at} of ${path} (at byte ${at * HASH_LENGTH})`;
+    return refuseFile(this.#files, entriesPath(bundle), `entry ${index} does not match ${place}`);
+  }
+
+  #readBundle(index: number): readonly Uint8Array[] {
+    const path = entriesPath(index);
+    const bytes = this.#files.read(path);
+    const first = index * TILE_WIDTH;
+    if (bytes === undefined) refuseFile(this.#files, path, `is missing (entries from ${first})`);
+    try {
+      return decodeBundle(bytes, TILE_WIDTH, `entries from ${first}`);
+    } catch (cause) {
+      return refuseFile(this.#files, path, messageOf(cause), "corrupt", { cause });
+    }
+  }
+
+  #readTile(path: string): Uint8Array {
+    const bytes = this.#files.read(path);
+    if (bytes === undefined) refuseFile(this.#files, path, "is missing");
+    if (bytes.length !== TILE_WIDTH * HASH_LENGTH) {
+      refuseFile(this.#files, path, `has ${bytes.length} bytes, not ${TILE_WIDTH * HASH_LENGTH}`);
+    }
+    return bytes;
+  }
+
+  /** A complete tile, from disk only if its root is what the level above says. */
+  #tile(level: number, index: number): Uint8Array {
+    const path = tilePath(level, index);
+    return this.#tiles.get(path, () => {
+      const memory = this.#unsealed.find((tile) => tile.level === level && tile.index === index);
+      if (memory !== undefined) return concatBytes(...memory.hashes);
+      const tile = this.#readTile(path);
+      if (!bytesEqual(rootOf(hashesOf(tile)), this.#hash(level + 1, index))) {
+        const above = tilePath(level + 1, Math.floor(index / TILE_WIDTH));
+        refuseFile(
+          this.#files,
+          path,
+          `does not match ${above}: it changed since the log was opened`,
+        );
+      }
+      return tile;
+    });
+  }
+
+  #hash(level: number, index: number): Uint8Array {
+    const edge = this.#edge.hash(level, index);
+    if (edge !== undefined) return edge;
+    return tileHash(this.#tile(level, Math.floor(index / TILE_WIDTH)), index % TILE_WIDTH);
+  }
+
+  /** Root of a complete subtree: a HashReader. */
+  readonly node = (level: number, index: number): Uint8Array => {
+    if ((index + 1) * 2 ** level > this.size) {
+      throw new InvariantViolation(`node ${level}/${index} lies beyond ${this.size} entries`);
+    }
+    const within = level % TILE_HEIGHT;
+    const tileLevel = (level - within) / TILE_HEIGHT;
+    const first = index * 2 ** within;
+    if (within === 0) return this.#hash(tileLevel, first);
+    return rootOf(Array.from({ length: 2 ** within }, (_, i) => this.#hash(tileLevel, first + i)));
+  };
+
+  leafHash(index: number): Uint8Array {
+    this.#requireIndex(index);
+    return this.#hash(0, index);
+  }
+
+  entry(index: number): Uint8Array {
+    this.#requireIndex(index);
+    const unsealed = this.#tail[index - this.#tailFirst];
+    if (unsealed !== undefined) return unsealed.entry;
+    const bundle = Math.floor(index / TILE_WIDTH);
+    const at = index % TILE_WIDTH;
+    const path = entriesPath(bundle);
+    const entry = this.#bundles.get(path, () => this.#readBundle(bundle))[at];
+    if (entry === undefined || !bytesEqual(leafHash(entry), this.#hash(0, index))) {
+      return this.#refuseEntry(bundle, at, tilePath(0, bundle));
+    }
+    return entry;
+  }
+
+  #requireIndex(index: number): void {
+    if (!Number.isSafeInteger(index) || index < 0 || index >= this.size) {
+      throw new TlogError(
+        "range",
+        `log ${this.#files.location}: no entry ${index} among ${this.size}`,
+      );
+    }
+  }
+
+  /** Complete tiles that are not on disk. */
+  get unsealedTiles(): number {
+    return this.#unsealed.length;
+  }
+
+  /** Files that complete tiles of the tail belong in: bundles and tiles. */
+  filesToSeal(): readonly SealedFile[] {
+    return this.#unsealed.flatMap(({ level, index, hashes }) => {
+      const tile = { path: tilePath(level, index), bytes: concatBytes(...hashes) };
+      return level === 0 ? [this.#bundleFile(index), tile] : [tile];
+    });
+  }
+
+  #bundleFile(index: number): SealedFile {
+    const from = index * TILE_WIDTH - this.#tailFirst;
+    const entries = this.#tail.slice(from, from + TILE_WIDTH).map(({ entry }) => entry);
+    return { path: entriesPath(index), bytes: encodeBundle(entries) };
+  }
+
+  /** Index from which entries have to stay in a journal once `filesToSeal` are on disk. */
+  get unsealedFrom(): number {
+    return this.size - (this.size % TILE_WIDTH);
+  }
+
+  unsealedRecords(): readonly JournalRecord[] {
+    return this.#tail.slice(this.unsealedFrom - this.#tailFirst);
+  }
+
+  /** `filesToSeal` are on disk and the journal starts at `unsealedFrom`. */
+  sealed(): void {
+    this.#tail = this.#tail.slice(this.unsealedFrom - this.#tailFirst);
+    this.#tailFirst = this.unsealedFrom;
+    this.#unsealed = [];
+  }
+}

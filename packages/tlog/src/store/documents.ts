@@ -1,0 +1,41 @@
+/** Small texts beside the log: written whole or not at all. What they say is checked by who signed them. */
+import { fromUtf8, messageOf, utf8 } from "@wattseal/base";
+import { TlogError } from "../errors.js";
+import type { StoreFiles } from "./files.js";
+import { CHECKPOINT, JOURNAL, refuseFile, TEMPORARY } from "./layout.js";
+
+const RESERVED: readonly string[] = [JOURNAL, CHECKPOINT, TEMPORARY, "tile", "lock"];
+
+function requireName(name: string): void {
+  if (!/^[a-z0-9][a-z0-9._-]{0,63}$/.test(name) || RESERVED.includes(name)) {
+    throw new TlogError("range", `${JSON.stringify(name)} is not a document's name`);
+  }
+}
+
+export function readText(files: StoreFiles, path: string): string | undefined {
+  const bytes = files.read(path);
+  if (bytes === undefined) return undefined;
+  try {
+    return fromUtf8(bytes, path);
+  } catch (cause) {
+    return refuseFile(files, path, messageOf(cause), "corrupt", { cause });
+  }
+}
+
+/** Replaces a file in one step; durable when it returns. */
+export async function replaceText(files: StoreFiles, path: string, text: string): Promise<void> {
+  const temporary = `${TEMPORARY}/${path}`;
+  await files.writeFile(temporary, utf8(text));
+  await files.rename(temporary, path);
+  await files.syncDirectory("");
+}
+
+export function readDocument(files: StoreFiles, name: string): string | undefined {
+  requireName(name);
+  return readText(files, name);
+}
+
+export async function writeDocument(files: StoreFiles, name: string, text: string): Promise<void> {
+  requireName(name);
+  await replaceText(files, name, text);
+}

@@ -1,0 +1,137 @@
+import { closeSync, fdatasync, openSync, readdirSync, readFileSync, writeSync } from "node:fs";
+import { type FileHandle, mkdir, open, rename, unlink } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { messageOf } from "@wattseal/base";
+import { TlogError } from "../errors.js";
+import { lockDirectory } from "./lock.js";
+
+/** A file that is only written at its end, or cut. */
+export interface AppendFile {
+  write(bytes: Uint8Array, position: number): Promise<void>;
+  /** Returns when everything written before is on the medium. */
+  sync(): Promise<void>;
+  truncate(length: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * What the store needs of a file system, in the steps between which a crash can fall. Paths are relative to
+ * the log's directory, with "/". Failures are those of node:fs.
+ */
+export interface StoreFiles {
+  /** The directory, for messages. */
+  readonly location: string;
+  /** Takes the writer's lock; throws TlogError "locked" where another holds it. */
+  lock(): Promise<() => Promise<void>>;
+  /** Content; undefined where there is no such file. */
+  read(path: string): Uint8Array | undefined;
+  /** Names in a directory; none where there is no such directory. */
+  list(path: string): readonly string[];
+  /** With its parents, durably. */
+  makeDirectory(path: string): Promise<void>;
+  /** Writes a whole file and syncs its content, not its name. */
+  writeFile(path: string, bytes: Uint8Array): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  remove(path: string): Promise<void>;
+  /** Makes the names in a directory durable. */
+  syncDirectory(path: string): Promise<void>;
+  openAppend(path: string): Promise<AppendFile>;
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
+}
+
+/** Entries are no secret on the machine's own group, and nobody else's business. */
+const MODE = 0o640;
+
+/** True for errors that say that the medium or the quota is full. */
+export function isFull(error: unknown): boolean {
+  return codeOf(error) === "ENOSPC" || codeOf(error) === "EDQUOT";
+}
+
+function orAbsent<T>(path: string, read: (path: string) => T, absent: T): T {
+  try {
+    return read(path);
+  } catch (cause) {
+    if (codeOf(cause) === "ENOENT") return absent;
+    throw new TlogError("io", `${path}: cannot be read: ${messageOf(cause)}`, { cause });
+  }
+}
+
+async function withFile<T>(path: string, flags: string, use: (file: FileHandle) => Promise<T>) {
+  const file = await open(path, flags, MODE);
+  try {
+    return await use(file);
+  } finally {
+    await file.close();
+  }
+}
+
+async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  let done = 0;
+  while (done < bytes.length) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);
+    done += bytesWritten;
+  }
+}
+
+const syncData = promisify(fdatasync);
+
+/** Only the sync waits for the medium; the rest lands in the page cache, faster than a thread's turn would be. */
+async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
+  const file = openSync(path, "w", MODE);
+  try {
+    for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done);
+    await syncData(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Makes a directory with its parents, all of their names durable. */
+async function makeDurably(directory: string): Promise<void> {
+  const first = await mkdir(directory, { recursive: true });
+  if (first === undefined) return;
+  for (let made = directory; made.length >= first.length; made = dirname(made)) {
+    await withFile(dirname(made), "r", (file) => file.sync());
+  }
+}
+
+/** The files of one directory on disk. Who can write there can destroy the log, but not alter it unseen. */
+export function nodeFiles(path: string): StoreFiles {
+  const directory = resolve(path);
+  const at = (name: string) => join(directory, name);
+  const known = new Set<string>();
+  const syncDirectory = (name: string) => withFile(at(name), "r", (file) => file.sync());
+  return {
+    location: directory,
+    lock: async () => {
+      await makeDurably(directory);
+      return lockDirectory(directory);
+    },
+    read: (name) =>
+      orAbsent<Uint8Array | undefined>(at(name), (file) => readFileSync(file), undefined),
+    list: (name) =>
+      orAbsent<readonly string[]>(at(name), (directory) => readdirSync(directory), []),
+    makeDirectory: async (name) => {
+      if (known.has(name)) return;
+      await makeDurably(at(name));
+      known.add(name);
+    },
+    writeFile: (name, bytes) => writeWhole(at(name), bytes),
+    rename: (from, to) => rename(at(from), at(to)),
+    remove: (name) => unlink(at(name)),
+    syncDirectory,
+    openAppend: async (name) => {
+      const file = await open(at(name), "r+");
+      return {
+        write: (bytes, position) => writeAll(file, bytes, position),
+        sync: () => file.datasync(),
+        truncate: (length) => file.truncate(length),
+        close: () => file.close(),
+      };
+    },
+  };
+}

@@ -1,0 +1,148 @@
+/**
+ * The journal: entries that are durable but not yet in a sealed bundle.
+ * Header (24 bytes): "wslog 1\n" ‖ u64le index of the first entry ‖ SHA-256 of these 16 bytes, first 8.
+ * Record: u32le length ‖ u32le check of length and index ‖ entry ‖ leaf hash (32 bytes).
+ * Whoever can write it can append entries that nobody signed; it can alter none that a signed head covers.
+ */
+import { bytesEqual, concatBytes, sha256, utf8, viewOf } from "@wattseal/base";
+import { HASH_LENGTH, leafHash } from "../tree/hash.js";
+import type { AppendFile, StoreFiles } from "./files.js";
+import { JOURNAL, MAX_ENTRY_LENGTH, refuseFile, TEMPORARY } from "./layout.js";
+
+const MAGIC = utf8("wslog 1\n");
+const HEADER_LENGTH = 24;
+const PREFIX_LENGTH = 8;
+const TWO_32 = 2 ** 32;
+
+export interface JournalRecord {
+  readonly entry: Uint8Array;
+  readonly leafHash: Uint8Array;
+}
+
+export interface ParsedJournal {
+  /** Index of the first record. */
+  readonly first: number;
+  readonly records: readonly JournalRecord[];
+  /** Bytes of header and complete records. */
+  readonly length: number;
+  /** Bytes after them: a record whose writing was cut short. */
+  readonly partial: number;
+}
+
+/** One value for each length at a given index (both steps are bijective), so no flip goes unseen. */
+function lengthCheck(length: number, index: number): number {
+  return (Math.imul(length ^ (index % TWO_32), 0x9e3779b1) ^ 0x57544c47) >>> 0;
+}
+
+function header(first: number): Uint8Array {
+  const named = new Uint8Array(MAGIC.length + 8);
+  named.set(MAGIC);
+  viewOf(named).setBigUint64(MAGIC.length, BigInt(first), true);
+  return concatBytes(named, sha256(named).subarray(0, HEADER_LENGTH - named.length));
+}
+
+/** Records for entries that begin at index `first`. */
+export function encodeRecords(records: readonly JournalRecord[], first: number): Uint8Array {
+  let length = 0;
+  for (const { entry } of records) length += PREFIX_LENGTH + entry.length + HASH_LENGTH;
+  const bytes = new Uint8Array(length);
+  const view = viewOf(bytes);
+  let at = 0;
+  let index = first;
+  for (const { entry, leafHash: hash } of records) {
+    view.setUint32(at, entry.length, true);
+    view.setUint32(at + 4, lengthCheck(entry.length, index), true);
+    bytes.set(entry, at + PREFIX_LENGTH);
+    bytes.set(hash, at + PREFIX_LENGTH + entry.length);
+    at += PREFIX_LENGTH + entry.length + HASH_LENGTH;
+    index += 1;
+  }
+  return bytes;
+}
+
+function parseHeader(files: StoreFiles, bytes: Uint8Array): number {
+  if (bytes.length < HEADER_LENGTH)
+    refuseFile(files, JOURNAL, "its header is cut short (at byte 0)");
+  const first = Number(viewOf(bytes).getBigUint64(MAGIC.length, true));
+  if (!bytesEqual(bytes.subarray(0, HEADER_LENGTH), header(first))) {
+    refuseFile(files, JOURNAL, "its header is damaged (at byte 0)");
+  }
+  return first;
+}
+
+/** Checks every complete record; throws TlogError "corrupt" with entry index and byte offset. */
+export function parseJournal(files: StoreFiles, bytes: Uint8Array): ParsedJournal {
+  const first = parseHeader(files, bytes);
+  const view = viewOf(bytes);
+  const records: JournalRecord[] = [];
+  let at = HEADER_LENGTH;
+  while (bytes.length - at >= PREFIX_LENGTH) {
+    const index = first + records.length;
+    const length = view.getUint32(at, true);
+    const place = `entry ${index} (at byte ${at})`;
+    if (view.getUint32(at + 4, true) !== lengthCheck(length, index) || length > MAX_ENTRY_LENGTH) {
+      refuseFile(files, JOURNAL, `the length of ${place} is damaged`);
+    }
+    const end = at + PREFIX_LENGTH + length;
+    if (end + HASH_LENGTH > bytes.length) break;
+    const entry = bytes.subarray(at + PREFIX_LENGTH, end);
+    const hash = bytes.subarray(end, end + HASH_LENGTH);
+    if (!bytesEqual(leafHash(entry), hash)) refuseFile(files, JOURNAL, `${place} is damaged`);
+    records.push({ entry, leafHash: hash });
+    at = end + HASH_LENGTH;
+  }
+  return { first, records, length: at, partial: bytes.length - at };
+}
+
+/** The end of the journal file, and its replacement once what it holds is sealed. */
+export class Journal {
+  readonly #file: AppendFile;
+  #length: number;
+
+  private constructor(file: AppendFile, length: number) {
+    this.#file = file;
+    this.#length = length;
+  }
+
+  /** Opens an existing journal at its last complete record and cuts what follows. */
+  static async resume(files: StoreFiles, parsed: ParsedJournal): Promise<Journal> {
+    const journal = new Journal(await files.openAppend(JOURNAL), parsed.length);
+    if (parsed.partial > 0) await journal.#cut();
+    return journal;
+  }
+
+  /** Puts a new journal in the place of any other; durable when it returns. */
+  static async start(
+    files: StoreFiles,
+    first: number,
+    records: readonly JournalRecord[],
+  ): Promise<Journal> {
+    const bytes = concatBytes(header(first), encodeRecords(records, first));
+    const temporary = `${TEMPORARY}/${JOURNAL}`;
+    await files.writeFile(temporary, bytes);
+    await files.rename(temporary, JOURNAL);
+    await files.syncDirectory("");
+    return new Journal(await files.openAppend(JOURNAL), bytes.length);
+  }
+
+  /** Durable when it returns; when it throws, the file is cut back where that is still possible. */
+  async append(bytes: Uint8Array): Promise<void> {
+    try {
+      await this.#file.write(bytes, this.#length);
+      await this.#file.sync();
+    } catch (error) {
+      await this.#cut().catch(() => {}); // a partial record is cut at the next open as well
+      throw error;
+    }
+    this.#length += bytes.length;
+  }
+
+  async #cut(): Promise<void> {
+    await this.#file.truncate(this.#length);
+    await this.#file.sync();
+  }
+
+  close(): Promise<void> {
+    return this.#file.close();
+  }
+}

@@ -1,0 +1,52 @@
+import { messageOf } from "@wattseal/base";
+import { TlogError, type TlogErrorCode } from "../errors.js";
+import { isFull, type StoreFiles } from "./files.js";
+
+/** The bundle in progress. */
+export const JOURNAL = "journal";
+/** The last signed head. */
+export const CHECKPOINT = "checkpoint";
+/** Files that have no name yet; emptied at open. */
+export const TEMPORARY = "tmp";
+export const ENTRIES = "tile/entries";
+
+/** The limit of an entry (ledger format), well below what a bundle's u16 length can hold. */
+export const MAX_ENTRY_LENGTH = 16 * 1024;
+
+const RECOVERY = "restore this log from the federation's copy";
+
+/** Refusal of a stored file; the message names directory, file, place and the way out. */
+export function refuseFile(
+  files: StoreFiles,
+  path: string,
+  problem: string,
+  code: TlogErrorCode = "corrupt",
+  options?: ErrorOptions,
+): never {
+  throw new TlogError(code, `log ${files.location}: ${path}: ${problem}; ${RECOVERY}`, options);
+}
+
+/** A failure of the storage; `then` says what follows from it. */
+export function storageError(
+  files: StoreFiles,
+  doing: string,
+  cause: unknown,
+  then = "",
+): TlogError {
+  const full = isFull(cause);
+  const problem = full ? "no space left on the storage" : messageOf(cause);
+  const message = `log ${files.location}: ${problem} while ${doing}${then}`;
+  return new TlogError(full ? "full" : "io", message, { cause });
+}
+
+export async function orStorageError<T>(
+  files: StoreFiles,
+  doing: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw error instanceof TlogError ? error : storageError(files, doing, error);
+  }
+}

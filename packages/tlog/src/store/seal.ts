@@ -1,0 +1,28 @@
+import { posix } from "node:path";
+import type { LogContents, SealedFile } from "./contents.js";
+import type { StoreFiles } from "./files.js";
+import { TEMPORARY } from "./layout.js";
+
+/** Files written at a time: enough to keep the storage busy, few enough for any limit on open files. */
+const AT_ONCE = 8;
+
+async function writeGroup(files: StoreFiles, group: readonly SealedFile[]): Promise<void> {
+  const temporary = (path: string) => `${TEMPORARY}/${path.replaceAll("/", "-")}`;
+  const written = group.map(({ path, bytes }) => files.writeFile(temporary(path), bytes));
+  await Promise.all(written);
+  for (const { path } of group) await files.rename(temporary(path), path);
+}
+
+/**
+ * Writes the complete bundles and tiles: content synced, then named, then the names synced. Until the caller
+ * starts a new journal after this, the old one holds all of it and the work can be done again.
+ */
+export async function writeSealed(files: StoreFiles, contents: LogContents): Promise<void> {
+  const sealed = contents.filesToSeal();
+  const directories = new Set(sealed.map(({ path }) => posix.dirname(path)));
+  for (const directory of directories) await files.makeDirectory(directory);
+  for (let from = 0; from < sealed.length; from += AT_ONCE) {
+    await writeGroup(files, sealed.slice(from, from + AT_ONCE));
+  }
+  for (const directory of directories) await files.syncDirectory(directory);
+}

@@ -1,0 +1,269 @@
+import { setImmediate } from "node:timers/promises";
+import { concatBytes } from "@wattseal/base";
+import { TlogError } from "../errors.js";
+import { leafHash } from "../tree/hash.js";
+import { replaceText, writeDocument } from "./documents.js";
+import { nodeFiles, type StoreFiles } from "./files.js";
+import { encodeRecords, Journal, type JournalRecord } from "./journal.js";
+import { CHECKPOINT, MAX_ENTRY_LENGTH, orStorageError, storageError, TEMPORARY } from "./layout.js";
+import { type Head, headOf, type LogParts, StoredLog } from "./log.js";
+import {
+  checkUnfinishedSeal,
+  headProblem,
+  type LoadedLog,
+  loadLog,
+  missingLog,
+  type VerifyHead,
+} from "./open.js";
+import { writeSealed } from "./seal.js";
+
+export interface OpenOptions {
+  readonly directory: string;
+  /** Verifies the head's signature; the store itself compares size and root only. */
+  readonly verifyHead?: VerifyHead;
+  /** Make an empty log where there is none (default true); `opened.created` says that it did. */
+  readonly create?: boolean;
+}
+
+/** Where an append landed: entries `first` to `first + count − 1`. */
+export interface Appended {
+  readonly first: number;
+  readonly count: number;
+}
+
+interface Waiting {
+  readonly first: number;
+  readonly records: readonly JournalRecord[];
+  readonly bytes: Uint8Array;
+  readonly resolve: (appended: Appended) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+const STOPPED =
+  "; no entry is accepted until the log is opened again with room to write, reading goes on";
+/** Sealing waits while appends do, but not beyond about this many bundles. */
+const SEAL_AT = 16;
+/** A group commit takes what waits, up to about this much. */
+const GROUP_BYTES = 8 * 1024 * 1024;
+
+async function openForWriting(files: StoreFiles, options: OpenOptions) {
+  const { contents, head, journal: parsed } = await loadLog(files, options.verifyHead);
+  if (parsed === undefined && options.create === false) throw missingLog(files);
+  checkUnfinishedSeal(files, contents);
+  await files.makeDirectory(TEMPORARY);
+  for (const name of files.list(TEMPORARY)) await files.remove(`${TEMPORARY}/${name}`);
+  const journal =
+    parsed === undefined ? await Journal.start(files, 0, []) : await Journal.resume(files, parsed);
+  return { contents, head, journal, opened: openResult(parsed) };
+}
+
+function openResult(parsed: LoadedLog["journal"]) {
+  const partial = parsed?.partial ?? 0;
+  return { created: parsed === undefined, cut: partial === 0 ? undefined : { bytes: partial } };
+}
+
+/**
+ * The durable log of one writer. Entries are durable in the journal before an append resolves; 256 of them
+ * become an immutable bundle and hash tile. A crash at any point loses nothing acknowledged.
+ *
+ * Trust: who can write the directory can destroy the log or add unsigned entries at its end; whatever a
+ * signed head covers they cannot alter without being named at the next open.
+ */
+export class LogStore extends StoredLog {
+  #accepted: number;
+  #journal: Journal;
+  #waiting: Waiting[] = [];
+  #committing: Promise<void> | undefined;
+  #documents: Promise<void> = Promise.resolve();
+  #failure: TlogError | undefined;
+  #closed: Promise<void> | undefined;
+  readonly #unlock: () => Promise<void>;
+  readonly #verifyHead: VerifyHead | undefined;
+
+  private constructor(
+    parts: LogParts,
+    journal: Journal,
+    unlock: () => Promise<void>,
+    verifyHead: VerifyHead | undefined,
+  ) {
+    super(parts);
+    this.#accepted = parts.contents.size;
+    this.#journal = journal;
+    this.#unlock = unlock;
+    this.#verifyHead = verifyHead;
+  }
+
+  /**
+   * Verifies the whole log and finishes what a crash interrupted. Throws TlogError: "locked"; "corrupt" and
+   * "head-mismatch" with file, place and the way out; "missing" with `create: false`; "full" or "io".
+   */
+  static async open(
+    options: OpenOptions,
+    files: StoreFiles = nodeFiles(options.directory),
+  ): Promise<LogStore> {
+    const unlock = await orStorageError(files, "locking it", () => files.lock());
+    try {
+      return await orStorageError(files, "opening it", async () => {
+        const { journal, ...found } = await openForWriting(files, options);
+        const store = new LogStore({ files, ...found }, journal, unlock, options.verifyHead);
+        await store.#seal();
+        return store;
+      });
+    } catch (error) {
+      await unlock();
+      throw error;
+    }
+  }
+
+  /** Verifies and reads; takes no lock and writes nothing, so a writer may be at work. */
+  static async openReadOnly(
+    options: Omit<OpenOptions, "create">,
+    files: StoreFiles = nodeFiles(options.directory),
+  ): Promise<StoredLog> {
+    const { contents, head, journal } = await loadLog(files, options.verifyHead);
+    if (journal === undefined) throw missingLog(files);
+    return new StoredLog({ files, contents, head, opened: openResult(journal) });
+  }
+
+  /** Number of entries accepted; those from `durableSize` on may still be lost. */
+  get size(): number {
+    return this.#accepted;
+  }
+
+  /** Why no entry is accepted any more (storage full or failing); undefined while all is well. */
+  get failure(): TlogError | undefined {
+    return this.#failure;
+  }
+
+  /**
+   * Appends entries (1 to 16384 bytes each) in order; resolves when they are durable. Appends that wait at
+   * the same time share one fdatasync. Rejects with TlogError "full" or "io" from the first failed write on,
+   * "range" for an entry out of bounds, "closed".
+   */
+  async append(entries: readonly Uint8Array[]): Promise<Appended> {
+    this.#requireOpen();
+    const first = this.#accepted;
+    const records = entries.map((entry, i) => {
+      if (entry.length < 1 || entry.length > MAX_ENTRY_LENGTH) {
+        const problem = `entry ${i} of the append has ${entry.length} bytes, not 1 to 16384`;
+        throw new TlogError("range", `log ${this.files.location}: ${problem}`);
+      }
+      return { entry: new Uint8Array(entry), leafHash: leafHash(entry) };
+    });
+    const bytes = encodeRecords(records, first);
+    this.#accepted += records.length;
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ first, records, bytes, resolve, reject });
+      this.#committing ??= this.#commitAll();
+    });
+  }
+
+  /** Commits what waits, in groups, until nothing does. */
+  async #commitAll(): Promise<void> {
+    await Promise.resolve(); // appends made in the same turn join the group
+    while (this.#waiting.length > 0) {
+      try {
+        await this.#commit(this.#nextGroup());
+        await setImmediate(); // whoever was answered may append again, which joins this round
+        if (this.#waiting.length === 0 || this.contents.unsealedTiles >= SEAL_AT)
+          await this.#seal();
+      } catch (error) {
+        this.#fail(error);
+      }
+    }
+    this.#committing = undefined;
+  }
+
+  #nextGroup(): readonly Waiting[] {
+    let bytes = 0;
+    const end = this.#waiting.findIndex((waiting) => {
+      bytes += waiting.bytes.length;
+      return bytes >= GROUP_BYTES;
+    });
+    return this.#waiting.slice(0, end === -1 ? undefined : end + 1);
+  }
+
+  async #commit(group: readonly Waiting[]): Promise<void> {
+    await this.#journal.append(concatBytes(...group.map(({ bytes }) => bytes)));
+    this.#waiting = this.#waiting.slice(group.length);
+    for (const { records } of group) for (const record of records) this.contents.append(record);
+    for (const { first, records, resolve } of group) resolve({ first, count: records.length });
+  }
+
+  /** Order: bundles and tiles durable under their names, then a journal without them. */
+  async #seal(): Promise<void> {
+    if (this.contents.unsealedTiles === 0) return;
+    await writeSealed(this.files, this.contents);
+    const old = this.#journal;
+    const records = this.contents.unsealedRecords();
+    this.#journal = await Journal.start(this.files, this.contents.unsealedFrom, records);
+    this.contents.sealed();
+    await old.close();
+  }
+
+  /** After a failed sync nothing is known of what was written before it, so nothing is accepted any more. */
+  #fail(cause: unknown): void {
+    this.#failure ??= storageError(this.files, `adding entry ${this.durableSize}`, cause, STOPPED);
+    for (const { reject } of this.#waiting) reject(this.#failure);
+    this.#waiting = [];
+    this.#accepted = this.durableSize;
+  }
+
+  /**
+   * Keeps a signed head, durably, in the place of the one before. Its entries have to be durable, its root
+   * theirs, and it may not be below the last. Throws TlogError "head-mismatch", "note", "io", "full".
+   */
+  async writeHead(note: string): Promise<void> {
+    this.#requireOpen();
+    const head = headOf(note);
+    this.#verifyHead?.(note);
+    await this.#inOrder(async () => {
+      const problem = headProblem(this.contents, head) ?? this.#stepBack(head);
+      if (problem !== undefined) {
+        throw new TlogError("head-mismatch", `log ${this.files.location}: new head: ${problem}`);
+      }
+      await replaceText(this.files, CHECKPOINT, note);
+      this.lastHead = head;
+    });
+  }
+
+  #stepBack({ checkpoint: { size } }: Head): string | undefined {
+    const last = this.lastHead?.checkpoint.size ?? 0;
+    return size < last ? `of ${size} entries cannot follow one of ${last}` : undefined;
+  }
+
+  /** Keeps a small named text beside the log, written whole or not at all; durable when it resolves. */
+  async writeDocument(name: string, text: string): Promise<void> {
+    this.#requireOpen();
+    await this.#inOrder(() => writeDocument(this.files, name, text));
+  }
+
+  async #inOrder(write: () => Promise<void>): Promise<void> {
+    const done = this.#documents.then(write);
+    this.#documents = done.catch(() => {});
+    await orStorageError(this.files, "writing a text", () => done);
+  }
+
+  #requireOpen(): void {
+    if (this.#closed !== undefined) {
+      throw new TlogError("closed", `log ${this.files.location}: was closed`);
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** Waits for what was accepted, then gives up the lock. Reading still works afterwards. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    await this.#committing;
+    await this.#documents;
+    try {
+      await this.#journal.close();
+    } finally {
+      await this.#unlock();
+    }
+  }
+}

@@ -1,1 +1,14 @@
-export {};
+export { GatewayError, type GatewayErrorCode } from "./errors.js";
+export {
+  Gateway,
+  type GatewayOptions,
+  type GatewayStatus,
+  type ModuleStatus,
+} from "./gateway.js";
+export {
+  type ContinuedLog,
+  type Draft,
+  EnergyLog,
+  type EnergyLogOptions,
+} from "./ledger/energy-log.js";
+export type { StatementDraft } from "./ledger/entered.js";

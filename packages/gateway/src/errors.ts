@@ -1,0 +1,15 @@
+import { type ErrorKind, WattsealError } from "@wattseal/base";
+
+export type GatewayErrorCode =
+  /** The log stopped accepting entries; the cause says why. Restart after the cure. */
+  | "ledger-stopped"
+  /** The folder of the log belongs to another pack than the configuration. */
+  | "other-pack"
+  /** What the authority signed for this pack is missing or of another pack. */
+  | "genesis";
+
+export class GatewayError extends WattsealError<GatewayErrorCode> {
+  constructor(code: GatewayErrorCode, kind: ErrorKind, message: string, options?: ErrorOptions) {
+    super(code, kind, message, options);
+  }
+}

@@ -1,0 +1,133 @@
+import { type Cancel, type Clock, type Logger, messageOf, millis } from "@wattseal/base";
+import type { Signer } from "@wattseal/lct-keys";
+import type { LogStore } from "@wattseal/tlog/store";
+import type { PendingCheckpoints } from "@wattseal/uplink";
+
+/** A checkpoint is due after this many entries, this many bytes of them, or this long after the first. */
+const DUE = { entries: 256, bytes: 48 * 1024, ms: 10_000 } as const;
+
+export interface CheckpointerOptions {
+  readonly store: LogStore;
+  readonly pending: PendingCheckpoints;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The checkpoint of this size is durable and may be published. */
+  readonly onSigned: (size: number) => void;
+  /** Signing failed for good: the log must stop. */
+  readonly onFailed: (error: unknown) => void;
+}
+
+interface Due {
+  readonly size: number;
+  /** Bytes of the entries since the due size before. */
+  readonly bytes: number;
+}
+
+/**
+ * Decides at which sizes the log is signed, and signs them one after another once their entries are durable.
+ * Order of a checkpoint: entries durable → signed (the signer's own state durable first) → kept as pending →
+ * the log's head → published. A kill at any point leaves entries that the next checkpoint covers.
+ */
+export class Checkpointer {
+  readonly #options: CheckpointerOptions;
+  #signer: Signer;
+  #due: Due[] = [];
+  #accepted: number;
+  #lastDue: number;
+  #bytes = 0;
+  #timer: Cancel | undefined;
+  #working: Promise<void> = Promise.resolve();
+  #signed = 0;
+
+  constructor(options: CheckpointerOptions, signer: Signer) {
+    this.#options = options;
+    this.#signer = signer;
+    this.#accepted = options.store.size;
+    this.#lastDue = options.store.size;
+  }
+
+  /** Checkpoints signed by this process. */
+  get signed(): number {
+    return this.#signed;
+  }
+
+  /** From now on `signer` signs: a new epoch has begun, everything before it has been flushed. */
+  use(signer: Signer): void {
+    this.#signer = signer;
+  }
+
+  /** One entry of `length` bytes has been accepted (not yet durable). */
+  accepted(length: number): void {
+    this.#accepted += 1;
+    this.#bytes += length;
+    if (this.#accepted - this.#lastDue >= DUE.entries || this.#bytes >= DUE.bytes) this.#cut();
+    else
+      this.#timer ??= this.#options.clock.at(millis(this.#options.clock.now() + DUE.ms), () =>
+        this.#onTime(),
+      );
+  }
+
+  /** Entries up to the store's durable size may be signed. */
+  durable(): void {
+    this.#working = this.#working.then(() => this.#signDue());
+  }
+
+  /** Signs everything accepted; resolves when that is done. The caller has awaited its appends. */
+  async flush(): Promise<void> {
+    this.#cut();
+    this.durable();
+    await this.#working;
+  }
+
+  async settled(): Promise<void> {
+    await this.#working;
+  }
+
+  stop(): void {
+    this.#timer?.();
+  }
+
+  #onTime(): void {
+    this.#timer = undefined;
+    this.#cut();
+    this.durable();
+  }
+
+  #cut(): void {
+    this.#timer?.();
+    this.#timer = undefined;
+    if (this.#accepted === this.#lastDue) return;
+    this.#due.push({ size: this.#accepted, bytes: this.#bytes });
+    this.#lastDue = this.#accepted;
+    this.#bytes = 0;
+  }
+
+  async #signDue(): Promise<void> {
+    for (;;) {
+      const next = this.#due[0];
+      if (next === undefined || next.size > this.#options.store.durableSize) return;
+      this.#due.shift();
+      try {
+        await this.#sign(next);
+      } catch (error) {
+        this.#due = [];
+        this.#options.logger.error("ledger.sign-failed", {
+          size: next.size,
+          error: messageOf(error),
+        });
+        this.#options.onFailed(error);
+        return;
+      }
+    }
+  }
+
+  async #sign({ size, bytes }: Due): Promise<void> {
+    const { store, pending, onSigned } = this.#options;
+    const consistency = store.consistencyProof(this.#signer.lastSigned.size, size);
+    const note = await this.#signer.sign({ size, root: store.root(size), consistency });
+    await pending.add({ size, note, bytes });
+    await store.writeHead(note);
+    this.#signed += 1;
+    onSigned(size);
+  }
+}

@@ -1,0 +1,293 @@
+import { type Clock, type Logger, millis, toHex } from "@wattseal/base";
+import {
+  type Entry,
+  type EntryBody,
+  type EntryType,
+  encodeEntry,
+  type LedgerFold,
+} from "@wattseal/energy-ledger";
+import type { Signer } from "@wattseal/lct-keys";
+import type { LctDocument } from "@wattseal/lct-keys/verify";
+import { LogStore } from "@wattseal/tlog/store";
+import type { OwnLog, PendingCheckpoints } from "@wattseal/uplink";
+import { LogReplay, type Trust } from "@wattseal/verifier";
+import { GatewayError } from "../errors.js";
+import { Checkpointer } from "./checkpointer.js";
+import { Entered } from "./entered.js";
+
+/** An entry before it has its time. */
+export type Draft<T extends EntryType = EntryType> = {
+  [Type in T]: { readonly type: Type; readonly body: EntryBody<Type> };
+}[T];
+
+/** What a signer must know of the log that its epoch continues. */
+export interface ContinuedLog {
+  readonly size: number;
+  readonly root: Uint8Array;
+  /** Counter of the last epoch in the log, 0 before the first. */
+  readonly lastCounter: number;
+  consistencyProof(from: number, to: number): readonly Uint8Array[];
+  /** Last signed checkpoint and last receipt that the log keeps. */
+  readonly head: string | undefined;
+  readonly receipt: string | undefined;
+}
+
+export interface EnergyLogOptions {
+  readonly directory: string;
+  readonly document: LctDocument;
+  /** Whose document, mint, source, policy and status statements this log accepts. */
+  readonly trust: Trust;
+  /** Begins an epoch. */
+  readonly openSigner: (log: ContinuedLog) => Promise<Signer>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** After `begin`: who signs, and what is signed. */
+interface Running {
+  signer: Signer;
+  readonly checkpointer: Checkpointer;
+}
+
+const receiptName = (destination: string) => `receipt.${encodeURIComponent(destination)}`;
+
+/**
+ * The pack's one log. Every entry passes the fold before it is written, is durable before its promise
+ * resolves, and is covered by a checkpoint soon after. Opening replays the log from entry 0.
+ */
+export class EnergyLog {
+  readonly store: LogStore;
+  /** Pairings and statements that the log holds. */
+  readonly entered = new Entered();
+  readonly #options: EnergyLogOptions;
+  readonly #replay: LogReplay;
+  #running: Running | undefined;
+  #stopped: GatewayError | undefined;
+
+  private constructor(options: EnergyLogOptions, store: LogStore) {
+    this.#options = options;
+    this.store = store;
+    this.#replay = new LogReplay(options.trust);
+  }
+
+  /** Opens and replays. Throws what the store, the fold or the epoch chain found, naming the entry. */
+  static async open(options: EnergyLogOptions): Promise<EnergyLog> {
+    const store = await LogStore.open({ directory: options.directory });
+    const { cut } = store.opened;
+    if (cut !== undefined) options.logger.warn("ledger.torn-record-cut", { bytes: cut.bytes });
+    try {
+      const log = new EnergyLog(options, store);
+      for (let index = 0; index < store.size; index += 1) {
+        log.#apply(store.entry(index), store.leafHash(index));
+      }
+      log.#requireOurs();
+      return log;
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+  }
+
+  get fold(): LedgerFold {
+    return this.#replay.fold;
+  }
+
+  /** The log as receipts and pending checkpoints are held against it. */
+  get own(): OwnLog {
+    const { store } = this;
+    return {
+      get size() {
+        return store.durableSize;
+      },
+      root: (size) => store.root(size),
+      keyAt: (size) => this.#replay.keyAt(size),
+    };
+  }
+
+  /** Checkpoints signed since the start. */
+  get checkpoints(): number {
+    return this.#running?.checkpointer.signed ?? 0;
+  }
+
+  /** Why the log accepts nothing any more, if so. */
+  get stopped(): GatewayError | undefined {
+    return this.#stopped;
+  }
+
+  get epochEvidence(): Uint8Array {
+    return this.#begun().signer.epochEvidence;
+  }
+
+  readReceipt(destination: string): string | undefined {
+    return this.store.readDocument(receiptName(destination));
+  }
+
+  writeReceipt(destination: string, receipt: string): Promise<void> {
+    return this.store.writeDocument(receiptName(destination), receipt);
+  }
+
+  /**
+   * Begins this run's epoch: entry 0 in a new log, then epoch.begin. From here on entries can be appended.
+   * `receipt` is the furthest-reaching receipt at hand.
+   */
+  async begin(options: {
+    readonly pending: PendingCheckpoints;
+    readonly receipt: string | undefined;
+    readonly onSigned: (size: number) => void;
+  }): Promise<void> {
+    const { store } = this;
+    if (store.size === 0) {
+      await this.#write([{ type: "lct.document", body: { sign1: this.#options.document.bytes } }]);
+    }
+    const signer = await this.#openSigner(options.receipt);
+    const checkpointer = new Checkpointer(
+      {
+        store,
+        pending: options.pending,
+        clock: this.#options.clock,
+        logger: this.#options.logger,
+        onSigned: options.onSigned,
+        onFailed: (error) => {
+          this.#stop("a checkpoint could not be signed", error);
+        },
+      },
+      signer,
+    );
+    this.#running = { signer, checkpointer };
+    await this.append({ type: "epoch.begin", body: { evidence: signer.epochEvidence } });
+  }
+
+  /**
+   * Ends the present epoch, signs it to its last entry and begins the next one; an epoch lasts at most 31 days.
+   * The caller appends nothing meanwhile.
+   */
+  async renewEpoch(receipt: string | undefined): Promise<void> {
+    const running = this.#begun();
+    await this.endEpoch("renewal");
+    await running.signer.close();
+    running.signer = await this.#openSigner(receipt);
+    running.checkpointer.use(running.signer);
+    await this.append({ type: "epoch.begin", body: { evidence: running.signer.epochEvidence } });
+  }
+
+  /**
+   * Appends in this order; the fold has them when this returns, the disk when the promise resolves (with the
+   * first one's index). Throws LedgerError for an entry that the rules refuse, GatewayError `ledger-stopped`.
+   */
+  append(...drafts: readonly Draft[]): Promise<number> {
+    const { checkpointer } = this.#begun();
+    const durable = this.#write(drafts, (length) => checkpointer.accepted(length));
+    return durable.then((first) => {
+      for (let index = first; index < first + drafts.length; index += 1) {
+        const leaf = toHex(this.store.leafHash(index));
+        this.#options.logger.debug("ledger.durable", { index, leaf });
+      }
+      checkpointer.durable();
+      return first;
+    });
+  }
+
+  /** Resolves when everything due to be signed is, or the log has stopped. */
+  async settled(): Promise<void> {
+    await this.#running?.checkpointer.settled();
+  }
+
+  /** Signs everything appended so far. */
+  async flush(): Promise<void> {
+    await this.#running?.checkpointer.flush();
+  }
+
+  /** The epoch's last entry, signed. Only a next epoch follows it. */
+  async endEpoch(reason: "shutdown" | "renewal"): Promise<void> {
+    const epoch = this.fold.epoch?.epoch;
+    if (epoch === undefined || this.#stopped !== undefined) return;
+    await this.append({ type: "epoch.end", body: { epoch, reason } });
+    await this.flush();
+  }
+
+  /** Forgets the epoch key and closes the files. */
+  async close(): Promise<void> {
+    this.#running?.checkpointer.stop();
+    await this.#running?.signer.close();
+    this.#running = undefined;
+    await this.store.close();
+  }
+
+  #openSigner(receipt: string | undefined): Promise<Signer> {
+    const { store } = this;
+    return this.#options.openSigner({
+      size: store.durableSize,
+      root: store.root(store.durableSize),
+      lastCounter: this.#replay.chain?.lastCounter ?? 0,
+      consistencyProof: (from, to) => store.consistencyProof(from, to),
+      head: store.head?.note,
+      receipt,
+    });
+  }
+
+  async #write(drafts: readonly Draft[], accepted?: (length: number) => void): Promise<number> {
+    if (this.#stopped !== undefined) throw this.#stopped;
+    const { encoded, refusal } = this.#fold(drafts);
+    let first = this.store.size;
+    if (encoded.length > 0) {
+      for (const bytes of encoded) accepted?.(bytes.length);
+      try {
+        first = (await this.store.append(encoded)).first;
+      } catch (error) {
+        throw this.#stop("entries could not be written", error);
+      }
+    }
+    if (refusal !== undefined) throw refusal.error;
+    return first;
+  }
+
+  /** Up to the first refusal: what the fold has taken must reach the disk. */
+  #fold(drafts: readonly Draft[]) {
+    const encoded: Uint8Array[] = [];
+    const timeMs = millis(Math.max(this.#options.clock.now(), this.fold.time));
+    try {
+      for (const draft of drafts) {
+        const entry: Entry = { ...draft, timeMs };
+        const bytes = encodeEntry(entry);
+        this.#apply(bytes);
+        encoded.push(bytes);
+      }
+      return { encoded };
+    } catch (error) {
+      return { encoded, refusal: { error } };
+    }
+  }
+
+  #apply(bytes: Uint8Array, leaf?: Uint8Array): void {
+    this.entered.observe(this.#replay.append(bytes, leaf));
+  }
+
+  /** The fold has entries that the disk may not have: only a restart, which replays the disk, brings them together. */
+  #stop(what: string, cause: unknown): GatewayError {
+    this.#stopped ??= new GatewayError(
+      "ledger-stopped",
+      "hardware",
+      `The ledger stopped: ${what}. Nothing further is recorded until the gateway is restarted.`,
+      { cause },
+    );
+    this.#options.logger.error("ledger.stopped", { reason: what, error: String(cause) });
+    return this.#stopped;
+  }
+
+  #begun(): Running {
+    if (this.#running === undefined) {
+      throw new GatewayError("ledger-stopped", "usage", "The log has not begun an epoch.");
+    }
+    return this.#running;
+  }
+
+  #requireOurs(): void {
+    const { lct } = this.#options.document;
+    if (this.fold.lct === undefined || this.fold.lct === lct) return;
+    throw new GatewayError(
+      "other-pack",
+      "usage",
+      `The log in ${this.#options.directory} is that of ${this.fold.lct}, not of ${lct}. Use the folder of this pack, or an empty one.`,
+    );
+  }
+}

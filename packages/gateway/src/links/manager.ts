@@ -1,0 +1,189 @@
+import {
+  type Cancel,
+  type Clock,
+  type Entropy,
+  type Logger,
+  type Micros,
+  type Millis,
+  type ModuleUid,
+  micros,
+} from "@wattseal/base";
+import {
+  type BusListener,
+  type CanBus,
+  type CanFrame,
+  type DownReason,
+  isSecured,
+  type LinkAlarm,
+  type LinkCounts,
+  MODULE_STATE,
+  type ModuleMessage,
+  PackLink,
+  type PackLinkEffect,
+  type PackLinkEvent,
+  slotOf,
+} from "@wattseal/can-protocol";
+import type { DeviceCustody, PackPairing, PairedModule } from "@wattseal/device-keys";
+import { Outbox } from "./outbox.js";
+
+/** One accepted message of a module. */
+export interface LinkMessage {
+  /** When its last frame was on the bus. */
+  readonly time: Micros;
+  readonly counter: number;
+  readonly type: number;
+  readonly body: Uint8Array;
+  readonly message: ModuleMessage;
+}
+
+export interface LinkListener {
+  /** The module has proven a session; its messages follow. */
+  session(module: PairedModule, handshakeHash: Uint8Array): void;
+  message(module: PairedModule, message: LinkMessage): void;
+  alarm(module: PairedModule, alarm: LinkAlarm): void;
+  down(module: PairedModule, reason: DownReason): void;
+}
+
+export interface LinkManagerOptions {
+  readonly bus: CanBus;
+  readonly pairing: PackPairing;
+  /** Holds the pack half; outlives the manager. */
+  readonly custody: DeviceCustody;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly logger: Logger;
+  readonly listener: LinkListener;
+}
+
+interface Peer {
+  readonly module: PairedModule;
+  readonly link: PackLink;
+  armed: Millis | undefined;
+  timer: Cancel | undefined;
+}
+
+/**
+ * Runs one link per paired module over one bus, and grants the modules the state On by heartbeat for as long as
+ * it runs. When it stops, the modules fall silent-safe by themselves.
+ */
+export class LinkManager implements BusListener {
+  readonly #options: LinkManagerOptions;
+  readonly #outbox: Outbox;
+  readonly #peers = new Map<number, Peer>();
+  #unlisten: (() => void) | undefined;
+  #foreign = 0;
+
+  constructor(options: LinkManagerOptions) {
+    this.#options = options;
+    const { bus, pairing, custody, entropy, logger } = options;
+    this.#outbox = new Outbox(bus, (frameClass, frames) =>
+      logger.warn("bus.unsent", { class: frameClass, frames }),
+    );
+    for (const module of pairing.modules) {
+      const link = new PackLink({
+        packHash: pairing.packHash,
+        module,
+        custody,
+        entropy,
+        fd: bus.info.dataBitRate !== undefined,
+        maxState: MODULE_STATE.on,
+      });
+      this.#peers.set(module.slot, { module, link, armed: undefined, timer: undefined });
+    }
+  }
+
+  start(): void {
+    this.#unlisten = this.#options.bus.listen(this);
+    for (const peer of this.#peers.values()) this.#handle(peer, { kind: "open" });
+  }
+
+  /** Says nothing more on the bus; each module goes Off by its own silence timer. */
+  stop(): void {
+    for (const peer of this.#peers.values()) {
+      this.#handle(peer, { kind: "close" });
+      peer.timer?.();
+    }
+    this.#unlisten?.();
+  }
+
+  linked(uid: ModuleUid): boolean {
+    return this.#peerOf(uid)?.link.status.linked ?? false;
+  }
+
+  counts(uid: ModuleUid): LinkCounts | undefined {
+    return this.#peerOf(uid)?.link.status.counts;
+  }
+
+  /** Frames that belong to no paired slot or are in clear: ignored. */
+  get foreignFrames(): number {
+    return this.#foreign;
+  }
+
+  frame(frame: CanFrame, time: Micros): void {
+    const peer = isSecured(frame.id) ? this.#peers.get(slotOf(frame.id)) : undefined;
+    if (peer === undefined) this.#foreign += 1;
+    else this.#handle(peer, { kind: "frame", frame }, time);
+  }
+
+  sent(frame: CanFrame): void {
+    this.#outbox.scheduler.sent(frame);
+  }
+
+  error(): void {
+    // The controller repeats the frame; links notice what does not arrive.
+  }
+
+  state(state: CanBus["state"]): void {
+    this.#options.logger.warn("bus.state", { state });
+    this.#outbox.scheduler.state(state);
+    for (const peer of this.#peers.values()) this.#handle(peer, { kind: "bus", state });
+  }
+
+  /** Only frames bring messages, so only their time is of interest. */
+  #handle(peer: Peer, event: PackLinkEvent, frameTime?: Micros): void {
+    const now = this.#options.clock.now();
+    const effects = peer.link.handle(event, now);
+    const time = frameTime ?? micros(now * 1000);
+    for (const effect of effects) this.#perform(peer.module, effect, time);
+    const { deadline } = peer.link;
+    if (deadline === peer.armed) return;
+    peer.timer?.();
+    peer.armed = deadline;
+    peer.timer =
+      deadline === undefined
+        ? undefined
+        : this.#options.clock.at(deadline, () => {
+            peer.armed = undefined;
+            this.#handle(peer, { kind: "timer" });
+          });
+  }
+
+  #perform(module: PairedModule, effect: PackLinkEffect, time: Micros): void {
+    const { listener, logger } = this.#options;
+    switch (effect.kind) {
+      case "transmit":
+        this.#outbox.transmit(effect.class, effect.frames);
+        break;
+      case "session":
+        listener.session(module, effect.handshakeHash);
+        break;
+      case "message":
+        listener.message(module, { ...effect, time });
+        break;
+      case "alarm":
+        listener.alarm(module, effect.alarm);
+        break;
+      case "unsent":
+        logger.warn("link.unsent", { module: module.uid, reason: effect.reason });
+        break;
+      case "down":
+        listener.down(module, effect.reason);
+        break;
+    }
+  }
+
+  #peerOf(uid: ModuleUid): Peer | undefined {
+    for (const peer of this.#peers.values()) if (peer.module.uid === uid) return peer;
+    return undefined;
+  }
+}

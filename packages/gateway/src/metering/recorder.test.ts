@@ -1,0 +1,222 @@
+import { type Logger, micros, milliwattHours, moduleUid, silentLogger, slot } from "@wattseal/base";
+import { encodeModuleMessage, type Telemetry } from "@wattseal/can-protocol";
+import type { PairedModule } from "@wattseal/device-keys";
+import { decodeEntry, type Entry, type EntryBody, type EntryType } from "@wattseal/energy-ledger";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { makePack } from "../pack.fixture.js";
+import { Recorder } from "./recorder.js";
+
+const CAPACITY = milliwattHours(5_000_000);
+
+function moduleAt(place: number): PairedModule {
+  return {
+    uid: moduleUid(`570100000000000${place}`),
+    slot: slot(place),
+    busId: 0,
+    half: new Uint8Array(32).fill(place),
+    label: "",
+    ratedCapacity: CAPACITY,
+    ratedWatts: 20_000,
+  };
+}
+
+function telemetryOf(amps: number, counters: { in: number; out: number }): Telemetry {
+  return {
+    kind: "telemetry",
+    status1: { state: 3, status: 2, soc: 50, soh: 98, cells: 94, current: amps, voltage: 350.01 },
+    status2: { cellLow: 3.7, cellHigh: 3.75, cellAverage: 3.725, cellTotal: 349.995 },
+    status3: { low: 20, high: 25, average: 21.93 },
+    inMwh: milliwattHours(counters.in),
+    outMwh: milliwattHours(counters.out),
+    tick: 0,
+    boot: 1,
+  };
+}
+
+async function recording(modules = [moduleAt(1)]) {
+  const pack = await makePack((cleanUp) => onTestFinished(cleanUp));
+  const log = await pack.openLog();
+  onTestFinished(() => log.close());
+  await pack.begin(log);
+  const pairing = {
+    packHash: pack.document.packHash,
+    packHalf: { reference: "test", publicKey: new Uint8Array(32).fill(9) },
+    modules,
+  };
+  await log.append(...log.entered.missingPairings(pairing));
+  await log.append(...log.entered.missingStatements(pack.statements));
+  const complaints: string[] = [];
+  const logger: Logger = {
+    ...silentLogger,
+    error: (event, fields) => {
+      complaints.push(`${event} ${fields?.["error"]}`);
+    },
+  };
+  const recorder = new Recorder({ log, pairing, source: "charger", clock: pack.clock, logger });
+  recorder.start();
+  for (const module of modules) recorder.session(module, new Uint8Array(32).fill(7));
+  let counter = 0;
+
+  /** A reading now, at 350 V and `amps`, with these counters. */
+  const read = (
+    module: PairedModule,
+    amps: number,
+    counters: { in: number; out: number },
+    into: Recorder = recorder,
+  ) => {
+    const telemetry = telemetryOf(amps, counters);
+    const { type, body } = encodeModuleMessage(telemetry);
+    const time = micros(pack.clock.now() * 1000);
+    into.telemetry(module, { time, counter, type, body, message: telemetry }, telemetry);
+    counter += 1;
+  };
+  /** `seconds` of one reading a second at constant power; returns the energy that passed, mWh. */
+  const run = (
+    module: PairedModule,
+    seconds: number,
+    amps: number,
+    from: { in: number; out: number },
+  ) => {
+    const at = { ...from };
+    for (let second = 0; second < seconds; second += 1) {
+      pack.clock.advance(1000);
+      const passed =
+        Math.round((Math.abs(amps) * 350.01 * (second + 1)) / 3.6) -
+        Math.round((Math.abs(amps) * 350.01 * second) / 3.6);
+      if (amps > 0) at.in += passed;
+      else at.out += passed;
+      read(module, amps, at);
+    }
+    return at;
+  };
+  const entries = <T extends EntryType>(type: T): EntryBody<T>[] => {
+    const found: EntryBody<T>[] = [];
+    for (const bytes of log.store.entries()) {
+      const entry = decodeEntry(bytes);
+      if (isType(entry, type)) found.push(entry.body);
+    }
+    return found;
+  };
+  return { ...pack, log, recorder, read, run, entries, complaints, modules };
+}
+
+function isType<T extends EntryType>(entry: Entry, type: T): entry is Entry & { readonly body: EntryBody<T> } {
+  return entry.type === type;
+}
+
+describe("the recorder", () => {
+  it("closes every interval and the window at the minute, opens the books once, and charges what was measured", async () => {
+    const { recorder, read, run, entries, modules, log, complaints } = await recording();
+    const [module] = modules;
+    read(module!, 10, { in: 0, out: 0 });
+    const after = run(module!, 125, 10, { in: 0, out: 0 });
+    await recorder.settled();
+    expect(complaints).toEqual([]);
+    const intervals = entries("energy.interval");
+    expect(intervals).toHaveLength(2);
+    expect(intervals.map(({ verdict }) => verdict)).toEqual(["consistent", "consistent"]);
+    expect(intervals[0]!.end).toEqual(intervals[1]!.start);
+    expect(entries("energy.reconcile")).toEqual([
+      expect.objectContaining({ kind: "opening", stock: CAPACITY / 2 }),
+    ]);
+    const windows = entries("energy.window");
+    expect(windows.map(({ count, net }) => ({ count, net }))).toEqual(
+      intervals.map(({ in: inward }) => ({ count: 1, net: inward })),
+    );
+    const charged = entries("society.charge").reduce((sum, { amount }) => sum + amount, 0);
+    expect(charged).toBe(intervals.reduce((sum, interval) => sum + interval.in, 0));
+    expect(log.fold.summary().atp + log.fold.summary().withheld).toBe(charged);
+    expect(after.in).toBeGreaterThan(charged);
+  });
+
+  it("turns lots back into ADP when the pack gives out more than it takes", async () => {
+    const { recorder, read, run, modules, log } = await recording();
+    const [module] = modules;
+    read(module!, 10, { in: 0, out: 0 });
+    const charged = run(module!, 60, 10, { in: 0, out: 0 });
+    const before = log.fold.summary();
+    run(module!, 60, -5, charged);
+    await recorder.settled();
+    const { atp, adp, supply } = log.fold.summary();
+    expect(before.atp).toBeGreaterThan(atp);
+    expect(atp + adp).toBe(supply);
+  });
+
+  it("closes early for a shutdown, and the next start continues with a gap", async () => {
+    const { recorder, read, run, entries, modules, log, clock } = await recording();
+    const [module] = modules;
+    read(module!, 1, { in: 0, out: 0 });
+    const at = run(module!, 20, 1, { in: 0, out: 0 });
+    recorder.stop();
+    recorder.closeEarly();
+    await recorder.settled();
+    expect(entries("energy.interval")).toHaveLength(1);
+    expect(entries("energy.window")).toHaveLength(1);
+
+    clock.advance(30_000);
+    const next = new Recorder({
+      log,
+      pairing: {
+        packHash: new Uint8Array(32),
+        packHalf: { reference: "", publicKey: new Uint8Array(32) },
+        modules,
+      },
+      source: "charger",
+      clock,
+      logger: silentLogger,
+    });
+    next.session(module!, new Uint8Array(32).fill(8));
+    read(module!, 1, { in: at.in + 500, out: 0 }, next);
+    await next.settled();
+    expect(entries("energy.gap")).toEqual([
+      expect.objectContaining({ reason: "away", in: 500, out: 0 }),
+    ]);
+  });
+
+  it("holds what comes in while an epoch is renewed, and takes it in its order afterwards", async () => {
+    const { recorder, read, entries, modules, clock } = await recording();
+    const [module] = modules;
+    read(module!, 1, { in: 0, out: 0 });
+    recorder.hold();
+    clock.advance(1000);
+    read(module!, 1, { in: 10, out: 0 });
+    clock.advance(60_000);
+    await recorder.settled();
+    expect(entries("energy.interval")).toEqual([]);
+    recorder.release();
+    await recorder.settled();
+    expect(entries("energy.interval")).toEqual([expect.objectContaining({ in: 10, readings: 2 })]);
+    expect(entries("energy.window")).toHaveLength(1);
+  });
+
+  it("enters an alarm with what happened and how often", async () => {
+    const { recorder, entries, modules } = await recording();
+    recorder.alarm(modules[0]!, {
+      kind: "tag-failure",
+      slot: slot(1),
+      suppressed: 41,
+      class: "normal",
+      candidate: 12,
+    });
+    await recorder.settled();
+    expect(entries("link.alarm")).toEqual([
+      expect.objectContaining({
+        alarm: "tag-failure",
+        slot: 1,
+        count: 42,
+        module: modules[0]!.uid,
+      }),
+    ]);
+  });
+
+  it("logs and counts what the ledger refuses", async () => {
+    const { recorder, complaints } = await recording();
+    recorder.record({
+      type: "link.unpaired",
+      body: { module: moduleUid("0000000000000000"), reason: "test" },
+    });
+    await recorder.settled();
+    expect(recorder.refused).toBe(1);
+    expect(complaints[0]).toContain("not paired");
+  });
+});

@@ -1,0 +1,189 @@
+import {
+  type Cancel,
+  type Clock,
+  type Logger,
+  type Millis,
+  messageOf,
+  millis,
+  milliwattHours,
+} from "@wattseal/base";
+import type { LinkAlarm, Telemetry } from "@wattseal/can-protocol";
+import type { PackPairing, PairedModule } from "@wattseal/device-keys";
+import { ModuleMeter, windowEnd } from "@wattseal/energy-ledger";
+import type { Draft, EnergyLog } from "../ledger/energy-log.js";
+import type { LinkMessage } from "../links/manager.js";
+import { readingOf } from "./reading.js";
+
+export interface RecorderOptions {
+  readonly log: EnergyLog;
+  readonly pairing: PackPairing;
+  /** The registered source that charges are attributed to. */
+  readonly source: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/**
+ * Turns what the links say into entries: meters every module, closes the window at each UTC minute, and keeps the
+ * society's books behind it (expiry due, window, charge).
+ */
+export class Recorder {
+  readonly #options: RecorderOptions;
+  readonly #meters: ReadonlyMap<string, ModuleMeter>;
+  /** Last state of charge by module, 0.5 % steps. */
+  readonly #soc = new Map<string, number>();
+  #timer: Cancel | undefined;
+  #writing: Promise<unknown> = Promise.resolve();
+  #refused = 0;
+  #unwritten = 0;
+  /** While an epoch gives way to the next, what comes in waits here in its order. */
+  #held: (() => void)[] | undefined;
+
+  constructor(options: RecorderOptions) {
+    this.#options = options;
+    const { log, pairing } = options;
+    this.#meters = new Map(
+      pairing.modules.map((module) => [
+        module.uid,
+        new ModuleMeter({
+          module: module.uid,
+          capacity: module.ratedCapacity,
+          authenticated: true,
+          resume: log.fold.moduleEnd(module.uid),
+        }),
+      ]),
+    );
+  }
+
+  /** Entries that the ledger's rules refused; each one was logged. */
+  get refused(): number {
+    return this.#refused;
+  }
+
+  /** Appends that the disk has not confirmed. */
+  get unwritten(): number {
+    return this.#unwritten;
+  }
+
+  /** Everything recorded so far is durable, or the log has stopped. */
+  async settled(): Promise<void> {
+    await this.#writing;
+  }
+
+  start(): void {
+    this.#arm();
+  }
+
+  session(module: PairedModule, handshakeHash: Uint8Array): void {
+    this.#inTurn(() => this.#meters.get(module.uid)?.session(handshakeHash));
+  }
+
+  telemetry(module: PairedModule, message: LinkMessage, telemetry: Telemetry): void {
+    this.#inTurn(() => {
+      const reading = readingOf(message, telemetry);
+      this.#soc.set(module.uid, reading.soc);
+      for (const entry of this.#meters.get(module.uid)?.accept(reading) ?? []) this.record(entry);
+    });
+  }
+
+  alarm(module: PairedModule, alarm: LinkAlarm): void {
+    const { kind, slot, suppressed, ...detail } = alarm;
+    const body = {
+      module: module.uid,
+      slot,
+      alarm: kind,
+      count: suppressed + 1,
+      detail: JSON.stringify(detail),
+    };
+    this.#inTurn(() => this.record({ type: "link.alarm", body }));
+  }
+
+  /** Records nothing until `release`; what comes in meanwhile is taken then, in its order. */
+  hold(): void {
+    this.#held ??= [];
+  }
+
+  release(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const input of held) input();
+  }
+
+  stop(): void {
+    this.#timer?.();
+  }
+
+  /** Closes every open interval and the window now, ahead of the minute: shutdown, end of an epoch. */
+  closeEarly(): void {
+    for (const meter of this.#meters.values())
+      for (const entry of meter.close()) this.record(entry);
+    this.#closeBooks(this.#options.clock.now());
+  }
+
+  /** Hands one entry to the log. What it refuses is counted and logged, never silent. */
+  record(draft: Draft): void {
+    this.#unwritten += 1;
+    const written = this.#options.log.append(draft).catch((error: unknown) => {
+      this.#refused += 1;
+      this.#options.logger.error("ledger.refused", { type: draft.type, error: messageOf(error) });
+    });
+    this.#writing = Promise.all([this.#writing, written]).finally(() => {
+      this.#unwritten -= 1;
+    });
+  }
+
+  #inTurn(input: () => void): void {
+    if (this.#held === undefined) input();
+    else this.#held.push(input);
+  }
+
+  #arm(): void {
+    const boundary = windowEnd(this.#options.clock.now());
+    this.#timer = this.#options.clock.at(boundary, () => {
+      this.#inTurn(() => this.#minute(boundary));
+      this.#arm();
+    });
+  }
+
+  #minute(boundary: Millis): void {
+    for (const meter of this.#meters.values()) {
+      for (const entry of meter.closeWindow(boundary)) this.record(entry);
+    }
+    this.#closeBooks(boundary);
+  }
+
+  #closeBooks(until: Millis): void {
+    const { log, source } = this.#options;
+    const { fold } = log;
+    this.#open();
+    const now = millis(Math.max(until, this.#options.clock.now()));
+    for (;;) {
+      const expiry = fold.society.dueExpiries(now);
+      if (expiry === undefined) break;
+      this.record({ type: "society.expire", body: expiry });
+    }
+    this.record({ type: "energy.window", body: fold.nextWindow(until) });
+    const charge = fold.society.chargeFor(now, source);
+    if (charge !== undefined) this.record({ type: "society.charge", body: charge });
+  }
+
+  /** The stock that the books start from, once, when every module has told its state of charge. */
+  #open(): void {
+    const { log, pairing } = this.#options;
+    if (log.fold.society.opened) return;
+    let stock = 0;
+    for (const module of pairing.modules) {
+      const soc = this.#soc.get(module.uid);
+      if (soc === undefined) return;
+      stock += Math.floor((soc * module.ratedCapacity) / 200);
+    }
+    this.record({
+      type: "energy.reconcile",
+      body: {
+        kind: "opening",
+        stock: milliwattHours(stock),
+        basis: "state of charge × rated capacity",
+      },
+    });
+  }
+}

@@ -1,0 +1,165 @@
+/** A pack with keys of its own in a temporary folder, on a clock that tests turn by hand. */
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Clock, type Millis, millis, silentLogger } from "@wattseal/base";
+import { encodeAs, mintPayload, policyPayload, sourcePayload } from "@wattseal/energy-ledger";
+import {
+  createSoftwareAnchor,
+  Ed25519SecretKey,
+  issueLctDocument,
+  SoftwareSigner,
+  signAuthorityPayload,
+} from "@wattseal/lct-keys";
+import { verifyLctDocument } from "@wattseal/lct-keys/verify";
+import { PendingCheckpoints } from "@wattseal/uplink";
+import { EnergyLog, type EnergyLogOptions } from "./ledger/energy-log.js";
+import type { StatementDraft } from "./ledger/entered.js";
+
+export const entropy = { bytes: (length: number) => new Uint8Array(randomBytes(length)) };
+export const START = millis(Date.UTC(2026, 0, 5, 12, 0, 0));
+
+export class HandClock implements Clock {
+  #now: Millis = START;
+  #tasks: { time: Millis; task: () => void }[] = [];
+
+  now(): Millis {
+    return this.#now;
+  }
+
+  at(time: Millis, task: () => void) {
+    const scheduled = { time, task };
+    this.#tasks.push(scheduled);
+    return () => {
+      this.#tasks = this.#tasks.filter((other) => other !== scheduled);
+    };
+  }
+
+  /** Runs what falls due on the way, in its order. */
+  advance(ms: number): void {
+    const until = millis(this.#now + ms);
+    for (;;) {
+      const due = this.#tasks
+        .filter(({ time }) => time <= until)
+        .sort((a, b) => a.time - b.time)[0];
+      if (due === undefined) break;
+      this.#tasks = this.#tasks.filter((other) => other !== due);
+      this.#now = millis(Math.max(this.#now, due.time));
+      due.task();
+    }
+    this.#now = until;
+  }
+}
+
+export async function makePack(onFinished: (cleanUp: () => Promise<void>) => void) {
+  const root = await mkdtemp(join(tmpdir(), "wattseal-gateway-"));
+  onFinished(() => rm(root, { recursive: true, force: true }));
+  const clock = new HandClock();
+  const authority = Ed25519SecretKey.generate(entropy);
+  const signerFolder = join(root, "signer");
+  const document = verifyLctDocument(
+    issueLctDocument(authority, {
+      kind: "pack",
+      class: "responsive",
+      anchor: { type: "p256", publicKey: await createSoftwareAnchor(signerFolder, entropy) },
+      binding: "software",
+      strengthBps: 4000,
+      context: [],
+      created: START,
+      witnesses: [],
+      mrh: [],
+    }),
+    [authority.publicKey],
+  );
+  const society = document.lct;
+  const signed = (payload: Uint8Array) => ({ sign1: signAuthorityPayload(authority, payload) });
+  const statements: readonly StatementDraft[] = [
+    {
+      type: "society.policy",
+      body: signed(
+        encodeAs(policyPayload, {
+          purpose: "wattseal-policy-1",
+          society,
+          version: 1,
+          highBps: 10_000,
+          developingBps: 9000,
+          lowBps: 6000,
+          tier: "low",
+          lotDays: 7,
+          withheldDays: 7,
+          wasteAlert: 100_000,
+          declaredCap: 0,
+        }),
+      ),
+    },
+    {
+      type: "society.mint",
+      body: signed(
+        encodeAs(mintPayload, {
+          purpose: "wattseal-mint-1",
+          society,
+          amount: 50_000_000,
+          serial: 1,
+        }),
+      ),
+    },
+    {
+      type: "society.source",
+      body: signed(
+        encodeAs(sourcePayload, {
+          purpose: "wattseal-source-1",
+          society,
+          source: "charger",
+          kind: "grid",
+          ratedWatts: 100_000,
+          provenAt: START,
+          meter: undefined,
+        }),
+      ),
+    },
+  ];
+  const trust = {
+    authorities: [{ name: "test authority", publicKey: authority.publicKey }],
+    witnesses: [],
+  };
+  const directory = join(root, "log");
+
+  const openLog = (changes: Partial<EnergyLogOptions> = {}) =>
+    EnergyLog.open({
+      directory,
+      document,
+      trust,
+      clock,
+      logger: silentLogger,
+      openSigner: (log) =>
+        SoftwareSigner.open({
+          directory: signerFolder,
+          clock,
+          entropy,
+          document,
+          softwareVersion: "test",
+          synchronised: true,
+          log,
+        }),
+      ...changes,
+    });
+
+  const begin = async (log: EnergyLog, onSigned: (size: number) => void = () => {}) => {
+    const { pending } = PendingCheckpoints.load({
+      origin: document.origin,
+      stored: log.store.readDocument("pending"),
+      witnessed: 0,
+      log: log.own,
+      save: (text) => log.store.writeDocument("pending", text),
+    });
+    await log.begin({ pending, receipt: undefined, onSigned });
+    await log.append({
+      type: "ops.clock",
+      body: { sync: "synchronised", source: "test", step: 0 },
+    });
+    return pending;
+  };
+
+  return { root, directory, clock, document, trust, statements, openLog, begin };
+}

@@ -1,0 +1,219 @@
+import { type Cancel, type Clock, type Logger, messageOf, millis, utf8 } from "@wattseal/base";
+import {
+  type Destination,
+  decodeRequest,
+  encodeBatch,
+  encodeResponse,
+  type FleetName,
+  type PackName,
+  type PendingCheckpoints,
+  type ResponseSource,
+  type SenderEffect,
+  takeResponse,
+  topicOf,
+  type UplinkCursors,
+  UplinkSender,
+} from "@wattseal/uplink";
+import { connect, type MqttClient } from "mqtt";
+
+export interface UplinkClientOptions {
+  /** `mqtt://host:port` or `mqtts://…`. */
+  readonly broker: string;
+  readonly fleet: FleetName;
+  readonly pack: PackName;
+  readonly destination: Destination;
+  /** Only durable entries are asked for. */
+  readonly log: ResponseSource;
+  readonly pending: PendingCheckpoints;
+  readonly cursors: UplinkCursors;
+  /** The present epoch's evidence, retained on `epoch`. */
+  readonly epochEvidence: () => Uint8Array;
+  /** Network time: the wall clock, also when the pack runs on simulated time. */
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Called after a receipt moved the durable cursor. */
+  readonly onWitnessed: (size: number) => void;
+}
+
+const RECONNECT_MS = 1000;
+
+/**
+ * One destination of the uplink over MQTT 3.1.1, QoS 1. The sender machine decides what goes out; the log is
+ * the outbox, so nothing is queued here and everything in flight is forgotten when the connection breaks.
+ *
+ * Trust: the broker and whoever can publish on our receipt topic are not trusted; a receipt counts only after
+ * `UplinkCursors` has verified it under the pinned key against our own log.
+ */
+export class UplinkClient {
+  readonly #options: UplinkClientOptions;
+  readonly #sender: UplinkSender;
+  readonly #topic: {
+    readonly [channel in
+      | "batch"
+      | "head"
+      | "epoch"
+      | "state"
+      | "receipt"
+      | "request"
+      | "response"]: string;
+  };
+  #client: MqttClient | undefined;
+  #timer: Cancel | undefined;
+  #receipts: Promise<void> = Promise.resolve();
+
+  constructor(options: UplinkClientOptions) {
+    const { fleet, pack, cursors, destination } = options;
+    this.#options = options;
+    this.#sender = new UplinkSender({
+      witnessed: cursors.witnessed(destination.name),
+      pending: options.pending,
+    });
+    this.#topic = {
+      batch: topicOf(fleet, pack, "batch"),
+      head: topicOf(fleet, pack, "head"),
+      epoch: topicOf(fleet, pack, "epoch"),
+      state: topicOf(fleet, pack, "state"),
+      receipt: topicOf(fleet, pack, "receipt"),
+      request: topicOf(fleet, pack, "request"),
+      response: topicOf(fleet, pack, "response"),
+    };
+  }
+
+  get status(): UplinkSender["status"] {
+    return this.#sender.status;
+  }
+
+  start(): void {
+    const { broker, pack, logger } = this.#options;
+    const client = connect(broker, {
+      protocolVersion: 4,
+      clean: false,
+      clientId: pack,
+      username: pack,
+      resubscribe: false,
+      reconnectPeriod: RECONNECT_MS,
+      will: { topic: this.#topic.state, payload: Buffer.from("offline"), qos: 1, retain: true },
+    });
+    this.#client = client;
+    client.on("connect", () => this.#connected(client));
+    client.on("close", () => this.#handle({ kind: "disconnected" }));
+    client.on("error", (error) => logger.warn("uplink.error", { error: error.message }));
+    client.on("message", (topic, payload) => this.#message(topic, payload));
+  }
+
+  /** The log has a new signed checkpoint, durable in the pending list. */
+  signed(): void {
+    this.#handle({ kind: "signed" });
+  }
+
+  /** A new epoch signs from now on. */
+  epochRenewed(): void {
+    this.#publish(this.#topic.epoch, this.#options.epochEvidence(), true);
+  }
+
+  /** Says `offline`, and closes. What is not witnessed goes out at the next start. */
+  async stop(): Promise<void> {
+    const client = this.#client;
+    this.#client = undefined;
+    this.#timer?.();
+    if (client === undefined) return;
+    if (client.connected) {
+      await client
+        .publishAsync(this.#topic.state, "offline", { qos: 1, retain: true })
+        .catch(() => {});
+    }
+    await client.endAsync(!client.connected);
+    await this.#receipts;
+  }
+
+  #connected(client: MqttClient): void {
+    // The broker may keep the session yet have lost it: subscribing again costs nothing.
+    client.subscribe([this.#topic.receipt, this.#topic.request], { qos: 1 }, (error) => {
+      if (error) {
+        this.#options.logger.error("uplink.subscribe-refused", { error: error.message });
+        return;
+      }
+      this.#publish(this.#topic.state, utf8("online"), true);
+      this.#publish(this.#topic.epoch, this.#options.epochEvidence(), true);
+      this.#handle({ kind: "connected" });
+    });
+  }
+
+  #message(topic: string, payload: Uint8Array): void {
+    if (topic === this.#topic.receipt) {
+      this.#receipts = this.#receipts.then(() => this.#receipt(payload));
+    } else if (topic === this.#topic.request) {
+      this.#request(payload);
+    }
+  }
+
+  async #receipt(payload: Uint8Array): Promise<void> {
+    const { cursors, destination, logger, onWitnessed } = this.#options;
+    try {
+      const { size, advanced } = await cursors.accept(destination.name, payload);
+      this.#handle({ kind: "witnessed", size });
+      if (advanced) onWitnessed(size);
+    } catch (error) {
+      logger.error("uplink.receipt-refused", {
+        destination: destination.name,
+        error: messageOf(error),
+      });
+    }
+  }
+
+  #request(payload: Uint8Array): void {
+    try {
+      this.#handle({ kind: "request", request: decodeRequest(payload) });
+    } catch (error) {
+      this.#options.logger.warn("uplink.request-refused", { error: messageOf(error) });
+    }
+  }
+
+  #handle(event: Parameters<UplinkSender["handle"]>[0]): void {
+    const effects = this.#sender.handle(event, this.#options.clock.now());
+    for (const effect of effects) this.#perform(effect);
+    this.#timer?.();
+    const deadline = this.#sender.deadline;
+    this.#timer =
+      deadline === undefined || this.#client === undefined
+        ? undefined
+        : this.#options.clock.at(millis(deadline), () => this.#handle({ kind: "tick" }));
+  }
+
+  #perform(effect: SenderEffect): void {
+    const { log, pack } = this.#options;
+    switch (effect.kind) {
+      case "head":
+        this.#publish(this.#topic.head, utf8(effect.note), true);
+        break;
+      case "batch": {
+        const leaves: Uint8Array[] = [];
+        for (let i = effect.from; i < effect.to; i += 1) leaves.push(log.entry(i));
+        const batch = {
+          origin: `wattseal/${pack}`,
+          prevSize: effect.from,
+          leaves,
+          checkpoint: effect.note,
+        };
+        this.#publish(this.#topic.batch, encodeBatch(batch), false);
+        break;
+      }
+      case "response":
+        this.#publish(this.#topic.response, encodeResponse(takeResponse(log, effect)), false);
+        break;
+      case "alarm":
+        this.#options.logger.error(`uplink.${effect.code}`, { detail: effect.message });
+        break;
+    }
+  }
+
+  #publish(topic: string, payload: Uint8Array, retain: boolean): void {
+    const client = this.#client;
+    // Never into the client's own offline queue: the sender starts again from the receipts instead.
+    if (client === undefined || !client.connected) return;
+    client.publish(topic, Buffer.from(payload), { qos: 1, retain }, (error) => {
+      if (error)
+        this.#options.logger.warn("uplink.publish-failed", { topic, error: error.message });
+    });
+  }
+}

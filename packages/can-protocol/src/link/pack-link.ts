@@ -26,7 +26,6 @@ import type {
   DownReason,
   FrameClass,
   Link,
-  LinkAlarm,
   LinkStatus,
   PackLinkEffect,
   PackLinkEvent,
@@ -67,7 +66,9 @@ export class PackLink implements Link<PackLinkEvent, PackLinkEffect> {
     const parts = { slot: options.module.slot, receiving: "to-pack" as const, ...pick(options) };
     this.#end = new LinkEnd(parts, {
       transmit: (cls, frames) => this.#transmit(cls, frames),
-      alarm: (alarm: LinkAlarm) => this.#out.push({ kind: "alarm", alarm }),
+      alarm: (alarm) => {
+        this.#out.push({ kind: "alarm", alarm });
+      },
       proven: (session, now) => this.#proven(session, now),
       accepted: (pdu, now) => this.#accepted(pdu, now),
       lost: (now) => this.#step("wanted", now),

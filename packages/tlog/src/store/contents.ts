@@ -12,18 +12,12 @@ import { rootOf } from "../tree/frontier.js";
 import { HASH_LENGTH, leafHash } from "../tree/hash.js";
 import { Cache } from "./cache.js";
 import { type CompletedTile, TileEdge } from "./edge.js";
-import type { StoreFiles } from "./files.js";
+import type { NewFile, StoreFiles } from "./files.js";
 import type { JournalRecord } from "./journal.js";
 import { refuseFile } from "./layout.js";
 
 const CACHED_TILES = 64;
 const CACHED_BUNDLES = 8;
-
-/** A complete file that belongs on disk. */
-export interface SealedFile {
-  readonly path: string;
-  readonly bytes: Uint8Array;
-}
 
 const tileHash = (tile: Uint8Array, at: number) =>
   tile.subarray(at * HASH_LENGTH, (at + 1) * HASH_LENGTH);
@@ -193,14 +187,14 @@ export class LogContents {
   }
 
   /** Files that complete tiles of the tail belong in: bundles and tiles. */
-  filesToSeal(): readonly SealedFile[] {
+  filesToSeal(): readonly NewFile[] {
     return this.#unsealed.flatMap(({ level, index, hashes }) => {
       const tile = { path: tilePath(level, index), bytes: concatBytes(...hashes) };
       return level === 0 ? [this.#bundleFile(index), tile] : [tile];
     });
   }
 
-  #bundleFile(index: number): SealedFile {
+  #bundleFile(index: number): NewFile {
     const from = index * TILE_WIDTH - this.#tailFirst;
     const entries = this.#tail.slice(from, from + TILE_WIDTH).map(({ entry }) => entry);
     return { path: entriesPath(index), bytes: encodeBundle(entries) };

@@ -25,7 +25,7 @@ export function readText(files: StoreFiles, path: string): string | undefined {
 /** Replaces a file in one step; durable when it returns. */
 export async function replaceText(files: StoreFiles, path: string, text: string): Promise<void> {
   const temporary = `${TEMPORARY}/${path}`;
-  await files.writeFile(temporary, utf8(text));
+  await files.writeFiles([{ path: temporary, bytes: utf8(text) }]);
   await files.rename(temporary, path);
   await files.syncDirectory("");
 }

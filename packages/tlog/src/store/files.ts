@@ -15,6 +15,11 @@ export interface AppendFile {
   close(): Promise<void>;
 }
 
+export interface NewFile {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+}
+
 /**
  * What the store needs of a file system, in the steps between which a crash can fall. Paths are relative to
  * the log's directory, with "/". Failures are those of node:fs.
@@ -30,8 +35,8 @@ export interface StoreFiles {
   list(path: string): readonly string[];
   /** With its parents, durably. */
   makeDirectory(path: string): Promise<void>;
-  /** Writes a whole file and syncs its content, not its name. */
-  writeFile(path: string, bytes: Uint8Array): Promise<void>;
+  /** Writes whole files and syncs their content, not their names. */
+  writeFiles(files: readonly NewFile[]): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   remove(path: string): Promise<void>;
   /** Makes the names in a directory durable. */
@@ -79,14 +84,21 @@ async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): 
 
 const syncData = promisify(fdatasync);
 
-/** Only the sync waits for the medium; the rest lands in the page cache, faster than a thread's turn would be. */
-async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
+function create(path: string, bytes: Uint8Array): number {
   const file = openSync(path, "w", MODE);
+  for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done);
+  return file;
+}
+
+/** Everything goes to the page cache first: creating a file while another one syncs makes the two wait for each other. */
+async function writeWhole(directory: string, written: readonly NewFile[]): Promise<void> {
+  const open: number[] = [];
   try {
-    for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done);
-    await syncData(file);
+    for (const { path, bytes } of written) open.push(create(join(directory, path), bytes));
+    const synced = await Promise.allSettled(open.map((file) => syncData(file)));
+    for (const outcome of synced) if (outcome.status === "rejected") throw outcome.reason;
   } finally {
-    closeSync(file);
+    for (const file of open) closeSync(file);
   }
 }
 
@@ -120,7 +132,7 @@ export function nodeFiles(path: string): StoreFiles {
       await makeDurably(at(name));
       known.add(name);
     },
-    writeFile: (name, bytes) => writeWhole(at(name), bytes),
+    writeFiles: (written) => writeWhole(directory, written),
     rename: (from, to) => rename(at(from), at(to)),
     remove: (name) => unlink(at(name)),
     syncDirectory,

@@ -119,7 +119,7 @@ export class Journal {
   ): Promise<Journal> {
     const bytes = concatBytes(header(first), encodeRecords(records, first));
     const temporary = `${TEMPORARY}/${JOURNAL}`;
-    await files.writeFile(temporary, bytes);
+    await files.writeFiles([{ path: temporary, bytes }]);
     await files.rename(temporary, JOURNAL);
     await files.syncDirectory("");
     return new Journal(await files.openAppend(JOURNAL), bytes.length);

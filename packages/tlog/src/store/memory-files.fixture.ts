@@ -1,5 +1,5 @@
 import { TlogError } from "../errors.js";
-import type { StoreFiles } from "./files.js";
+import type { NewFile, StoreFiles } from "./files.js";
 
 interface Inode {
   data: Uint8Array;
@@ -55,12 +55,14 @@ export class MemoryFiles implements StoreFiles {
   async makeDirectory(path: string) {
     await this.#step(`mkdir ${path}`);
   }
-  async writeFile(path: string, bytes: Uint8Array) {
-    const half = bytes.slice(0, bytes.length >> 1);
-    await this.#step(`write ${path}`, () => {
-      this.names.set(path, { data: half, durable: new Uint8Array(0) });
-    });
-    this.names.set(path, { data: bytes.slice(), durable: bytes.slice() });
+  async writeFiles(written: readonly NewFile[]) {
+    for (const { path, bytes } of written) {
+      const half = bytes.slice(0, bytes.length >> 1);
+      await this.#step(`write ${path}`, () => {
+        this.names.set(path, { data: half, durable: new Uint8Array(0) });
+      });
+      this.names.set(path, { data: bytes.slice(), durable: bytes.slice() });
+    }
   }
   async rename(from: string, to: string) {
     await this.#step(`rename ${to}`);

@@ -1,15 +1,14 @@
 import { posix } from "node:path";
-import type { LogContents, SealedFile } from "./contents.js";
-import type { StoreFiles } from "./files.js";
+import type { LogContents } from "./contents.js";
+import type { NewFile, StoreFiles } from "./files.js";
 import { TEMPORARY } from "./layout.js";
 
 /** Files written at a time: enough to keep the storage busy, few enough for any limit on open files. */
 const AT_ONCE = 8;
 
-async function writeGroup(files: StoreFiles, group: readonly SealedFile[]): Promise<void> {
+async function writeGroup(files: StoreFiles, group: readonly NewFile[]): Promise<void> {
   const temporary = (path: string) => `${TEMPORARY}/${path.replaceAll("/", "-")}`;
-  const written = group.map(({ path, bytes }) => files.writeFile(temporary(path), bytes));
-  await Promise.all(written);
+  await files.writeFiles(group.map(({ path, bytes }) => ({ path: temporary(path), bytes })));
   for (const { path } of group) await files.rename(temporary(path), path);
 }
 

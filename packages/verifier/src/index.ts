@@ -1,1 +1,25 @@
-export {};
+export { VerifierError, type VerifierErrorCode } from "./errors.js";
+export {
+  type AuditDifference,
+  type AuditOptions,
+  type AuditReport,
+  type AuditSource,
+  auditLog,
+  type Verdict,
+} from "./log/audit.js";
+export { LogReplay } from "./log/replay.js";
+export { collectProof, type ProvableLog } from "./proof/collect.js";
+export {
+  decodeProofFile,
+  encodeProofFile,
+  type ProofFile,
+  type ProvenEntry,
+} from "./proof/file.js";
+export { type ProofReport, verifyProofFile } from "./proof/verify.js";
+export {
+  decodeTrust,
+  encodeTrust,
+  type Trust,
+  type TrustedAuthority,
+  type TrustedWitness,
+} from "./trust/trust.js";

@@ -1,0 +1,202 @@
+import { decodeEntry, encodeEntry } from "@wattseal/energy-ledger";
+import { describe, expect, it } from "vitest";
+import { TRUST, writtenPack } from "../pack.fixture.js";
+import { decodeTrust, encodeTrust } from "../trust/trust.js";
+import { auditLog } from "./audit.js";
+import { LogReplay } from "./replay.js";
+
+const pack = writtenPack();
+const checkpoint = pack.checkpoint();
+const receipt = pack.receipt(checkpoint);
+const source = { entries: pack.entries, checkpoint, receipts: [receipt] };
+
+describe("an audit", () => {
+  it("verifies a log from its first entry to its receipt, and totals it", async () => {
+    const report = await auditLog(source, { trust: TRUST });
+    expect(report.difference).toBeUndefined();
+    expect(report).toMatchObject({
+      verdict: "verified",
+      entries: pack.size,
+      signed: pack.size,
+      witnessed: pack.size,
+      witnesses: ["federation.example"],
+      authority: "Demo authority",
+      lct: pack.document.lct,
+      epochs: 2,
+      energy: pack.replay.fold.totals,
+      society: pack.replay.fold.summary(),
+    });
+    expect(report.society.atp).toBeGreaterThan(0);
+    expect(report.energy.outMwh).toBeGreaterThan(0);
+  });
+
+  it("without trust says that the log agrees with itself, and no more", async () => {
+    const report = await auditLog(source);
+    expect(report).toMatchObject({
+      verdict: "self-consistent only",
+      witnessed: 0,
+      signed: pack.size,
+    });
+    expect(report.authority).toBeUndefined();
+  });
+
+  it("reads entries as they arrive, tells progress, and counts an unsigned tail as unsigned", async () => {
+    async function* arriving() {
+      for (const bytes of pack.entries) yield await Promise.resolve(bytes);
+    }
+    const told: number[] = [];
+    const early = pack.checkpoint(pack.size - 2);
+    const report = await auditLog(
+      { entries: arriving(), checkpoint: early },
+      { trust: TRUST, progress: (entries) => void told.push(entries) },
+    );
+    expect(report).toMatchObject({
+      verdict: "verified",
+      signed: pack.size - 2,
+      entries: pack.size,
+    });
+    expect(told.at(-1)).toBe(pack.size);
+  });
+
+  it("names the entry, for each one altered, missing, doubled or swapped", async () => {
+    for (let index = 0; index < pack.size; index += 1) {
+      const cut = pack.entries.toSpliced(index, 1);
+      const twice = pack.entries.toSpliced(index, 0, pack.entries[index]!);
+      for (const entries of [cut, twice]) {
+        const { verdict, difference } = await auditLog({ ...source, entries }, { trust: TRUST });
+        expect(verdict).toBe("refused");
+        expect(difference?.reason).toMatch(/^(entry \d+|checkpoint|receipt)/);
+      }
+    }
+  });
+
+  it("finds any bit flipped in any entry", async () => {
+    let named = 0;
+    for (const [index, bytes] of pack.entries.entries()) {
+      for (const bit of [3, 37, 8 * bytes.length - 1, 8 * (((bytes.length * 2) / 3) | 0)]) {
+        const flipped = bytes.slice();
+        flipped[bit >> 3]! ^= 1 << (bit & 7);
+        const entries = pack.entries.with(index, flipped);
+        const { verdict, difference } = await auditLog({ ...source, entries }, { trust: TRUST });
+        expect(verdict).toBe("refused");
+        if (difference?.index === index) named += 1;
+      }
+    }
+    expect(named).toBeGreaterThan(pack.size);
+  });
+
+  it("says which entry changed an amount that still adds up by itself", async () => {
+    const index = pack.entries.findIndex((bytes) => decodeEntry(bytes).type === "energy.window");
+    const entry = decodeEntry(pack.entries[index]!);
+    if (entry.type !== "energy.window") throw new Error("no window");
+    const forged = encodeEntry({ ...entry, body: { ...entry.body, net: entry.body.net + 1 } });
+    const { difference } = await auditLog({ ...source, entries: pack.entries.with(index, forged) });
+    expect(difference).toMatchObject({ index, code: "entry" });
+    expect(difference?.reason).toMatch(/energy.window.*net is/);
+  });
+
+  it("refuses heads of another log, size, root or key", async () => {
+    const other = writtenPack();
+    other.minute(7);
+    const first = pack.checkpoint(5); // signed by the second epoch's key, which has not begun there
+    for (const [head, code] of [
+      [other.checkpoint(), "checkpoint"],
+      [undefined, "checkpoint"],
+      ["", "checkpoint"],
+      [first, "checkpoint"],
+      [checkpoint.replace(/\n[A-Za-z0-9+/=]{44}\n/, `\n${"A".repeat(43)}=\n`), "checkpoint"],
+    ] as const) {
+      const { verdict, difference } = await auditLog({ entries: pack.entries, checkpoint: head });
+      expect(verdict).toBe("refused");
+      expect(difference?.code).toBe(code);
+    }
+  });
+
+  it("believes a receipt only of an accepted witness, rightly signed", async () => {
+    const stranger = pack.receipt(checkpoint, undefined, "somebody.else");
+    const lines = receipt.trimEnd().split("\n");
+    const broken = lines.at(-1)!.replace(/.{8}$/, "AAAAAAA=");
+    for (const [note, reason] of [
+      [stranger, /no accepted witness/],
+      [checkpoint, /no accepted witness/],
+      [`${[...lines.slice(0, -1), broken].join("\n")}\n`, /./],
+    ] as const) {
+      const receipts = [note];
+      const { verdict, difference } = await auditLog({ ...source, receipts }, { trust: TRUST });
+      expect(verdict).toBe("refused");
+      expect(difference).toMatchObject({ code: "receipt", reason: expect.stringMatching(reason) });
+    }
+  });
+
+  it("believes only accepted authorities", async () => {
+    const nobody = { ...TRUST, authorities: [{ name: "Other", publicKey: new Uint8Array(32) }] };
+    const { verdict, difference } = await auditLog(source, { trust: nobody });
+    expect(verdict).toBe("refused");
+    expect(difference).toMatchObject({ index: 0, code: "entry" });
+  });
+
+  it("reports what the source throws as the source's", async () => {
+    function* failing() {
+      yield pack.entries[0]!;
+      throw new Error("tile 3 is gone");
+    }
+    const { difference } = await auditLog({ entries: failing(), checkpoint });
+    expect(difference).toEqual({ index: 1, code: "source", reason: "tile 3 is gone" });
+  });
+});
+
+describe("a replay", () => {
+  it("refuses an epoch that continues another tree, and is as it was", () => {
+    const replay = new LogReplay(TRUST);
+    for (const bytes of pack.entries) replay.append(bytes);
+    const root = replay.root();
+    const forged = writtenPack();
+    const evidence = forged.evidence(3, pack.size, new Uint8Array(32));
+    const entry = encodeEntry({ type: "epoch.begin", timeMs: pack.time, body: { evidence } });
+    expect(() => replay.append(entry)).toThrow(
+      expect.objectContaining({
+        code: "entry",
+        index: pack.size,
+        message: expect.stringMatching(/continues a tree/),
+      }),
+    );
+    expect(replay.size).toBe(pack.size);
+    expect(replay.root()).toEqual(root);
+    expect(replay.checkCheckpoint(checkpoint).size).toBe(pack.size);
+  });
+
+  it("knows which key signs a tree of a size", () => {
+    const begins = pack.entries.flatMap((bytes, index) =>
+      decodeEntry(bytes).type === "epoch.begin" ? [index] : [],
+    );
+    const [first, second] = begins as [number, number];
+    expect(pack.replay.keyAt(first)).toBeUndefined();
+    expect(pack.replay.keyAt(second)).toEqual(pack.replay.keyAt(first + 1));
+    expect(pack.replay.keyAt(second + 1)).not.toEqual(pack.replay.keyAt(second));
+  });
+});
+
+describe("a trust file", () => {
+  it("is readable text that decodes to what it says", () => {
+    const bytes = encodeTrust(TRUST);
+    expect(decodeTrust(bytes)).toEqual(TRUST);
+    expect(JSON.parse(new TextDecoder().decode(bytes))).toMatchObject({
+      format: "wattseal-trust-1",
+    });
+  });
+
+  const valid = () => JSON.parse(new TextDecoder().decode(encodeTrust(TRUST)));
+  it.each([
+    ["no JSON", "{", /not JSON/],
+    ["a list", [], /not an object/],
+    ["another format", { ...valid(), format: "x" }, /format/],
+    ["an unknown key", { ...valid(), note: 1 }, /unknown key "note"/],
+    ["no witnesses key", { format: "wattseal-trust-1", authorities: [] }, /no witnesses/],
+    ["an authority without a name", { ...valid(), authorities: [{ ed25519: "" }] }, /authority 0/],
+    ["a short key", { ...valid(), authorities: [{ name: "a", ed25519: "AAAA" }] }, /3 bytes/],
+    ["a checkpoint key as a witness", { ...valid(), witnesses: ["x"] }, /witness 0/],
+  ])("with %s is refused", (_, content, reason) => {
+    const text = typeof content === "string" ? content : JSON.stringify(content);
+    expect(() => decodeTrust(new TextEncoder().encode(text))).toThrow(reason);
+  });
+});

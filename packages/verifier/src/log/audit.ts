@@ -1,0 +1,125 @@
+import { bytesEqual, InvariantViolation, type LctId, messageOf } from "@wattseal/base";
+import type { EnergyTotals, SocietySummary } from "@wattseal/energy-ledger";
+import { VerifierError, type VerifierErrorCode } from "../errors.js";
+import type { Trust } from "../trust/trust.js";
+import { HeadCheck } from "./heads.js";
+import { LogReplay } from "./replay.js";
+
+/** What is known of a log, wherever it comes from. */
+export interface AuditSource {
+  /** All entries' bytes, in order. */
+  readonly entries: Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+  /** The last signed head, a note. */
+  readonly checkpoint: string | undefined;
+  /** Cosigned heads, notes, in any order. */
+  readonly receipts?: readonly string[];
+}
+
+export interface AuditOptions {
+  /** Whom to believe; without it the best verdict is "self-consistent only". */
+  readonly trust?: Trust | undefined;
+  /** Called now and then with the number of entries replayed. */
+  readonly progress?: ((entries: number) => void) | undefined;
+}
+
+/** The first thing that does not hold. */
+export interface AuditDifference {
+  /** Of the entry at fault; undefined when it is a head. */
+  readonly index: number | undefined;
+  readonly code: VerifierErrorCode | "invariant" | "source";
+  readonly reason: string;
+}
+
+export type Verdict = "verified" | "self-consistent only" | "refused";
+
+export interface AuditReport {
+  readonly verdict: Verdict;
+  readonly difference: AuditDifference | undefined;
+  /** Entries replayed without a difference. */
+  readonly entries: number;
+  /** Of those: covered by the log's signed head, and by an accepted witness's receipt. */
+  readonly signed: number;
+  readonly witnessed: number;
+  /** Names of the accepted witnesses met. */
+  readonly witnesses: readonly string[];
+  /** Name of the accepted authority that issued the log's identity. */
+  readonly authority: string | undefined;
+  readonly lct: LctId | undefined;
+  readonly epochs: number;
+  readonly energy: EnergyTotals;
+  readonly society: SocietySummary;
+}
+
+const PROGRESS_EVERY = 4_096;
+
+/**
+ * Replays a log from entry 0: leaves, epochs, head and receipts, authorities' signatures, metering, windows,
+ * society. Stops at the first difference and reports it; never throws for what the log says.
+ */
+export async function auditLog(
+  source: AuditSource,
+  { trust, progress }: AuditOptions = {},
+): Promise<AuditReport> {
+  const replay = new LogReplay(trust);
+  let heads: HeadCheck | undefined;
+  try {
+    heads = new HeadCheck(source.checkpoint, source.receipts ?? [], trust);
+    await replayAll(source.entries, replay, heads, progress);
+    return reportOf(replay, heads, trust, undefined);
+  } catch (thrown) {
+    return reportOf(replay, heads, trust, differenceOf(thrown, replay.size));
+  } finally {
+    progress?.(replay.size);
+  }
+}
+
+async function replayAll(
+  entries: AuditSource["entries"],
+  replay: LogReplay,
+  heads: HeadCheck,
+  progress: AuditOptions["progress"],
+): Promise<void> {
+  const take = (bytes: Uint8Array) => {
+    replay.append(bytes);
+    if (replay.size >= heads.next) heads.check(replay);
+    if (replay.size % PROGRESS_EVERY === 0) progress?.(replay.size);
+  };
+  // awaiting each entry would cost as much as checking it
+  if (Symbol.iterator in entries) for (const bytes of entries) take(bytes);
+  else for await (const bytes of entries) take(bytes);
+  heads.finish(replay);
+}
+
+function differenceOf(thrown: unknown, index: number): AuditDifference {
+  const reason = messageOf(thrown);
+  if (thrown instanceof VerifierError) return { index: thrown.index, code: thrown.code, reason };
+  if (thrown instanceof InvariantViolation) return { index, code: "invariant", reason };
+  return { index, code: "source", reason };
+}
+
+function reportOf(
+  replay: LogReplay,
+  heads: HeadCheck | undefined,
+  trust: Trust | undefined,
+  difference: AuditDifference | undefined,
+): AuditReport {
+  const { fold, chain } = replay;
+  const issuer = chain?.document.issuer.publicKey;
+  const authority = trust?.authorities.find(
+    ({ publicKey }) => issuer !== undefined && bytesEqual(publicKey, issuer),
+  );
+  const sound: Verdict = trust === undefined ? "self-consistent only" : "verified";
+  return {
+    verdict: difference === undefined ? sound : "refused",
+    difference,
+    entries: replay.size,
+    signed: heads?.signed ?? 0,
+    witnessed: heads?.witnessed ?? 0,
+    witnesses: [...(heads?.witnesses ?? [])],
+    authority: authority?.name,
+    lct: fold.lct,
+    epochs: replay.epochs,
+    energy: fold.totals,
+    society: fold.summary(),
+  };
+}

@@ -1,1 +1,21 @@
-export {};
+export { EmbeddedBroker, type EmbeddedBrokerOptions } from "./broker/embedded.js";
+export { type FederationCode, FederationError } from "./errors.js";
+export { type Federation, type FederationOptions, startFederation } from "./federation.js";
+export { MqttFleet, type MqttFleetOptions } from "./mqtt/client.js";
+export {
+  type FederationStore,
+  type ForkEvidence,
+  type PackCommit,
+  type Poison,
+  readStoredLog,
+  type StoredHead,
+  type StoredLeaves,
+  type StoredPack,
+  type StoredPosition,
+  type StoredReceipt,
+} from "./store/port.js";
+export { SqliteStore } from "./store/sqlite.js";
+export type { Delivery, IngestChannel, Publish } from "./worker/ports.js";
+export type { RefusalReason } from "./worker/refused.js";
+export type { FederationStats, PackSummary } from "./worker/stats.js";
+export { FederationWorker, type WorkerOptions } from "./worker/worker.js";

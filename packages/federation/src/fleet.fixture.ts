@@ -1,0 +1,340 @@
+/** Packs with real keys and a real signed log, a witness, a clock that tests move, a store in memory. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  bytesEqual,
+  type Cancel,
+  type Clock,
+  type Entropy,
+  millis,
+  sha256,
+  utf8,
+} from "@wattseal/base";
+import { type Entry, encodeEntry } from "@wattseal/energy-ledger";
+import { Ed25519SecretKey, issueLctDocument, P256SecretKey } from "@wattseal/lct-keys";
+import {
+  encodeEpochBody,
+  encodeEpochEvidence,
+  epochSignedBytes,
+  type LctDocument,
+  verifyLctDocument,
+} from "@wattseal/lct-keys/verify";
+import {
+  consistencyProof,
+  Frontier,
+  leafHash,
+  type NoteSigner,
+  nodeHash,
+  rootAt,
+  signCheckpoint,
+} from "@wattseal/tlog";
+import {
+  type Batch,
+  encodeBatch,
+  encodeResponse,
+  type PackName,
+  packName,
+  takeResponse,
+} from "@wattseal/uplink";
+import {
+  type FederationStore,
+  type ForkEvidence,
+  MAX_KEPT_PER_PACK,
+  type PackCommit,
+  type Poison,
+  type StoredPack,
+} from "./store/port.js";
+import { samePosition } from "./worker/pack-log.js";
+
+export const START = millis(1_760_000_000_000);
+
+export function seededEntropy(seed: string): Entropy {
+  let counter = 0;
+  return {
+    bytes(length) {
+      const bytes = new Uint8Array(length);
+      for (let at = 0; at < length; at += 32) {
+        counter += 1;
+        bytes.set(sha256(utf8(`${seed} ${counter}`)).subarray(0, length - at), at);
+      }
+      return bytes;
+    },
+  };
+}
+
+export function temporaryDirectory(): { path: string; remove: () => void } {
+  const path = mkdtempSync(join(tmpdir(), "wattseal-federation-"));
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+export const AUTHORITY = Ed25519SecretKey.generate(seededEntropy("authority"));
+const witnessKey = Ed25519SecretKey.generate(seededEntropy("witness"));
+export const WITNESS: NoteSigner = {
+  name: "wattseal-federation/test",
+  publicKey: witnessKey.publicKey,
+  sign: (bytes) => witnessKey.sign(bytes),
+};
+
+/** Time stands still until `advance`; tasks run in their order, each followed by what it set off. */
+export class TestClock implements Clock {
+  #now: number = START;
+  #tasks: { readonly time: number; readonly task: () => void }[] = [];
+
+  now() {
+    return millis(this.#now);
+  }
+
+  at(time: number, task: () => void): Cancel {
+    const entry = { time, task };
+    this.#tasks.push(entry);
+    return () => {
+      this.#tasks = this.#tasks.filter((other) => other !== entry);
+    };
+  }
+
+  async advance(ms: number): Promise<void> {
+    const end = this.#now + ms;
+    for (;;) {
+      await settled();
+      const due = this.#tasks.filter(({ time }) => time <= end).sort((a, b) => a.time - b.time)[0];
+      if (due === undefined) break;
+      this.#tasks = this.#tasks.filter((other) => other !== due);
+      this.#now = Math.max(this.#now, due.time);
+      due.task();
+    }
+    this.#now = end;
+    await settled();
+  }
+}
+
+/** Everything that waits for promises alone has run. */
+export function settled(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
+interface Epoch {
+  readonly index: number;
+  readonly key: Ed25519SecretKey;
+}
+
+/** One pack and its log, signed as a gateway would sign it. */
+export class TestPack {
+  readonly document: LctDocument;
+  readonly name: PackName;
+  readonly leaves: Uint8Array[] = [];
+  evidence: Uint8Array = new Uint8Array(0);
+  readonly #anchor: P256SecretKey;
+  readonly #entropy: Entropy;
+  readonly #hashes: Uint8Array[] = [];
+  readonly #epochs: Epoch[] = [];
+  #time: number = START;
+
+  /** Document and first epoch are in the log. Packs of one seed are clones of each other. */
+  constructor(seed = "pack", authority = AUTHORITY, epochSeed = "first") {
+    this.#entropy = seededEntropy(`${seed} epochs ${epochSeed}`);
+    this.#anchor = P256SecretKey.generate(seededEntropy(seed));
+    const sign1 = issueLctDocument(authority, {
+      kind: "pack",
+      class: "responsive",
+      anchor: { type: "p256", publicKey: this.#anchor.publicKey },
+      binding: "software",
+      strengthBps: 4000,
+      context: ["fleet test"],
+      created: START,
+      witnesses: [],
+      mrh: [],
+    });
+    this.document = verifyLctDocument(sign1, [authority.publicKey]);
+    this.name = packName(this.document.label);
+    this.append({ type: "lct.document", timeMs: START, body: { sign1 } });
+    this.beginEpoch();
+  }
+
+  get size(): number {
+    return this.leaves.length;
+  }
+
+  /** Of the last entry. */
+  get time() {
+    return millis(this.#time);
+  }
+
+  get origin(): string {
+    return this.document.origin;
+  }
+
+  append(entry: Entry): void {
+    this.appendBytes(encodeEntry(entry));
+  }
+
+  appendBytes(leaf: Uint8Array): void {
+    this.leaves.push(leaf);
+    this.#hashes.push(leafHash(leaf));
+  }
+
+  /** Draws a key and appends epoch.begin. */
+  beginEpoch(counter = this.#epochs.length + 1): void {
+    const key = Ed25519SecretKey.generate(this.#entropy);
+    const bodyBytes = encodeEpochBody({
+      lct: this.document.lct,
+      epoch: counter,
+      publicKey: key.publicKey,
+      softwareVersion: "0.1.0",
+      treeSize: this.size,
+      treeRoot: this.root(),
+      time: millis(this.#time),
+      synchronised: true,
+    });
+    this.evidence = encodeEpochEvidence({
+      bodyBytes,
+      signature: this.#anchor.sign(epochSignedBytes(bodyBytes)),
+      quote: undefined,
+      nvCertify: undefined,
+    });
+    this.#epochs.push({ index: this.size, key });
+    const { evidence } = this;
+    this.append({ type: "epoch.begin", timeMs: millis(this.#time), body: { evidence } });
+  }
+
+  /** Appends `count` entries that every ledger takes, told apart by `mark`. */
+  work(count: number, mark = 0): void {
+    for (let i = 0; i < count; i += 1) {
+      this.#time += 1000;
+      this.append({
+        type: "ops.clock",
+        timeMs: millis(this.#time),
+        body: { sync: "synchronised", source: "test", step: mark },
+      });
+    }
+  }
+
+  #read = (level: number, index: number): Uint8Array => {
+    if (level === 0) return this.#hashes[index]!;
+    return nodeHash(this.#read(level - 1, 2 * index), this.#read(level - 1, 2 * index + 1));
+  };
+
+  root(size = this.size): Uint8Array {
+    return rootAt(size, this.#read);
+  }
+
+  frontier(size = this.size): Frontier {
+    const frontier = new Frontier();
+    for (const hash of this.#hashes.slice(0, size)) frontier.append(hash);
+    return frontier;
+  }
+
+  note(size = this.size, root = this.root(size)): string {
+    const { key } = this.#epochs.findLast(({ index }) => index < size) ?? this.#epochs[0]!;
+    return signCheckpoint(
+      { size, root },
+      { name: this.origin, publicKey: key.publicKey, sign: (bytes) => key.sign(bytes) },
+    );
+  }
+
+  batch(from: number, to = this.size, change: Partial<Batch> = {}): Uint8Array {
+    return encodeBatch({
+      origin: this.origin,
+      prevSize: from,
+      leaves: this.leaves.slice(from, to),
+      checkpoint: this.note(to),
+      ...change,
+    });
+  }
+
+  response(from: number, size = this.size): Uint8Array {
+    const checkpoint = { size, note: this.note(size), bytes: 0 };
+    const log = {
+      entry: (i: number) => this.leaves[i]!,
+      consistencyProof: (a: number, b: number) => consistencyProof(a, b, this.#read),
+    };
+    return encodeResponse(takeResponse(log, { kind: "response", id: 1, from, checkpoint }));
+  }
+}
+
+interface MemoryPack {
+  readonly row: StoredPack;
+  readonly leaves: readonly Uint8Array[];
+  readonly heads: ReadonlyMap<number, Uint8Array>;
+}
+
+/** The store's contract, without a disk. */
+export class MemoryStore implements FederationStore {
+  readonly #packs = new Map<PackName, MemoryPack>();
+  readonly #forks: ForkEvidence[] = [];
+  readonly #parked: Poison[] = [];
+  commits = 0;
+  /** Thrown by the next commit, before or after it takes effect. */
+  failure: { readonly when: "before" | "after" } | undefined;
+
+  async packs() {
+    return [...this.#packs.values()].map(({ row }) => row);
+  }
+
+  async pack(pack: PackName) {
+    return this.#packs.get(pack)?.row;
+  }
+
+  async leaves(pack: PackName, from: number, limit: number) {
+    return this.#packs.get(pack)?.leaves.slice(from, from + limit) ?? [];
+  }
+
+  async head(pack: PackName, size: number) {
+    return this.#packs.get(pack)?.heads.get(size);
+  }
+
+  async commit(group: readonly PackCommit[]) {
+    const { failure } = this;
+    this.failure = undefined;
+    if (failure?.when === "before") throw new Error("disk full");
+    this.commits += 1;
+    const outcomes = group.map((commit) => this.#commit(commit));
+    if (failure?.when === "after") throw new Error("disk failed late");
+    return outcomes;
+  }
+
+  #commit({ pack, previous, next, leaves, heads, receipt }: PackCommit) {
+    const stored = this.#packs.get(pack);
+    if (!samePosition(stored?.row ?? { size: 0, nodes: [] }, previous)) return "conflict" as const;
+    this.#packs.set(pack, {
+      row: { pack, ...next, receipt: receipt ?? stored?.row.receipt },
+      leaves: [...(stored?.leaves ?? []), ...leaves.flatMap((part) => part.leaves)],
+      heads: new Map([
+        ...(stored?.heads ?? []),
+        ...heads.map(({ size, root }) => [size, root] as const),
+      ]),
+    });
+    return "stored" as const;
+  }
+
+  async keepFork(fork: ForkEvidence) {
+    return keep(this.#forks, fork);
+  }
+
+  async park(poison: Poison) {
+    return keep(this.#parked, poison);
+  }
+
+  async forks() {
+    return this.#forks;
+  }
+
+  async parked() {
+    return this.#parked;
+  }
+
+  async close() {}
+}
+
+function keep<T extends { readonly pack: PackName; readonly payload: Uint8Array }>(
+  kept: T[],
+  added: T,
+): boolean {
+  const others = kept.filter(({ pack }) => pack === added.pack);
+  const known = others.some(({ payload }) => bytesEqual(payload, added.payload));
+  if (known || others.length >= MAX_KEPT_PER_PACK) return false;
+  kept.push(added);
+  return true;
+}

@@ -1,0 +1,213 @@
+import { silentLogger, utf8 } from "@wattseal/base";
+import { fleetName, topicOf } from "@wattseal/uplink";
+import mqtt, { type MqttClient } from "mqtt";
+import { afterEach, describe, expect, it } from "vitest";
+import { EmbeddedBroker } from "../broker/embedded.js";
+import { seededEntropy, TestPack } from "../fleet.fixture.js";
+import type { Delivery } from "../worker/ports.js";
+import { MqttFleet } from "./client.js";
+
+const fleet = fleetName("test");
+const pack = new TestPack();
+const closing: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+async function broker(): Promise<EmbeddedBroker> {
+  const made = await EmbeddedBroker.listen({
+    fleet,
+    entropy: seededEntropy("broker"),
+    logger: silentLogger,
+  });
+  closing.push(() => made.close());
+  return made;
+}
+
+/** What has arrived; `arrived(n)` resolves when the n-th delivery has. */
+class Inbox {
+  readonly deliveries: Delivery[] = [];
+  #waiting: { readonly count: number; readonly resolve: () => void }[] = [];
+
+  readonly take = (delivery: Delivery): void => {
+    this.deliveries.push(delivery);
+    this.#waiting = this.#waiting.filter(({ count, resolve }) => {
+      if (count > this.deliveries.length) return true;
+      resolve();
+      return false;
+    });
+  };
+
+  arrived(count: number): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.deliveries.length >= count) resolve();
+      else this.#waiting.push({ count, resolve });
+    });
+  }
+}
+
+async function federationAt(made: EmbeddedBroker, inbox: Inbox): Promise<MqttFleet> {
+  const options = { url: made.url, fleet, logger: silentLogger, reconnectMs: 5, ...made.account };
+  const client = MqttFleet.open(options, inbox.take);
+  closing.push(() => client.close());
+  await client.ready;
+  return client;
+}
+
+async function packAt(made: EmbeddedBroker, name: string = pack.name): Promise<MqttClient> {
+  const client = await mqtt.connectAsync(made.url, {
+    clientId: name,
+    username: name,
+    protocolVersion: 4,
+    clean: false,
+    reconnectPeriod: 0,
+  });
+  client.on("error", () => {});
+  closing.push(() => client.endAsync(true));
+  return client;
+}
+
+describe("MqttFleet", () => {
+  it("delivers what packs publish, by pack and channel, and sends to one pack", async () => {
+    const made = await broker();
+    const inbox = new Inbox();
+    const federation = await federationAt(made, inbox);
+    const client = await packAt(made);
+    await client.subscribeAsync(topicOf(fleet, pack.name, "receipt"), { qos: 1 });
+    const receipt = new Promise<Buffer>((resolve) => {
+      client.on("message", (_topic, payload) => {
+        resolve(payload);
+      });
+    });
+    await client.publishAsync(topicOf(fleet, pack.name, "head"), "hello", { qos: 1, retain: true });
+    await inbox.arrived(1);
+    expect(inbox.deliveries[0]).toMatchObject({ pack: pack.name, channel: "head" });
+    expect(Buffer.from(inbox.deliveries[0]!.payload).toString()).toBe("hello");
+    federation.publish(pack.name, "receipt", utf8("thanks"));
+    expect((await receipt).toString()).toBe("thanks");
+  });
+
+  it("acknowledges a message when it is settled and not before: unsettled ones come again", async () => {
+    const made = await broker();
+    const client = await packAt(made);
+    const first = new Inbox();
+    const federation = await federationAt(made, first);
+    const topic = topicOf(fleet, pack.name, "batch");
+    for (let i = 0; i < 5; i += 1) await client.publishAsync(topic, `${i}`, { qos: 1 });
+    await first.arrived(5); // reading goes on while none is acknowledged
+    for (const i of [3, 1]) first.deliveries[i]?.settle();
+    await federation.close();
+    const second = new Inbox();
+    await federationAt(made, second);
+    await second.arrived(3);
+    expect(second.deliveries.map(({ payload }) => Buffer.from(payload).toString())).toEqual([
+      "0",
+      "2",
+      "4",
+    ]);
+    for (const { settle } of [...first.deliveries, ...second.deliveries]) settle();
+  });
+
+  it("does not acknowledge on a new connection what an old one brought", async () => {
+    const made = await broker();
+    const client = await packAt(made);
+    const inbox = new Inbox();
+    await federationAt(made, inbox);
+    const topic = topicOf(fleet, pack.name, "batch");
+    await client.publishAsync(topic, "again", { qos: 1 });
+    await inbox.arrived(1);
+    const thief = MqttFleet.open(
+      { url: made.url, fleet, logger: silentLogger, reconnectMs: 1e6, ...made.account },
+      inbox.take,
+    );
+    closing.push(() => thief.close());
+    await inbox.arrived(2); // the session moved with what it had not acknowledged
+    inbox.deliveries[0]?.settle();
+    await thief.close();
+    await inbox.arrived(3);
+    expect(inbox.deliveries.map(({ payload }) => Buffer.from(payload).toString())).toEqual([
+      "again",
+      "again",
+      "again",
+    ]);
+  });
+
+  it("stops reading while too much is unsettled, and goes on when there is room", async () => {
+    const made = await broker();
+    const client = await packAt(made);
+    const inbox = new Inbox();
+    await federationAt(made, inbox);
+    const topic = topicOf(fleet, pack.name, "batch");
+    const sent = Promise.all(
+      Array.from({ length: 600 }, (_, i) => client.publishAsync(topic, `${i}`, { qos: 1 })),
+    );
+    await inbox.arrived(512);
+    await sent;
+    expect(inbox.deliveries).toHaveLength(512);
+    for (const { settle } of inbox.deliveries.slice(0, 512)) settle();
+    await inbox.arrived(600);
+    expect(inbox.deliveries.map(({ payload }) => Number(Buffer.from(payload).toString()))).toEqual(
+      Array.from({ length: 600 }, (_, i) => i),
+    );
+  });
+});
+
+describe("EmbeddedBroker", () => {
+  it.each([
+    ["another pack's topic", topicOf(fleet, new TestPack("other").name, "batch"), false],
+    ["a topic of the federation", topicOf(fleet, pack.name, "receipt"), false],
+    ["another fleet", topicOf(fleetName("elsewhere"), pack.name, "batch"), false],
+    ["a topic of nobody's", "hello", false],
+    ["a retained batch", topicOf(fleet, pack.name, "batch"), true],
+  ])("ends the connection of a pack that publishes on %s", async (_what, topic, retain) => {
+    const made = await broker();
+    const inbox = new Inbox();
+    await federationAt(made, inbox);
+    const client = await packAt(made);
+    const closed = new Promise<void>((resolve) => {
+      client.on("close", resolve);
+    });
+    client.publish(topic, "x", { qos: 1, retain });
+    await closed;
+    expect(inbox.deliveries).toEqual([]);
+  });
+
+  it("refuses to subscribe a pack to anything but its own receipts, requests and orders", async () => {
+    const made = await broker();
+    const client = await packAt(made);
+    const other = new TestPack("other").name;
+    const topics = [
+      topicOf(fleet, pack.name, "receipt"),
+      topicOf(fleet, other, "receipt"),
+      "#",
+      topicOf(fleet, pack.name, "batch"),
+    ];
+    for (const [i, topic] of topics.entries()) {
+      const granted = await client.subscribeAsync(topic, { qos: 1 }).catch(() => []);
+      expect(granted.filter(({ qos }) => qos !== 128)).toHaveLength(i === 0 ? 1 : 0);
+    }
+  });
+
+  it("lets nobody in under a name that is not its own, nor as the federation", async () => {
+    const made = await broker();
+    const attempt = (clientId: string, username: string, password?: string) =>
+      mqtt.connectAsync(made.url, {
+        clientId,
+        username,
+        reconnectPeriod: 0,
+        protocolVersion: 4,
+        ...(password === undefined ? {} : { password }),
+      });
+    await expect(attempt("federation", "federation")).rejects.toThrow();
+    await expect(attempt("federation", "federation", "guess")).rejects.toThrow();
+    await expect(attempt(pack.name, "someone")).rejects.toThrow();
+    await expect(attempt("someone", "someone")).rejects.toThrow();
+  });
+
+  it("says which port is taken", async () => {
+    const made = await broker();
+    const port = Number(new URL(made.url).port);
+    const options = { fleet, entropy: seededEntropy("x"), logger: silentLogger, port };
+    await expect(EmbeddedBroker.listen(options)).rejects.toMatchObject({ code: "broker" });
+  });
+});

@@ -1,0 +1,97 @@
+/** What the worker keeps. Adapters: embedded SQLite (./sqlite.ts), memory for tests. */
+import type { PackName } from "@wattseal/uplink";
+
+/** The right edge of a stored log. `nodes` as `Frontier.nodes()`. */
+export interface StoredPosition {
+  readonly size: number;
+  readonly nodes: readonly Uint8Array[];
+}
+
+export interface StoredPack extends StoredPosition {
+  readonly pack: PackName;
+  /** Latest receipt and the size it covers; leaves may reach beyond it while history is fetched. */
+  readonly receipt: StoredReceipt | undefined;
+}
+
+export interface StoredReceipt {
+  readonly size: number;
+  readonly text: string;
+}
+
+export interface StoredLeaves {
+  readonly first: number;
+  readonly leaves: readonly Uint8Array[];
+}
+
+export interface StoredHead {
+  readonly size: number;
+  readonly root: Uint8Array;
+}
+
+/** One pack's growth. Applied only where the stored position still is `previous` (size 0: the pack is new). */
+export interface PackCommit {
+  readonly pack: PackName;
+  readonly previous: StoredPosition;
+  readonly next: StoredPosition;
+  /** Contiguous, from `previous.size` to `next.size`. */
+  readonly leaves: readonly StoredLeaves[];
+  /** Verified checkpoints in the range. */
+  readonly heads: readonly StoredHead[];
+  /** Replaces the last one; undefined keeps it. */
+  readonly receipt: StoredReceipt | undefined;
+}
+
+/** Something validly signed that contradicts the stored log. */
+export interface ForkEvidence {
+  readonly pack: PackName;
+  /** `checkpoint`: another root for a size; `epoch`: another body for an epoch's counter. */
+  readonly kind: "checkpoint" | "epoch";
+  /** Where they differ: size of the checkpoint, index of the epoch.begin. */
+  readonly size: number;
+  /** The contradicting message as it came (batch or head). */
+  readonly payload: Uint8Array;
+  /** The latest receipt of the stored log; empty before the first. */
+  readonly receipt: string;
+}
+
+/** A message signed by the pack whose content is refused. */
+export interface Poison {
+  readonly pack: PackName;
+  readonly reason: string;
+  readonly message: string;
+  readonly payload: Uint8Array;
+}
+
+export interface FederationStore {
+  packs(): Promise<readonly StoredPack[]>;
+  pack(pack: PackName): Promise<StoredPack | undefined>;
+  /** Up to `limit` leaves from index `from` on; fewer at the end of what is stored. */
+  leaves(pack: PackName, from: number, limit: number): Promise<readonly Uint8Array[]>;
+  /** Root of a verified checkpoint of this size. */
+  head(pack: PackName, size: number): Promise<Uint8Array | undefined>;
+  /** All in one durable transaction; a pack whose position moved meanwhile is left as it is: "conflict". */
+  commit(group: readonly PackCommit[]): Promise<readonly ("stored" | "conflict")[]>;
+  /** At most 16 a pack are kept, each once. False: not kept. */
+  keepFork(fork: ForkEvidence): Promise<boolean>;
+  /** As `keepFork`. */
+  park(poison: Poison): Promise<boolean>;
+  forks(): Promise<readonly ForkEvidence[]>;
+  parked(): Promise<readonly Poison[]>;
+  close(): Promise<void>;
+}
+
+export const MAX_KEPT_PER_PACK = 16;
+const PAGE = 1024;
+
+/** Every stored leaf of a pack, in order. */
+export async function* readStoredLog(
+  store: FederationStore,
+  pack: PackName,
+): AsyncGenerator<Uint8Array> {
+  for (let from = 0; ; ) {
+    const page = await store.leaves(pack, from, PAGE);
+    if (page.length === 0) return;
+    yield* page;
+    from += page.length;
+  }
+}

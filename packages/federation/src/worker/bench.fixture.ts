@@ -1,0 +1,63 @@
+import { fromUtf8, type LogFields, type Logger, silentLogger } from "@wattseal/base";
+import { verifyCosignature } from "@wattseal/tlog";
+import { decodeRequest, type PackName } from "@wattseal/uplink";
+import { AUTHORITY, MemoryStore, TestClock, TestPack, WITNESS } from "../fleet.fixture.js";
+import { readStoredLog } from "../store/port.js";
+import type { IngestChannel } from "./ports.js";
+import { FederationWorker } from "./worker.js";
+
+interface Sent {
+  readonly pack: PackName;
+  readonly channel: "receipt" | "request";
+  readonly payload: Uint8Array;
+}
+
+/** A worker, what it sent, and what it acknowledged. */
+export async function bench(store = new MemoryStore(), clock = new TestClock()) {
+  const sent: Sent[] = [];
+  const errors: { event: string; fields: LogFields | undefined }[] = [];
+  const logger: Logger = {
+    ...silentLogger,
+    error: (event, fields) => void errors.push({ event, fields }),
+  };
+  const worker = await FederationWorker.start({
+    store,
+    witness: WITNESS,
+    authorityKeys: [AUTHORITY.publicKey],
+    clock,
+    logger,
+    publish: (pack, channel, payload) => void sent.push({ pack, channel, payload }),
+  });
+  const settled: string[] = [];
+  let count = 0;
+  const deliver = (pack: TestPack, channel: IngestChannel, payload: Uint8Array) => {
+    count += 1;
+    const name = `${count}`;
+    worker.deliver({ pack: pack.name, channel, payload, settle: () => void settled.push(name) });
+  };
+  /** Delivers, and lets the group's time pass. */
+  const give = async (pack: TestPack, channel: IngestChannel, payload: Uint8Array) => {
+    deliver(pack, channel, payload);
+    await clock.advance(20);
+  };
+  const receipts = () =>
+    sent
+      .filter(({ channel }) => channel === "receipt")
+      .map(({ payload }) => verifyCosignature(fromUtf8(payload), WITNESS).checkpoint);
+  const requests = () =>
+    sent
+      .filter(({ channel }) => channel === "request")
+      .map(({ payload }) => decodeRequest(payload).from);
+  const stored = async (pack: TestPack) => {
+    const leaves: Uint8Array[] = [];
+    for await (const leaf of readStoredLog(store, pack.name)) leaves.push(leaf);
+    return leaves;
+  };
+  return { worker, store, clock, sent, settled, errors, deliver, give, receipts, requests, stored };
+}
+
+export function pack(entries: number, seed = "pack"): TestPack {
+  const made = new TestPack(seed);
+  made.work(entries - 2);
+  return made;
+}

@@ -1,0 +1,77 @@
+/** What one group of messages changes: gathered first, committed together, answered after that. */
+import { cosign, type NoteSigner } from "@wattseal/tlog";
+import type { PackName } from "@wattseal/uplink";
+import type {
+  PackCommit,
+  StoredHead,
+  StoredLeaves,
+  StoredPosition,
+  StoredReceipt,
+} from "../store/port.js";
+import type { Growth, PackLog } from "./pack-log.js";
+import type { Delivery } from "./ports.js";
+
+/** A pack as the worker has it in memory. */
+export interface PackState {
+  readonly log: PackLog;
+  /** Leaves in the store. */
+  committed: number;
+  receipt: StoredReceipt | undefined;
+}
+
+/** One pack's share of a round. */
+export class Part {
+  readonly state: PackState;
+  readonly #previous: StoredPosition;
+  readonly #leaves: StoredLeaves[] = [];
+  readonly #heads: StoredHead[] = [];
+  #next: StoredPosition;
+  #note: string | undefined;
+  readonly deliveries: Delivery[] = [];
+  /** Size of the last leaves' checkpoint: beyond `size` where they came in answer to a request. */
+  aim = 0;
+
+  constructor(state: PackState, previous: StoredPosition) {
+    this.state = state;
+    this.#previous = previous;
+    this.#next = previous;
+  }
+
+  get size(): number {
+    return this.#next.size;
+  }
+
+  add(growth: Growth, first: number): void {
+    const { frontier, leaves, checkpoint, note } = growth;
+    this.#leaves.push({ first, leaves });
+    this.#next = { size: frontier.size, nodes: frontier.nodes() };
+    this.aim = checkpoint.size;
+    if (this.aim !== frontier.size) return;
+    this.#heads.push({ size: checkpoint.size, root: checkpoint.root });
+    this.#note = note;
+  }
+
+  /** The newest checkpoint alone is cosigned: it covers the others. `time` in seconds. */
+  commit(pack: PackName, witness: NoteSigner, time: number): PackCommit {
+    const size = this.#heads.at(-1)?.size;
+    const text = this.#note === undefined ? undefined : cosign(this.#note, { ...witness, time });
+    return {
+      pack,
+      previous: this.#previous,
+      next: this.#next,
+      leaves: this.#leaves,
+      heads: this.#heads,
+      receipt: size === undefined || text === undefined ? undefined : { size, text },
+    };
+  }
+}
+
+export class Round {
+  readonly parts = new Map<PackName, Part>();
+  /** Packs whose state in memory is of no use any more. */
+  readonly broken = new Set<PackName>();
+  /** Messages that can only be judged after this round's commit. */
+  readonly later: Delivery[] = [];
+  /** Messages that brought nothing new: their packs get the stored receipt again. */
+  readonly known: Delivery[] = [];
+}

@@ -51,14 +51,14 @@ function seeded(seed: string): Entropy {
   return { bytes: (length) => sha256(utf8(seed)).slice(0, length) };
 }
 
-export const AUTHORITY = Ed25519SecretKey.generate(seeded("authority"));
-export const WITNESS = Ed25519SecretKey.generate(seeded("witness"));
+const AUTHORITY = Ed25519SecretKey.generate(seeded("authority"));
+const WITNESS = Ed25519SecretKey.generate(seeded("witness"));
 const ANCHOR = P256SecretKey.generate(seeded("anchor"));
 export const TRUST: Trust = {
   authorities: [{ name: "Demo authority", publicKey: AUTHORITY.publicKey }],
   witnesses: [{ name: "federation.example", publicKey: WITNESS.publicKey }],
 };
-export const START = 1_760_000_040_000;
+const START = 1_760_000_040_000;
 const MINUTE = 60_000;
 const MODULE = moduleUid("5d01000000000001");
 const mwh = milliwattHours;

@@ -24,9 +24,8 @@ import {
 
 /** An LCT document as issued: the pack's is entry 0. */
 export const lctDocument = record({ sign1 });
-export type LctDocument = Value<typeof lctDocument>;
 
-export const lctState = oneOf("LCT state", "pending", "active", "void", "slashed", "retired");
+const lctState = oneOf("LCT state", "pending", "active", "void", "slashed", "retired");
 export type LctState = Value<typeof lctState>;
 
 /** Payload of lct.status. */
@@ -40,7 +39,6 @@ export const statusPayload = record({
 });
 export type StatusPayload = Value<typeof statusPayload>;
 export const lctStatus = record({ sign1 });
-export type LctStatus = Value<typeof lctStatus>;
 
 export const epochBegin = record({
   /** Epoch evidence (design: identity), as lct-keys encodes it. */
@@ -69,7 +67,6 @@ export const linkPaired = record({
 export type LinkPaired = Value<typeof linkPaired>;
 
 export const linkUnpaired = record({ module, reason: label });
-export type LinkUnpaired = Value<typeof linkUnpaired>;
 
 export const linkAlarm = record({
   /** The module, where it is known. */
@@ -99,4 +96,3 @@ export const opsConfig = record({
   /** SHA-256 of the configuration in force. */
   digest: hash32,
 });
-export type OpsConfig = Value<typeof opsConfig>;

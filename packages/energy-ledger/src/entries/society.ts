@@ -12,7 +12,6 @@ import { constant, integer, list, oneOf, optional, record, type Value } from "..
 
 /** An object of the authority, as signed. Its payload has a schema below. */
 export const signedEntry = record({ sign1 });
-export type SignedEntry = Value<typeof signedEntry>;
 
 const serial = integer("a serial number", 1, Number.MAX_SAFE_INTEGER);
 
@@ -27,7 +26,7 @@ export const mintPayload = record({
 });
 export type MintPayload = Value<typeof mintPayload>;
 
-export const tier = oneOf("tier", "high", "developing", "low");
+const tier = oneOf("tier", "high", "developing", "low");
 export type Tier = Value<typeof tier>;
 
 const days = integer("a number of days", 1, 366);

@@ -4,7 +4,7 @@ import { LedgerError } from "../errors.js";
 import { DAY } from "../society/policy.js";
 
 /** A suspect interval can be settled for this long, ms; then its in is forgone. */
-export const RESOLVE_WITHIN = 7 * DAY;
+const RESOLVE_WITHIN = 7 * DAY;
 
 interface Suspect {
   readonly in: number;

@@ -1,4 +1,4 @@
-import { bytesEqual, type Millis, messageOf, toHex } from "@wattseal/base";
+import { bytesEqual, InvariantViolation, type Millis, messageOf, toHex } from "@wattseal/base";
 import { decodeEntry, type Entry, LedgerFold } from "@wattseal/energy-ledger";
 import {
   EpochChain,
@@ -64,7 +64,7 @@ export class LogReplay {
 
   /**
    * Takes the next entry's bytes. Throws VerifierError `entry`, naming the index and the reason, and then has
-   * changed nothing. `leaf` spares hashing where the caller has the leaf hash.
+   * changed nothing; InvariantViolation when the books do not balance any more. `leaf` spares hashing where the caller has the leaf hash.
    */
   append(bytes: Uint8Array, leaf: Uint8Array = leafHash(bytes)): Entry {
     const index = this.size;
@@ -72,6 +72,7 @@ export class LogReplay {
     try {
       this.fold.apply(index, entry);
     } catch (cause) {
+      if (cause instanceof InvariantViolation) throw cause;
       throw new VerifierError("entry", messageOf(cause), { index, cause });
     }
     this.#frontier.append(leaf);

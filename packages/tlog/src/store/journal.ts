@@ -104,10 +104,14 @@ export class Journal {
     this.#length = length;
   }
 
-  /** Opens an existing journal at its last complete record and cuts what follows. */
+  /**
+   * Opens an existing journal at its last complete record and cuts what follows. Syncs either way: after a kill the
+   * records may be in the page cache alone, and from here on they count as durable.
+   */
   static async resume(files: StoreFiles, parsed: ParsedJournal): Promise<Journal> {
     const journal = new Journal(await files.openAppend(JOURNAL), parsed.length);
     if (parsed.partial > 0) await journal.#cut();
+    else await journal.#file.sync();
     return journal;
   }
 

@@ -13,6 +13,11 @@ export class Crash extends Error {}
 export type CrashKind = "kill" | "power" | "torn";
 
 const copyOf = (inode: Inode | undefined) => inode && new Uint8Array(inode.data);
+function copyOnce(inode: Inode, copies: Map<Inode, Inode>): Inode {
+  const copy = copies.get(inode) ?? { data: inode.data.slice(), durable: inode.durable.slice() };
+  copies.set(inode, copy);
+  return copy;
+}
 const parentOf = (path: string) => path.slice(0, Math.max(0, path.lastIndexOf("/")));
 
 /** A file system in memory that knows what a crash at any step leaves behind. */
@@ -110,12 +115,21 @@ export class MemoryFiles implements StoreFiles {
   /** The same directory as the next process finds it. `coin` decides what a torn crash keeps. */
   after(kind: CrashKind, coin: () => boolean = () => false): MemoryFiles {
     const next = new MemoryFiles();
+    if (kind === "kill") {
+      // The machine goes on: what was not synced is there, and still not synced.
+      const copies = new Map<Inode, Inode>();
+      const copied = (names: ReadonlyMap<string, Inode>) =>
+        new Map([...names].map(([name, inode]) => [name, copyOnce(inode, copies)]));
+      next.names = copied(this.names);
+      next.#durableNames = copied(this.#durableNames);
+      return next;
+    }
     const names = new Map<string, Inode>();
     for (const name of new Set([...this.names.keys(), ...this.#durableNames.keys()])) {
-      const newer = kind === "kill" || (kind === "torn" && coin());
+      const newer = kind === "torn" && coin();
       const inode = (newer ? this.names : this.#durableNames).get(name);
       if (inode === undefined) continue;
-      const whole = kind === "kill" || (kind === "torn" && coin());
+      const whole = kind === "torn" && coin();
       const data = (whole ? inode.data : inode.durable).slice();
       names.set(name, { data, durable: data.slice() });
     }

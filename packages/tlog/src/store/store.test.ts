@@ -347,6 +347,18 @@ describe("a crash", () => {
     },
   );
 
+  it("that killed the process leaves nothing that a power cut after the next opening takes away", async () => {
+    for (let at = 1; at <= steps; at += 1) {
+      const files = new MemoryFiles();
+      files.failAt = at;
+      await work(files);
+      const killed = files.after("kill");
+      const found = (await open(killed)).durableSize;
+      const log = await open(killed.after("power"));
+      expect(log.durableSize).toBe(found);
+    }
+  });
+
   it("in the middle of recovering from a crash loses nothing either", async () => {
     for (let at = 1; at <= steps; at += 11) {
       for (let again = 1; again <= 12; again += 1) {

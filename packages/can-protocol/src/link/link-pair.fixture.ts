@@ -8,7 +8,7 @@ import { PackLink } from "./pack-link.js";
 import type { LinkLimits, ModuleLinkEffect, PackLinkEffect } from "./types.js";
 
 export const T0 = 1_700_000_000_000;
-export const UID = moduleUid("0102000078563412");
+const UID = moduleUid("0102000078563412");
 export const SLOT = slot(5);
 
 /** Reproducible, and nothing like random: xorshift32. */

@@ -40,7 +40,7 @@ const answer =
 const settle = ({ pacing }: { readonly pacing: Pacing }): ModuleStep =>
   stay({ kind: "settled", pacing: { ...pacing, failures: 0 } });
 
-export const MODULE_PHASES: PhaseTable<ModulePhase, ModulePhaseEvent, ModuleAction> = {
+const MODULE_PHASES: PhaseTable<ModulePhase, ModulePhaseEvent, ModuleAction> = {
   closed: {
     // Modules that get power together must not all ask in the same millisecond.
     open: (_from, { now, limits, jitter }) =>

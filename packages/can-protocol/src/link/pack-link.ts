@@ -268,8 +268,13 @@ export class PackLink implements Link<PackLinkEvent, PackLinkEffect> {
     if (this.#end.keys.current === undefined) this.#unsent(order, "no-session");
     else if (this.#tick !== undefined) this.#order(order, this.#tick.tick);
     else if (this.#held.length >= HELD_LIMIT) this.#unsent(order, "queue-full");
-    else this.#held.push({ order, until: now + this.#end.limits.freshnessMs });
+    else this.#hold(order, now);
     this.#renewIfWorn(now);
+  }
+
+  #hold(order: PackOrder, now: Millis): void {
+    encodePackMessage({ ...order, tick: 0 }); // a value that does not fit is this caller's to hear of
+    this.#held.push({ order, until: now + this.#end.limits.freshnessMs });
   }
 
   #order(order: PackOrder, tick: Tick): void {

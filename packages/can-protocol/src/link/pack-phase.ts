@@ -63,7 +63,7 @@ const settle = ({ pacing }: { readonly pacing: Pacing }): PackStep => ({
   actions: [],
 });
 
-export const PACK_PHASES: PhaseTable<PackPhase, PackPhaseEvent, PackAction> = {
+const PACK_PHASES: PhaseTable<PackPhase, PackPhaseEvent, PackAction> = {
   closed: {
     open: (_from, context) => offer(FRESH_PACING, context),
     close: stay,

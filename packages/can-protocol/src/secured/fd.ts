@@ -5,7 +5,7 @@ export const CLASSIC_MAX = 8;
 export const FD_MAX = 64;
 
 /** The shortest FD data length that holds `bytes` (0-64). */
-export function fdLength(bytes: number): number {
+function fdLength(bytes: number): number {
   if (bytes <= CLASSIC_MAX) return bytes;
   return FD_LENGTHS.find((length) => length >= bytes) ?? FD_MAX;
 }

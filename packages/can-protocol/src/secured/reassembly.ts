@@ -5,7 +5,7 @@ import { CLASSIC_MAX, FD_MAX, isFrameLength } from "./fd.js";
 import { counterBits, isFirst, isLast, segmentBits } from "./identifier.js";
 import { MAX_PDU } from "./segments.js";
 
-export const SEGMENT_TIMEOUT_MS = 200;
+const SEGMENT_TIMEOUT_MS = 200;
 const INITIAL_CAPACITY = 64;
 
 export type Reassembled =

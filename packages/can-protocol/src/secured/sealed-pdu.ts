@@ -18,7 +18,7 @@ const AD_LENGTH = 5;
 const CANDIDATES = 4;
 const COUNTER_STEP = 16;
 /** Longest body of a PDU. */
-export const MAX_BODY = MAX_PDU - TAG_LENGTH - HEADER_LENGTH;
+const MAX_BODY = MAX_PDU - TAG_LENGTH - HEADER_LENGTH;
 export const MIN_PDU = HEADER_LENGTH + TAG_LENGTH;
 
 /** Position = nonce domain. */

@@ -17,7 +17,7 @@ const STUFFED_LAST = 1 << 6;
 export const stuffBitsOf = (step: number) => (step >>> STUFF_SHIFT) & 3;
 export const stuffedLast = (step: number) => (step & STUFFED_LAST) !== 0;
 
-export function stepBit(state: number, bit: number): number {
+function stepBit(state: number, bit: number): number {
   if (state === BEFORE_PAD) return NOTHING_SENT;
   const runOf = (value: number, length: number) => RUNS + value * (MAX_RUN - 1) + length - 1;
   if (state === NOTHING_SENT) return runOf(bit, 1);

@@ -9,7 +9,7 @@ import { DecodeError, RangeViolation } from "./errors.js";
 
 function keyOf(key: KeyObject, ...names: readonly string[]): Uint8Array {
   const jwk = new Map(Object.entries(createPublicKey(key).export({ format: "jwk" })));
-  return concatBytes(...names.map((name) => Buffer.from(jwk.get(name) ?? "", "base64url")));
+  return concatBytes(...names.map((name) => Buffer.from(String(jwk.get(name)), "base64url")));
 }
 
 const ed25519 = generateKeyPairSync("ed25519").privateKey;

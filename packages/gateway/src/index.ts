@@ -10,5 +10,6 @@ export {
   type Draft,
   EnergyLog,
   type EnergyLogOptions,
+  RECEIPT_PREFIX,
 } from "./ledger/energy-log.js";
 export type { StatementDraft } from "./ledger/entered.js";

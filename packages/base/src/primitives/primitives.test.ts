@@ -22,7 +22,7 @@ function agreed(ask: (primitives: Primitives) => boolean): boolean {
 
 function coordinates(key: KeyObject, ...names: readonly string[]): Uint8Array {
   const jwk = new Map(Object.entries(createPublicKey(key).export({ format: "jwk" })));
-  return concatBytes(...names.map((name) => Buffer.from(jwk.get(name) ?? "", "base64url")));
+  return concatBytes(...names.map((name) => Buffer.from(String(jwk.get(name)), "base64url")));
 }
 
 const L = (1n << 252n) + 27742317777372353535851937790883648493n;

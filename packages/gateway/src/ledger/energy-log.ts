@@ -1,4 +1,4 @@
-import { type Clock, type Logger, millis, toHex } from "@wattseal/base";
+import { type Clock, type Logger, millis, sha256, toHex, utf8 } from "@wattseal/base";
 import {
   type Entry,
   type EntryBody,
@@ -49,7 +49,11 @@ interface Running {
   readonly checkpointer: Checkpointer;
 }
 
-const receiptName = (destination: string) => `receipt.${encodeURIComponent(destination)}`;
+/** Documents beside the log with this prefix hold the last receipt of a witness each. */
+export const RECEIPT_PREFIX = "receipt.";
+/** Key names may hold characters that file names may not. */
+const receiptDocument = (witness: string) =>
+  RECEIPT_PREFIX + toHex(sha256(utf8(witness)).subarray(0, 8));
 
 /**
  * The pack's one log. Every entry passes the fold before it is written, is durable before its promise
@@ -119,11 +123,11 @@ export class EnergyLog {
   }
 
   readReceipt(destination: string): string | undefined {
-    return this.store.readDocument(receiptName(destination));
+    return this.store.readDocument(receiptDocument(destination));
   }
 
   writeReceipt(destination: string, receipt: string): Promise<void> {
-    return this.store.writeDocument(receiptName(destination), receipt);
+    return this.store.writeDocument(receiptDocument(destination), receipt);
   }
 
   /**

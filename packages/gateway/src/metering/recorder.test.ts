@@ -100,7 +100,10 @@ async function recording(modules = [moduleAt(1)]) {
   return { ...pack, log, recorder, read, run, entries, complaints, modules };
 }
 
-function isType<T extends EntryType>(entry: Entry, type: T): entry is Entry & { readonly body: EntryBody<T> } {
+function isType<T extends EntryType>(
+  entry: Entry,
+  type: T,
+): entry is Entry & { readonly body: EntryBody<T> } {
   return entry.type === type;
 }
 

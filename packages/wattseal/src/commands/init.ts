@@ -1,0 +1,34 @@
+import { resolve } from "node:path";
+import { EXIT } from "../errors.js";
+import { systemClock, systemEntropy } from "../ports/system.js";
+import { initDemo } from "../state/demo.js";
+import { layoutOf } from "../state/layout.js";
+
+/** `wattseal init --demo`. */
+export async function init(options: {
+  readonly state: string;
+  readonly modules: number;
+  readonly broker: string;
+}): Promise<number> {
+  const layout = layoutOf(resolve(options.state));
+  const document = await initDemo({
+    layout,
+    modules: options.modules,
+    fleet: "demo",
+    broker: options.broker,
+    entropy: systemEntropy,
+    clock: systemClock(),
+  });
+  process.stdout.write(
+    [
+      `${document.lct}`,
+      `A demonstration pack of ${options.modules} modules in ${layout.root}.`,
+      "Its keys are files (a software anchor), and the authority that vouches for it lies beside it: for trying out only.",
+      `Next: wattseal federation --state ${options.state}`,
+      `      wattseal sim --state ${options.state}`,
+      `      wattseal gateway --state ${options.state}`,
+      "",
+    ].join("\n"),
+  );
+  return EXIT.ok;
+}

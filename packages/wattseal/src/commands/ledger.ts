@@ -1,0 +1,43 @@
+import { decodeEntry, ENTRY_TYPES, type Entry } from "@wattseal/energy-ledger";
+import { openLog } from "../audit/folder.js";
+import { CliError, EXIT } from "../errors.js";
+import { entryJson, entryLine, entryText } from "../view/entry.js";
+import { writeOut } from "../view/output.js";
+
+/** The index of an entry, as typed. */
+export function parseIndex(text: string, size: number): number {
+  const index = Number(text);
+  if (Number.isSafeInteger(index) && index >= 0 && index < size) return index;
+  throw new CliError("usage", `"${text}" is no entry of this log: use 0 to ${size - 1}`);
+}
+
+/** `wattseal ledger list`. */
+export async function listCommand(
+  path: string,
+  options: { readonly type?: string; readonly from: string; readonly json: boolean },
+): Promise<number> {
+  const { type } = options;
+  if (type !== undefined && !ENTRY_TYPES.some((known) => known === type)) {
+    throw new CliError("usage", `"${type}" is no entry type. Known: ${ENTRY_TYPES.join(", ")}`);
+  }
+  const log = await openLog(path);
+  const render = options.json ? entryJson : entryLine;
+  for (let index = parseIndex(options.from, log.durableSize); index < log.durableSize; index += 1) {
+    const entry: Entry = decodeEntry(log.entry(index));
+    if (type === undefined || entry.type === type) await writeOut(`${render(index, entry)}\n`);
+  }
+  return EXIT.ok;
+}
+
+/** `wattseal ledger show`. */
+export async function showCommand(
+  path: string,
+  entry: string,
+  options: { readonly json: boolean },
+): Promise<number> {
+  const log = await openLog(path);
+  const index = parseIndex(entry, log.durableSize);
+  const decoded = decodeEntry(log.entry(index));
+  await writeOut(options.json ? `${entryJson(index, decoded)}\n` : entryText(index, decoded));
+  return EXIT.ok;
+}

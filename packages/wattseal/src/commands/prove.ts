@@ -1,0 +1,31 @@
+import { resolve } from "node:path";
+import { unverifiedCheckpoint } from "@wattseal/tlog";
+import { collectProof, encodeProofFile } from "@wattseal/verifier";
+import { openLog, receiptsOf } from "../audit/folder.js";
+import { CliError, EXIT } from "../errors.js";
+import { writeWhole } from "../state/files.js";
+import { parseIndex } from "./ledger.js";
+
+/** `wattseal prove`: one file with the entry and everything that proves it. */
+export async function prove(
+  entry: string,
+  options: { readonly log: string; readonly out?: string },
+): Promise<number> {
+  const log = await openLog(options.log);
+  const index = parseIndex(entry, log.durableSize);
+  const receipts = await receiptsOf(options.log, log);
+  const receipt = receipts.find((note) => unverifiedCheckpoint(note).size > index);
+  const note = receipt ?? log.head?.note;
+  if (note === undefined || unverifiedCheckpoint(note).size <= index) {
+    throw new CliError(
+      "usage",
+      `entry ${index} is not signed yet: a checkpoint follows within 10 s. Try again then.`,
+    );
+  }
+  const file = resolve(options.out ?? `entry-${index}.proof`);
+  await writeWhole(file, encodeProofFile(collectProof(log, index, note)), 0o644);
+  const witnessed =
+    receipt === undefined ? "signed by the pack alone: no receipt covers it" : "witnessed";
+  process.stdout.write(`${file}: entry ${index}, ${witnessed}\n`);
+  return EXIT.ok;
+}

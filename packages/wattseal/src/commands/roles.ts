@@ -1,0 +1,143 @@
+import { dirname, isAbsolute, join, resolve } from "node:path";
+import { messageOf } from "@wattseal/base";
+import { BusServer, connectBus, readModuleFlashes, startSimulator } from "@wattseal/sim-hardware";
+import { loadConfig } from "../config/file.js";
+import { federationSchema, gatewaySchema } from "../config/schema.js";
+import { EXIT } from "../errors.js";
+import { onStopSignal } from "../ports/signals.js";
+import { pinoLogger, systemClock, systemEntropy, systemWallClock } from "../ports/system.js";
+import { openFederation } from "../roles/federation.js";
+import { openGateway } from "../roles/gateway.js";
+import { makeFolder } from "../state/files.js";
+import { layoutOf } from "../state/layout.js";
+import { scenarioOf } from "./scenario.js";
+
+const DRAIN_MS = 5000;
+
+function untilSignal(): Promise<string> {
+  return new Promise((stop) => {
+    onStopSignal(() => stop("signal"));
+  });
+}
+
+function busPath(address: string, configPath: string): string {
+  const path = address.slice("unix:".length);
+  return isAbsolute(path) ? path : join(dirname(configPath), path);
+}
+
+/** `wattseal gateway`: the pack side, in the field's order: bus, log, links, uplink. */
+export async function runGateway(options: {
+  readonly state: string;
+  readonly bus?: string;
+  readonly broker?: string;
+  readonly logLevel?: string;
+}): Promise<number> {
+  const layout = layoutOf(resolve(options.state));
+  const path = layout.gateway.config;
+  const config = await loadConfig({
+    schema: gatewaySchema,
+    path,
+    environment: process.env,
+    flags: {
+      "bus.address": options.bus,
+      "uplink.broker": options.broker,
+      "log.level": options.logLevel,
+    },
+  });
+  const logger = pinoLogger("wattseal-gateway", config.log.level, process.stderr);
+  const connection = await connectBus(busPath(config.bus.address, path));
+  const signal = untilSignal();
+  try {
+    const gateway = await openGateway({
+      layout,
+      config,
+      bus: connection.bus,
+      clock: connection.clock,
+      clockState: { synchronised: true, source: "simulated" },
+      logger,
+    });
+    const release = connection.addReader({ ready: () => gateway.ready() });
+    logger.info("gateway.running", { modules: gateway.status().modules.length });
+    const lost = connection.done.then((reason) => `bus lost: ${reason}`);
+    const reason = await Promise.race([signal, lost]);
+    logger.info("gateway.stopping", { reason });
+    release();
+    const final = await gateway.stop(DRAIN_MS);
+    logger.info("gateway.stopped", { entries: final.entries, witnessed: final.witnessed });
+    return reason.startsWith("bus lost") ? EXIT.unavailable : EXIT.ok;
+  } finally {
+    connection.close();
+  }
+}
+
+/** `wattseal federation`: broker (if embedded), worker, store, witness. */
+export async function runFederation(options: {
+  readonly state: string;
+  readonly broker?: string;
+  readonly port?: string;
+  readonly logLevel?: string;
+}): Promise<number> {
+  const layout = layoutOf(resolve(options.state));
+  const config = await loadConfig({
+    schema: federationSchema,
+    path: layout.federation.config,
+    environment: process.env,
+    flags: {
+      "broker.url": options.broker,
+      "broker.port": options.port,
+      "log.level": options.logLevel,
+    },
+  });
+  const logger = pinoLogger("wattseal-federation", config.log.level, process.stderr);
+  const signal = untilSignal();
+  const federation = await openFederation({ layout, config, logger });
+  logger.info("federation.running", { broker: federation.brokerUrl });
+  logger.info("federation.stopping", { reason: await signal });
+  await federation.stop();
+  return EXIT.ok;
+}
+
+/** `wattseal sim`: modules and bus as a process of their own, served over a unix socket; it owns the time. */
+export async function runSimulator(options: {
+  readonly state: string;
+  readonly socket?: string;
+  readonly replay?: string;
+  readonly speed: number;
+  readonly fd: boolean;
+  readonly logLevel: "debug" | "info" | "warn" | "error" | "silent";
+}): Promise<number> {
+  const layout = layoutOf(resolve(options.state));
+  const logger = pinoLogger("wattseal-sim", options.logLevel, process.stderr);
+  const simulator = await startSimulator({
+    modules: await readModuleFlashes(layout.sim.directory),
+    scenario: await scenarioOf(options.replay),
+    entropy: systemEntropy,
+    wall: systemWallClock,
+    startTime: systemClock().now(),
+    fd: options.fd,
+    stateDirectory: layout.sim.directory,
+    logger,
+  });
+  const path = options.socket === undefined ? layout.sim.bus : resolve(options.socket);
+  await makeFolder(dirname(path));
+  const server = await BusServer.listen({
+    kernel: simulator.kernel,
+    bus: simulator.bus,
+    path,
+    logger,
+  });
+  logger.info("sim.running", { socket: path, modules: simulator.modules.length });
+  void untilSignal().then(() => simulator.kernel.stop());
+  void simulator.finished.then(() => simulator.kernel.stop());
+  try {
+    await simulator.run({ speed: options.speed });
+  } catch (error) {
+    logger.error("sim.failed", { error: messageOf(error) });
+    return EXIT.unavailable;
+  } finally {
+    await server.close();
+    await simulator.stop();
+    logger.info("sim.stopped", { speed: Math.round(simulator.kernel.speed.reached) });
+  }
+  return EXIT.ok;
+}

@@ -1,0 +1,190 @@
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { messageOf } from "@wattseal/base";
+import type { Federation } from "@wattseal/federation";
+import type { Gateway, GatewayStatus } from "@wattseal/gateway";
+import {
+  readModuleFlashes,
+  type Scenario,
+  type Simulator,
+  startSimulator,
+} from "@wattseal/sim-hardware";
+import { auditFolder, readTrust } from "../audit/folder.js";
+import { loadConfig } from "../config/file.js";
+import { federationSchema, gatewaySchema } from "../config/schema.js";
+import { CliError, EXIT } from "../errors.js";
+import { onStopSignal } from "../ports/signals.js";
+import {
+  type LogLevel,
+  pinoLogger,
+  systemClock,
+  systemEntropy,
+  systemWallClock,
+} from "../ports/system.js";
+import { openFederation } from "../roles/federation.js";
+import { openGateway } from "../roles/gateway.js";
+import { initDemo } from "../state/demo.js";
+import { exists } from "../state/files.js";
+import { type Layout, layoutOf } from "../state/layout.js";
+import { LiveView } from "../view/live.js";
+import { renderSummary, type Summary, summarise } from "../view/summary.js";
+import { renderStatus } from "../view/table.js";
+import { scenarioOf } from "./scenario.js";
+
+export interface StartOptions {
+  readonly modules?: number;
+  readonly replay?: string;
+  readonly speed: number;
+  /** Wall milliseconds. */
+  readonly for?: number;
+  readonly json: boolean;
+  readonly fd: boolean;
+  readonly state?: string;
+  readonly logLevel: LogLevel;
+}
+
+const DEFAULT_MODULES = 8;
+const DRAIN_MS = 15_000;
+const FLEET = "demo";
+/** npm runs scripts in the checkout's root. */
+const WHERE_THE_USER_STOOD = process.env["INIT_CWD"] ?? process.cwd();
+
+interface Running {
+  readonly simulator: Simulator;
+  readonly gateway: Gateway;
+  readonly federation: Federation;
+}
+
+/**
+ * The whole system on embedded parts in one process, joined as in the field: gateway and modules by the bus,
+ * gateway and federation by MQTT on loopback. Returns the exit status.
+ */
+export async function start(options: StartOptions): Promise<number> {
+  const { replay } = options;
+  const scenario = await scenarioOf(
+    replay === undefined ? undefined : resolve(WHERE_THE_USER_STOOD, replay),
+  );
+  const layout = layoutOf(
+    options.state === undefined
+      ? join(await mkdtemp(join(tmpdir(), "wattseal-")), "state")
+      : resolve(WHERE_THE_USER_STOOD, options.state),
+  );
+  await prepare(layout, options);
+  const running = await compose(layout, options, scenario);
+  const view = new LiveView(options.json ? process.stderr : process.stdout, () =>
+    renderStatus(running.gateway.status(), {
+      speed: running.simulator.kernel.speed.reached,
+      progress: running.simulator.progress,
+    }),
+  );
+  const failure = await runUntilEnd(running, options);
+  view.stop();
+  const summary = await drain(running, layout);
+  if (failure !== undefined) process.stderr.write(`${failure}\n`);
+  process.stdout.write(options.json ? `${JSON.stringify(summary.json)}\n` : renderSummary(summary));
+  return summary.ok && failure === undefined ? EXIT.ok : EXIT.failed;
+}
+
+/** A fresh state folder is initialised; one that is there is used as it is. */
+async function prepare(layout: Layout, { modules }: StartOptions): Promise<void> {
+  if (!(await exists(layout.gateway.directory))) {
+    await initDemo({
+      layout,
+      modules: modules ?? DEFAULT_MODULES,
+      fleet: FLEET,
+      broker: "mqtt://127.0.0.1:1883",
+      entropy: systemEntropy,
+      clock: systemClock(),
+    });
+    return;
+  }
+  const flashes = await readModuleFlashes(layout.sim.directory);
+  if (modules === undefined || modules === flashes.length) return;
+  throw new CliError(
+    "usage",
+    `${layout.root} holds a pack of ${flashes.length} modules. Leave out --modules, or choose another --state.`,
+  );
+}
+
+async function compose(
+  layout: Layout,
+  options: StartOptions,
+  scenario: Scenario,
+): Promise<Running> {
+  const logger = pinoLogger("wattseal", options.logLevel, process.stderr);
+  const environment = process.env;
+  const federation = await openFederation({
+    layout,
+    config: await loadConfig({
+      schema: federationSchema,
+      path: layout.federation.config,
+      environment,
+      flags: { "broker.url": "embedded", "broker.port": 0 },
+    }),
+    logger,
+  });
+  const simulator = await startSimulator({
+    modules: await readModuleFlashes(layout.sim.directory),
+    scenario,
+    entropy: systemEntropy,
+    wall: systemWallClock,
+    startTime: systemClock().now(),
+    fd: options.fd,
+    stateDirectory: layout.sim.directory,
+    logger,
+  });
+  const gateway = await openGateway({
+    layout,
+    config: await loadConfig({
+      schema: gatewaySchema,
+      path: layout.gateway.config,
+      environment,
+      flags: { "uplink.broker": federation.brokerUrl },
+    }),
+    bus: simulator.bus.attach({ name: "gateway" }),
+    clock: simulator.kernel,
+    clockState: { synchronised: true, source: "simulated" },
+    logger,
+  });
+  simulator.kernel.addReader({ ready: () => gateway.ready() });
+  return { simulator, gateway, federation };
+}
+
+/** Resolves at Ctrl-C, after `--for`, at the end of a replay, or with what went wrong. */
+async function runUntilEnd(
+  { simulator, gateway }: Running,
+  options: StartOptions,
+): Promise<string | undefined> {
+  const failure: { reason: string | undefined } = { reason: undefined };
+  const stop = () => simulator.kernel.stop();
+  const timer = options.for === undefined ? undefined : setTimeout(stop, options.for);
+  onStopSignal(stop);
+  void simulator.finished.then(stop);
+  const watch = setInterval(() => {
+    failure.reason ??= gateway.status().stopped;
+    if (failure.reason !== undefined) stop();
+  }, 200);
+  try {
+    await simulator.run({ speed: options.speed });
+  } catch (error) {
+    failure.reason ??= messageOf(error);
+  } finally {
+    clearTimeout(timer);
+    clearInterval(watch);
+  }
+  return failure.reason;
+}
+
+async function drain(running: Running, layout: Layout): Promise<Summary> {
+  const { simulator, gateway, federation } = running;
+  const speed = simulator.kernel.speed.reached;
+  // quiesce
+  const beforeStop: GatewayStatus = gateway.status();
+  const final = await gateway.stop(DRAIN_MS);
+  await simulator.stop();
+  await federation.stop();
+  const audit = await auditFolder(layout.gateway.log, await readTrust(layout.gateway.trust));
+  const sent = simulator.modules.reduce((sum, { link }) => sum + link.counts.sent, 0);
+  return summarise({ beforeStop, final, audit, sent, speed, log: layout.gateway.log });
+}

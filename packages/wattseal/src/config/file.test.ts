@@ -1,0 +1,85 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { loadConfig, renderConfig } from "./file.js";
+import { federationSchema, gatewaySchema } from "./schema.js";
+
+async function fileWith(text: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "wattseal-config-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const path = join(folder, "gateway.toml");
+  await writeFile(path, text);
+  return path;
+}
+
+const MINIMAL = '[uplink]\nwitness = "fleet-witness"\n';
+
+async function load(
+  text: string,
+  environment: Record<string, string> = {},
+  flags: Record<string, string> = {},
+) {
+  return loadConfig({ schema: gatewaySchema, path: await fileWith(text), environment, flags });
+}
+
+describe("configuration", () => {
+  it("fills in defaults", async () => {
+    expect(await load(MINIMAL)).toEqual({
+      fleet: "demo",
+      bus: { address: "unix:../sim/bus.sock" },
+      uplink: { broker: "mqtt://127.0.0.1:1883", witness: "fleet-witness" },
+      society: { source: "charger" },
+      log: { level: "info" },
+    });
+  });
+
+  it("lets the environment overrule the file, and flags both", async () => {
+    const text = `fleet = "from-file"\n[bus]\naddress = "unix:/file"\n${MINIMAL}`;
+    const environment = { WATTSEAL_FLEET: "from-environment", WATTSEAL_BUS_ADDRESS: "unix:/env" };
+    const config = await load(text, environment, { "bus.address": "unix:/flag" });
+    expect(config).toMatchObject({ fleet: "from-environment", bus: { address: "unix:/flag" } });
+  });
+
+  it("names unknown keys, wrong values and missing ones", async () => {
+    await expect(load(`flet = "x"\n${MINIMAL}`)).rejects.toThrow(/flet/);
+    await expect(load(`fleet = "Not Allowed"\n${MINIMAL}`)).rejects.toThrow(/fleet: use 1-63/);
+    await expect(load("")).rejects.toThrow(/uplink/);
+    await expect(load("fleet = ")).rejects.toThrow(/gateway\.toml/);
+    await expect(load(MINIMAL, { WATTSEAL_LOG_LEVEL: "loud" })).rejects.toThrow(/log\.level/);
+  });
+
+  it("says how to get a missing file", async () => {
+    const missing = loadConfig({
+      schema: gatewaySchema,
+      path: "/nowhere/gateway.toml",
+      environment: {},
+      flags: {},
+    });
+    await expect(missing).rejects.toThrow(/wattseal init/);
+  });
+
+  it("takes a port from the environment as the number it is", async () => {
+    const path = await fileWith("");
+    const config = await loadConfig({
+      schema: federationSchema,
+      path,
+      environment: { WATTSEAL_BROKER_PORT: "8883" },
+      flags: {},
+    });
+    expect(config.broker).toEqual({ url: "embedded", port: 8883 });
+    const bad = loadConfig({
+      schema: federationSchema,
+      path,
+      environment: { WATTSEAL_BROKER_PORT: "70000" },
+      flags: {},
+    });
+    await expect(bad).rejects.toThrow(/broker\.port/);
+  });
+
+  it("writes files that load again, with every key and its meaning", async () => {
+    const text = renderConfig(gatewaySchema, "Wattseal gateway", { "uplink.witness": "w" });
+    expect(text).toContain("# Fleet that the pack belongs to");
+    expect(await load(text)).toMatchObject({ fleet: "demo", uplink: { witness: "w" } });
+  });
+});

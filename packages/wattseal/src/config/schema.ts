@@ -1,0 +1,80 @@
+import { z } from "zod";
+import { LOG_LEVELS } from "../ports/system.js";
+
+const fleet = z
+  .string()
+  .regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, "use 1-63 characters a-z, 0-9 and -")
+  .default("demo")
+  .describe(
+    "Fleet that the pack belongs to: part of every MQTT topic. 1-63 characters a-z, 0-9, -.",
+  );
+
+const log = z
+  .strictObject({
+    level: z
+      .enum(LOG_LEVELS)
+      .default("info")
+      .describe(`One of ${LOG_LEVELS.join(", ")}.`),
+  })
+  .prefault({})
+  .describe("Structured log lines (JSON) on standard error.");
+
+const brokerUrl = z
+  .string()
+  .regex(/^mqtts?:\/\/[^/\s]+$/, "use mqtt://host:port or mqtts://host:port");
+
+/** gateway.toml */
+export const gatewaySchema = z.strictObject({
+  fleet,
+  bus: z
+    .strictObject({
+      address: z
+        .string()
+        .regex(/^unix:./, "use unix:PATH")
+        .default("unix:../sim/bus.sock")
+        .describe(
+          "The module bus: unix:PATH of a served virtual bus; a relative PATH starts at this file's folder.",
+        ),
+    })
+    .prefault({}),
+  uplink: z
+    .strictObject({
+      broker: brokerUrl
+        .default("mqtt://127.0.0.1:1883")
+        .describe("MQTT broker, mqtt:// or mqtts://."),
+      witness: z.string().describe("Name of the witness in trust.json whose receipts count."),
+    })
+    .describe("Where the log is sent, and who witnesses it."),
+  society: z
+    .strictObject({
+      source: z
+        .string()
+        .default("charger")
+        .describe("Registered source that charges are attributed to (society.source entries)."),
+    })
+    .prefault({}),
+  log,
+});
+export type GatewayConfig = z.infer<typeof gatewaySchema>;
+
+/** federation.toml */
+export const federationSchema = z.strictObject({
+  fleet,
+  broker: z
+    .strictObject({
+      url: z
+        .union([z.literal("embedded"), brokerUrl])
+        .default("embedded")
+        .describe('MQTT broker to subscribe at, or "embedded" to run one here.'),
+      port: z.coerce
+        .number()
+        .int()
+        .min(0)
+        .max(65535)
+        .default(1883)
+        .describe("Loopback port of the embedded broker, 0-65535; 0 takes a free one."),
+    })
+    .prefault({}),
+  log,
+});
+export type FederationConfig = z.infer<typeof federationSchema>;

@@ -1,0 +1,18 @@
+import { messageOf, WattsealError } from "@wattseal/base";
+import { EXIT } from "./errors.js";
+import { program } from "./program.js";
+
+/** Who has to act decides the exit status. */
+function statusOf(error: unknown): number {
+  if (!(error instanceof WattsealError)) return EXIT.unavailable;
+  return error.kind === "usage" ? EXIT.usage : EXIT.unavailable;
+}
+
+try {
+  await program((status) => {
+    process.exitCode = status;
+  }).parseAsync();
+} catch (error) {
+  process.stderr.write(`wattseal: ${messageOf(error)}\n`);
+  process.exitCode = statusOf(error);
+}

@@ -1,0 +1,150 @@
+import { Command, Option } from "commander";
+import { parseDuration, parseModules, parseSpeed } from "./commands/duration.js";
+import { init } from "./commands/init.js";
+import { listCommand, showCommand } from "./commands/ledger.js";
+import { auditCommand } from "./commands/ledger-audit.js";
+import { prove } from "./commands/prove.js";
+import { runFederation, runGateway, runSimulator } from "./commands/roles.js";
+import { start } from "./commands/start.js";
+import { verify } from "./commands/verify.js";
+import { LOG_LEVELS } from "./ports/system.js";
+import { VERSION } from "./version.js";
+
+type Report = (status: number) => void;
+
+const example = (text: string) => `\nExample:\n  $ ${text}\n`;
+const logLevel = () =>
+  new Option("--log-level <level>", "log lines on standard error").choices(LOG_LEVELS);
+const speed = () =>
+  new Option("--speed <x>", 'ceiling in simulated seconds a second, or "max"')
+    .argParser(parseSpeed)
+    .default(30);
+
+/** The command line. `report` gets the exit status of the command that ran. */
+export function program(report: Report): Command {
+  const wattseal = new Command("wattseal")
+    .description("A battery pack as a witness of its own energy.")
+    .version(VERSION)
+    .showHelpAfterError()
+    .addHelpText(
+      "after",
+      "\nExit status: 0 done; 1 it ran, and something did not verify; 2 wrong usage, nothing was done; 3 something outside failed.\n",
+    );
+  addSystem(wattseal, report);
+  addRoles(wattseal, report);
+  addRecord(wattseal, report);
+  return wattseal;
+}
+
+function addSystem(wattseal: Command, report: Report): void {
+  wattseal
+    .command("start")
+    .description(
+      "run the whole system on embedded parts: simulated pack, gateway, broker, federation",
+    )
+    .option("--modules <n>", "modules of the simulated pack, 1 to 31 (default 8)", parseModules)
+    .option(
+      "--replay <file>",
+      "recorded drive (CSV with time, V, A columns) instead of the demonstration",
+    )
+    .addOption(speed())
+    .option("--for <duration>", "stop after this long, such as 20s (wall time)", parseDuration)
+    .option("--json", "print one JSON object as the last line", false)
+    .option("--fd", "CAN FD instead of classic CAN", false)
+    .option("--state <dir>", "keep state in this folder (default: a fresh one)")
+    .addOption(logLevel().default("warn"))
+    .addHelpText("after", example("wattseal start --for 20s --json"))
+    .action(async (options) => report(await start(options)));
+  wattseal
+    .command("init")
+    .description("write identities, pairings and configuration into a new state folder")
+    .requiredOption(
+      "--demo",
+      "a demonstration pack with a software anchor and an authority of its own",
+    )
+    .requiredOption("--state <dir>", "state folder to create")
+    .option("--modules <n>", "modules of the simulated pack, 1 to 31", parseModules, 8)
+    .option("--broker <url>", "MQTT broker that the gateway is to use", "mqtt://127.0.0.1:1883")
+    .addHelpText("after", example("wattseal init --demo --state ./pack"))
+    .action(async (options) => report(await init(options)));
+}
+
+function addRoles(wattseal: Command, report: Report): void {
+  wattseal
+    .command("sim")
+    .description("simulated modules on a virtual bus, served over a unix socket")
+    .requiredOption("--state <dir>", "state folder made by init")
+    .option("--socket <path>", "where to serve the bus (default: sim/bus.sock in the state folder)")
+    .option("--replay <file>", "recorded drive instead of the demonstration")
+    .addOption(speed())
+    .option("--fd", "CAN FD instead of classic CAN", false)
+    .addOption(logLevel().default("info"))
+    .addHelpText("after", example("wattseal sim --state ./pack --speed 10"))
+    .action(async (options) => report(await runSimulator(options)));
+  wattseal
+    .command("gateway")
+    .description("the pack side: links, metering, ledger, uplink")
+    .requiredOption("--state <dir>", "state folder made by init")
+    .option("--bus <address>", "unix:PATH of a served virtual bus")
+    .option("--broker <url>", "MQTT broker")
+    .addOption(logLevel())
+    .addHelpText("after", example("wattseal gateway --state ./pack"))
+    .action(async (options) => report(await runGateway(options)));
+  wattseal
+    .command("federation")
+    .description("the fleet side: broker (if embedded), worker, store, witness")
+    .requiredOption("--state <dir>", "state folder made by init")
+    .option("--broker <url>", 'MQTT broker, or "embedded"')
+    .option("--port <n>", "port of the embedded broker")
+    .addOption(logLevel())
+    .addHelpText("after", example("wattseal federation --state ./pack"))
+    .action(async (options) => report(await runFederation(options)));
+}
+
+function addRecord(wattseal: Command, report: Report): void {
+  wattseal
+    .command("verify <file>")
+    .description("check an exported proof offline")
+    .option(
+      "--trust <file>",
+      "accepted authorities and witnesses; without it: self-consistent only",
+    )
+    .option("--json", "print one JSON object", false)
+    .addHelpText("after", example("wattseal verify interval-42.proof --trust trust.json"))
+    .action(async (file, options) => report(await verify(file, options)));
+  wattseal
+    .command("prove <entry>")
+    .description("write one entry with everything that proves it into a file")
+    .requiredOption("--log <path>", "folder of the log")
+    .option("--out <file>", "file to write (default: entry-<n>.proof)")
+    .addHelpText("after", example("wattseal prove 42 --log ./pack/gateway/log"))
+    .action(async (entry, options) => report(await prove(entry, options)));
+  const ledger = wattseal.command("ledger").description("read and audit a log");
+  ledger
+    .command("list <path>")
+    .description("a line for each entry")
+    .option("--type <type>", "only entries of this type, such as energy.interval")
+    .option("--from <n>", "first entry", "0")
+    .option("--json", "a JSON object for each entry", false)
+    .addHelpText("after", example("wattseal ledger list ./pack/gateway/log --type energy.window"))
+    .action(async (path, options) => report(await listCommand(path, options)));
+  ledger
+    .command("show <path> <entry>")
+    .description("one entry, whole")
+    .option("--json", "one JSON object", false)
+    .addHelpText("after", example("wattseal ledger show ./pack/gateway/log 42"))
+    .action(async (path, entry, options) => report(await showCommand(path, entry, options)));
+  ledger
+    .command("audit <path>")
+    .description("replay a log from entry 0 and recompute everything; names the first difference")
+    .option(
+      "--trust <file>",
+      "accepted authorities and witnesses; without it: self-consistent only",
+    )
+    .option("--json", "one JSON object", false)
+    .addHelpText(
+      "after",
+      example("wattseal ledger audit ./pack/gateway/log --trust ./pack/gateway/trust.json"),
+    )
+    .action(async (path, options) => report(await auditCommand(path, options)));
+}

@@ -1,0 +1,61 @@
+import type { Clock, Logger } from "@wattseal/base";
+import type { CanBus } from "@wattseal/can-protocol";
+import { Gateway } from "@wattseal/gateway";
+import { SoftwareSigner } from "@wattseal/lct-keys";
+import { fleetName } from "@wattseal/uplink";
+import type { GatewayConfig } from "../config/schema.js";
+import { CliError } from "../errors.js";
+import { systemClock, systemEntropy } from "../ports/system.js";
+import type { Layout } from "../state/layout.js";
+import { VERSION } from "../version.js";
+import { readPackFiles } from "./pack-files.js";
+
+export interface GatewayRoleOptions {
+  readonly layout: Layout;
+  readonly config: GatewayConfig;
+  readonly bus: CanBus;
+  /** The pack's time, and what it comes from. */
+  readonly clock: Clock;
+  readonly clockState: { readonly synchronised: boolean; readonly source: string };
+  readonly logger: Logger;
+}
+
+/** A gateway with the software anchor of its state folder. */
+export async function openGateway(options: GatewayRoleOptions): Promise<Gateway> {
+  const { layout, config, clock, clockState } = options;
+  const { trust, document, pairing, custody, statements } = await readPackFiles(layout);
+  const witness = trust.witnesses.find(({ name }) => name === config.uplink.witness);
+  if (witness === undefined) {
+    throw new CliError(
+      "config",
+      `uplink.witness "${config.uplink.witness}" is not in ${layout.gateway.trust}. Add its key there, or name one of: ${trust.witnesses.map(({ name }) => name).join(", ")}`,
+    );
+  }
+  return Gateway.start({
+    bus: options.bus,
+    clock,
+    clockState,
+    wallClock: systemClock(),
+    entropy: systemEntropy,
+    logger: options.logger,
+    directory: layout.gateway.log,
+    document,
+    trust,
+    statements,
+    pairing,
+    custody,
+    openSigner: (log) =>
+      SoftwareSigner.open({
+        directory: layout.gateway.signer,
+        clock,
+        entropy: systemEntropy,
+        document,
+        softwareVersion: `wattseal ${VERSION}`,
+        synchronised: clockState.synchronised,
+        log,
+      }),
+    source: config.society.source,
+    fleet: fleetName(config.fleet),
+    uplinks: [{ broker: config.uplink.broker, destination: witness }],
+  });
+}

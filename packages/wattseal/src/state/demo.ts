@@ -1,0 +1,200 @@
+import { join } from "node:path";
+import { type Clock, type Entropy, type LctId, type Millis, slot } from "@wattseal/base";
+import {
+  DeviceHalf,
+  encodePackPairing,
+  HALF_LENGTH,
+  labelText,
+  type PairedModule,
+} from "@wattseal/device-keys";
+import { encodeAs, mintPayload, policyPayload, sourcePayload } from "@wattseal/energy-ledger";
+import {
+  createEd25519KeyFile,
+  createSoftwareAnchor,
+  type Ed25519SecretKey,
+  issueLctDocument,
+  signAuthorityPayload,
+} from "@wattseal/lct-keys";
+import { type LctDocument, verifyLctDocument } from "@wattseal/lct-keys/verify";
+import { provisionModules, writeModuleFlash } from "@wattseal/sim-hardware";
+import { encodeTrust, type Trust } from "@wattseal/verifier";
+import { renderConfig } from "../config/file.js";
+import { federationSchema, gatewaySchema } from "../config/schema.js";
+import { CliError } from "../errors.js";
+import { exists, makeFolder, writeWhole } from "./files.js";
+import { type Layout, WITNESS_NAME } from "./layout.js";
+
+export interface DemoOptions {
+  readonly layout: Layout;
+  /** 1 to 31. */
+  readonly modules: number;
+  readonly fleet: string;
+  readonly broker: string;
+  readonly entropy: Entropy;
+  readonly clock: Clock;
+}
+
+const BUS_ID = 0;
+const MILLIWATT_HOURS_PER_MODULE_MINTED = 20_000_000;
+
+/**
+ * Writes what commissioning and enrolment write in the field: an authority and what it signed for this pack, the
+ * pack's software anchor and device half, the pairing on both sides, the federation's keys, and a configuration for each
+ * role. Refuses a folder that already holds any of it: nothing precious is overwritten.
+ */
+export async function initDemo(options: DemoOptions): Promise<LctDocument> {
+  const { layout, entropy, clock } = options;
+  for (const folder of [layout.authority, layout.gateway, layout.federation, layout.sim]) {
+    if (await exists(folder.directory)) {
+      throw new CliError(
+        "state-exists",
+        `${folder.directory} is there already; keys are never overwritten. Choose another --state, or remove it yourself.`,
+      );
+    }
+  }
+  for (const folder of [
+    layout.authority.directory,
+    layout.gateway.directory,
+    layout.gateway.signer,
+    layout.gateway.genesis,
+    layout.federation.directory,
+    layout.sim.directory,
+  ]) {
+    await makeFolder(folder);
+  }
+  const authority = await createEd25519KeyFile(layout.authority.key, entropy);
+  const witness = await createEd25519KeyFile(layout.federation.witnessKey, entropy);
+  const trust: Trust = {
+    authorities: [{ name: "demonstration authority", publicKey: authority.publicKey }],
+    witnesses: [{ name: WITNESS_NAME, publicKey: witness.publicKey }],
+  };
+  const document = await enrol(options, authority);
+  await writeStatements(layout, authority, document.lct, options.modules, clock.now());
+  await pair(options, document);
+  await writeWhole(layout.gateway.trust, encodeTrust(trust), 0o644);
+  await writeWhole(layout.federation.trust, encodeTrust(trust), 0o644);
+  await writeConfigs(options);
+  authority.dispose();
+  witness.dispose();
+  return document;
+}
+
+async function enrol(
+  { layout, entropy, clock, fleet }: DemoOptions,
+  authority: Ed25519SecretKey,
+): Promise<LctDocument> {
+  const anchor = await createSoftwareAnchor(layout.gateway.signer, entropy);
+  const bytes = issueLctDocument(authority, {
+    kind: "pack",
+    class: "responsive",
+    anchor: { type: "p256", publicKey: anchor },
+    binding: "software",
+    strengthBps: 4000,
+    context: [`fleet ${fleet}`],
+    created: clock.now(),
+    witnesses: [],
+    mrh: [],
+  });
+  await writeWhole(layout.gateway.document, bytes, 0o644);
+  return verifyLctDocument(bytes, [authority.publicKey]);
+}
+
+/** Numbered in the order in which the gateway enters them. */
+async function writeStatements(
+  layout: Layout,
+  authority: Ed25519SecretKey,
+  society: LctId,
+  modules: number,
+  now: Millis,
+): Promise<void> {
+  const policy = encodeAs(policyPayload, {
+    purpose: "wattseal-policy-1",
+    society,
+    version: 1,
+    highBps: 10_000,
+    developingBps: 9000,
+    lowBps: 6000,
+    tier: "low",
+    lotDays: 7,
+    withheldDays: 7,
+    wasteAlert: 100_000,
+    declaredCap: 0,
+  });
+  const mint = encodeAs(mintPayload, {
+    purpose: "wattseal-mint-1",
+    society,
+    amount: modules * MILLIWATT_HOURS_PER_MODULE_MINTED,
+    serial: 1,
+  });
+  const sourceOf = (source: string, kind: "grid" | "regen", ratedWatts: number) =>
+    encodeAs(sourcePayload, {
+      purpose: "wattseal-source-1",
+      society,
+      source,
+      kind,
+      ratedWatts,
+      provenAt: now,
+      meter: undefined,
+    });
+  const statements = {
+    "1-society.policy": policy,
+    "2-society.mint": mint,
+    "3-society.source": sourceOf("charger", "grid", 150_000),
+  };
+  for (const [name, payload] of Object.entries(statements)) {
+    const signed = signAuthorityPayload(authority, payload);
+    await writeWhole(join(layout.gateway.genesis, `${name}.cose`), signed, 0o644);
+  }
+}
+
+/** Both sides of every pairing: the pack's record, and each module's flash. */
+async function pair(
+  { layout, entropy, modules }: DemoOptions,
+  document: LctDocument,
+): Promise<void> {
+  const secret = entropy.bytes(HALF_LENGTH);
+  const packHalf = DeviceHalf.fromSecret(secret);
+  await writeWhole(layout.gateway.deviceHalf, secret, 0o600);
+  const fedSecret = entropy.bytes(HALF_LENGTH);
+  const fed = DeviceHalf.fromSecret(fedSecret);
+  await writeWhole(layout.federation.deviceHalf, fedSecret, 0o600);
+
+  const paired: PairedModule[] = [];
+  for (const [i, module] of provisionModules(modules, entropy).entries()) {
+    const { uid, half, ratedCapacity, ratedWatts } = module;
+    const place = { slot: slot(i + 1), busId: BUS_ID };
+    const label = labelText(uid, half.publicKey);
+    paired.push({ uid, half: half.publicKey, label, ratedCapacity, ratedWatts, ...place });
+    await writeModuleFlash(layout.sim.directory, {
+      uid,
+      half,
+      pairing: {
+        packHash: document.packHash,
+        packHalf: packHalf.publicKey,
+        fed: fed.publicKey,
+        ...place,
+      },
+    });
+    half.dispose();
+  }
+  const pairing = {
+    packHash: document.packHash,
+    packHalf: { reference: "device-half.key", publicKey: packHalf.publicKey },
+    modules: paired,
+  };
+  await writeWhole(layout.gateway.pairings, encodePackPairing(pairing), 0o644);
+  for (const half of [packHalf, fed]) half.dispose();
+  for (const bytes of [secret, fedSecret]) bytes.fill(0);
+}
+
+async function writeConfigs({ layout, fleet, broker }: DemoOptions): Promise<void> {
+  const gateway = renderConfig(gatewaySchema, "Wattseal gateway", {
+    fleet,
+    "bus.address": `unix:${layout.sim.bus}`,
+    "uplink.broker": broker,
+    "uplink.witness": WITNESS_NAME,
+  });
+  const federation = renderConfig(federationSchema, "Wattseal federation", { fleet });
+  await writeWhole(layout.gateway.config, gateway, 0o644);
+  await writeWhole(layout.federation.config, federation, 0o644);
+}

@@ -1,0 +1,41 @@
+import { join } from "node:path";
+
+/**
+ * Where a state folder keeps what. Each role has a folder of its own, because in the field they are apart:
+ * the gateway's folder is the pack controller's, the federation's the fleet's, the authority's stays offline.
+ */
+export function layoutOf(root: string) {
+  const gateway = join(root, "gateway");
+  const federation = join(root, "federation");
+  const authority = join(root, "authority");
+  return {
+    root,
+    authority: { directory: authority, key: join(authority, "authority.pem") },
+    gateway: {
+      directory: gateway,
+      config: join(gateway, "gateway.toml"),
+      document: join(gateway, "lct.cose"),
+      deviceHalf: join(gateway, "device-half.key"),
+      pairings: join(gateway, "pairings.cbor"),
+      signer: join(gateway, "signer"),
+      /** What the authority signed for this pack, entered at the start of a new log. */
+      genesis: join(gateway, "genesis"),
+      trust: join(gateway, "trust.json"),
+      log: join(gateway, "log"),
+    },
+    federation: {
+      directory: federation,
+      config: join(federation, "federation.toml"),
+      witnessKey: join(federation, "witness.pem"),
+      deviceHalf: join(federation, "device-half.key"),
+      trust: join(federation, "trust.json"),
+      store: join(federation, "store"),
+    },
+    sim: { directory: join(root, "sim"), bus: join(root, "sim", "bus.sock") },
+  };
+}
+
+export type Layout = ReturnType<typeof layoutOf>;
+
+/** Key name of the demonstration federation's cosignatures. */
+export const WITNESS_NAME = "wattseal-demo-federation";

@@ -1,0 +1,96 @@
+import type { GatewayStatus } from "@wattseal/gateway";
+import type { AuditReport } from "@wattseal/verifier";
+import { count, wattHours } from "./units.js";
+
+export interface SummaryInput {
+  /** While the links were still up. */
+  readonly beforeStop: GatewayStatus;
+  /** After the log was closed. */
+  readonly final: GatewayStatus;
+  readonly audit: AuditReport;
+  /** Sealed PDUs that the modules gave out. */
+  readonly sent: number;
+  readonly speed: number;
+  /** Folder of the log. */
+  readonly log: string;
+}
+
+/** What `--json` prints as its last line: energy in mWh of record, gross; witnessed counts entries. */
+export interface SummaryJson {
+  readonly modules: number;
+  readonly linked: number;
+  readonly pdus: { readonly sent: number; readonly accepted: number; readonly rejected: number };
+  readonly energy: { readonly inMwh: number; readonly outMwh: number };
+  readonly entries: number;
+  readonly checkpoints: number;
+  readonly witnessed: number;
+  readonly society: Readonly<
+    Record<
+      "supply" | "atp" | "reserved" | "adp" | "eligible" | "withheld" | "unclaimed" | "deficit",
+      number
+    >
+  >;
+  readonly verified: boolean;
+  readonly log: string;
+}
+
+export interface Summary {
+  readonly json: SummaryJson;
+  /** Everything verified, and everything acknowledged was witnessed. */
+  readonly ok: boolean;
+  readonly speed: number;
+  /** Why it is not ok. */
+  readonly problems: readonly string[];
+}
+
+export function summarise(input: SummaryInput): Summary {
+  const { beforeStop, final, audit, sent } = input;
+  const total = (of: "accepted" | "rejected") =>
+    beforeStop.modules.reduce((sum, { counts }) => sum + (counts?.[of] ?? 0), 0);
+  const { supply, atp, reserved, adp, eligible, withheld, unclaimed, deficit } = final.society;
+  const json: SummaryJson = {
+    modules: beforeStop.modules.length,
+    linked: beforeStop.modules.filter(({ linked }) => linked).length,
+    pdus: { sent, accepted: total("accepted"), rejected: total("rejected") },
+    energy: { inMwh: final.energy.inMwh, outMwh: final.energy.outMwh },
+    entries: final.entries,
+    checkpoints: final.checkpoints,
+    witnessed: final.witnessed,
+    society: { supply, atp, reserved, adp, eligible, withheld, unclaimed, deficit },
+    verified: audit.verdict === "verified",
+    log: input.log,
+  };
+  const problems: string[] = [];
+  if (audit.verdict !== "verified") {
+    problems.push(`The log did not verify: ${audit.difference?.reason ?? audit.verdict}`);
+  }
+  if (audit.entries !== final.entries) {
+    problems.push(
+      `The log holds ${audit.entries} entries, but ${final.entries} were acknowledged.`,
+    );
+  }
+  if (final.witnessed < final.entries) {
+    problems.push(`${final.entries - final.witnessed} acknowledged entries were not witnessed.`);
+  }
+  if (final.refusedEntries > 0)
+    problems.push(`${final.refusedEntries} entries were refused by the ledger's rules.`);
+  if (final.stopped !== undefined) problems.push(final.stopped);
+  return { json, ok: problems.length === 0, speed: input.speed, problems };
+}
+
+export function renderSummary({ json, problems, speed }: Summary): string {
+  const { pdus, energy, society } = json;
+  const lines = [
+    "",
+    `modules    ${json.linked} of ${json.modules} linked; ${count(pdus.sent)} sealed PDUs sent, ${count(pdus.accepted)} accepted, ${count(pdus.rejected)} rejected`,
+    `energy     in ${wattHours(energy.inMwh)}, out ${wattHours(energy.outMwh)} (of record, gross)`,
+    `society    supply ${wattHours(society.supply)} = ATP ${wattHours(society.atp)} + reserved ${wattHours(society.reserved)} + ADP ${wattHours(society.adp)}`,
+    `log        ${count(json.entries)} entries, ${count(json.checkpoints)} checkpoints, ${count(json.witnessed)} entries witnessed`,
+    `speed      ${speed.toFixed(0)} x real time`,
+    `verified   ${json.verified ? "yes: every entry, checkpoint and fold, by an independent reading of the log just written" : "NO"}`,
+    `log in     ${json.log}`,
+    ...problems.map((problem) => `PROBLEM    ${problem}`),
+    "",
+  ];
+  return `${lines.join("\n")}\n`;
+}

@@ -1,0 +1,44 @@
+import type { GatewayStatus, ModuleStatus } from "@wattseal/gateway";
+import { count, wattHours } from "./units.js";
+
+const STATE_NAMES = ["off", "standby", "precharge", "on"];
+
+/** The pack at one moment, a line each; plain text, at most 100 columns. */
+export function renderStatus(
+  status: GatewayStatus,
+  run: { readonly speed: number; readonly progress: number | undefined },
+): readonly string[] {
+  const { society } = status;
+  const time = new Date(status.time).toISOString().replace("T", " ").slice(0, 19);
+  const progress =
+    run.progress === undefined ? "" : `   replay ${(100 * run.progress).toFixed(0)} %`;
+  return [
+    `pack time ${time} UTC   speed ${run.speed.toFixed(0)} x${progress}`,
+    "slot  link      state      volts     amps    SOC      energy in     energy out   PDUs accepted",
+    ...status.modules.map(moduleLine),
+    `recorded   in ${wattHours(status.energy.inMwh)}   out ${wattHours(status.energy.outMwh)}`,
+    `society    supply ${wattHours(society.supply)}   ATP ${wattHours(society.atp)}   ADP ${wattHours(society.adp)}   withheld ${wattHours(society.withheld)}   unclaimed ${wattHours(society.unclaimed)}`,
+    `log        ${count(status.entries)} entries   ${count(status.checkpoints)} checkpoints   ${count(status.witnessed)} witnessed   ${status.connected ? "uplink connected" : "uplink down"}`,
+    ...(status.stopped === undefined ? [] : [status.stopped]),
+  ];
+}
+
+function moduleLine(module: ModuleStatus): string {
+  const { telemetry } = module;
+  const link = module.linked ? (module.stale ? "stale" : "sealed") : "none";
+  const fields =
+    telemetry === undefined || module.stale
+      ? ["-", "-", "-", "-", "-", "-"]
+      : [
+          STATE_NAMES[telemetry.status1.state] ?? "?",
+          telemetry.status1.voltage.toFixed(1),
+          telemetry.status1.current.toFixed(2),
+          `${telemetry.status1.soc.toFixed(1)} %`,
+          wattHours(telemetry.inMwh),
+          wattHours(telemetry.outMwh),
+        ];
+  const widths = [9, 8, 8, 7, 14, 14];
+  const columns = fields.map((field, i) => field.padStart(widths[i] ?? 0)).join(" ");
+  const accepted = count(module.counts?.accepted ?? 0).padStart(15);
+  return `${String(module.slot).padStart(4)}  ${link.padEnd(7)}${columns}${accepted}`;
+}

@@ -1,0 +1,131 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { onTestFinished } from "vitest";
+
+const PROGRAM = fileURLToPath(new URL("../../packages/wattseal/bin/wattseal.mjs", import.meta.url));
+
+/** A recording beside the checkout, or undefined where the folder is absent. */
+export function recording(path: string): string | undefined {
+  const file = fileURLToPath(new URL(`../../../shared/data/${path}`, import.meta.url));
+  return existsSync(file) ? file : undefined;
+}
+
+export async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "wattseal-test-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+export interface Finished {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the program to its end. */
+export function wattseal(
+  args: readonly string[],
+  options: { cwd?: string } = {},
+): Promise<Finished> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [PROGRAM, ...args], {
+      ...options,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let stdout = "";
+    let stderr = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      stdout += text;
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      stderr += text;
+    });
+    child.once("error", reject);
+    child.once("close", (status) => resolve({ status, stdout, stderr }));
+  });
+}
+
+export type LogLine = { readonly msg: string } & Readonly<Record<string, unknown>>;
+
+/** A role as a process of its own, followed by its structured log. */
+export class Role {
+  readonly lines: LogLine[] = [];
+  readonly #child: ChildProcess;
+  readonly #exit: Promise<number | null>;
+  readonly #waiting = new Set<() => void>();
+
+  constructor(args: readonly string[]) {
+    const child = spawn(process.execPath, [PROGRAM, ...args], {
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    this.#child = child;
+    this.#exit = new Promise((resolve) => {
+      child.once("close", (status) => {
+        resolve(status);
+        this.#wake();
+      });
+    });
+    createInterface({ input: child.stderr }).on("line", (line) => {
+      this.lines.push(parseLine(line));
+      this.#wake();
+    });
+    onTestFinished(() => this.kill());
+  }
+
+  /** The first line from `from` on for which `wanted` holds; rejects when the process ends before. */
+  async line(wanted: (line: LogLine) => boolean, from = 0): Promise<LogLine> {
+    for (let next = from; ; ) {
+      for (; next < this.lines.length; next += 1) {
+        const line = this.lines[next];
+        if (line !== undefined && wanted(line)) return line;
+      }
+      if (this.#child.exitCode !== null || this.#child.signalCode !== null) {
+        throw new Error(
+          `the process ended:\n${this.lines.map((line) => JSON.stringify(line)).join("\n")}`,
+        );
+      }
+      await new Promise<void>((resolve) => {
+        this.#waiting.add(resolve);
+      });
+    }
+  }
+
+  /** SIGKILL; resolves when the process is gone and everything it wrote has been read. */
+  async kill(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.#exit;
+  }
+
+  /** SIGTERM; resolves with the exit status. */
+  stop(): Promise<number | null> {
+    this.#child.kill("SIGTERM");
+    return this.#exit;
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting) resolve();
+    this.#waiting.clear();
+  }
+}
+
+function parseLine(line: string): LogLine {
+  try {
+    const parsed: unknown = JSON.parse(line);
+    if (
+      typeof parsed === "object" &&
+      parsed !== null &&
+      "msg" in parsed &&
+      typeof parsed.msg === "string"
+    ) {
+      return { ...parsed, msg: parsed.msg };
+    }
+  } catch {
+    // Not a structured line: kept as its text.
+  }
+  return { msg: line };
+}

@@ -99,6 +99,14 @@ describe("reassembly", () => {
     expect(broken).toEqual([["order", 4]]);
   });
 
+  it("mixes no classic and FD segments", () => {
+    const [begin] = segment(pduOf(72), BASE, 5, 3, true);
+    const end = { ...frames[1]!, id: frames[1]!.id | (1 << 16) };
+    const { push, broken } = collector();
+    expect(push([begin!, end])).toEqual(["incomplete", "broken"]);
+    expect(broken).toEqual([["order", 3]]);
+  });
+
   it("says so when a PDU is interrupted by the next, and takes the next", () => {
     const { reassembler, push, broken } = collector();
     const next = segment(pduOf(64, 2), BASE, 5, 4, false);

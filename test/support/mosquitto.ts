@@ -5,10 +5,12 @@ import { writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 
+const PROGRAM: string = "mosquitto";
+
 /** False where the program is not installed. */
 export function hasMosquitto(): boolean {
   try {
-    execFileSync("mosquitto", ["-h"], { stdio: "ignore" });
+    execFileSync(PROGRAM, ["-h"], { stdio: "ignore" });
     return true;
   } catch (error) {
     return !(error instanceof Error && "code" in error && error.code === "ENOENT");
@@ -61,7 +63,7 @@ export class Mosquitto {
   }
 
   async up(): Promise<void> {
-    this.#child = spawn("mosquitto", ["-c", this.#config], { stdio: "ignore" });
+    this.#child = spawn(PROGRAM, ["-c", this.#config], { stdio: "ignore" });
     while (!(await answers(this.#port))) {
       if (this.#child.exitCode !== null) throw new Error("mosquitto does not start");
     }

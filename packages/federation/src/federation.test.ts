@@ -1,7 +1,6 @@
 import { type Clock, fromUtf8, millis, silentLogger } from "@wattseal/base";
 import { parseVkey, verifyCosignature } from "@wattseal/tlog";
 import { fleetName, topicOf } from "@wattseal/uplink";
-import mqtt from "mqtt";
 import { expect, it } from "vitest";
 import { startFederation } from "./federation.js";
 import {
@@ -12,6 +11,7 @@ import {
   temporaryDirectory,
   WITNESS,
 } from "./fleet.fixture.js";
+import { connectPackClient } from "./mqtt/pack-client.fixture.js";
 
 /** Due at once: a test over sockets has no use for waiting. */
 const eagerClock: Clock = {
@@ -39,12 +39,7 @@ function federationIn(directory: string) {
 }
 
 async function packAt(url: string, pack: TestPack) {
-  const client = await mqtt.connectAsync(url, {
-    clientId: pack.name,
-    username: pack.name,
-    protocolVersion: 4,
-    clean: false,
-  });
+  const client = await connectPackClient(url, pack.name);
   await client.subscribeAsync(topicOf(fleet, pack.name, "receipt"), { qos: 1 });
   return client;
 }

@@ -109,7 +109,7 @@ export class TestClock implements Clock {
 }
 
 /** Everything that waits for promises alone has run. */
-export function settled(): Promise<void> {
+function settled(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);
   });
@@ -226,8 +226,16 @@ export class TestPack {
     return frontier;
   }
 
+  #epochAt(size: number): Ed25519SecretKey | undefined {
+    return this.#epochs.findLast(({ index }) => index < size)?.key;
+  }
+
+  keyAt(size: number): Uint8Array | undefined {
+    return this.#epochAt(size)?.publicKey;
+  }
+
   note(size = this.size, root = this.root(size)): string {
-    const { key } = this.#epochs.findLast(({ index }) => index < size) ?? this.#epochs[0]!;
+    const key = this.#epochAt(size) ?? this.#epochs[0]!.key;
     return signCheckpoint(
       { size, root },
       { name: this.origin, publicKey: key.publicKey, sign: (bytes) => key.sign(bytes) },
@@ -244,13 +252,17 @@ export class TestPack {
     });
   }
 
+  /** What answers to requests are made from. */
+  get source() {
+    return {
+      entry: (i: number) => this.leaves[i]!,
+      consistencyProof: (from: number, to: number) => consistencyProof(from, to, this.#read),
+    };
+  }
+
   response(from: number, size = this.size): Uint8Array {
     const checkpoint = { size, note: this.note(size), bytes: 0 };
-    const log = {
-      entry: (i: number) => this.leaves[i]!,
-      consistencyProof: (a: number, b: number) => consistencyProof(a, b, this.#read),
-    };
-    return encodeResponse(takeResponse(log, { kind: "response", id: 1, from, checkpoint }));
+    return encodeResponse(takeResponse(this.source, { kind: "response", id: 1, from, checkpoint }));
   }
 }
 

@@ -16,7 +16,7 @@ import {
   MAX_PROOF_NODES,
 } from "./limits.js";
 
-export const MESSAGE_VERSION = 1;
+const MESSAGE_VERSION = 1;
 const HASH_BYTES = 32;
 
 /** Reads the fields of one message; every failure is a DecodeError that names the field. */

@@ -149,6 +149,15 @@ describe("UplinkSender", () => {
     expect(at(1, request(3201))).toEqual(["federation-ahead"]);
   });
 
+  it("goes on from the receipt that ends the responses", async () => {
+    const { at, pending } = await setup([3000], 3000, 2900);
+    expect(at(0, { kind: "connected" })).toEqual(["head 3000"]);
+    expect(at(1, request(2800))).toEqual(["response 5 2800"]);
+    expect(at(2, witnessed(3000))).toEqual([]);
+    await pending.add(log.pending(3000, 3100));
+    expect(at(3, { kind: "signed" })).toEqual(["head 3100", "3000-3100"]);
+  });
+
   it("gives a late destination the whole log over batches and responses, whatever is lost on the way", async () => {
     await fc.assert(
       fc.asyncProperty(

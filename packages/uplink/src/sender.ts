@@ -131,12 +131,14 @@ export class UplinkSender {
   }
 
   #advance(size: number, now: Millis): void {
-    if (size <= this.#witnessed) return;
-    this.#witnessed = size;
+    // A repeated receipt too says what the destination has: a request may have led back behind it.
     this.#next = Math.max(this.#next, size);
     this.#inFlight = this.#inFlight.filter((to) => to > size);
+    if (this.#inFlight.length === 0) this.#resendAt = undefined;
+    if (size <= this.#witnessed) return;
+    this.#witnessed = size;
     this.#wait = this.#retryMs;
-    this.#resendAt = this.#inFlight.length > 0 ? millis(now + this.#wait) : undefined;
+    if (this.#inFlight.length > 0) this.#resendAt = millis(now + this.#wait);
   }
 
   #pump(now: Millis): SenderEffect[] {

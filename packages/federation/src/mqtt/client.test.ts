@@ -6,6 +6,7 @@ import { EmbeddedBroker } from "../broker/embedded.js";
 import { seededEntropy, TestPack } from "../fleet.fixture.js";
 import type { Delivery } from "../worker/ports.js";
 import { MqttFleet } from "./client.js";
+import { connectPackClient } from "./pack-client.fixture.js";
 
 const fleet = fleetName("test");
 const pack = new TestPack();
@@ -54,15 +55,8 @@ async function federationAt(made: EmbeddedBroker, inbox: Inbox): Promise<MqttFle
   return client;
 }
 
-async function packAt(made: EmbeddedBroker, name: string = pack.name): Promise<MqttClient> {
-  const client = await mqtt.connectAsync(made.url, {
-    clientId: name,
-    username: name,
-    protocolVersion: 4,
-    clean: false,
-    reconnectPeriod: 0,
-  });
-  client.on("error", () => {});
+async function packAt(made: EmbeddedBroker): Promise<MqttClient> {
+  const client = await connectPackClient(made.url, pack.name);
   closing.push(() => client.endAsync(true));
   return client;
 }

@@ -54,9 +54,9 @@ export class LinkDriver {
     });
   }
 
-  /** Frames of earlier PDUs have not found room yet. */
+  /** Earlier frames have not left yet: a new reading would only queue behind an old one. */
   get congested(): boolean {
-    return this.#waiting.length > 0;
+    return this.#scheduler.waiting("normal") > 0;
   }
 
   /** What an effect gives rise to is handled after the effects before it. */

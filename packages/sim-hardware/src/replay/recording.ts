@@ -3,7 +3,7 @@ import { type Columns, findColumns } from "./columns.js";
 import { EnergySum } from "./energy-sum.js";
 
 /** Longer than this between two usable rows, and nothing is known of what flowed. */
-export const LONGEST_BRIDGED_SECONDS = 5;
+const LONGEST_BRIDGED_SECONDS = 5;
 /** Problems kept with their line; the rest are counted. */
 const PROBLEMS_KEPT = 200;
 const LARGEST_VOLTS = 10_000;

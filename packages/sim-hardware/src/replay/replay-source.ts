@@ -10,6 +10,8 @@ const MICROS = 1_000_000;
 /** Modules that never link do not keep the recording waiting beyond this. */
 const LONGEST_WAIT_MICROS = 60 * MICROS;
 const LINK_CHECK_MICROS = 100_000;
+/** From the last link to the first sample: every module tells its counters before they move. */
+const SETTLE_MICROS = 1 * MICROS;
 /** A hole, however long, takes this long: a few telemetry frames show zero current. */
 const HOLE_MICROS = 1 * MICROS;
 /** After the last sample, for the last telemetry of every module. */
@@ -22,7 +24,7 @@ const LARGEST_CELL_COUNT = 255;
 /**
  * Plays a recording at its own sample times: every module has the pack's voltage, and a fixed share of its
  * current. Shares are positive and sum to exactly one, so the modules' counters sum to the file's trapezoid.
- * Begins when every module has a verified session; the current is zero before, inside holes and after.
+ * Begins a second after every module has a verified session; the current is zero before, inside holes and after.
  */
 export class ReplaySource implements PackSource {
   readonly finished: Promise<void>;
@@ -82,8 +84,9 @@ export class ReplaySource implements PackSource {
       this.#cancel = this.#kernel.atMicros(now + LINK_CHECK_MICROS, () => this.#awaitLinks());
       return;
     }
-    this.#origin = now - fileMicros(this.#samples[0]);
-    this.#playNext();
+    const begin = now + SETTLE_MICROS;
+    this.#origin = begin - fileMicros(this.#samples[0]);
+    this.#cancel = this.#kernel.atMicros(begin, () => this.#playNext());
   }
 
   #playNext(): void {

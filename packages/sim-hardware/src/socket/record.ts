@@ -16,7 +16,7 @@ import {
 import type { BusInfo, CanFrame } from "@wattseal/can-protocol";
 
 export const RECORD_BYTES = 80;
-export const SOCKET_VERSION = 1;
+const SOCKET_VERSION = 1;
 
 // linux/can.h
 const CAN_EFF_FLAG = 0x80_00_00_00;

@@ -32,6 +32,7 @@ export class BusServer {
   readonly #options: BusServerOptions;
   readonly #logger: Logger;
   readonly #peers = new Set<ServerPeer>();
+  readonly #waiting: (() => void)[] = [];
   #joined = 0;
 
   private constructor(options: BusServerOptions) {
@@ -51,6 +52,14 @@ export class BusServer {
 
   get clients(): number {
     return this.#peers.size;
+  }
+
+  /** Settles when a client is there: a fast simulation is not begun before. */
+  joined(): Promise<void> {
+    if (this.#peers.size > 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+    });
   }
 
   async close(): Promise<void> {
@@ -85,6 +94,7 @@ export class BusServer {
       },
     });
     this.#peers.add(peer);
+    for (const resolve of this.#waiting.splice(0)) resolve();
     this.#logger.info("bus.client.joined", { client: name });
   }
 }

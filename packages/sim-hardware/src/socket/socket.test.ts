@@ -189,6 +189,15 @@ describe("BusServer and connectBus: frames", () => {
 });
 
 describe("BusServer: clients come and go", () => {
+  it("says when the first one is there", async () => {
+    const joined = server.joined();
+    const client = await connectBus(path);
+    await joined;
+    await server.joined();
+    expect(server.clients).toBe(1);
+    client.close();
+  });
+
   it("lets time go on when a client is gone in the middle of a grant, and a new one join at the present", async () => {
     const crashing = await connectBus(path);
     crashing.addReader({

@@ -5,8 +5,9 @@ import { EventQueue } from "./event-queue.js";
 import { Pace } from "./pace.js";
 import type { WallClock } from "./wall-clock.js";
 
-/** Events run this long before the Node event loop gets a turn. */
+/** Events run this long, or this many, before the Node event loop gets a turn. */
 const TURN_MS = 4;
+const TURN_STEPS = 4096;
 /** A sleep is cut into pieces, so that `now()` follows while nothing is due. */
 const LONGEST_SLEEP_MS = 20;
 
@@ -117,7 +118,8 @@ export class SimKernel implements Clock {
   /** Runs events until there is something to wait for (returned), or for one turn. */
   #runTurn(limit: number, pace: Pace): Promise<void> | undefined {
     const turnEnd = this.#wall.now() + TURN_MS;
-    for (let steps = 1; !this.#stopping && this.#hasMore(limit); steps += 1) {
+    for (let steps = 1; steps <= TURN_STEPS; steps += 1) {
+      if (this.#stopping || !this.#hasMore(limit)) return undefined;
       const next = Math.min(this.#queue.nextTime, limit);
       const wait = next > this.#now ? this.#moveTo(next, pace) : undefined;
       if (wait !== undefined) return wait;

@@ -13,19 +13,13 @@ import type { DeviceCustody, PackPairing, PairedModule } from "@wattseal/device-
 import type { SocietySummary } from "@wattseal/energy-ledger";
 import type { Signer } from "@wattseal/lct-keys";
 import type { LctDocument } from "@wattseal/lct-keys/verify";
-import {
-  type Destination,
-  type FleetName,
-  PendingCheckpoints,
-  packName,
-  UplinkCursors,
-} from "@wattseal/uplink";
+import type { FleetName } from "@wattseal/uplink";
 import type { Trust } from "@wattseal/verifier";
-import { type ContinuedLog, EnergyLog } from "./ledger/energy-log.js";
+import { type ContinuedLog, type Draft, EnergyLog } from "./ledger/energy-log.js";
 import type { StatementDraft } from "./ledger/entered.js";
-import { LinkManager } from "./links/manager.js";
+import { type LinkListener, LinkManager } from "./links/manager.js";
 import { Recorder } from "./metering/recorder.js";
-import { UplinkClient } from "./uplink/client.js";
+import { Delivery, type Uplink } from "./uplink/delivery.js";
 
 export interface GatewayOptions {
   readonly bus: CanBus;
@@ -51,7 +45,7 @@ export interface GatewayOptions {
   /** Name of the registered source that charges are attributed to. */
   readonly source: string;
   readonly fleet: FleetName;
-  readonly uplinks: readonly { readonly broker: string; readonly destination: Destination }[];
+  readonly uplinks: readonly Uplink[];
 }
 
 export interface ModuleStatus {
@@ -94,85 +88,39 @@ interface LastReading {
 export class Gateway {
   readonly #options: GatewayOptions;
   readonly #log: EnergyLog;
-  readonly #cursors: UplinkCursors;
+  readonly #delivery: Delivery;
   readonly #recorder: Recorder;
   readonly #links: LinkManager;
-  readonly #uplinks: readonly UplinkClient[];
   readonly #last = new Map<ModuleUid, LastReading>();
-  readonly #onWitnessed = new Set<() => void>();
   #renewal: Cancel | undefined;
 
-  private constructor(
-    options: GatewayOptions,
-    parts: {
-      readonly log: EnergyLog;
-      readonly cursors: UplinkCursors;
-      readonly pending: PendingCheckpoints;
-    },
-  ) {
+  private constructor(options: GatewayOptions, log: EnergyLog, delivery: Delivery) {
     this.#options = options;
-    this.#log = parts.log;
-    this.#cursors = parts.cursors;
-    const { clock, logger, pairing, source } = options;
-    this.#recorder = new Recorder({ log: parts.log, pairing, source, clock, logger });
+    this.#log = log;
+    this.#delivery = delivery;
+    this.#recorder = new Recorder({ ...options, log });
     this.#links = new LinkManager({ ...options, listener: this.#linkListener() });
-    this.#uplinks = options.uplinks.map(
-      ({ broker, destination }) =>
-        new UplinkClient({
-          broker,
-          destination,
-          fleet: options.fleet,
-          pack: packName(options.document.label),
-          log: parts.log.store,
-          pending: parts.pending,
-          cursors: parts.cursors,
-          epochEvidence: () => parts.log.epochEvidence,
-          clock: options.wallClock,
-          logger,
-          onWitnessed: () => this.#witnessed(parts.pending),
-        }),
-    );
   }
 
   /** Opens the log, begins an epoch, enters what is new, and starts links, metering and uplink. */
   static async start(options: GatewayOptions): Promise<Gateway> {
-    const { clockState, document, logger, pairing, statements } = options;
+    const { clockState, pairing, statements } = options;
     const log = await EnergyLog.open(options);
     try {
-      const destinations = options.uplinks.map((uplink) => uplink.destination);
-      const cursors = UplinkCursors.load({
-        origin: document.origin,
-        log: log.own,
-        destinations,
-        stored: (name) => log.readReceipt(name),
-        save: (name, receipt) => log.writeReceipt(name, receipt),
-      });
-      const { pending, dropped } = PendingCheckpoints.load({
-        origin: document.origin,
-        stored: log.store.readDocument("pending"),
-        witnessed: cursors.witnessedByAll,
-        log: log.own,
-        save: (text) => log.store.writeDocument("pending", text),
-      });
-      for (const reason of dropped) logger.warn("uplink.pending-dropped", { reason });
-      let gateway: Gateway | undefined;
+      const delivery = await Delivery.open({ ...options, log, clock: options.wallClock });
       await log.begin({
-        pending,
-        receipt: furthestReceipt(cursors, destinations),
-        onSigned: () => gateway?.signed(),
+        pending: delivery.pending,
+        receipt: delivery.receipt,
+        onSigned: () => delivery.signed(),
       });
-      await log.append({
-        type: "ops.clock",
-        body: {
-          sync: clockState.synchronised ? "synchronised" : "unsynchronised",
-          source: clockState.source,
-          step: 0,
-        },
-      });
+      await log.append(clockEntry(clockState));
       for (const draft of log.entered.missingPairings(pairing)) await log.append(draft);
       for (const draft of log.entered.missingStatements(statements)) await log.append(draft);
-      gateway = new Gateway(options, { log, cursors, pending });
-      gateway.#start();
+      const gateway = new Gateway(options, log, delivery);
+      gateway.#armRenewal();
+      gateway.#recorder.start();
+      gateway.#links.start();
+      delivery.start();
       return gateway;
     } catch (error) {
       await log.close().catch(() => {});
@@ -193,8 +141,8 @@ export class Gateway {
       modules: this.#options.pairing.modules.map((module) => this.#moduleStatus(module, now)),
       entries: store.durableSize,
       checkpoints: this.#log.checkpoints,
-      witnessed: this.#cursors.witnessedByAll,
-      connected: this.#uplinks.every((uplink) => uplink.status.connected),
+      witnessed: this.#delivery.witnessed,
+      connected: this.#delivery.connected,
       society: fold.summary(),
       energy: fold.totals,
       refusedEntries: this.#recorder.refused,
@@ -210,22 +158,11 @@ export class Gateway {
     this.#recorder.closeEarly();
     await this.#recorder.settled();
     await this.#log.endEpoch("shutdown");
-    await this.#untilWitnessed(drainMs);
+    await this.#delivery.untilWitnessed(drainMs);
     const status = this.status();
-    for (const uplink of this.#uplinks) await uplink.stop();
+    await this.#delivery.stop();
     await this.#log.close();
     return status;
-  }
-
-  signed(): void {
-    for (const uplink of this.#uplinks) uplink.signed();
-  }
-
-  #start(): void {
-    this.#armRenewal();
-    this.#recorder.start();
-    this.#links.start();
-    for (const uplink of this.#uplinks) uplink.start();
   }
 
   #armRenewal(): void {
@@ -234,14 +171,15 @@ export class Gateway {
   }
 
   async #renewEpoch(): Promise<void> {
-    const { logger } = this.#options;
+    const { clockState, logger } = this.#options;
     this.#recorder.closeEarly();
     this.#recorder.hold();
     try {
       await this.#recorder.settled();
-      await this.#log.renewEpoch(furthestReceipt(this.#cursors, this.#destinations()));
+      await this.#log.renewEpoch(this.#delivery.receipt);
+      await this.#log.append(clockEntry(clockState));
       logger.info("epoch.renewed", { epoch: this.#log.fold.epoch?.epoch });
-      for (const uplink of this.#uplinks) uplink.epochRenewed();
+      this.#delivery.epochRenewed();
     } catch (error) {
       logger.error("epoch.renewal-failed", { error: messageOf(error) });
     }
@@ -249,32 +187,27 @@ export class Gateway {
     this.#armRenewal();
   }
 
-  #destinations(): readonly Destination[] {
-    return this.#options.uplinks.map(({ destination }) => destination);
-  }
-
-  #linkListener() {
+  #linkListener(): LinkListener {
     const { logger, clock } = this.#options;
     return {
-      session: (module: PairedModule, handshakeHash: Uint8Array) => {
+      session: (module, handshakeHash) => {
         logger.info("link.session", { module: module.uid, slot: module.slot });
         this.#recorder.session(module, handshakeHash);
       },
-      message: (module: PairedModule, message: Parameters<Recorder["telemetry"]>[1]) => {
-        if (message.message.kind !== "telemetry") return;
-        this.#last.set(module.uid, { telemetry: message.message, time: clock.now() });
-        this.#recorder.telemetry(module, message, message.message);
+      message: (module, received) => {
+        const { message } = received;
+        if (message.kind !== "telemetry") return;
+        this.#last.set(module.uid, { telemetry: message, time: clock.now() });
+        this.#recorder.telemetry(module, received, message);
       },
-      alarm: (module: PairedModule, alarm: Parameters<Recorder["alarm"]>[1]) => {
-        logger.warn("link.alarm", {
-          module: module.uid,
-          kind: alarm.kind,
-          suppressed: alarm.suppressed,
-        });
+      alarm: (module, alarm) => {
+        const { kind, suppressed } = alarm;
+        logger.warn("link.alarm", { module: module.uid, kind, suppressed });
         this.#recorder.alarm(module, alarm);
       },
-      down: (module: PairedModule, reason: string) => {
-        logger.warn("link.down", { module: module.uid, reason });
+      down: (module, reason) => {
+        const level = reason === "closed" ? "info" : "warn";
+        logger[level]("link.down", { module: module.uid, reason });
       },
     };
   }
@@ -290,40 +223,9 @@ export class Gateway {
       stale: last === undefined || now - last.time > STALE_MS,
     };
   }
-
-  #witnessed(pending: PendingCheckpoints): void {
-    void pending.prune(this.#cursors.witnessedByAll);
-    for (const check of this.#onWitnessed) check();
-  }
-
-  #untilWitnessed(drainMs: number): Promise<void> {
-    const { wallClock } = this.#options;
-    return new Promise((resolve) => {
-      const done = () => {
-        cancel();
-        this.#onWitnessed.delete(check);
-        resolve();
-      };
-      const check = () => {
-        if (this.#cursors.witnessedByAll >= this.#log.store.durableSize) done();
-      };
-      const cancel = wallClock.at(millis(wallClock.now() + drainMs), done);
-      this.#onWitnessed.add(check);
-      check();
-    });
-  }
 }
 
-function furthestReceipt(
-  cursors: UplinkCursors,
-  destinations: readonly Destination[],
-): string | undefined {
-  let furthest: string | undefined;
-  let size = 0;
-  for (const { name } of destinations) {
-    if (cursors.witnessed(name) <= size) continue;
-    size = cursors.witnessed(name);
-    furthest = cursors.receipt(name);
-  }
-  return furthest;
+function clockEntry({ synchronised, source }: GatewayOptions["clockState"]): Draft<"ops.clock"> {
+  const sync = synchronised ? "synchronised" : "unsynchronised";
+  return { type: "ops.clock", body: { sync, source, step: 0 } };
 }

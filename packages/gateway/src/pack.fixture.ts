@@ -17,10 +17,10 @@ import { PendingCheckpoints } from "@wattseal/uplink";
 import { EnergyLog, type EnergyLogOptions } from "./ledger/energy-log.js";
 import type { StatementDraft } from "./ledger/entered.js";
 
-export const entropy = { bytes: (length: number) => new Uint8Array(randomBytes(length)) };
-export const START = millis(Date.UTC(2026, 0, 5, 12, 0, 0));
+const entropy = { bytes: (length: number) => new Uint8Array(randomBytes(length)) };
+const START = millis(Date.UTC(2026, 0, 5, 12, 0, 0));
 
-export class HandClock implements Clock {
+class HandClock implements Clock {
   #now: Millis = START;
   #tasks: { time: Millis; task: () => void }[] = [];
 

@@ -1,9 +1,11 @@
 import { messageOf, WattsealError } from "@wattseal/base";
+import { CommanderError } from "commander";
 import { EXIT } from "./errors.js";
 import { program } from "./program.js";
 
 /** Who has to act decides the exit status. */
 function statusOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   if (!(error instanceof WattsealError)) return EXIT.unavailable;
   return error.kind === "usage" ? EXIT.usage : EXIT.unavailable;
 }
@@ -13,6 +15,7 @@ try {
     process.exitCode = status;
   }).parseAsync();
 } catch (error) {
-  process.stderr.write(`wattseal: ${messageOf(error)}\n`);
+  // Commander has printed its own message, help or version by now.
+  if (!(error instanceof CommanderError)) process.stderr.write(`wattseal: ${messageOf(error)}\n`);
   process.exitCode = statusOf(error);
 }

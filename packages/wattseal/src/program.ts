@@ -26,6 +26,7 @@ export function program(report: Report): Command {
     .description("A battery pack as a witness of its own energy.")
     .version(VERSION)
     .showHelpAfterError()
+    .exitOverride()
     .addHelpText(
       "after",
       "\nExit status: 0 done; 1 it ran, and something did not verify; 2 wrong usage, nothing was done; 3 something outside failed.\n",

@@ -1,0 +1,165 @@
+import { type Clock, type Logger, millis } from "@wattseal/base";
+import type { LctDocument } from "@wattseal/lct-keys/verify";
+import {
+  type Destination,
+  type FleetName,
+  leafBytes,
+  PendingCheckpoints,
+  packName,
+  UplinkCursors,
+} from "@wattseal/uplink";
+import type { EnergyLog } from "../ledger/energy-log.js";
+import { UplinkClient } from "./client.js";
+
+export interface Uplink {
+  /** `mqtt://host:port` or `mqtts://…`. */
+  readonly broker: string;
+  readonly destination: Destination;
+}
+
+export interface DeliveryOptions {
+  readonly log: EnergyLog;
+  readonly document: LctDocument;
+  readonly fleet: FleetName;
+  readonly uplinks: readonly Uplink[];
+  /** Network time. */
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+const PENDING_DOCUMENT = "pending";
+
+/** Brings the log to every destination and keeps what each has witnessed; the log itself is the outbox. */
+export class Delivery {
+  readonly pending: PendingCheckpoints;
+  readonly #options: DeliveryOptions;
+  readonly #cursors: UplinkCursors;
+  readonly #clients: readonly UplinkClient[];
+  readonly #onWitnessed = new Set<() => void>();
+
+  private constructor(
+    options: DeliveryOptions,
+    cursors: UplinkCursors,
+    pending: PendingCheckpoints,
+  ) {
+    this.pending = pending;
+    this.#options = options;
+    this.#cursors = cursors;
+    const { log, document, fleet, uplinks, clock, logger } = options;
+    this.#clients = uplinks.map(
+      ({ broker, destination }) =>
+        new UplinkClient({
+          broker,
+          destination,
+          fleet,
+          pack: packName(document.label),
+          log: log.store,
+          pending,
+          cursors,
+          epochEvidence: () => log.epochEvidence,
+          clock,
+          logger,
+          onWitnessed: () => this.#witnessed(),
+        }),
+    );
+  }
+
+  /** Takes up where the last run ended. Throws when a kept receipt does not hold for this log. */
+  static async open(options: DeliveryOptions): Promise<Delivery> {
+    const { log, document, uplinks, logger } = options;
+    const { origin } = document;
+    const cursors = UplinkCursors.load({
+      origin,
+      log: log.own,
+      destinations: uplinks.map(({ destination }) => destination),
+      stored: (name) => log.readReceipt(name),
+      save: (name, receipt) => log.writeReceipt(name, receipt),
+    });
+    const { pending, dropped } = PendingCheckpoints.load({
+      origin,
+      stored: log.store.readDocument(PENDING_DOCUMENT),
+      witnessed: cursors.witnessedByAll,
+      log: log.own,
+      save: (text) => log.store.writeDocument(PENDING_DOCUMENT, text),
+    });
+    for (const reason of dropped) logger.warn("uplink.pending-dropped", { reason });
+    await addHead(pending, cursors, log);
+    return new Delivery(options, cursors, pending);
+  }
+
+  /** Entries that every destination has witnessed. */
+  get witnessed(): number {
+    return this.#cursors.witnessedByAll;
+  }
+
+  get connected(): boolean {
+    return this.#clients.every(({ status }) => status.connected);
+  }
+
+  /** The receipt that reaches furthest. */
+  get receipt(): string | undefined {
+    let furthest: string | undefined;
+    let size = 0;
+    for (const { destination } of this.#options.uplinks) {
+      const witnessed = this.#cursors.witnessed(destination.name);
+      if (witnessed <= size) continue;
+      size = witnessed;
+      furthest = this.#cursors.receipt(destination.name);
+    }
+    return furthest;
+  }
+
+  start(): void {
+    for (const client of this.#clients) client.start();
+  }
+
+  /** A new checkpoint is among the pending ones. */
+  signed(): void {
+    for (const client of this.#clients) client.signed();
+  }
+
+  /** A new epoch signs from now on. */
+  epochRenewed(): void {
+    for (const client of this.#clients) client.epochRenewed();
+  }
+
+  /** Resolves when everything durable has been witnessed, or after `ms`. */
+  untilWitnessed(ms: number): Promise<void> {
+    const { clock, log } = this.#options;
+    return new Promise((resolve) => {
+      const done = () => {
+        cancel();
+        this.#onWitnessed.delete(check);
+        resolve();
+      };
+      const check = () => {
+        if (this.witnessed >= log.store.durableSize) done();
+      };
+      const cancel = clock.at(millis(clock.now() + ms), done);
+      this.#onWitnessed.add(check);
+      check();
+    });
+  }
+
+  async stop(): Promise<void> {
+    for (const client of this.#clients) await client.stop();
+  }
+
+  #witnessed(): void {
+    this.pending.prune(this.witnessed);
+    for (const check of this.#onWitnessed) check();
+  }
+}
+
+/** The log's head, where it is not among the pending checkpoints and somebody has still to see it. */
+async function addHead(
+  pending: PendingCheckpoints,
+  cursors: UplinkCursors,
+  { store }: EnergyLog,
+): Promise<void> {
+  const { head } = store;
+  const known = Math.max(pending.newest?.size ?? pending.base, cursors.witnessedByAll);
+  if (head === undefined || head.checkpoint.size <= known) return;
+  const { size } = head.checkpoint;
+  await pending.add({ size, note: head.note, bytes: leafBytes(store.entries(pending.base, size)) });
+}

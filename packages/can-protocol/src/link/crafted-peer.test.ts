@@ -96,7 +96,7 @@ describe("the module", () => {
     const { push, session } = linkedModule();
     const ping = Uint8Array.of(14, 4, 0, 1, 2, 3, 4, 0);
     const padding = Uint8Array.of(14, 4, 0, 1, 2, 3, 4, 1);
-    const length = Uint8Array.of(14, 6, 0, 1, 2, 3, 4, 0);
+    const length = Uint8Array.of(7, 6, 0, 0, 0, 0, 0, 3); // cut short, it would be a fresh heartbeat
     const unknown = Uint8Array.of(15, 4, 0, 1, 2, 3, 4, 0);
     for (const [counter, wrong] of [padding, length, unknown].entries()) {
       const effects = push(raw(session, counter, wrong));

@@ -92,6 +92,11 @@ export class PackSide {
     for (const at of this.#links.keys()) this.#handle(at, { kind: "open" });
   }
 
+  /** Sealed PDUs taken, of all links. */
+  get accepted(): number {
+    return [...this.#links.values()].reduce((sum, { status }) => sum + status.counts.accepted, 0);
+  }
+
   order(at: number, message: PackOrder): void {
     this.#handle(at, { kind: "send", message });
   }

@@ -69,6 +69,17 @@ describe.each([false, true])("startSimulator: the demonstration, fd %s", (fd) =>
 });
 
 describe("startSimulator: modules", () => {
+  it("have nothing on the way any more once settled", async () => {
+    const { simulator, join, run } = await packUnder({ count: 8 });
+    const { side } = join();
+    // In the middle of a reading's frames.
+    await run(20.003);
+    await simulator.settle();
+    const sent = simulator.modules.reduce((sum, { link }) => sum + link.counts.sent, 0);
+    expect(side.accepted).toBe(sent);
+    await simulator.stop();
+  });
+
   it("report the counters they hold", async () => {
     const { simulator, join, run } = await packUnder({});
     const { side } = join();

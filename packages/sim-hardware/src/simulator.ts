@@ -27,6 +27,8 @@ const DEFAULT_DATA_BIT_RATE = 2_000_000;
 const DEFAULT_TELEMETRY_HZ = 5;
 const DEFAULT_SEED = 1;
 const FIRST_SOC = 0.55;
+/** Longer than any PDU and its segments are on their way. */
+const SETTLE_MS = 500;
 
 export type Scenario =
   /** Modules at rest. */
@@ -66,6 +68,11 @@ export interface Simulator {
   readonly progress: number | undefined;
   /** Lets time run, as SimKernel.run. */
   run(options?: RunOptions): Promise<void>;
+  /**
+   * Between runs: ends the scenario and lets what is on the wire arrive, so that afterwards everything that
+   * modules sent has been received.
+   */
+  settle(): Promise<void>;
   /** Switches everything off and keeps the state; idempotent. */
   stop(): Promise<void>;
 }
@@ -144,6 +151,12 @@ class RunningSimulator implements Simulator {
   run(options?: RunOptions): Promise<void> {
     this.#running = this.kernel.run(options);
     return this.#running;
+  }
+
+  settle(): Promise<void> {
+    this.#source.stop();
+    for (const module of this.modules) module.mute();
+    return this.run({ until: millis(this.kernel.now() + SETTLE_MS) });
   }
 
   stop(): Promise<void> {

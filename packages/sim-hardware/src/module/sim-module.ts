@@ -184,6 +184,11 @@ export class SimModule implements PackModule, ModuleView {
     this.#scheduleTelemetry();
   }
 
+  /** Pushes no more readings; answers still. */
+  mute(): void {
+    this.#nextTelemetry?.();
+  }
+
   /** Power off. */
   stop(): void {
     this.#nextTelemetry?.();

@@ -179,7 +179,7 @@ async function runUntilEnd(
 async function drain(running: Running, layout: Layout): Promise<Summary> {
   const { simulator, gateway, federation } = running;
   const speed = simulator.kernel.speed.reached;
-  // quiesce
+  await simulator.settle();
   const beforeStop: GatewayStatus = gateway.status();
   const final = await gateway.stop(DRAIN_MS);
   await simulator.stop();

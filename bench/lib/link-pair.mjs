@@ -22,7 +22,7 @@ export function connect(fd) {
   return pair;
 }
 
-export class LinkPair {
+class LinkPair {
   #now = START;
   #pack;
   #module;

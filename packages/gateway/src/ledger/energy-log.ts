@@ -168,8 +168,13 @@ export class EnergyLog {
   async renewEpoch(receipt: string | undefined): Promise<void> {
     const running = this.#begun();
     await this.endEpoch("renewal");
-    await running.signer.close();
-    running.signer = await this.#openSigner(receipt);
+    try {
+      await running.signer.close();
+      running.signer = await this.#openSigner(receipt);
+    } catch (error) {
+      // After epoch.end nothing but epoch.begin may follow, and nobody is there to begin it.
+      throw this.#stop("the next epoch could not be begun", error);
+    }
     running.checkpointer.use(running.signer);
     await this.append({ type: "epoch.begin", body: { evidence: running.signer.epochEvidence } });
   }

@@ -36,6 +36,13 @@ export interface UplinkClientOptions {
 }
 
 const RECONNECT_MS = 1000;
+const PARTING_MS = 1000;
+
+function sleepOn(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    clock.at(millis(clock.now() + ms), resolve);
+  });
+}
 
 /**
  * One destination of the uplink over MQTT 3.1.1, QoS 1. The sender machine decides what goes out; the log is
@@ -59,6 +66,7 @@ export class UplinkClient {
   };
   #client: MqttClient | undefined;
   #timer: Cancel | undefined;
+  #down = false;
   #receipts: Promise<void> = Promise.resolve();
 
   constructor(options: UplinkClientOptions) {
@@ -84,7 +92,7 @@ export class UplinkClient {
   }
 
   start(): void {
-    const { broker, pack, logger } = this.#options;
+    const { broker, pack } = this.#options;
     const client = connect(broker, {
       protocolVersion: 4,
       clean: false,
@@ -96,8 +104,11 @@ export class UplinkClient {
     });
     this.#client = client;
     client.on("connect", () => this.#connected(client));
-    client.on("close", () => this.#handle({ kind: "disconnected" }));
-    client.on("error", (error) => logger.warn("uplink.error", { error: error.message }));
+    client.on("close", () => {
+      this.#failed("connection closed");
+      this.#handle({ kind: "disconnected" });
+    });
+    client.on("error", (error) => this.#failed(error.message));
     client.on("message", (topic, payload) => this.#message(topic, payload));
   }
 
@@ -117,16 +128,30 @@ export class UplinkClient {
     this.#client = undefined;
     this.#timer?.();
     if (client === undefined) return;
-    if (client.connected) {
-      await client
-        .publishAsync(this.#topic.state, "offline", { qos: 1, retain: true })
-        .catch(() => {});
-    }
-    await client.endAsync(!client.connected);
+    const parting = this.#part(client);
+    await Promise.race([parting, sleepOn(this.#options.clock, PARTING_MS)]);
+    await client.endAsync(true);
     await this.#receipts;
   }
 
+  /** A broker that is gone may never answer: nobody waits for it longer than a moment. */
+  async #part(client: MqttClient): Promise<void> {
+    if (!client.connected) return;
+    await client
+      .publishAsync(this.#topic.state, "offline", { qos: 1, retain: true })
+      .catch(() => {});
+  }
+
+  /** Once for each loss, however often reconnecting fails. */
+  #failed(reason: string): void {
+    if (this.#client === undefined || this.#down) return;
+    this.#down = true;
+    this.#options.logger.warn("uplink.down", { broker: this.#options.broker, reason });
+  }
+
   #connected(client: MqttClient): void {
+    this.#down = false;
+    this.#options.logger.info("uplink.up", { broker: this.#options.broker });
     // The broker may keep the session yet have lost it: subscribing again costs nothing.
     client.subscribe([this.#topic.receipt, this.#topic.request], { qos: 1 }, (error) => {
       if (error) {

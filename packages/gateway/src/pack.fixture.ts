@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Clock, type Millis, millis, silentLogger } from "@wattseal/base";
+import { silentLogger } from "@wattseal/base";
 import { encodeAs, mintPayload, policyPayload, sourcePayload } from "@wattseal/energy-ledger";
 import {
   createSoftwareAnchor,
@@ -14,43 +14,11 @@ import {
 } from "@wattseal/lct-keys";
 import { verifyLctDocument } from "@wattseal/lct-keys/verify";
 import { PendingCheckpoints } from "@wattseal/uplink";
+import { HandClock, START } from "./clock.fixture.js";
 import { EnergyLog, type EnergyLogOptions } from "./ledger/energy-log.js";
 import type { StatementDraft } from "./ledger/entered.js";
 
 const entropy = { bytes: (length: number) => new Uint8Array(randomBytes(length)) };
-const START = millis(Date.UTC(2026, 0, 5, 12, 0, 0));
-
-class HandClock implements Clock {
-  #now: Millis = START;
-  #tasks: { time: Millis; task: () => void }[] = [];
-
-  now(): Millis {
-    return this.#now;
-  }
-
-  at(time: Millis, task: () => void) {
-    const scheduled = { time, task };
-    this.#tasks.push(scheduled);
-    return () => {
-      this.#tasks = this.#tasks.filter((other) => other !== scheduled);
-    };
-  }
-
-  /** Runs what falls due on the way, in its order. */
-  advance(ms: number): void {
-    const until = millis(this.#now + ms);
-    for (;;) {
-      const due = this.#tasks
-        .filter(({ time }) => time <= until)
-        .sort((a, b) => a.time - b.time)[0];
-      if (due === undefined) break;
-      this.#tasks = this.#tasks.filter((other) => other !== due);
-      this.#now = millis(Math.max(this.#now, due.time));
-      due.task();
-    }
-    this.#now = until;
-  }
-}
 
 export async function makePack(onFinished: (cleanUp: () => Promise<void>) => void) {
   const root = await mkdtemp(join(tmpdir(), "wattseal-gateway-"));

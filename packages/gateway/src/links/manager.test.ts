@@ -1,0 +1,222 @@
+import { randomBytes } from "node:crypto";
+import {
+  type Micros,
+  micros,
+  millis,
+  milliwattHours,
+  moduleUid,
+  silentLogger,
+  slot,
+} from "@wattseal/base";
+import {
+  type BusListener,
+  type CanBus,
+  type CanFrame,
+  ModuleLink,
+  type ModuleLinkEffect,
+} from "@wattseal/can-protocol";
+import { DeviceHalf, type PairedModule } from "@wattseal/device-keys";
+import { describe, expect, it } from "vitest";
+import { HandClock } from "../clock.fixture.js";
+import { LinkManager } from "./manager.js";
+
+const entropy = { bytes: (length: number) => new Uint8Array(randomBytes(length)) };
+const PACK_HASH = new Uint8Array(32).fill(0xaa);
+
+/** Pack and modules on one wire: what either sends, the other has at once, one frame after another. */
+class Wire implements CanBus {
+  readonly info = { nominalBitRate: 500_000, dataBitRate: undefined };
+  readonly state = "active";
+  readonly #clock: HandClock;
+  #pack: BusListener | undefined;
+  #free = 0;
+  toModules: (frame: CanFrame) => void = () => {};
+  /** Frames of modules as they come to the pack. */
+  alter: (frame: CanFrame) => CanFrame = (frame) => frame;
+
+  constructor(clock: HandClock) {
+    this.#clock = clock;
+  }
+
+  send(frame: CanFrame): boolean {
+    this.#inTurn(() => {
+      this.toModules(frame);
+      this.#pack?.sent(frame, this.#time());
+    });
+    return true;
+  }
+
+  fromModule(frame: CanFrame): void {
+    this.#inTurn(() => this.#pack?.frame(this.alter(frame), this.#time()));
+  }
+
+  listen(listener: BusListener): () => void {
+    this.#pack = listener;
+    return () => {
+      this.#pack = undefined;
+    };
+  }
+
+  close(): void {}
+
+  #time(): Micros {
+    return micros(this.#clock.now() * 1000);
+  }
+
+  /** A frame takes a millisecond. */
+  #inTurn(step: () => void): void {
+    this.#free = Math.max(this.#free, this.#clock.now()) + 1;
+    this.#clock.at(millis(this.#free), step);
+  }
+}
+
+function paired(count: number) {
+  const clock = new HandClock();
+  const wire = new Wire(clock);
+  const packHalf = DeviceHalf.generate(entropy);
+  const modules: PairedModule[] = [];
+  const links: ModuleLink[] = [];
+  for (let place = 1; place <= count; place += 1) {
+    const half = DeviceHalf.generate(entropy);
+    const uid = moduleUid(`570100000000000${place}`);
+    modules.push({
+      uid,
+      slot: slot(place),
+      busId: 0,
+      half: half.publicKey,
+      label: "",
+      ratedCapacity: milliwattHours(5_000_000),
+      ratedWatts: 20_000,
+    });
+    const fed = new Uint8Array(32).fill(1);
+    links.push(
+      new ModuleLink({
+        uid,
+        pairing: {
+          packHash: PACK_HASH,
+          packHalf: packHalf.publicKey,
+          slot: slot(place),
+          busId: 0,
+          fed,
+        },
+        custody: half,
+        entropy,
+        fd: false,
+        bootedAt: clock.now(),
+        capabilities: 0,
+      }),
+    );
+  }
+  const carryOut = (effects: readonly ModuleLinkEffect[]) => {
+    for (const effect of effects) {
+      if (effect.kind === "transmit") for (const frame of effect.frames) wire.fromModule(frame);
+    }
+  };
+  wire.toModules = (frame) => {
+    for (const link of links) carryOut(link.handle({ kind: "frame", frame }, clock.now()));
+  };
+  const say = (place: number, tick: number) => {
+    const message = {
+      kind: "telemetry" as const,
+      status1: { state: 3, status: 2, soc: 50, soh: 98, cells: 94, current: 1, voltage: 350.01 },
+      status2: { cellLow: 3.7, cellHigh: 3.75, cellAverage: 3.725, cellTotal: 349.995 },
+      status3: { low: 20, high: 25, average: 21.93 },
+      inMwh: milliwattHours(1),
+      outMwh: milliwattHours(2),
+      tick,
+      boot: 1,
+    };
+    carryOut(links[place - 1]!.handle({ kind: "send", message }, clock.now()));
+    clock.advance(50);
+  };
+  const events: string[] = [];
+  const manager = new LinkManager({
+    bus: wire,
+    pairing: {
+      packHash: PACK_HASH,
+      packHalf: { reference: "test", publicKey: packHalf.publicKey },
+      modules,
+    },
+    custody: packHalf,
+    clock,
+    entropy,
+    logger: silentLogger,
+    listener: {
+      session: (module) => {
+        events.push(`session ${module.slot}`);
+      },
+      message: (module, { message }) => {
+        events.push(`${message.kind} ${module.slot}`);
+      },
+      alarm: (module, { kind }) => {
+        events.push(`alarm ${kind} ${module.slot}`);
+      },
+      down: (module, reason) => {
+        events.push(`down ${reason} ${module.slot}`);
+      },
+    },
+  });
+  /** Starts both sides and gives them the time that a handshake may take. */
+  const link = () => {
+    manager.start();
+    for (const module of links) carryOut(module.handle({ kind: "open" }, clock.now()));
+    clock.advance(3000);
+  };
+  return { clock, wire, manager, link, modules, say, events };
+}
+
+describe("the link manager", () => {
+  it("links every paired module and hands its messages on", () => {
+    const { manager, link, modules, say, events } = paired(3);
+    link();
+    expect(modules.every(({ uid }) => manager.linked(uid))).toBe(true);
+    say(2, 100);
+    expect(events).toContain("session 3");
+    expect(events.at(-1)).toBe("telemetry 2");
+    expect(manager.counts(modules[1]!.uid)?.accepted).toBeGreaterThan(0);
+  });
+
+  it("says that a module has fallen silent, once, and links it again when it speaks", () => {
+    const { link, say, events, clock, wire } = paired(1);
+    link();
+    say(1, 100);
+    const listening = wire.toModules;
+    wire.toModules = () => {};
+    clock.advance(10_000);
+    expect(events.filter((event) => event === "down silent 1")).toHaveLength(1);
+    wire.toModules = listening;
+    clock.advance(60_000);
+    expect(events.filter((event) => event === "session 1").length).toBeGreaterThan(1);
+  });
+
+  it("raises an alarm for a frame changed on the wire, and for that PDU only", () => {
+    const { link, say, events, wire } = paired(1);
+    link();
+    say(1, 100);
+    let flipped = false;
+    wire.alter = (frame) => {
+      if (flipped) return frame;
+      flipped = true;
+      const data = frame.data.slice();
+      data[0]! ^= 1;
+      return { ...frame, data };
+    };
+    say(1, 300);
+    say(1, 500);
+    expect(events.filter((event) => event.startsWith("alarm"))).toEqual(["alarm tag-failure 1"]);
+    expect(events.filter((event) => event === "telemetry 1")).toHaveLength(2);
+  });
+
+  it("counts frames that belong to nobody, and stays deaf and silent once stopped", () => {
+    const { clock, manager, link, wire, say, events } = paired(1);
+    link();
+    wire.fromModule({ id: 0x14080005, data: new Uint8Array(8), fd: false });
+    clock.advance(1);
+    expect(manager.foreignFrames).toBe(1);
+    manager.stop();
+    const heard = events.length;
+    say(1, 100);
+    expect(events.length).toBe(heard);
+    expect(events.at(-1)).toBe("down closed 1");
+  });
+});

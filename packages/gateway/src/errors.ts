@@ -5,8 +5,8 @@ export type GatewayErrorCode =
   | "ledger-stopped"
   /** The folder of the log belongs to another pack than the configuration. */
   | "other-pack"
-  /** What the authority signed for this pack is missing or of another pack. */
-  | "genesis";
+  /** The last signed head is not this log's own word. */
+  | "head";
 
 export class GatewayError extends WattsealError<GatewayErrorCode> {
   constructor(code: GatewayErrorCode, kind: ErrorKind, message: string, options?: ErrorOptions) {

@@ -1,3 +1,5 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { fromHex, moduleUid, slot } from "@wattseal/base";
 import { decodeEntry } from "@wattseal/energy-ledger";
 import { unverifiedCheckpoint } from "@wattseal/tlog";
@@ -110,6 +112,22 @@ describe("the pack's log", () => {
     await log.settled();
     expect(signed.at(-1)).toBe(log.store.durableSize);
     expect(log.own.keyAt(log.store.durableSize)).not.toEqual(before);
+  });
+
+  it("refuses a head in which any single bit was flipped, naming the file", async () => {
+    const { log, directory, openLog } = await begun();
+    await log.endEpoch("shutdown");
+    await log.close();
+    const path = join(directory, "checkpoint");
+    const whole = await readFile(path);
+    for (let bit = 0; bit < 8 * whole.length; bit += 1) {
+      const flipped = Buffer.from(whole);
+      flipped[bit >> 3]! ^= 1 << (bit & 7);
+      await writeFile(path, flipped);
+      await expect(openLog(), `bit ${bit}`).rejects.toThrow(/checkpoint/);
+    }
+    await writeFile(path, whole);
+    await (await openLog()).close();
   });
 
   it("refuses the folder of another pack", async () => {

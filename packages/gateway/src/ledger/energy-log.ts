@@ -1,4 +1,4 @@
-import { type Clock, type Logger, millis, sha256, toHex, utf8 } from "@wattseal/base";
+import { type Clock, type Logger, messageOf, millis, sha256, toHex, utf8 } from "@wattseal/base";
 import {
   type Entry,
   type EntryBody,
@@ -8,6 +8,7 @@ import {
 } from "@wattseal/energy-ledger";
 import type { Signer } from "@wattseal/lct-keys";
 import type { LctDocument } from "@wattseal/lct-keys/verify";
+import { verifyCheckpoint } from "@wattseal/tlog";
 import { LogStore } from "@wattseal/tlog/store";
 import type { OwnLog, PendingCheckpoints } from "@wattseal/uplink";
 import { LogReplay, type Trust } from "@wattseal/verifier";
@@ -85,6 +86,7 @@ export class EnergyLog {
         log.#apply(store.entry(index), store.leafHash(index));
       }
       log.#requireOurs();
+      log.#requireHead();
       return log;
     } catch (error) {
       await store.close();
@@ -288,6 +290,25 @@ export class EnergyLog {
       throw new GatewayError("ledger-stopped", "usage", "The log has not begun an epoch.");
     }
     return this.#running;
+  }
+
+  /** The last signed head must be this log's own word: delivery and signer build on it. */
+  #requireHead(): void {
+    const { head } = this.store;
+    if (head === undefined) return;
+    const { origin } = this.#options.document;
+    const publicKey = this.#replay.keyAt(head.checkpoint.size);
+    try {
+      if (publicKey === undefined) throw new Error("no epoch signs so small a log");
+      verifyCheckpoint(head.note, { name: origin, publicKey });
+    } catch (cause) {
+      throw new GatewayError(
+        "head",
+        "input",
+        `${this.#options.directory}/checkpoint: ${messageOf(cause)}. The last signed head is damaged: restore it from the federation's copy (its last receipt holds the same note).`,
+        { cause },
+      );
+    }
   }
 
   #requireOurs(): void {

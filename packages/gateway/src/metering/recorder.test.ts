@@ -192,6 +192,34 @@ describe("the recorder", () => {
     expect(entries("energy.window")).toHaveLength(1);
   });
 
+  it("opens the books with the modules that have spoken, and not before anything was metered", async () => {
+    const { recorder, read, run, entries, modules, clock } = await recording([
+      moduleAt(1),
+      moduleAt(2),
+    ]);
+    clock.advance(120_000);
+    await recorder.settled();
+    expect(entries("energy.window")).toEqual([]);
+    read(modules[0]!, 1, { in: 0, out: 0 });
+    run(modules[0]!, 60, 1, { in: 0, out: 0 });
+    await recorder.settled();
+    expect(entries("energy.reconcile")).toEqual([
+      expect.objectContaining({ stock: CAPACITY / 2, basis: expect.stringContaining("1 of 2") }),
+    ]);
+    expect(entries("energy.window")).toHaveLength(1);
+  });
+
+  it("closes nothing twice at one instant", async () => {
+    const { recorder, read, run, entries, modules, complaints } = await recording();
+    read(modules[0]!, 1, { in: 0, out: 0 });
+    run(modules[0]!, 5, 1, { in: 0, out: 0 });
+    recorder.closeEarly();
+    recorder.closeEarly();
+    await recorder.settled();
+    expect(complaints).toEqual([]);
+    expect(entries("energy.window")).toHaveLength(1);
+  });
+
   it("enters an alarm with what happened and how often", async () => {
     const { recorder, entries, modules } = await recording();
     recorder.alarm(modules[0]!, {

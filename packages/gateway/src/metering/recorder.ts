@@ -155,35 +155,42 @@ export class Recorder {
   #closeBooks(until: Millis): void {
     const { log, source } = this.#options;
     const { fold } = log;
-    this.#open();
+    const window = fold.nextWindow(until);
+    // Nothing to close: what comes later joins the next window.
+    if (window.t1 <= window.t0) return;
+    if (!fold.society.opened) {
+      if (window.count === 0) return;
+      this.#openBooks();
+    }
     const now = millis(Math.max(until, this.#options.clock.now()));
     for (;;) {
       const expiry = fold.society.dueExpiries(now);
       if (expiry === undefined) break;
       this.record({ type: "society.expire", body: expiry });
     }
-    this.record({ type: "energy.window", body: fold.nextWindow(until) });
+    this.record({ type: "energy.window", body: window });
     const charge = fold.society.chargeFor(now, source);
     if (charge !== undefined) this.record({ type: "society.charge", body: charge });
   }
 
-  /** The stock that the books start from, once, when every module has told its state of charge. */
-  #open(): void {
-    const { log, pairing } = this.#options;
-    if (log.fold.society.opened) return;
+  /** The stock that the books start from, once: of the modules that have told their state of charge by the first window. */
+  #openBooks(): void {
+    const { modules } = this.#options.pairing;
     let stock = 0;
-    for (const module of pairing.modules) {
-      const soc = this.#soc.get(module.uid);
-      if (soc === undefined) return;
-      stock += Math.floor((soc * module.ratedCapacity) / 200);
+    let heard = 0;
+    for (const { uid, ratedCapacity } of modules) {
+      const soc = this.#soc.get(uid);
+      if (soc === undefined) {
+        this.#options.logger.warn("society.opened-without", { module: uid });
+        continue;
+      }
+      heard += 1;
+      stock += Math.floor((soc * ratedCapacity) / 200);
     }
+    const basis = `state of charge × rated capacity of ${heard} of ${modules.length} modules`;
     this.record({
       type: "energy.reconcile",
-      body: {
-        kind: "opening",
-        stock: milliwattHours(stock),
-        basis: "state of charge × rated capacity",
-      },
+      body: { kind: "opening", stock: milliwattHours(stock), basis },
     });
   }
 }

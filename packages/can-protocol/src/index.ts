@@ -21,6 +21,7 @@ export {
   parseClearId,
   UNREGISTERED_ADDRESS,
 } from "./catalogue/clear-id.js";
+export { type DbcOptions, exportDbc } from "./catalogue/dbc.js";
 export {
   type AddressKind,
   CLEAR_FRAMES,

@@ -19,6 +19,12 @@ export interface Field {
   readonly width: number;
   /** Without one, the value is the raw integer. */
   readonly scale?: Scale;
+  /** Of a value without a scale. */
+  readonly unit?: string;
+  /** Names of raw values that mean something of their own. */
+  readonly names?: Readonly<Record<number, string>>;
+  /** For people. */
+  readonly note?: string;
 }
 
 export type Fields = Readonly<Record<string, Field>>;

@@ -1,4 +1,5 @@
 import { Command, Option } from "commander";
+import { dbc, parseModuleIds } from "./commands/dbc.js";
 import { parseDuration, parseModules, parseSpeed } from "./commands/duration.js";
 import { init } from "./commands/init.js";
 import { listCommand, showCommand } from "./commands/ledger.js";
@@ -71,9 +72,10 @@ function addSystem(wattseal: Command, report: Report): void {
 }
 
 function addRoles(wattseal: Command, report: Report): void {
-  wattseal
-    .command("sim")
-    .description("simulated modules on a virtual bus, served over a unix socket")
+  const sim = wattseal.command("sim").description("simulated hardware, and what describes it");
+  sim
+    .command("run", { isDefault: true })
+    .description("simulated modules on a virtual bus, served over a unix socket (the default)")
     .requiredOption("--state <dir>", "state folder made by init")
     .option("--socket <path>", "where to serve the bus (default: sim/bus.sock in the state folder)")
     .option("--replay <file>", "recorded drive instead of the demonstration")
@@ -82,6 +84,16 @@ function addRoles(wattseal: Command, report: Report): void {
     .addOption(logLevel().default("info"))
     .addHelpText("after", example("wattseal sim --state ./pack --speed 10"))
     .action(async (options) => report(await runSimulator(options)));
+  sim
+    .command("dbc")
+    .description("the clear frames of deployed modules as a DBC file, on standard output")
+    .option(
+      "--modules <ids>",
+      "a message for each of these module ids, such as 1,2,5 or 1-8 (default: one for all, id 0)",
+      parseModuleIds,
+    )
+    .addHelpText("after", example("wattseal sim dbc --modules 1-8 > modbatt.dbc"))
+    .action((options) => report(dbc(options)));
   wattseal
     .command("gateway")
     .description("the pack side: links, metering, ledger, uplink")

@@ -7,7 +7,7 @@ export {
   auditLog,
   type Verdict,
 } from "./log/audit.js";
-export { LogReplay } from "./log/replay.js";
+export { type AcceptedAuthorities, type DecodedLeaf, LogReplay } from "./log/replay.js";
 export { collectProof, type ProvableLog } from "./proof/collect.js";
 export {
   decodeProofFile,

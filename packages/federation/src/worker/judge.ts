@@ -1,7 +1,7 @@
 /** What one message of a pack is, against what is known of its log. Changes nothing but the log it grows. */
 import { bytesEqual, toBase64 } from "@wattseal/base";
 import { decodeEntry, type Entry } from "@wattseal/energy-ledger";
-import { isCloneProof } from "@wattseal/lct-keys/verify";
+import { isCloneProof, type LctDocument } from "@wattseal/lct-keys/verify";
 import { type Checkpoint, Frontier, leafHash } from "@wattseal/tlog";
 import {
   type Batch,
@@ -144,24 +144,23 @@ async function requireSameLeaves(
 }
 
 /** Another validly signed body for the counter of an epoch that is in the log proves a clone. */
-function requireNoClone(leaves: readonly Uint8Array[], first: number, log: PackLog): void {
-  const { document, begun } = log.epochs;
-  if (document === undefined) return;
+function requireNoClone(leaves: readonly Uint8Array[], first: number, { chain }: PackLog): void {
+  if (chain === undefined) return;
   for (const [i, leaf] of leaves.entries()) {
     const evidence = evidenceIn(leaf);
     if (evidence === undefined) continue;
-    const twin = begun.find(({ epoch }) => isTwin(epoch.evidence, evidence));
+    const twin = chain.epochs.find((epoch) => isTwin(chain.document, epoch.evidence, evidence));
     if (twin === undefined) continue;
-    const message = `leaf ${first + i} begins epoch ${twin.epoch.epoch} with another body than entry ${twin.index}, both signed by the anchor`;
+    const message = `leaf ${first + i} begins epoch ${twin.epoch} with another body than entry ${twin.treeSize}, both signed by the anchor`;
     throw new ForkFound("epoch", first + i, message);
   }
+}
 
-  function isTwin(known: Uint8Array, offered: Uint8Array): boolean {
-    try {
-      return document !== undefined && isCloneProof(document, known, offered);
-    } catch {
-      return false;
-    }
+function isTwin(document: LctDocument, known: Uint8Array, offered: Uint8Array): boolean {
+  try {
+    return isCloneProof(document, known, offered);
+  } catch {
+    return false;
   }
 }
 

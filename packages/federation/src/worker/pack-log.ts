@@ -1,19 +1,18 @@
-/** One pack's log as far as it is known: its right edge, epochs and ledger fold. Nothing here grows with the log but the epochs. */
+/** One pack's log as far as it is known. Nothing here grows with the log but the epochs. */
 import { bytesEqual, messageOf } from "@wattseal/base";
-import { decodeEntry, type Entry, LedgerFold } from "@wattseal/energy-ledger";
+import { decodeEntry } from "@wattseal/energy-ledger";
 import {
   decodeEpochEvidence,
+  type EpochChain,
   type LctDocument,
   type TrustedKeys,
-  type VerifiedEpoch,
-  verifyAuthority,
   verifyEpoch,
 } from "@wattseal/lct-keys/verify";
-import { type Checkpoint, Frontier, leafHash, verifyCheckpoint } from "@wattseal/tlog";
+import { type Checkpoint, type Frontier, leafHash, verifyCheckpoint } from "@wattseal/tlog";
 import { type PackName, packOriginOf } from "@wattseal/uplink";
+import { type DecodedLeaf, LogReplay } from "@wattseal/verifier";
 import { FederationError } from "../errors.js";
 import { type FederationStore, readStoredLog, type StoredPosition } from "../store/port.js";
-import { type EpochTrust, PackEpochs } from "./epochs.js";
 import { Refused } from "./refused.js";
 
 /** Leaves that were shown to extend the log, and the note that says so. */
@@ -26,34 +25,14 @@ export interface Growth {
   readonly checkpoint: Checkpoint;
 }
 
-const REPLAY_CHUNK = 1024;
-
 export class PackLog {
   readonly pack: PackName;
-  readonly #trust: EpochTrust;
-  readonly #fold: LedgerFold;
-  #frontier = new Frontier();
-  #epochs = PackEpochs.none;
-  /** Set for the time in which the fold takes entries that `#epochs` does not know yet. */
-  #coming = PackEpochs.none;
+  readonly #replay: LogReplay;
 
   constructor(pack: PackName, authorityKeys: TrustedKeys) {
     this.pack = pack;
-    this.#trust = { pack, authorityKeys };
-    this.#fold = new LedgerFold({
-      document: (_sign1, index) => {
-        const { document } = this.#coming;
-        if (document === undefined || index !== 0) {
-          throw new Refused("untrusted", "only entry 0 is the document of this log");
-        }
-        return document.lct;
-      },
-      epoch: (_evidence, index) => {
-        const epoch = this.#coming.at(index + 1);
-        if (epoch === undefined) throw new Refused("epoch", "no epoch was verified");
-        return epoch;
-      },
-      authority: (sign1) => verifyAuthority(sign1, authorityKeys),
+    this.#replay = new LogReplay({
+      authorities: authorityKeys.map((publicKey) => ({ publicKey })),
     });
   }
 
@@ -69,15 +48,7 @@ export class PackLog {
     const log = new PackLog(pack, authorityKeys);
     const stored = await store.pack(pack);
     if (stored === undefined) return log;
-    let chunk: Uint8Array[] = [];
-    for await (const leaf of readStoredLog(store, pack)) {
-      chunk.push(leaf);
-      if (chunk.length === REPLAY_CHUNK) {
-        log.#replay(chunk);
-        chunk = [];
-      }
-    }
-    log.#replay(chunk);
+    for await (const leaf of readStoredLog(store, pack)) log.#restore(leaf);
     if (!samePosition(log.position, stored)) {
       throw new FederationError(
         "store-corrupt",
@@ -87,115 +58,117 @@ export class PackLog {
     return log;
   }
 
-  get size(): number {
-    return this.#frontier.size;
-  }
-
-  get frontier(): Frontier {
-    return this.#frontier;
-  }
-
-  get epochs(): PackEpochs {
-    return this.#epochs;
-  }
-
-  get position(): StoredPosition {
-    return { size: this.#frontier.size, nodes: this.#frontier.nodes() };
-  }
-
-  /** Throws LctKeysError, TlogError unless the pack's epoch of that size signed the note. */
-  verifySignature(note: string, size: number): void {
-    const epoch = this.#epochs.at(size);
-    if (epoch === undefined) {
-      throw new Refused("signature", `no epoch had begun at size ${size}`);
-    }
-    verifyCheckpoint(note, { name: packOriginOf(this.pack), publicKey: epoch.publicKey });
-  }
-
-  /**
-   * Takes leaves whose root is already checked. Throws Refused: before the signature is verified nothing has
-   * changed; `attested` after it, and this object is then no longer of use.
-   */
-  grow(growth: Growth, offered?: Uint8Array): void {
-    const entries = this.#decode(growth);
-    const epochs = this.#follow(entries, growth.leafHashes);
-    if (growth.checkpoint.size === growth.frontier.size) epochs.verifyCheckpoint(growth.note);
-    else this.#verifyBeyond(growth, epochs, offered);
+  #restore(leaf: Uint8Array): void {
     try {
-      this.#take(entries, epochs);
-    } catch (cause) {
-      throw new Refused("entry", messageOf(cause), { cause, attested: true });
-    }
-    this.#frontier = growth.frontier;
-  }
-
-  /** Bytes that are no entry are junk, unless the pack's key says that it wrote them. */
-  #decode({ leaves, note }: Growth): Entry[] {
-    try {
-      return decodeLeaves(leaves, this.size);
-    } catch (cause) {
-      const attested = this.#epochs.isSigner(note);
-      throw new Refused(attested ? "entry" : "malformed", messageOf(cause), { cause, attested });
-    }
-  }
-
-  /** A checkpoint beyond the leaves at hand: under the current key, or that of the evidence the pack has offered. */
-  #verifyBeyond(growth: Growth, epochs: PackEpochs, offered: Uint8Array | undefined): void {
-    try {
-      epochs.verifyCheckpoint(growth.note);
-      return;
-    } catch (error) {
-      if (offered === undefined || epochs.document === undefined) throw error;
-    }
-    const { document, current } = epochs;
-    const epoch = verifyOffered(offered, document, current?.epoch ?? 0);
-    verifyCheckpoint(growth.note, { name: document.origin, publicKey: epoch.publicKey });
-  }
-
-  #follow(entries: readonly Entry[], hashes: readonly Uint8Array[]): PackEpochs {
-    const first = this.size;
-    return this.#epochs.follow(entries, first, this.#trust, (index) => {
-      const frontier = this.#frontier.clone();
-      for (const hash of hashes.slice(0, index - first)) frontier.append(hash);
-      return frontier.root();
-    });
-  }
-
-  #take(entries: readonly Entry[], epochs: PackEpochs): void {
-    this.#coming = epochs;
-    for (const [i, entry] of entries.entries()) {
-      this.#fold.apply(this.size + i, entry);
-    }
-    this.#epochs = epochs;
-  }
-
-  #replay(leaves: readonly Uint8Array[]): void {
-    if (leaves.length === 0) return;
-    try {
-      const hashes = leaves.map(leafHash);
-      const entries = decodeLeaves(leaves, this.size);
-      this.#take(entries, this.#follow(entries, hashes));
-      for (const hash of hashes) this.#frontier.append(hash);
+      this.#replay.append(leaf);
+      if (this.size === 1) requireOwn(this.pack, this.chain);
     } catch (cause) {
       throw new FederationError("store-corrupt", `${this.pack}: ${messageOf(cause)}`, { cause });
     }
   }
+
+  get size(): number {
+    return this.#replay.size;
+  }
+
+  /** Right edge of the tree; a copy. */
+  get frontier(): Frontier {
+    return this.#replay.frontier;
+  }
+
+  /** Undefined before entry 0. */
+  get chain(): EpochChain | undefined {
+    return this.#replay.chain;
+  }
+
+  get position(): StoredPosition {
+    const { frontier } = this;
+    return { size: frontier.size, nodes: frontier.nodes() };
+  }
+
+  /** Throws Refused `signature`, TlogError unless the pack's epoch of that size signed the note. */
+  verifySignature(note: string, size: number): void {
+    const publicKey = this.#replay.keyAt(size);
+    if (publicKey === undefined) {
+      throw new Refused("signature", `no epoch had begun at size ${size}`);
+    }
+    verifyCheckpoint(note, { name: packOriginOf(this.pack), publicKey });
+  }
+
+  /**
+   * Takes leaves whose root is already checked. Throws Refused, LctKeysError, TlogError: before the signature is
+   * verified nothing has changed; Refused `attested` after it, and this object is then no longer of use.
+   */
+  grow(growth: Growth, offered?: Uint8Array): void {
+    const leaves = this.#decode(growth);
+    const chain = this.#replay.chainAfter(leaves);
+    requireOwn(this.pack, chain);
+    if (growth.checkpoint.size === growth.frontier.size) chain.verifyCheckpoint(growth.note);
+    else verifyBeyond(growth, chain, offered);
+    try {
+      for (const leaf of leaves) this.#replay.take(leaf);
+    } catch (cause) {
+      throw new Refused("entry", messageOf(cause), { cause, attested: true });
+    }
+  }
+
+  /** Bytes that are no entry are junk, unless the pack's key says that it wrote them. */
+  #decode({ leaves, leafHashes, note }: Growth): DecodedLeaf[] {
+    try {
+      return decodeLeaves(leaves, leafHashes, this.size);
+    } catch (cause) {
+      const attested = this.chain !== undefined && isSigner(this.chain, note);
+      throw new Refused(attested ? "entry" : "malformed", messageOf(cause), { cause, attested });
+    }
+  }
+}
+
+/** Entry 0 has to be the document of the pack whose topic this is. */
+function requireOwn(pack: PackName, chain: EpochChain | undefined): asserts chain is EpochChain {
+  if (chain === undefined) throw new Refused("untrusted", "entry 0 is no lct.document");
+  const { label, lct } = chain.document;
+  if (label === pack && lct.startsWith("lct:pack:")) return;
+  throw new Refused("untrusted", `entry 0 is the document of ${lct}, not of the pack ${pack}`);
+}
+
+function isSigner(chain: EpochChain, note: string): boolean {
+  try {
+    chain.verifyCheckpoint(note);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A checkpoint beyond the leaves at hand: under the current key, or that of the evidence the pack has offered. */
+function verifyBeyond({ note }: Growth, chain: EpochChain, offered: Uint8Array | undefined): void {
+  try {
+    chain.verifyCheckpoint(note);
+  } catch (error) {
+    if (offered === undefined) throw error;
+    const publicKey = offeredKey(offered, chain.document, chain.lastCounter);
+    verifyCheckpoint(note, { name: chain.document.origin, publicKey });
+  }
 }
 
 /** Anchor's signature and LCT only: where this epoch begins is not known yet. */
-function verifyOffered(
+function offeredKey(
   evidence: Uint8Array,
   document: LctDocument,
   previousCounter: number,
-): VerifiedEpoch {
+): Uint8Array {
   const { treeSize, treeRoot, time } = decodeEpochEvidence(evidence).body;
-  return verifyEpoch(evidence, { document, previousCounter, treeSize, treeRoot, time });
+  return verifyEpoch(evidence, { document, previousCounter, treeSize, treeRoot, time }).publicKey;
 }
 
-function decodeLeaves(leaves: readonly Uint8Array[], first: number): Entry[] {
+function decodeLeaves(
+  leaves: readonly Uint8Array[],
+  leafHashes: readonly Uint8Array[],
+  first: number,
+): DecodedLeaf[] {
   return leaves.map((leaf, i) => {
     try {
-      return decodeEntry(leaf);
+      return { entry: decodeEntry(leaf), leafHash: leafHashes[i] ?? leafHash(leaf) };
     } catch (cause) {
       throw new Refused("malformed", `leaf ${first + i}: ${messageOf(cause)}`, { cause });
     }

@@ -1,5 +1,8 @@
 import { fromUtf8 } from "@wattseal/base";
+import { Ed25519SecretKey, issueLctDocument } from "@wattseal/lct-keys";
+import { auditLog } from "@wattseal/verifier";
 import { describe, expect, it } from "vitest";
+import { AUTHORITY, START, seededEntropy } from "../fleet.fixture.js";
 import { bench, pack } from "./bench.fixture.js";
 
 describe("a batch", () => {
@@ -89,4 +92,42 @@ describe("a batch", () => {
     expect(receipts().map(({ size }) => size)).toEqual([10, 16, 21]);
     expect(worker.stats.refused).toEqual({});
   });
+
+  it("may bring documents of others: what an audit of the log accepts is witnessed", async () => {
+    const { give, receipts, worker } = await bench();
+    const p = pack(10);
+    p.append({ type: "lct.document", timeMs: p.time, body: { sign1: moduleDocument(AUTHORITY) } });
+    await give(p, "batch", p.batch(0));
+    expect(receipts().map(({ size }) => size)).toEqual([11]);
+    expect(worker.stats.refused).toEqual({});
+    const authorities = [{ name: "fleet", publicKey: AUTHORITY.publicKey }];
+    const source = { entries: p.leaves, checkpoint: p.note() };
+    const report = await auditLog(source, { trust: { authorities, witnesses: [] } });
+    expect(report).toMatchObject({ verdict: "verified", entries: 11 });
+  });
+
+  it("with a document that an audit refuses is parked", async () => {
+    const { give, receipts, worker, errors } = await bench();
+    const p = pack(10);
+    const stranger = Ed25519SecretKey.generate(seededEntropy("stranger"));
+    p.append({ type: "lct.document", timeMs: p.time, body: { sign1: moduleDocument(stranger) } });
+    await give(p, "batch", p.batch(0));
+    expect(receipts()).toEqual([]);
+    expect(worker.stats.refused).toEqual({ entry: 1 });
+    expect(errors[0]?.fields?.["error"]).toContain("entry 10");
+  });
 });
+
+function moduleDocument(issuer: Ed25519SecretKey): Uint8Array {
+  return issueLctDocument(issuer, {
+    kind: "module",
+    class: "responsive",
+    anchor: { type: "x25519", publicKey: new Uint8Array(32).fill(9) },
+    binding: "mcu",
+    strengthBps: 8_500,
+    context: [],
+    created: START,
+    witnesses: [],
+    mrh: [],
+  });
+}

@@ -108,12 +108,22 @@ describe("epochs inside one log", () => {
     expect(codeOf(() => chain.checkTime(START + EPOCH_MAX_AGE_MS + 1))).toBe("epoch-expired");
   });
 
-  it("resumes from the stored evidence alone, unless that is another's", () => {
+  it("keeps every epoch, and says which one signs a tree of a size", () => {
+    chain.begin(first.evidence, first.at);
     chain.begin(second.evidence, second.at);
-    const resumed = EpochChain.resume(pack.document, second.evidence);
-    expect(resumed.current).toEqual(chain.current);
-    expect(resumed.verifyCheckpoint(noteOf(pack, keyB, headOf(9))).size).toBe(9);
-    const { document } = testPack("other");
-    expect(codeOf(() => EpochChain.resume(document, second.evidence))).toBe("epoch-lct");
+    expect(chain.epochs.map(({ epoch, treeSize }) => [epoch, treeSize])).toEqual([
+      [1, 1],
+      [4, 6],
+    ]);
+    expect([1, 2, 6, 7, 99].map((size) => chain.at(size)?.epoch)).toEqual([undefined, 1, 1, 4, 4]);
+  });
+
+  it("goes on in a clone without changing", () => {
+    chain.begin(first.evidence, first.at);
+    const clone = chain.clone();
+    expect(clone.begin(second.evidence, second.at)).toBe("began");
+    expect(clone.epochs).toHaveLength(2);
+    expect(chain.epochs).toHaveLength(1);
+    expect(chain.verifyCheckpoint(noteOf(pack, keyA, headOf(7))).size).toBe(7);
   });
 });

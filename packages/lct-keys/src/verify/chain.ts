@@ -2,13 +2,7 @@
 import { bytesEqual } from "@wattseal/base";
 import { type Checkpoint, verifyCheckpoint } from "@wattseal/tlog";
 import type { LctDocument } from "./document.js";
-import {
-  type EpochContext,
-  requireSignedBy,
-  type VerifiedEpoch,
-  verifiedEpoch,
-  verifyEpoch,
-} from "./epoch.js";
+import { type EpochContext, requireSignedBy, type VerifiedEpoch, verifyEpoch } from "./epoch.js";
 import { LctKeysError } from "./errors.js";
 import { decodeEpochEvidence } from "./evidence.js";
 
@@ -17,32 +11,37 @@ export type EpochPosition = Pick<EpochContext, "treeSize" | "treeRoot" | "time">
 
 export class EpochChain {
   readonly document: LctDocument;
-  #current: VerifiedEpoch | undefined;
+  readonly #epochs: VerifiedEpoch[] = [];
 
   /** `document`: verified, entry 0 of the log. */
   constructor(document: LctDocument) {
     this.document = document;
   }
 
-  /**
-   * Continues from the last accepted evidence, read from a store of one's own: its signature is checked again,
-   * its place in the log was when it was accepted.
-   */
-  static resume(document: LctDocument, evidence: Uint8Array): EpochChain {
-    const decoded = decodeEpochEvidence(evidence);
-    requireSignedBy(document, decoded);
-    const chain = new EpochChain(document);
-    chain.#current = verifiedEpoch(document, decoded, evidence);
+  /** A chain that goes on from here by itself. */
+  clone(): EpochChain {
+    const chain = new EpochChain(this.document);
+    chain.#epochs.push(...this.#epochs);
     return chain;
   }
 
+  /** All that began, in order; the index of each one's epoch.begin is its `treeSize`. */
+  get epochs(): readonly VerifiedEpoch[] {
+    return this.#epochs;
+  }
+
   get current(): VerifiedEpoch | undefined {
-    return this.#current;
+    return this.#epochs.at(-1);
+  }
+
+  /** The epoch that signs the tree of the first `size` entries: that of the last epoch.begin in it. */
+  at(size: number): VerifiedEpoch | undefined {
+    return this.#epochs.findLast(({ treeSize }) => treeSize < size);
   }
 
   /** Counter of the current epoch; 0 before the first. */
   get lastCounter(): number {
-    return this.#current?.epoch ?? 0;
+    return this.current?.epoch ?? 0;
   }
 
   /**
@@ -50,7 +49,7 @@ export class EpochChain {
    * Throws what `verifyEpoch` throws, and `epoch-cloned` for another validly signed body with the current counter.
    */
   begin(evidence: Uint8Array, at: EpochPosition): "began" | "repeated" {
-    const current = this.#current;
+    const { current } = this;
     if (current !== undefined) {
       const known = decodeEpochEvidence(current.evidence).bodyBytes;
       const offered = decodeEpochEvidence(evidence);
@@ -64,15 +63,16 @@ export class EpochChain {
       }
     }
     const previousCounter = this.lastCounter;
-    this.#current = verifyEpoch(evidence, { document: this.document, previousCounter, ...at });
+    this.#epochs.push(verifyEpoch(evidence, { document: this.document, previousCounter, ...at }));
     return "began";
   }
 
   #require(): VerifiedEpoch {
-    if (this.#current === undefined) {
+    const { current } = this;
+    if (current === undefined) {
       throw new LctKeysError("epoch-missing", "no epoch has begun in this log yet");
     }
-    return this.#current;
+    return current;
   }
 
   /** Of every entry after the epoch.begin, ms. Throws `epoch-expired` beyond 31 days, `epoch-missing`. */

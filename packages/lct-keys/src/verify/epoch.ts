@@ -72,7 +72,7 @@ function requireTree(body: EpochBody, context: EpochContext): void {
   );
 }
 
-export function verifiedEpoch(
+function verifiedEpoch(
   document: LctDocument,
   decoded: EpochEvidence,
   evidence: Uint8Array,

@@ -1,4 +1,5 @@
 import { decodeEntry, encodeEntry } from "@wattseal/energy-ledger";
+import { leafHash } from "@wattseal/tlog";
 import { describe, expect, it } from "vitest";
 import { TRUST, writtenPack } from "../pack.fixture.js";
 import { decodeTrust, encodeTrust } from "../trust/trust.js";
@@ -163,6 +164,27 @@ describe("a replay", () => {
     expect(replay.size).toBe(pack.size);
     expect(replay.root()).toEqual(root);
     expect(replay.checkCheckpoint(checkpoint).size).toBe(pack.size);
+  });
+
+  it("tells who signs what comes next, before taking any of it", () => {
+    const begins = pack.entries.findLastIndex((bytes) => decodeEntry(bytes).type === "epoch.begin");
+    const replay = new LogReplay(TRUST);
+    const leaves = pack.entries.map((bytes) => ({
+      entry: decodeEntry(bytes),
+      leafHash: leafHash(bytes),
+    }));
+    const whole = replay.chainAfter(leaves);
+    expect(whole?.verifyCheckpoint(checkpoint).size).toBe(pack.size);
+    expect([replay.size, replay.chain]).toEqual([0, undefined]);
+    for (const leaf of leaves.slice(0, begins)) replay.take(leaf);
+    const root = replay.root();
+    expect(replay.chainAfter(leaves.slice(begins))?.epochs).toEqual(whole?.epochs);
+    expect(replay.chain?.epochs).toHaveLength(1);
+    expect(replay.root()).toEqual(root);
+    expect(() => replay.chainAfter(leaves.slice(begins).reverse())).toThrow(/continues a tree/);
+    for (const leaf of leaves.slice(begins)) replay.take(leaf);
+    expect(replay.checkCheckpoint(checkpoint).size).toBe(pack.size);
+    expect(new LogReplay(TRUST).chainAfter(leaves.slice(1))).toBeUndefined();
   });
 
   it("knows which key signs a tree of a size", () => {

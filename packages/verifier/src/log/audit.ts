@@ -118,7 +118,7 @@ function reportOf(
     witnesses: [...(heads?.witnesses ?? [])],
     authority: authority?.name,
     lct: fold.lct,
-    epochs: replay.epochs,
+    epochs: chain?.epochs.length ?? 0,
     energy: fold.totals,
     society: fold.summary(),
   };

@@ -1,7 +1,15 @@
-import { bytesEqual, InvariantViolation, type Millis, messageOf, toHex } from "@wattseal/base";
+import {
+  bytesEqual,
+  InvariantViolation,
+  type LctId,
+  type Millis,
+  messageOf,
+  toHex,
+} from "@wattseal/base";
 import { decodeEntry, type Entry, LedgerFold } from "@wattseal/energy-ledger";
 import {
   EpochChain,
+  type LctDocument,
   type TrustedKeys,
   type VerifiedEpoch,
   verifyAuthority,
@@ -9,12 +17,18 @@ import {
 } from "@wattseal/lct-keys/verify";
 import { type Checkpoint, Frontier, leafHash } from "@wattseal/tlog";
 import { VerifierError } from "../errors.js";
-import type { Trust } from "../trust/trust.js";
+import type { TrustedAuthority } from "../trust/trust.js";
 
-interface EpochStart {
-  /** Index of its epoch.begin: trees larger than this are signed under its key. */
-  readonly index: number;
-  readonly publicKey: Uint8Array;
+/** One leaf, taken apart. */
+export interface DecodedLeaf {
+  readonly entry: Entry;
+  /** Of the bytes that say it: 32 bytes. */
+  readonly leafHash: Uint8Array;
+}
+
+/** Whoever's documents and statements are accepted. */
+export interface AcceptedAuthorities {
+  readonly authorities: readonly Pick<TrustedAuthority, "publicKey">[];
 }
 
 /**
@@ -27,10 +41,9 @@ export class LogReplay {
   readonly fold: LedgerFold;
   readonly #authorities: TrustedKeys | undefined;
   readonly #frontier = new Frontier();
-  readonly #epochs: EpochStart[] = [];
   #chain: EpochChain | undefined;
 
-  constructor(trust: Trust | undefined) {
+  constructor(trust: AcceptedAuthorities | undefined) {
     this.#authorities = trust?.authorities.map(({ publicKey }) => publicKey);
     this.fold = new LedgerFold({
       document: (sign1, index) => this.#document(sign1, index),
@@ -43,6 +56,11 @@ export class LogReplay {
     return this.#frontier.size;
   }
 
+  /** Right edge of the tree; a copy. */
+  get frontier(): Frontier {
+    return this.#frontier.clone();
+  }
+
   root(): Uint8Array {
     return this.#frontier.root();
   }
@@ -52,14 +70,34 @@ export class LogReplay {
     return this.#chain;
   }
 
-  /** Epochs begun so far. */
-  get epochs(): number {
-    return this.#epochs.length;
-  }
-
   /** The key that signs the tree of the first `size` entries: that of the last epoch.begin in it. */
   keyAt(size: number): Uint8Array | undefined {
-    return this.#epochs.findLast(({ index }) => index < size)?.publicKey;
+    return this.#chain?.at(size)?.publicKey;
+  }
+
+  /**
+   * Document and epochs as they stand once `leaves` have followed: whoever takes entries from outside learns here
+   * who has to have signed them, before any rule of the ledger looks at them. Changes nothing. Undefined where
+   * entry 0 is no lct.document; throws what `verifyLctDocument` and `EpochChain.begin` throw.
+   */
+  chainAfter(leaves: readonly DecodedLeaf[]): EpochChain | undefined {
+    const begins = leaves.some(({ entry }) => entry.type === "epoch.begin");
+    if (this.#chain !== undefined && !begins) return this.#chain;
+    const chain = this.#chain?.clone() ?? this.#chainFrom(leaves[0]?.entry);
+    const frontier = this.#frontier.clone();
+    for (const { entry, leafHash: leaf } of leaves) {
+      if (entry.type === "epoch.begin") {
+        const at = { treeSize: frontier.size, treeRoot: frontier.root(), time: entry.timeMs };
+        chain?.begin(entry.body.evidence, at);
+      }
+      frontier.append(leaf);
+    }
+    return chain;
+  }
+
+  #chainFrom(entry: Entry | undefined): EpochChain | undefined {
+    if (entry?.type !== "lct.document") return undefined;
+    return new EpochChain(this.#verifyDocument(entry.body.sign1, 0));
   }
 
   /**
@@ -67,8 +105,14 @@ export class LogReplay {
    * changed nothing; InvariantViolation when the books do not balance any more. `leaf` spares hashing where the caller has the leaf hash.
    */
   append(bytes: Uint8Array, leaf: Uint8Array = leafHash(bytes)): Entry {
+    const entry = decode(bytes, this.size);
+    this.take({ entry, leafHash: leaf });
+    return entry;
+  }
+
+  /** As `append`, for a leaf that is decoded already. */
+  take({ entry, leafHash: leaf }: DecodedLeaf): void {
     const index = this.size;
-    const entry = decode(bytes, index);
     try {
       this.fold.apply(index, entry);
     } catch (cause) {
@@ -76,7 +120,6 @@ export class LogReplay {
       throw new VerifierError("entry", messageOf(cause), { index, cause });
     }
     this.#frontier.append(leaf);
-    return entry;
   }
 
   /**
@@ -107,19 +150,21 @@ export class LogReplay {
     return this.#authorities ?? (issuer === undefined ? [] : [issuer]);
   }
 
-  #document(sign1: Uint8Array, index: number) {
+  #verifyDocument(sign1: Uint8Array, index: number): LctDocument {
     const trust = this.#authorities ?? (index === 0 ? "self-consistent" : this.#accepted());
-    const document = verifyLctDocument(sign1, trust);
+    return verifyLctDocument(sign1, trust);
+  }
+
+  #document(sign1: Uint8Array, index: number): LctId {
+    const document = this.#verifyDocument(sign1, index);
     if (index === 0) this.#chain = new EpochChain(document);
     return document.lct;
   }
 
   #epoch(evidence: Uint8Array, index: number, time: Millis): VerifiedEpoch {
-    const chain = this.#chain;
-    const begun = chain?.begin(evidence, { treeSize: index, treeRoot: this.root(), time });
-    const current = chain?.current;
+    this.#chain?.begin(evidence, { treeSize: index, treeRoot: this.root(), time });
+    const current = this.#chain?.current;
     if (current === undefined) throw new VerifierError("entry", "no document comes before it");
-    if (begun === "began") this.#epochs.push({ index, publicKey: current.publicKey });
     return current;
   }
 }

@@ -93,4 +93,17 @@ export {
   securedId,
   slotOf,
 } from "./secured/identifier.js";
+export type { TraceProblem, TraceProblems, TraceReader, TraceWriter } from "./trace/codec.js";
+export { type ErrorMeaning, errorContent, meaningOf, stateContent } from "./trace/error-frame.js";
+export { type TraceFormat, traceFormatOf, traceReader, traceWriter } from "./trace/formats.js";
+export {
+  type ClassicRecord,
+  type ErrorRecord,
+  type FdRecord,
+  frameOf,
+  type RemoteRecord,
+  recordOf,
+  type TraceRecord,
+  type Uncarried,
+} from "./trace/record.js";
 export { type FrameBits, frameBits, frameNanos } from "./wire/frame-bits.js";

@@ -20,7 +20,8 @@ import {
 import { hexDigits, microsOf, secondsText, traceTime } from "./text.js";
 
 const WHAT = "candump line";
-const LINE = /^\((\d{1,10})\.(\d{1,9})\)\s+([!-~]{1,32})\s+([0-9A-Fa-f]+)#(\S*)(?:\s+([RT])\b.*)?\s*$/;
+const LINE =
+  /^\((\d{1,10})\.(\d{1,9})\)\s+([!-~]{1,32})\s+([0-9A-Fa-f]+)#(\S*)(?:\s+([RT])\b.*)?\s*$/;
 const REMOTE = /^[Rr]([0-8]?)(?:_([9A-Fa-f]))?$/;
 const CLASSIC = /^([0-9A-Fa-f.]*)(?:_([9A-Fa-f]))?$/;
 const FD = /^#([0-9A-Fa-f])([0-9A-Fa-f.]*)$/;
@@ -43,9 +44,7 @@ export function decodeCandump(line: string): TraceRecord | undefined {
   return { ...common, ...identity, ...contentOf(body) };
 }
 
-type Identity =
-  | { readonly id: number; readonly extended: boolean }
-  | { readonly classes: number };
+type Identity = { readonly id: number; readonly extended: boolean } | { readonly classes: number };
 
 function identityOf(text: string): Identity {
   const id = Number.parseInt(text, 16);

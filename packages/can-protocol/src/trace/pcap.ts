@@ -183,7 +183,10 @@ export class PcapReader implements TraceReader {
       throw new DecodeError(WHAT, this.#length, "ends inside the file header");
     }
     if (this.#lost || (this.#length === 0 && this.#time === undefined)) return;
-    this.problems.add(this.#packets + (this.#time === undefined ? 1 : 0), "the file ends inside it");
+    this.problems.add(
+      this.#packets + (this.#time === undefined ? 1 : 0),
+      "the file ends inside it",
+    );
   }
 
   #complete(take: (record: TraceRecord) => void): void {

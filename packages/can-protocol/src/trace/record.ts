@@ -68,7 +68,11 @@ export interface ErrorRecord extends Recorded {
 export type TraceRecord = ClassicRecord | FdRecord | RemoteRecord | ErrorRecord;
 
 /** Why a record cannot be put on a CanBus. */
-export type Uncarried = "standard identifier" | "remote frame" | "error frame" | "no bit-rate switch";
+export type Uncarried =
+  | "standard identifier"
+  | "remote frame"
+  | "error frame"
+  | "no bit-rate switch";
 
 /** The record as a frame of our bus, sharing its data, or why it cannot be one. */
 export function frameOf(record: TraceRecord): CanFrame | Uncarried {

@@ -34,6 +34,7 @@ export {
   RangeViolation,
   WattsealError,
 } from "./errors.js";
+export { type Bounds, Fields } from "./fields.js";
 export {
   type Cancel,
   type Clock,

@@ -5,11 +5,13 @@
  * pack's half is named by reference to its custody, the module keeps its own.
  */
 import {
+  type Bounds,
   bytesEqual,
   type CborValue,
   DecodeError,
   decodeCbor,
   encodeCbor,
+  Fields,
   fromHex,
   type MilliwattHours,
   type ModuleUid,
@@ -27,6 +29,8 @@ import { labelText } from "./label.js";
 const VERSION = 1;
 const HASH_LENGTH = 32;
 const UID_LENGTH = 8;
+const ANY: Bounds = { least: 0, most: Number.MAX_SAFE_INTEGER };
+const BYTE: Bounds = { least: 0, most: 255 };
 
 /** A module as its pack knows it. */
 export interface PairedModule {
@@ -88,16 +92,15 @@ export function encodePackPairing(pairing: PackPairing): Uint8Array {
 
 /** Throws DecodeError for anything that `encodePackPairing` would not have written. */
 export function decodePackPairing(bytes: Uint8Array): PackPairing {
-  return decoding("pack pairing", bytes, (fields) => {
-    const [version, packHash, reference, publicKey, modules] = tuple(fields, 5);
-    checkVersion(version);
+  return decoding("pack pairing", bytes, 5, (fields) => {
+    const modules = new Fields(fields.value(4), "modules of a pack pairing", ANY);
     const pairing: PackPairing = {
-      packHash: bytesOf(packHash, HASH_LENGTH, "pack hash"),
+      packHash: fields.bytes(1, "pack hash", HASH_LENGTH),
       packHalf: {
-        reference: textOf(reference, "pack half reference"),
-        publicKey: bytesOf(publicKey, HALF_LENGTH, "pack half"),
+        reference: fields.text(2, "pack half reference", ANY),
+        publicKey: fields.bytes(3, "pack half", HALF_LENGTH),
       },
-      modules: listOf(modules, "modules").map(pairedModule),
+      modules: modules.each((i) => pairedModule(modules.value(i))),
     };
     checkModules(pairing.modules);
     return pairing;
@@ -117,29 +120,27 @@ export function encodeModulePairing(pairing: ModulePairing): Uint8Array {
 
 /** Throws DecodeError for anything that `encodeModulePairing` would not have written. */
 export function decodeModulePairing(bytes: Uint8Array): ModulePairing {
-  return decoding("module pairing", bytes, (fields) => {
-    const [version, packHash, packHalf, slotNumber, busId, fed] = tuple(fields, 6);
-    checkVersion(version);
+  return decoding("module pairing", bytes, 6, (fields) => {
     return {
-      packHash: bytesOf(packHash, HASH_LENGTH, "pack hash"),
-      packHalf: bytesOf(packHalf, HALF_LENGTH, "pack half"),
-      slot: slot(integerOf(slotNumber, "slot")),
-      busId: byte(integerOf(busId, "bus id"), "bus id"),
-      fed: bytesOf(fed, HALF_LENGTH, "federation half"),
+      packHash: fields.bytes(1, "pack hash", HASH_LENGTH),
+      packHalf: fields.bytes(2, "pack half", HALF_LENGTH),
+      slot: slot(fields.integer(3, "slot", ANY)),
+      busId: fields.integer(4, "bus id", BYTE),
+      fed: fields.bytes(5, "federation half", HALF_LENGTH),
     };
   });
 }
 
-function pairedModule(fields: CborValue): PairedModule {
-  const [uid, slotNumber, busId, half, label, ratedCapacity, ratedWatts] = tuple(fields, 7);
+function pairedModule(value: CborValue | undefined): PairedModule {
+  const fields = new Fields(value, "module of a pack pairing", 7);
   return {
-    uid: moduleUid(toHex(bytesOf(uid, UID_LENGTH, "uid"))),
-    slot: slot(integerOf(slotNumber, "slot")),
-    busId: byte(integerOf(busId, "bus id"), "bus id"),
-    half: bytesOf(half, HALF_LENGTH, "module half"),
-    label: textOf(label, "label"),
-    ratedCapacity: milliwattHours(integerOf(ratedCapacity, "rated capacity")),
-    ratedWatts: watts(integerOf(ratedWatts, "rated power")),
+    uid: moduleUid(toHex(fields.bytes(0, "uid", UID_LENGTH))),
+    slot: slot(fields.integer(1, "slot", ANY)),
+    busId: fields.integer(2, "bus id", BYTE),
+    half: fields.bytes(3, "module half", HALF_LENGTH),
+    label: fields.text(4, "label", ANY),
+    ratedCapacity: milliwattHours(fields.integer(5, "rated capacity", ANY)),
+    ratedWatts: fields.integer(6, "rated power", ANY),
   };
 }
 
@@ -166,47 +167,21 @@ function bad(problem: string): DeviceKeysError {
   return new DeviceKeysError("bad-pairing", "usage", problem);
 }
 
-/** The same validators serve both ways; on the way in, what they refuse is the input's fault. */
-function decoding<T>(what: string, bytes: Uint8Array, read: (fields: CborValue) => T): T {
-  const fields = decodeCbor(bytes, { what });
+/** What the record's own rules refuse is, on the way in, the input's fault. */
+function decoding<T>(
+  what: string,
+  bytes: Uint8Array,
+  count: number,
+  read: (fields: Fields) => T,
+): T {
+  const fields = new Fields(decodeCbor(bytes, { what }), what, count);
+  if (fields.value(0) !== VERSION) fields.fail("the record's version is unknown");
   try {
     return read(fields);
   } catch (cause) {
+    if (cause instanceof DecodeError) throw cause;
     throw new DecodeError(what, 0, messageOf(cause), { cause });
   }
-}
-
-function checkVersion(version: CborValue | undefined): void {
-  if (version !== VERSION) throw bad("the record's version is unknown");
-}
-
-function tuple(value: CborValue, length: number): readonly CborValue[] {
-  if (!isList(value) || value.length !== length) throw bad(`a list of ${length} was expected`);
-  return value;
-}
-
-function isList(value: CborValue | undefined): value is readonly CborValue[] {
-  return Array.isArray(value);
-}
-
-function listOf(value: CborValue | undefined, what: string): readonly CborValue[] {
-  if (!isList(value)) throw bad(`${what} is not a list`);
-  return value;
-}
-
-function bytesOf(value: CborValue | undefined, length: number, what: string): Uint8Array {
-  if (!(value instanceof Uint8Array)) throw bad(`${what} is not a byte string`);
-  return sized(value, length, what);
-}
-
-function textOf(value: CborValue | undefined, what: string): string {
-  if (typeof value !== "string") throw bad(`${what} is not text`);
-  return value;
-}
-
-function integerOf(value: CborValue | undefined, what: string): number {
-  if (typeof value !== "number") throw bad(`${what} is not an integer`);
-  return value;
 }
 
 function sized(bytes: Uint8Array, length: number, what: string): Uint8Array {

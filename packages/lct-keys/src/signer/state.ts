@@ -4,10 +4,10 @@ import {
   concatBytes,
   decodeCbor,
   encodeCbor,
+  Fields,
   type LctId,
   sha256,
 } from "@wattseal/base";
-import { Fields } from "../verify/fields.js";
 import type { TreeHead } from "./port.js";
 
 export interface SignerState extends TreeHead {

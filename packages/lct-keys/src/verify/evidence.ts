@@ -1,14 +1,15 @@
 /** The evidence that opens an epoch: body, anchor's signature and, with a TPM, quote and counter certification. */
 import {
+  type Bounds,
   type CborValue,
   concatBytes,
   decodeCbor,
   encodeCbor,
+  Fields,
   type LctId,
   type Millis,
   utf8,
 } from "@wattseal/base";
-import { type Bounds, Fields } from "./fields.js";
 
 export interface EpochBody {
   readonly lct: LctId;

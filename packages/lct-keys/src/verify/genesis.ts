@@ -1,6 +1,13 @@
 /** The genesis body of an LCT: what its id is the hash of. Layout and limits: `encodeGenesis`, `decodeGenesis`. */
-import { type CborValue, decodeCbor, encodeCbor, type LctId, type Millis } from "@wattseal/base";
-import { type Bounds, Fields } from "./fields.js";
+import {
+  type Bounds,
+  type CborValue,
+  decodeCbor,
+  encodeCbor,
+  Fields,
+  type LctId,
+  type Millis,
+} from "@wattseal/base";
 
 const TAG = "wattseal-lct-1";
 const KINDS = ["app", "pack", "module", "policy", "person", "society", "source", "agent"] as const;
@@ -112,12 +119,12 @@ function decodeIssuer(value: CborValue | undefined): LctGenesis["issuer"] {
 
 function decodeTexts(value: CborValue | undefined, what: string): readonly string[] {
   const fields = new Fields(value, what, LIST);
-  return Array.from({ length: fields.length }, (_, i) => fields.text(i, `item ${i}`, TEXT));
+  return fields.each((i) => fields.text(i, `item ${i}`, TEXT));
 }
 
 function decodeLinks(value: CborValue | undefined): readonly LctLink[] {
   const list = new Fields(value, "LCT relevancy horizon", LIST);
-  return Array.from({ length: list.length }, (_, i) => {
+  return list.each((i) => {
     const link = new Fields(list.value(i), `LCT relevancy horizon, link ${i}`, 2);
     return { relation: link.oneOf(0, "relation", RELATIONS), lct: link.lct(1, "lct") };
   });

@@ -1,23 +1,20 @@
 /** Typed access to the items of a decoded CBOR array; every mismatch is a DecodeError that names the field. */
-import {
-  type CborValue,
-  DecodeError,
-  type LctId,
-  lctId,
-  type Millis,
-  millis,
-  utf8,
-} from "@wattseal/base";
+import { utf8 } from "./bytes.js";
+import type { CborValue } from "./cbor.js";
+import { DecodeError } from "./errors.js";
+import { type LctId, lctId, type Millis, millis } from "./units.js";
 
 export interface Bounds {
   readonly least: number;
   readonly most: number;
 }
 
+/** Reads by position. `name` is the field's, for messages. Decoded values are not copied. */
 export class Fields {
   readonly #what: string;
   readonly #items: readonly CborValue[];
 
+  /** `what` names the array, `count` its items. */
   constructor(value: CborValue | undefined, what: string, count: number | Bounds) {
     this.#what = what;
     if (!Array.isArray(value)) this.fail("is not an array");
@@ -30,6 +27,11 @@ export class Fields {
 
   get length(): number {
     return this.#items.length;
+  }
+
+  /** What `read` makes of each index in turn. */
+  each<T>(read: (index: number) => T): T[] {
+    return this.#items.map((_, index) => read(index));
   }
 
   fail(problem: string): never {
@@ -46,6 +48,7 @@ export class Fields {
     return Array.isArray(value) && value.length === 0;
   }
 
+  /** Bounds are of its UTF-8 form. */
   text(index: number, name: string, bytes: Bounds): string {
     const value = this.#items[index];
     if (typeof value !== "string") this.fail(`${name} is not text`);

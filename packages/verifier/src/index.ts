@@ -14,6 +14,7 @@ export {
   encodeProofFile,
   type ProofFile,
   type ProvenEntry,
+  type ProvenEpoch,
 } from "./proof/file.js";
 export { type ProofReport, verifyProofFile } from "./proof/verify.js";
 export {

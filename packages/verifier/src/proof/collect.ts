@@ -11,11 +11,25 @@ export interface ProvableLog {
   consistencyProof(size1: number, size2: number): readonly Uint8Array[];
 }
 
-function lastEpochBegin(log: ProvableLog, size: number): number {
-  for (let index = size - 1; index > 0; index -= 1) {
-    if (decodeEntry(log.entry(index)).type === "epoch.begin") return index;
-  }
-  throw new VerifierError("proof", `no epoch begins in the first ${size} entries`);
+function beginsEpoch(log: ProvableLog, index: number): boolean {
+  return decodeEntry(log.entry(index)).type === "epoch.begin";
+}
+
+/** Index of the last epoch.begin from `from` down to entry 1, where a log's first epoch begins. */
+function lastBegin(log: ProvableLog, from: number): number {
+  for (let index = from; index > 0; index -= 1) if (beginsEpoch(log, index)) return index;
+  throw new VerifierError("proof", `no epoch begins in the first ${from + 1} entries`);
+}
+
+/** Where the entry's own epoch begins, the next one after it, and the one that signs: each once, ascending. */
+function epochBegins(log: ProvableLog, index: number, size: number): readonly number[] {
+  const place = Math.max(index, 1);
+  const signing = lastBegin(log, size - 1);
+  if (signing <= place) return [signing];
+  let next = place + 1;
+  while (next < signing && !beginsEpoch(log, next)) next += 1;
+  const own = lastBegin(log, place);
+  return next === signing ? [own, signing] : [own, next, signing];
 }
 
 /**
@@ -35,12 +49,13 @@ export function collectProof(log: ProvableLog, index: number, note: string): Pro
     index: at,
     inclusion: log.inclusionProof(at, size),
   });
-  const epoch = lastEpochBegin(log, size);
   return {
     entry: proven(index),
     note,
-    epoch: proven(epoch),
-    consistency: log.consistencyProof(epoch, size),
+    epochs: epochBegins(log, index, size).map((begin) => ({
+      begin: proven(begin),
+      consistency: log.consistencyProof(begin, size),
+    })),
     document: proven(0),
   };
 }

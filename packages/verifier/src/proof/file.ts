@@ -1,9 +1,10 @@
 import {
+  type Bounds,
   bytesEqual,
   type CborValue,
-  DecodeError,
   decodeCbor,
   encodeCbor,
+  Fields,
   sha256,
 } from "@wattseal/base";
 import { MAX_ENTRY_LENGTH } from "@wattseal/energy-ledger";
@@ -18,15 +19,24 @@ export interface ProvenEntry {
   readonly inclusion: readonly Uint8Array[];
 }
 
+/** One epoch of the log. */
+export interface ProvenEpoch {
+  /** Its epoch.begin. */
+  readonly begin: ProvenEntry;
+  /** From the tree before that entry to the note's: what the epoch says it continues. */
+  readonly consistency: readonly Uint8Array[];
+}
+
 /** All that is needed to check one entry offline. */
 export interface ProofFile {
   readonly entry: ProvenEntry;
   /** Checkpoint or receipt: the note whose tree it is in. */
   readonly note: string;
-  /** The epoch.begin whose key signed the note. */
-  readonly epoch: ProvenEntry;
-  /** From the tree before that epoch.begin to the note's: what the epoch says it continues. */
-  readonly consistency: readonly Uint8Array[];
+  /**
+   * One to three, in the log's order: first the entry's own, then the next to begin after it, last the one whose
+   * key signed the note; each once, where they are the same.
+   */
+  readonly epochs: readonly ProvenEpoch[];
   /** The lct.document, entry 0. */
   readonly document: ProvenEntry;
 }
@@ -43,8 +53,7 @@ export function encodeProofFile(file: ProofFile): Uint8Array {
     FORMAT,
     leaf(file.entry),
     file.note,
-    leaf(file.epoch),
-    file.consistency,
+    file.epochs.map(({ begin, consistency }) => [leaf(begin), consistency]),
     leaf(file.document),
   ]);
   return encodeCbor([content, sha256(content)]);
@@ -54,64 +63,57 @@ function leaf({ bytes, index, inclusion }: ProvenEntry): CborValue {
   return [bytes, index, inclusion];
 }
 
-function arrayOf(value: CborValue | undefined, name: string, length: number): readonly CborValue[] {
-  if (!Array.isArray(value)) throw new DecodeError(WHAT, 0, `${name} is not an array`);
-  if (value.length !== length) {
-    throw new DecodeError(WHAT, 0, `${name} has ${value.length} fields, not ${length}`);
-  }
-  return value;
-}
-
-function bytesOf(value: CborValue | undefined, name: string, most: number): Uint8Array {
-  if (!(value instanceof Uint8Array)) throw new DecodeError(WHAT, 0, `${name} is no byte string`);
-  if (value.length > most) throw new DecodeError(WHAT, 0, `${name} is longer than ${most} bytes`);
-  return value;
-}
+const POSITION: Bounds = { least: 0, most: Number.MAX_SAFE_INTEGER };
+const ENTRY: Bounds = { least: 1, most: MAX_ENTRY_LENGTH };
 
 function pathOf(value: CborValue | undefined, name: string): readonly Uint8Array[] {
-  if (!Array.isArray(value)) throw new DecodeError(WHAT, 0, `${name} is not a list`);
-  if (value.length > MAX_PATH) throw new DecodeError(WHAT, 0, `${name} is too long`);
-  return value.map((hash, i) => {
-    const bytes = bytesOf(hash, `${name}, hash ${i}`, HASH_LENGTH);
-    if (bytes.length === HASH_LENGTH) return bytes;
-    throw new DecodeError(WHAT, 0, `${name}, hash ${i} has ${bytes.length} bytes, not 32`);
-  });
+  const path = new Fields(value, `${WHAT}, ${name}`, { least: 0, most: MAX_PATH });
+  return path.each((i) => path.bytes(i, `hash ${i}`, HASH_LENGTH));
 }
 
 function leafOf(value: CborValue | undefined, name: string): ProvenEntry {
-  const [bytes, index, inclusion] = arrayOf(value, name, 3);
-  if (typeof index !== "number" || index < 0) {
-    throw new DecodeError(WHAT, 0, `${name}: index is no unsigned integer`);
-  }
+  const fields = new Fields(value, `${WHAT}, ${name}`, 3);
   return {
-    bytes: bytesOf(bytes, name, MAX_ENTRY_LENGTH),
-    index,
-    inclusion: pathOf(inclusion, `${name}, inclusion proof`),
+    bytes: fields.bytes(0, "entry", ENTRY),
+    index: fields.integer(1, "index", POSITION),
+    inclusion: pathOf(fields.value(2), `${name}, inclusion proof`),
   };
+}
+
+function epochsOf(value: CborValue | undefined): readonly ProvenEpoch[] {
+  const epochs = new Fields(value, `${WHAT}, epochs`, { least: 1, most: 3 });
+  return epochs.each((i) => {
+    const name = `epoch ${i + 1}`;
+    const fields = new Fields(epochs.value(i), `${WHAT}, ${name}`, 2);
+    return {
+      begin: leafOf(fields.value(0), `${name}, epoch.begin`),
+      consistency: pathOf(fields.value(1), `${name}, consistency proof`),
+    };
+  });
+}
+
+function partsOf(bytes: Uint8Array) {
+  const parts = new Fields(decodeCbor(bytes, { what: WHAT }), WHAT, 2);
+  const content = parts.bytes(0, "content", { least: 0, most: bytes.length });
+  return { content, checksum: parts.bytes(1, "checksum", HASH_LENGTH) };
 }
 
 /** Parses; proves nothing, and leaves the checksum to `requireWhole`. Throws DecodeError. */
 export function decodeProofFile(bytes: Uint8Array): ProofFile {
-  const [content] = arrayOf(decodeCbor(bytes, { what: WHAT }), WHAT, 2);
-  const inner = decodeCbor(bytesOf(content, "content", bytes.length), { what: WHAT });
-  const [format, entry, note, epoch, consistency, document] = arrayOf(inner, "content", 6);
-  if (format !== FORMAT) throw new DecodeError(WHAT, 0, `format is not "${FORMAT}"`);
-  if (typeof note !== "string" || note.length > MAX_NOTE) {
-    throw new DecodeError(WHAT, 0, "note is no text of up to 64 KiB");
-  }
+  const inner = decodeCbor(partsOf(bytes).content, { what: WHAT });
+  const fields = new Fields(inner, WHAT, 5);
+  fields.oneOf(0, "format", [FORMAT]);
   return {
-    entry: leafOf(entry, "entry"),
-    note,
-    epoch: leafOf(epoch, "epoch.begin"),
-    consistency: pathOf(consistency, "consistency proof"),
-    document: leafOf(document, "lct.document"),
+    entry: leafOf(fields.value(1), "entry"),
+    note: fields.text(2, "note", { least: 0, most: MAX_NOTE }),
+    epochs: epochsOf(fields.value(3)),
+    document: leafOf(fields.value(4), "lct.document"),
   };
 }
 
 /** Throws VerifierError `file` when a bit has changed that no signature here covers. */
 export function requireWhole(bytes: Uint8Array): void {
-  const [content, checksum] = arrayOf(decodeCbor(bytes, { what: WHAT }), WHAT, 2);
-  const found = sha256(bytesOf(content, "content", bytes.length));
-  if (bytesEqual(found, bytesOf(checksum, "checksum", HASH_LENGTH))) return;
+  const { content, checksum } = partsOf(bytes);
+  if (bytesEqual(sha256(content), checksum)) return;
   throw new VerifierError("file", `${WHAT}: its checksum does not match its content`);
 }

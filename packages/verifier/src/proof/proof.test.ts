@@ -1,10 +1,11 @@
 import { DecodeError, encodeCbor, sha256 } from "@wattseal/base";
+import { decodeEntry } from "@wattseal/energy-ledger";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { VerifierError } from "../errors.js";
 import { TRUST, writtenPack } from "../pack.fixture.js";
 import { collectProof } from "./collect.js";
-import { decodeProofFile, encodeProofFile, type ProofFile } from "./file.js";
+import { decodeProofFile, encodeProofFile, type ProofFile, type ProvenEpoch } from "./file.js";
 import { verifyProofFile } from "./verify.js";
 
 const pack = writtenPack();
@@ -12,6 +13,9 @@ const receipt = pack.receipt();
 const INDEX = 9;
 const file = collectProof(pack, INDEX, receipt);
 const bytes = encodeProofFile(file);
+const beginsOf = ({ entries }: { readonly entries: readonly Uint8Array[] }) =>
+  entries.flatMap((entry, i) => (decodeEntry(entry).type === "epoch.begin" ? [i] : []));
+const BEGINS = beginsOf(pack) as [number, number];
 
 const refused = (changed: Uint8Array) => {
   try {
@@ -34,8 +38,10 @@ describe("a proof file", () => {
         witness: "federation.example",
         witnessedAt: 1_760_000_100,
         lct: pack.document.lct,
-        epoch: 2,
+        epoch: index < BEGINS[1] ? 1 : 2,
         epochState: "software",
+        nextEpoch: index < BEGINS[1] ? 2 : undefined,
+        signedUnder: { epoch: 2, epochState: "software" },
         size: pack.size,
       });
     }
@@ -74,21 +80,65 @@ describe("a proof file", () => {
   it("is refused when parts are put together from elsewhere, checksum and all", () => {
     const other = writtenPack();
     other.minute(9);
+    const [own, signing] = file.epochs as [ProvenEpoch, ProvenEpoch];
+    const with2 = (changed: Partial<ProvenEpoch>) => ({
+      epochs: [own, { ...signing, ...changed }],
+    });
     const wrong: readonly [RegExp, Partial<ProofFile>][] = [
       [/^entry 9/, { entry: { ...file.entry, bytes: pack.entry(8) } }],
       [/^entry 8/, { entry: { ...file.entry, index: 8 } }],
       [/^entry 9/, { entry: { ...file.entry, inclusion: file.entry.inclusion.slice(1) } }],
       [/^lct.document.*entry 1/, { document: { ...file.document, index: 1 } }],
       [/^lct.document/, { document: { ...file.document, bytes: pack.entry(1) } }],
-      [/^epoch.begin/, { epoch: { ...file.epoch, index: file.epoch.index + 1 } }],
-      [/^epoch.begin/, { epoch: { ...file.epoch, bytes: pack.entry(3) } }],
-      [/^note/, { epoch: { ...file.epoch, bytes: pack.entry(1), index: 1 } }],
-      [/^epoch.begin/, { consistency: file.consistency.slice(1) }],
+      [/^epoch.begin/, with2({ begin: { ...signing.begin, index: signing.begin.index + 1 } })],
+      [/^epoch.begin/, with2({ begin: { ...signing.begin, bytes: pack.entry(3) } })],
+      [/^epoch.begin/, with2({ begin: { ...signing.begin, inclusion: own.begin.inclusion } })],
+      [/^epoch.begin/, with2({ consistency: signing.consistency.slice(1) })],
+      [/^epoch.begin.*after entry 9/, { epochs: [signing] }],
+      [/^note/, { epochs: [own] }],
+      [/^epoch.begin.*no later than 9/, { epochs: [own, own] }],
+      [/^epoch.begin/, { epochs: [signing, own] }],
       [/^(entry|epoch.begin|lct.document)/, { note: other.receipt() }],
     ];
     for (const [reason, parts] of wrong) {
       expect(refused(encodeProofFile({ ...file, ...parts }))).toMatch(reason);
     }
+  });
+
+  it("names the boot that wrote the entry, also where others began and ended after it", () => {
+    const long = writtenPack();
+    for (let i = 0; i < 3; i += 1) {
+      long.minute(-100);
+      long.begin();
+    }
+    const [first, , , , last] = beginsOf(long);
+    const reportOf = (index: number) =>
+      verifyProofFile(encodeProofFile(collectProof(long, index, long.checkpoint())));
+    expect(reportOf(first! + 3)).toMatchObject({ epoch: 1, nextEpoch: 2 });
+    expect(reportOf(last! - 1)).toMatchObject({ epoch: 4, nextEpoch: 5 });
+    expect(reportOf(last!)).toMatchObject({ epoch: 5, nextEpoch: undefined });
+    for (let index = 0; index < long.size; index += 1) {
+      expect(reportOf(index).signedUnder).toEqual({ epoch: 5, epochState: "software" });
+    }
+  });
+
+  it("cannot give an entry to an epoch that began later, nor to an earlier one without the gap showing", () => {
+    const long = writtenPack();
+    long.minute(-100);
+    long.begin();
+    const [first, second, third] = beginsOf(long) as [number, number, number];
+    const index = third - 1;
+    const note = long.checkpoint();
+    const proof = collectProof(long, index, note);
+    const [, head] = proof.epochs as [ProvenEpoch, ProvenEpoch];
+    const [earlier] = collectProof(long, first, note).epochs as [ProvenEpoch];
+    const [own] = collectProof(long, second, note).epochs as [ProvenEpoch];
+    const report = (epochs: readonly ProvenEpoch[]) =>
+      verifyProofFile(encodeProofFile({ ...proof, epochs }));
+    expect(report([own, head])).toMatchObject({ epoch: 2, nextEpoch: 3 });
+    expect(() => report([head])).toThrow(/comes after entry/);
+    expect(() => report([earlier, own, head])).toThrow(/no later than/);
+    expect(report([earlier, head])).toMatchObject({ epoch: 1, nextEpoch: 3 });
   });
 
   it("is refused from an authority or by a witness that is not accepted", () => {
@@ -108,7 +158,7 @@ describe("a proof file", () => {
         expect(() => decodeProofFile(junk)).toThrow(DecodeError);
       }),
     );
-    const content = encodeCbor(["wattseal-proof-2", 1, "", 1, [], 1]);
+    const content = encodeCbor(["wattseal-proof-2", 1, "", [], 1]);
     expect(() => decodeProofFile(encodeCbor([content, sha256(content)]))).toThrow(/format/);
   });
 

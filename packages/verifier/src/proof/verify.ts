@@ -4,14 +4,19 @@ import {
   decodeEpochEvidence,
   EpochChain,
   type LctDocument,
-  type VerifiedEpoch,
   verifyLctDocument,
 } from "@wattseal/lct-keys/verify";
 import { type Checkpoint, leafHash, verifyConsistency, verifyInclusion } from "@wattseal/tlog";
 import { VerifierError, type VerifierErrorCode } from "../errors.js";
 import { cosignersOf, type Witnessed } from "../log/witness.js";
 import type { Trust } from "../trust/trust.js";
-import { decodeProofFile, type ProofFile, type ProvenEntry, requireWhole } from "./file.js";
+import {
+  decodeProofFile,
+  type ProofFile,
+  type ProvenEntry,
+  type ProvenEpoch,
+  requireWhole,
+} from "./file.js";
 
 interface ProvenFacts {
   /** What was proven to be in the log. */
@@ -22,9 +27,16 @@ interface ProvenFacts {
   readonly origin: string;
   /** Entries of the tree it is in. */
   readonly size: number;
-  /** The epoch that signed the head, and what is known of its boot. */
+  /** The epoch that wrote the entry (an entry 0 counts to the first), and what is known of its boot. */
   readonly epoch: number;
   readonly epochState: EpochState;
+  /**
+   * The next epoch known to have begun after the entry; undefined where `epoch` signed the head. Only epochs with
+   * counters between the two could have begun before the entry unseen: none, where they follow each other.
+   */
+  readonly nextEpoch: number | undefined;
+  /** The epoch whose key signed the head. */
+  readonly signedUnder: { readonly epoch: number; readonly epochState: EpochState };
 }
 
 /** `self-consistent only`: all holds together, but nobody accepted vouches for it. */
@@ -68,35 +80,61 @@ function documentOf({ document }: ProofFile): LctDocument {
   return verifyLctDocument(entry.body.sign1, "self-consistent");
 }
 
-/** The epoch that began at its entry, on the tree it says; its key then has to have signed the note. */
-function signedHead(file: ProofFile, document: LctDocument) {
-  const { index } = file.epoch;
-  const chain = new EpochChain(document);
-  part("epoch.begin", "proof", () => {
-    const entry = decodeEntry(file.epoch.bytes);
-    if (entry.type !== "epoch.begin") throw wrongType(entry.type, "epoch.begin");
-    const { evidence } = entry.body;
-    const { treeRoot } = decodeEpochEvidence(evidence).body;
-    chain.begin(evidence, { treeSize: index, treeRoot, time: entry.timeMs });
-  });
-  const checkpoint = part("note", "checkpoint", () => chain.verifyCheckpoint(file.note));
-  const epoch = chain.current;
-  if (epoch === undefined) throw new VerifierError("proof", "epoch.begin: no epoch began");
-  part(`epoch.begin (entry ${index})`, "proof", () => {
-    included(file.epoch, checkpoint);
-    requireContinued(file, epoch, checkpoint);
-  });
-  return { checkpoint, epoch };
+function wrongEpoch(index: number, problem: string): VerifierError {
+  return new VerifierError("proof", `epoch.begin (entry ${index}): ${problem}`);
 }
 
-function requireContinued(file: ProofFile, epoch: VerifiedEpoch, head: Checkpoint): void {
-  verifyConsistency({
-    size1: epoch.treeSize,
-    root1: epoch.treeRoot,
-    size2: head.size,
-    root2: head.root,
-    proof: file.consistency,
-  });
+/** Names an epoch.begin in what its checks throw. */
+function beginPart<T>({ begin }: ProvenEpoch, check: () => T): T {
+  return part(`epoch.begin (entry ${begin.index})`, "proof", check);
+}
+
+/** Takes the log's next epoch: validly signed, its counter above the last. That its tree is this log's is shown later. */
+function takeEpoch(chain: EpochChain, { begin }: ProvenEpoch): void {
+  const entry = decodeEntry(begin.bytes);
+  if (entry.type !== "epoch.begin") throw wrongType(entry.type, "epoch.begin");
+  const { evidence } = entry.body;
+  const { treeRoot } = decodeEpochEvidence(evidence).body;
+  const at = { treeSize: begin.index, treeRoot, time: entry.timeMs };
+  if (chain.begin(evidence, at) === "repeated") {
+    throw wrongEpoch(begin.index, "begins the epoch before it again");
+  }
+}
+
+/**
+ * The file's epochs in their order. The first one has begun when the entry comes and has not expired, the second
+ * one begins after it. That no other began between these two is not shown: their counters bound how many could.
+ */
+function followEpochs(file: ProofFile, document: LctDocument, entry: Entry): EpochChain {
+  const chain = new EpochChain(document);
+  let place = Math.max(file.entry.index, 1);
+  for (const [i, epoch] of file.epochs.entries()) {
+    beginPart(epoch, () => {
+      const { index } = epoch.begin;
+      if (i === 0 && index > place) throw wrongEpoch(index, `comes after entry ${place}`);
+      if (i > 0 && index <= place) throw wrongEpoch(index, `comes no later than ${place}`);
+      takeEpoch(chain, epoch);
+      if (i === 0) chain.checkTime(entry.timeMs);
+      else place = index;
+    });
+  }
+  return chain;
+}
+
+/** The note is signed under the last epoch's key; every epoch is in its tree and continues what it says. */
+function signedHead(file: ProofFile, chain: EpochChain): Checkpoint {
+  const checkpoint = part("note", "checkpoint", () => chain.verifyCheckpoint(file.note));
+  for (const [i, epoch] of file.epochs.entries()) {
+    const { consistency: proof } = epoch;
+    beginPart(epoch, () => {
+      included(epoch.begin, checkpoint);
+      const continued = chain.epochs[i];
+      if (continued === undefined) throw wrongEpoch(epoch.begin.index, "has not begun");
+      const { treeSize: size1, treeRoot: root1 } = continued;
+      verifyConsistency({ size1, root1, size2: checkpoint.size, root2: checkpoint.root, proof });
+    });
+  }
+  return checkpoint;
 }
 
 /**
@@ -104,15 +142,16 @@ function requireContinued(file: ProofFile, epoch: VerifiedEpoch, head: Checkpoin
  * identity's issuer and a cosigning witness have to be accepted ones. Throws DecodeError or VerifierError, naming
  * the part that does not hold; any changed bit is refused.
  *
- * It proves that the entry is in this log under this head. It cannot show what the log says later, such as a
- * status that voids the identity.
+ * It proves that the entry is in this log under this head, and between which two epochs' beginnings. It cannot show
+ * what the log says later, such as a status that voids the identity.
  */
 export function verifyProofFile(bytes: Uint8Array, trust?: Trust): ProofReport {
   const file = decodeProofFile(bytes);
   const { index } = file.entry;
   const entry = part(`entry ${index}`, "entry", () => decodeEntry(file.entry.bytes));
   const document = part("lct.document (entry 0)", "proof", () => documentOf(file));
-  const { checkpoint, epoch } = signedHead(file, document);
+  const chain = followEpochs(file, document, entry);
+  const checkpoint = signedHead(file, chain);
   part("lct.document (entry 0)", "proof", () => included(file.document, checkpoint));
   part(`entry ${index} (${entry.type})`, "proof", () => included(file.entry, checkpoint));
   const facts = {
@@ -121,14 +160,27 @@ export function verifyProofFile(bytes: Uint8Array, trust?: Trust): ProofReport {
     lct: document.lct,
     origin: document.origin,
     size: checkpoint.size,
-    epoch: epoch.epoch,
-    epochState: epoch.state,
+    ...epochFacts(chain),
   };
   const vouched = trust === undefined ? undefined : vouchedBy(file, document, trust);
   requireWhole(bytes);
   return vouched === undefined
     ? { ...facts, verdict: "self-consistent only" }
     : { ...facts, verdict: "verified", ...vouched };
+}
+
+function epochFacts({ epochs }: EpochChain) {
+  const [own, next] = epochs;
+  const signing = epochs.at(-1);
+  if (own === undefined || signing === undefined) {
+    throw new VerifierError("proof", "no epoch is given");
+  }
+  return {
+    epoch: own.epoch,
+    epochState: own.state,
+    nextEpoch: next?.epoch,
+    signedUnder: { epoch: signing.epoch, epochState: signing.state },
+  };
 }
 
 function vouchedBy({ note }: ProofFile, document: LctDocument, trust: Trust) {

@@ -36,7 +36,7 @@ function reportJson(report: ProofReport): string {
 }
 
 function reportText(report: ProofReport): string {
-  const head = `log        ${report.lct}, ${report.size} entries, epoch ${report.epoch} (${report.epochState})`;
+  const head = `log        ${report.lct}, ${report.size} entries`;
   const trusted =
     report.verdict === "verified"
       ? [
@@ -47,8 +47,18 @@ function reportText(report: ProofReport): string {
   return [
     entryText(report.index, report.entry),
     head,
+    `epoch      ${epochText(report)}`,
     ...trusted,
     `verdict    ${report.verdict}`,
     "",
   ].join("\n");
+}
+
+/** The boot that wrote the entry, how surely, and the one that signed the head. */
+function epochText({ epoch, epochState, nextEpoch, signedUnder }: ProofReport): string {
+  const unseen = nextEpoch === undefined ? 0 : nextEpoch - epoch - 1;
+  const bound = unseen === 0 ? "" : `, or one up to ${epoch + unseen} that the proof does not show`;
+  const { epoch: head, epochState: headState } = signedUnder;
+  const signed = head === epoch ? "" : `; head signed under epoch ${head} (${headState})`;
+  return `${epoch} (${epochState})${bound}${signed}`;
 }

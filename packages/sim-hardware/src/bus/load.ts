@@ -7,12 +7,12 @@ export class LoadMeter {
   readonly #frames = new Array<number>(BUCKETS).fill(0);
   #bucket = 0;
 
-  /** A frame that ended at `time` and occupied the wire for `nanos`. */
-  add(time: number, nanos: number): void {
+  /** Something that ended at `time` and occupied the wire for `nanos`: a frame, or (0) what is left of one and its error frame. */
+  add(time: number, nanos: number, frames: 0 | 1): void {
     this.#moveTo(time);
     const at = this.#bucket % BUCKETS;
     this.#busyNanos[at] = (this.#busyNanos[at] ?? 0) + nanos;
-    this.#frames[at] = (this.#frames[at] ?? 0) + 1;
+    this.#frames[at] = (this.#frames[at] ?? 0) + frames;
   }
 
   /** The nine tenths before this one and what there is of this one. */

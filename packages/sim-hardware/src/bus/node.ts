@@ -1,13 +1,27 @@
 import type { Micros } from "@wattseal/base";
-import type { BusInfo, BusListener, BusState, CanBus, CanFrame } from "@wattseal/can-protocol";
+import type {
+  BusError,
+  BusInfo,
+  BusListener,
+  BusState,
+  CanBus,
+  CanFrame,
+} from "@wattseal/can-protocol";
 import { SimError } from "../errors.js";
+import { FaultConfinement } from "./confinement.js";
 
-/** What a node needs of the wire it is attached to. */
-export interface Wire {
+/** What a controller needs of the wire it is attached to. */
+export interface Attachment {
   readonly info: BusInfo;
   /** Something was queued. */
   queued(): void;
   detach(node: BusNode): void;
+}
+
+/** A hardware filter: frames whose identifier equals `code` in the bits of `mask` are received. */
+export interface AcceptanceFilter {
+  readonly code: number;
+  readonly mask: number;
 }
 
 const FD_SIZES = new Set([0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 20, 24, 32, 48, 64]);
@@ -37,27 +51,39 @@ export function wins(frame: CanFrame, over: CanFrame): boolean {
   return frame.id < over.id || (frame.id === over.id && !frame.fd && over.fd);
 }
 
-/** One controller: a few transmit mailboxes, of which it offers the one that would win first. */
+/** One controller: a few transmit mailboxes, of which it offers the one that would win first, and its error counters. */
 export class BusNode implements CanBus {
   readonly info: BusInfo;
   readonly name: string;
   readonly mailboxes: number;
-  readonly #wire: Wire;
+  readonly errors = new FaultConfinement();
+  /** How often a frame of ours had to let a lower identifier go first. */
+  arbitrationLosses = 0;
+  /** An error passive sender waits 8 bits longer than others before its next frame, in µs UTC. */
+  suspendedUntil = 0;
+  readonly #wire: Attachment;
+  readonly #filters: readonly AcceptanceFilter[];
   /** In the order of arbitration; equal ones in the order of `send`. */
   readonly #queue: CanFrame[] = [];
   #listeners: readonly BusListener[] = [];
+  #told: BusState = "active";
   #closed = false;
 
-  constructor(wire: Wire, name: string, mailboxes: number) {
+  constructor(
+    wire: Attachment,
+    name: string,
+    mailboxes: number,
+    filters: readonly AcceptanceFilter[],
+  ) {
     this.#wire = wire;
     this.info = wire.info;
     this.name = name;
     this.mailboxes = mailboxes;
+    this.#filters = filters;
   }
 
-  /** Fault confinement is not simulated: no controller here ever leaves error active. */
   get state(): BusState {
-    return "active";
+    return this.errors.state;
   }
 
   /** The frame that takes part in arbitration. */
@@ -65,10 +91,11 @@ export class BusNode implements CanBus {
     return this.#queue[0];
   }
 
+  /** In bus-off nothing is taken. */
   send(frame: CanFrame): boolean {
     if (this.#closed) throw new SimError("bus-closed", "usage", `${this.name} has left the bus`);
     checkFrame(frame, this.info);
-    if (this.#queue.length >= this.mailboxes) return false;
+    if (this.errors.off || this.#queue.length >= this.mailboxes) return false;
     let at = this.#queue.length;
     while (at > 0 && wins(frame, this.#queue[at - 1] ?? frame)) at -= 1;
     this.#queue.splice(at, 0, frame);
@@ -91,7 +118,9 @@ export class BusNode implements CanBus {
     this.#wire.detach(this);
   }
 
+  /** A frame that is whole and passes the filters. */
   receive(frame: CanFrame, time: Micros): void {
+    if (!this.#accepts(frame.id)) return;
     for (const listener of this.#listeners) listener.frame(frame, time);
   }
 
@@ -101,5 +130,25 @@ export class BusNode implements CanBus {
     if (at === -1) return;
     this.#queue.splice(at, 1);
     for (const listener of this.#listeners) listener.sent(frame, time);
+  }
+
+  fail(error: BusError, time: Micros): void {
+    for (const listener of this.#listeners) listener.error(error, time);
+  }
+
+  /** After a change of the counters: tells a new state, and forgets in bus-off what was queued. */
+  settle(time: Micros): void {
+    const { state } = this;
+    if (state === this.#told) return;
+    this.#told = state;
+    if (state === "bus-off") this.#queue.length = 0;
+    for (const listener of this.#listeners) listener.state(state, time);
+  }
+
+  #accepts(id: number): boolean {
+    const filters = this.#filters;
+    if (filters.length === 0) return true;
+    for (const { code, mask } of filters) if (((id ^ code) & mask) === 0) return true;
+    return false;
   }
 }

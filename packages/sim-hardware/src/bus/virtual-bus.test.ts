@@ -134,22 +134,23 @@ describe("VirtualBus: arbitration", () => {
     expect(heard).toEqual([0x300, 0x010, 0x301]);
   });
 
-  it("orders equal identifiers by node, then by sending", async () => {
+  it("orders equal identifiers of one node by sending", async () => {
     const { bus, run } = busOf();
-    const [a, b] = [bus.attach({ name: "a" }), bus.attach({ name: "b" })];
-    const heard: string[] = [];
-    bus.tap((frame, _time, from) => void heard.push(`${from}${frame.data[0]}`));
-    b.send(classic(0x100, 1));
-    a.send(classic(0x100, 2));
-    a.send(classic(0x100, 3));
+    const [a] = [bus.attach(), bus.attach()];
+    const heard: number[] = [];
+    bus.tap(({ data }) => void heard.push(data[0]!));
+    for (const data of [3, 1, 2]) a.send(classic(0x100, data));
     await run();
-    expect(heard).toEqual(["a2", "a3", "b1"]);
+    expect(heard).toEqual([3, 1, 2]);
   });
 
   it("delivers every frame once to every other node, in one order for all, and by identifier when queued together", async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.array(fc.tuple(fc.nat(3), fc.nat(0x1f_ff_ff_ff)), { maxLength: 40 }),
+        fc.uniqueArray(fc.tuple(fc.nat(3), fc.nat(0x1f_ff_ff_ff)), {
+          maxLength: 40,
+          selector: ([, id]) => id,
+        }),
         async (sends) => {
           const { bus, run } = busOf();
           const nodes = Array.from({ length: 4 }, () => bus.attach({ mailboxes: 64 }));

@@ -1,20 +1,27 @@
 import type { Cancel, Micros } from "@wattseal/base";
-import { type BusInfo, type CanBus, type CanFrame, frameNanos } from "@wattseal/can-protocol";
+import type { BusInfo, BusState, CanBus, CanFrame } from "@wattseal/can-protocol";
 import type { SimKernel } from "../time/kernel.js";
+import type { Disturbance } from "./fate.js";
 import { LoadMeter } from "./load.js";
-import { BusNode, type Wire, wins } from "./node.js";
+import { type AcceptanceFilter, BusNode } from "./node.js";
+import { Wire } from "./wire.js";
 
 const DEFAULT_MAILBOXES = 4;
 
 export interface AttachOptions {
-  /** For taps and messages. */
+  /** For taps, messages and faults. */
   readonly name?: string;
   /** Transmit mailboxes of the controller. */
   readonly mailboxes?: number;
+  /** Frames that pass one of them are received; without any, all are. */
+  readonly filters?: readonly AcceptanceFilter[];
 }
 
 /** Sees every frame as it was delivered; owns nothing of it. */
 export type BusTap = (frame: CanFrame, time: Micros, from: string) => void;
+
+/** Asked about each frame when it begins: whether, and where, it is disturbed. */
+export type Disturber = (frame: CanFrame, from: string) => Disturbance | undefined;
 
 /** A bit that arrives flipped although every CRC matched: what a faulty or hostile node can do. */
 export interface Corruption {
@@ -25,11 +32,24 @@ export interface Corruption {
 }
 
 export interface BusLoad {
-  /** Share of the last second that the wire was busy, 0 to 1. */
+  /** Share of the last second that the wire was busy, error frames included, 0 to 1. */
   readonly busy: number;
   readonly framesPerSecond: number;
   /** Since the bus came into being. */
   readonly frames: number;
+}
+
+export interface ControllerView {
+  readonly name: string;
+  readonly state: BusState;
+  readonly transmitErrors: number;
+  readonly receiveErrors: number;
+  readonly arbitrationLosses: number;
+}
+
+interface Cut {
+  readonly beyond: (name: string) => boolean;
+  readonly wire: Wire;
 }
 
 function flipBit(frame: CanFrame, bit: number): CanFrame {
@@ -42,43 +62,45 @@ function flipBit(frame: CanFrame, bit: number): CanFrame {
 
 /**
  * A CAN bus, classic or FD: each frame takes the time of its bits with its own stuff bits, and whenever the
- * wire is idle the lowest identifier among the nodes' mailboxes goes next. Equal identifiers from two nodes
- * (on a real wire a bit error) go in the order of attachment. A frame that no other node is there to
- * acknowledge stays in its mailbox.
+ * wire is idle the lowest identifier among the nodes' mailboxes goes next. Errors, retransmission and fault
+ * confinement are those of ISO 11898-1. Taps and the load are those of the main wire.
  */
 export class VirtualBus {
   readonly info: BusInfo;
   readonly #kernel: SimKernel;
   readonly #load = new LoadMeter();
-  readonly #wire: Wire;
-  #nodes: readonly BusNode[] = [];
+  readonly #main: Wire;
+  #cuts: readonly Cut[] = [];
   #taps: readonly BusTap[] = [];
   #corruptions: readonly Corruption[] = [];
+  #disturbers: readonly Disturber[] = [];
   #frames = 0;
   #attached = 0;
-  #arbitration: "idle" | "due" | "transmitting" = "idle";
-  /** End of the last frame, and by how many ns its rounding up to the µs came late. */
-  #idleFrom = 0;
-  #lateNanos = 0;
 
   constructor(kernel: SimKernel, info: BusInfo) {
     this.#kernel = kernel;
     this.info = info;
-    this.#wire = {
-      info,
-      queued: () => this.#arbitrateSoon(),
-      detach: (node) => {
-        this.#nodes = this.#nodes.filter((other) => other !== node);
+    this.#main = new Wire(kernel, info, {
+      disturbance: (frame, from) => this.#disturbance(frame, from),
+      whole: (frame, time, from) => this.#whole(frame, time, from),
+      busy: (time, nanos, frames) => {
+        this.#load.add(time, nanos, frames);
+        this.#frames += frames;
       },
-    };
+    });
   }
 
   attach(options: AttachOptions = {}): CanBus {
     this.#attached += 1;
     const name = options.name ?? `node-${this.#attached}`;
-    const node = new BusNode(this.#wire, name, options.mailboxes ?? DEFAULT_MAILBOXES);
-    this.#nodes = [...this.#nodes, node];
-    this.#arbitrateSoon();
+    const mailboxes = options.mailboxes ?? DEFAULT_MAILBOXES;
+    const attachment = {
+      info: this.info,
+      queued: (): void => this.#wireOf(name).arbitrateSoon(),
+      detach: (gone: BusNode): void => this.#wireWith(gone)?.leave(gone),
+    };
+    const node = new BusNode(attachment, name, mailboxes, options.filters ?? []);
+    this.#wireOf(name).join(node);
     return node;
   }
 
@@ -93,55 +115,91 @@ export class VirtualBus {
     this.#corruptions = [...this.#corruptions, corruption];
   }
 
+  /** Until called back. Of several, the first that has something to say is believed. */
+  disturb(disturber: Disturber): Cancel {
+    this.#disturbers = [...this.#disturbers, disturber];
+    return () => {
+      this.#disturbers = this.#disturbers.filter((other) => other !== disturber);
+    };
+  }
+
+  /** A short circuit: the main wire is dominant until called back. */
+  holdDominant(): Cancel {
+    return this.#main.hold();
+  }
+
+  /**
+   * Cuts the cable: the nodes with these names are on a wire of their own until called back. Whoever is alone
+   * on a wire has nobody to acknowledge its frames.
+   */
+  cut(beyond: (name: string) => boolean): Cancel {
+    const wire = new Wire(this.#kernel, this.info, {
+      disturbance: () => undefined,
+      whole: (frame) => frame,
+      busy: () => {},
+    });
+    const cut = { beyond, wire };
+    this.#cuts = [...this.#cuts, cut];
+    this.#rewire();
+    return () => {
+      this.#cuts = this.#cuts.filter((other) => other !== cut);
+      this.#rewire([wire]);
+    };
+  }
+
   load(): BusLoad {
     return { ...this.#load.recent(this.#kernel.nowMicros()), frames: this.#frames };
   }
 
-  /** At the end of this µs, so that whoever has something to send by then takes part. */
-  #arbitrateSoon(): void {
-    if (this.#arbitration !== "idle") return;
-    this.#arbitration = "due";
-    this.#kernel.atMicros(this.#kernel.nowMicros(), () => this.#arbitrate());
+  /** In the order of attachment, main wire first. */
+  get controllers(): readonly ControllerView[] {
+    return this.#wires.flatMap(({ nodes }) =>
+      nodes.map(({ name, state, errors, arbitrationLosses }) => ({
+        name,
+        state,
+        transmitErrors: errors.transmitErrors,
+        receiveErrors: errors.receiveErrors,
+        arbitrationLosses,
+      })),
+    );
   }
 
-  #arbitrate(): void {
-    this.#arbitration = "idle";
-    if (this.#nodes.length < 2) return;
-    let winner: BusNode | undefined;
-    let frame: CanFrame | undefined;
-    for (const node of this.#nodes) {
-      const { offer } = node;
-      if (offer === undefined || (frame !== undefined && !wins(offer, frame))) continue;
-      winner = node;
-      frame = offer;
+  get #wires(): readonly Wire[] {
+    return [this.#main, ...this.#cuts.map(({ wire }) => wire)];
+  }
+
+  /** The last of several cuts counts. */
+  #wireOf(name: string): Wire {
+    return this.#cuts.findLast(({ beyond }) => beyond(name))?.wire ?? this.#main;
+  }
+
+  #wireWith(node: BusNode): Wire | undefined {
+    return this.#wires.find(({ nodes }) => nodes.includes(node));
+  }
+
+  #rewire(mended: readonly Wire[] = []): void {
+    for (const from of [...this.#wires, ...mended]) {
+      for (const node of from.nodes) {
+        const to = this.#wireOf(node.name);
+        if (to === from) continue;
+        from.leave(node);
+        to.join(node);
+      }
     }
-    if (winner === undefined || frame === undefined) return;
-    this.#transmit(winner, frame);
   }
 
-  #transmit(node: BusNode, frame: CanFrame): void {
-    this.#arbitration = "transmitting";
-    const start = this.#kernel.nowMicros();
-    const nanos = frameNanos(frame, this.info);
-    const exact = nanos - (start === this.#idleFrom ? this.#lateNanos : 0);
-    const end = start + Math.ceil(exact / 1000);
-    this.#kernel.atMicros(end, () => {
-      this.#idleFrom = end;
-      this.#lateNanos = (end - start) * 1000 - exact;
-      this.#load.add(end, nanos);
-      this.#frames += 1;
-      this.#arbitration = "idle";
-      this.#deliver(node, frame);
-      this.#arbitrateSoon();
-    });
+  #disturbance(frame: CanFrame, from: string): Disturbance | undefined {
+    for (const disturber of this.#disturbers) {
+      const disturbance = disturber(frame, from);
+      if (disturbance !== undefined) return disturbance;
+    }
+    return undefined;
   }
 
-  #deliver(from: BusNode, frame: CanFrame): void {
-    const time = this.#kernel.nowMicros();
+  #whole(frame: CanFrame, time: Micros, from: string): CanFrame {
     const delivered = this.#corruptions.length === 0 ? frame : this.#corrupted(frame);
-    for (const tap of this.#taps) tap(delivered, time, from.name);
-    for (const node of this.#nodes) if (node !== from) node.receive(delivered, time);
-    from.complete(frame, time);
+    for (const tap of this.#taps) tap(delivered, time, from);
+    return delivered;
   }
 
   #corrupted(frame: CanFrame): CanFrame {

@@ -85,6 +85,12 @@ export class BusNode implements CanBus {
   get state(): BusState {
     return this.errors.state;
   }
+  get transmitErrors(): number {
+    return this.errors.transmitErrors;
+  }
+  get receiveErrors(): number {
+    return this.errors.receiveErrors;
+  }
 
   /** The frame that takes part in arbitration. */
   get offer(): CanFrame | undefined {

@@ -47,6 +47,8 @@ export interface ControllerView {
   readonly arbitrationLosses: number;
 }
 
+export type VirtualNode = CanBus & ControllerView;
+
 interface Cut {
   readonly beyond: (name: string) => boolean;
   readonly wire: Wire;
@@ -90,7 +92,7 @@ export class VirtualBus {
     });
   }
 
-  attach(options: AttachOptions = {}): CanBus {
+  attach(options: AttachOptions = {}): VirtualNode {
     this.#attached += 1;
     const name = options.name ?? `node-${this.#attached}`;
     const mailboxes = options.mailboxes ?? DEFAULT_MAILBOXES;
@@ -153,15 +155,7 @@ export class VirtualBus {
 
   /** In the order of attachment, main wire first. */
   get controllers(): readonly ControllerView[] {
-    return this.#wires.flatMap(({ nodes }) =>
-      nodes.map(({ name, state, errors, arbitrationLosses }) => ({
-        name,
-        state,
-        transmitErrors: errors.transmitErrors,
-        receiveErrors: errors.receiveErrors,
-        arbitrationLosses,
-      })),
-    );
+    return this.#wires.flatMap(({ nodes }) => nodes);
   }
 
   get #wires(): readonly Wire[] {

@@ -1,5 +1,12 @@
 import { bytesEqual, type Micros } from "@wattseal/base";
-import type { BusInfo, BusListener, BusState, CanBus, CanFrame } from "@wattseal/can-protocol";
+import type {
+  BusError,
+  BusInfo,
+  BusListener,
+  BusState,
+  CanBus,
+  CanFrame,
+} from "@wattseal/can-protocol";
 import { checkFrame } from "../bus/node.js";
 import { SimError } from "../errors.js";
 
@@ -9,7 +16,10 @@ export class ClientBus implements CanBus {
   readonly #mailboxes: number;
   readonly #transmit: (frame: CanFrame) => void;
   readonly #leave: () => void;
-  readonly #outstanding: CanFrame[] = [];
+  #outstanding: CanFrame[] = [];
+  /** Queued when bus-off came. The server may have taken them afterwards, and then says that they were sent. */
+  #forgotten: readonly CanFrame[] = [];
+  #state: BusState = "active";
   #listeners: readonly BusListener[] = [];
   #closed = false;
 
@@ -26,13 +36,13 @@ export class ClientBus implements CanBus {
   }
 
   get state(): BusState {
-    return this.#closed ? "bus-off" : "active";
+    return this.#closed ? "bus-off" : this.#state;
   }
 
   send(frame: CanFrame): boolean {
     if (this.#closed) throw new SimError("bus-closed", "usage", "the bus connection is closed");
     checkFrame(frame, this.info);
-    if (this.#outstanding.length >= this.#mailboxes) return false;
+    if (this.#state === "bus-off" || this.#outstanding.length >= this.#mailboxes) return false;
     this.#outstanding.push(frame);
     this.#transmit(frame);
     return true;
@@ -57,18 +67,33 @@ export class ClientBus implements CanBus {
     for (const listener of this.#listeners) listener.state("bus-off", time);
   }
 
+  fail(error: BusError, time: Micros): void {
+    for (const listener of this.#listeners) listener.error(error, time);
+  }
+
+  enter(state: BusState, time: Micros): void {
+    this.#state = state;
+    if (state === "bus-off") {
+      this.#forgotten = this.#outstanding;
+      this.#outstanding = [];
+    }
+    for (const listener of this.#listeners) listener.state(state, time);
+  }
+
   receive(frame: CanFrame, time: Micros): void {
     for (const listener of this.#listeners) listener.frame(frame, time);
   }
 
   /** The server's echo of a frame of ours; false when it is of none. */
   complete(echo: CanFrame, time: Micros): boolean {
-    const at = this.#outstanding.findIndex(
-      (frame) => frame.id === echo.id && frame.fd === echo.fd && bytesEqual(frame.data, echo.data),
-    );
+    const at = this.#outstanding.findIndex((frame) => same(frame, echo));
     const [frame] = at === -1 ? [] : this.#outstanding.splice(at, 1);
-    if (frame === undefined) return false;
+    if (frame === undefined) return this.#forgotten.some((other) => same(other, echo));
     for (const listener of this.#listeners) listener.sent(frame, time);
     return true;
   }
+}
+
+function same(a: CanFrame, b: CanFrame): boolean {
+  return a.id === b.id && a.fd === b.fd && bytesEqual(a.data, b.data);
 }

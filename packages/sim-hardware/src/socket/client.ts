@@ -161,6 +161,16 @@ class Connection implements BusConnection {
         this.clock.advance(record.time);
         this.#deliver(record);
         return;
+      case "error":
+        this.#working = true;
+        this.clock.advance(record.time);
+        this.bus.fail(record.error, record.time);
+        return;
+      case "state":
+        this.#working = true;
+        this.clock.advance(record.time);
+        this.bus.enter(record.state, record.time);
+        return;
       case "grant":
         this.#working = true;
         this.#granted = record.time;

@@ -51,6 +51,43 @@ const VECTORS: readonly (readonly [string, BusRecord, string])[] = [
     { kind: "acknowledge", deadline: undefined, time },
     padded("0000002010000000" + "03"),
   ],
+  // linux/can/error.h: CAN_ERR_FLAG | CAN_ERR_PROT | CAN_ERR_BUSERROR; CAN_ERR_PROT_BIT | CAN_ERR_PROT_TX.
+  [
+    "bit error in the client's own frame",
+    { kind: "error", error: { kind: "bit", transmitting: true }, time },
+    padded("8800002008000000" + "0000810000000000"),
+  ],
+  [
+    "checksum error in another's frame, at CAN_ERR_PROT_LOC_CRC_SEQ",
+    { kind: "error", error: { kind: "crc", transmitting: false }, time },
+    padded("8800002008000000" + "0000000800000000"),
+  ],
+  [
+    "frame that nobody acknowledged: CAN_ERR_ACK, at CAN_ERR_PROT_LOC_ACK",
+    { kind: "error", error: { kind: "ack", transmitting: true }, time },
+    padded("a800002008000000" + "0000801900000000"),
+  ],
+  // CAN_ERR_CRTL | CAN_ERR_CNT, data[6] and [7] the counters.
+  [
+    "controller that is error passive as a sender: CAN_ERR_CRTL_TX_PASSIVE",
+    { kind: "state", state: "passive", transmitErrors: 128, receiveErrors: 3, time },
+    padded("0402002008000000" + "0020000000008003"),
+  ],
+  [
+    "controller that warns both ways: CAN_ERR_CRTL_TX_WARNING | CAN_ERR_CRTL_RX_WARNING",
+    { kind: "state", state: "warning", transmitErrors: 96, receiveErrors: 127, time },
+    padded("0402002008000000" + "000c00000000607f"),
+  ],
+  [
+    "controller that is error active again: CAN_ERR_CRTL_ACTIVE",
+    { kind: "state", state: "active", transmitErrors: 0, receiveErrors: 95, time },
+    padded("0402002008000000" + "004000000000005f"),
+  ],
+  [
+    "controller in bus-off: CAN_ERR_BUSOFF",
+    { kind: "state", state: "bus-off", transmitErrors: 255, receiveErrors: 0, time },
+    padded("4002002008000000" + "000000000000ff00"),
+  ],
   ["closing", { kind: "closing", reason: "gone", time }, padded("000000200500000004676f6e65")],
 ];
 
@@ -63,7 +100,12 @@ describe("bus records", () => {
   it.each([
     ["11-bit identifier", "05000000080000"],
     ["remote frame", "050008d4080000"],
-    ["error frame of SocketCAN", "0400002008000000"],
+    ["error class that is not made here", "0100002008000000"],
+    ["state without its counters", "0400002008000000"],
+    ["state that its counters do not put a controller in", "04020020080000000020000000007f03"],
+    ["error record of 7 bytes", "88000020070000000000810000"],
+    ["error record with flags", "88000020080400000000810000000000"],
+    ["error with an unknown detail", "88000020080000000000910000000000"],
     ["9 bytes in a classic frame", "0500089409000000"],
     ["FD frame without bit-rate switch", "0500089408040000"],
     ["FD frame of 9 bytes", "0500089409050000"],

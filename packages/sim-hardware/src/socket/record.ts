@@ -1,7 +1,8 @@
 /**
  * Records on the bus socket: 80 bytes each, a `struct canfd_frame` (linux/can.h: can_id u32, len u8, flags u8,
- * two reserved bytes, 64 bytes of data) and a u64 time in nanoseconds UTC, all little-endian. Control records
- * are frames that SocketCAN never makes: CAN_ERR_FLAG without an error class, the kind in the first data byte.
+ * two reserved bytes, 64 bytes of data) and a u64 time in nanoseconds UTC, all little-endian. Errors and states
+ * are SocketCAN's error frames. Control records are frames that SocketCAN never makes: CAN_ERR_FLAG without an
+ * error class, the kind in the first data byte.
  */
 import {
   DecodeError,
@@ -14,13 +15,19 @@ import {
   viewOf,
 } from "@wattseal/base";
 import type { BusInfo, CanFrame } from "@wattseal/can-protocol";
+import {
+  CAN_ERR_FLAG,
+  decodeError,
+  type ErrorRecord,
+  encodeError,
+  type StateRecord,
+} from "./error-record.js";
 
 export const RECORD_BYTES = 80;
 const SOCKET_VERSION = 1;
 
 // linux/can.h
 const CAN_EFF_FLAG = 0x80_00_00_00;
-const CAN_ERR_FLAG = 0x20_00_00_00;
 const CAN_EFF_MASK = 0x1f_ff_ff_ff;
 const CANFD_BRS = 0x01;
 const CANFD_ESI = 0x02;
@@ -71,7 +78,7 @@ export interface ClosingRecord {
   readonly time: Micros;
 }
 type ControlRecord = InfoRecord | GrantRecord | AcknowledgeRecord | ClosingRecord;
-export type BusRecord = FrameRecord | ControlRecord;
+export type BusRecord = FrameRecord | ErrorRecord | StateRecord | ControlRecord;
 
 const NANOS = { perMicro: 1000n, perMilli: 1_000_000n } as const;
 
@@ -79,9 +86,25 @@ export function encodeRecord(record: BusRecord): Uint8Array {
   const bytes = new Uint8Array(RECORD_BYTES);
   const view = viewOf(bytes);
   view.setBigUint64(TIME_AT, BigInt(record.time) * NANOS.perMicro, true);
-  if (record.kind === "frame") encodeFrame(record, bytes, view);
-  else encodeControl(record, bytes, view);
-  return bytes;
+  switch (record.kind) {
+    case "frame":
+      encodeFrame(record, bytes, view);
+      return bytes;
+    case "error":
+    case "state": {
+      const { id, data } = encodeError(record);
+      view.setUint32(0, id, true);
+      bytes[LENGTH_AT] = data.length;
+      bytes.set(data, DATA_AT);
+      return bytes;
+    }
+    case "info":
+    case "grant":
+    case "acknowledge":
+    case "closing":
+      encodeControl(record, bytes, view);
+      return bytes;
+  }
 }
 
 function encodeFrame(record: FrameRecord, bytes: Uint8Array, view: DataView): void {
@@ -133,9 +156,12 @@ export function decodeRecord(bytes: Uint8Array): BusRecord {
   }
   const time = timeAt(view, TIME_AT);
   const id = view.getUint32(0, true);
-  return id === CAN_ERR_FLAG
-    ? decodeControl(bytes, view, length, time)
-    : decodeFrame(bytes, id, length, time);
+  if (id === CAN_ERR_FLAG) return decodeControl(bytes, view, length, time);
+  if (id < CAN_EFF_FLAG && (id & CAN_ERR_FLAG) !== 0) {
+    if (bytes[FLAGS_AT] !== 0) throw refuse(FLAGS_AT, "error record with flags");
+    return decodeError({ id, data: bytes.subarray(DATA_AT, DATA_AT + length) }, time, DATA_AT);
+  }
+  return decodeFrame(bytes, id, length, time);
 }
 
 function decodeFrame(bytes: Uint8Array, id: number, length: number, time: Micros): FrameRecord {

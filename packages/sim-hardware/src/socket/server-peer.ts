@@ -1,10 +1,16 @@
 import type { Socket } from "node:net";
 import { type Cancel, type Micros, messageOf } from "@wattseal/base";
-import type { BusListener, CanBus, CanFrame } from "@wattseal/can-protocol";
-import type { VirtualBus } from "../bus/virtual-bus.js";
+import type { BusError, BusListener, BusState, CanFrame } from "@wattseal/can-protocol";
+import type { VirtualBus, VirtualNode } from "../bus/virtual-bus.js";
 import type { SimKernel, TimeReader } from "../time/kernel.js";
+import type { ErrorRecord, StateRecord } from "./error-record.js";
 import { Outbox } from "./outbox.js";
-import { type AcknowledgeRecord, type BusRecord, RecordStream } from "./record.js";
+import {
+  type AcknowledgeRecord,
+  type BusRecord,
+  type FrameRecord,
+  RecordStream,
+} from "./record.js";
 
 /** How long a frame may wait before its client hears of it: the reaction time of a host, in simulated µs. */
 export const DEFAULT_QUANTUM_MICROS = 2000;
@@ -31,7 +37,7 @@ export class ServerPeer implements BusListener, TimeReader {
   readonly #socket: Socket;
   readonly #quantum: number;
   readonly #outbox: Outbox;
-  readonly #node: CanBus;
+  readonly #node: VirtualNode;
   readonly #stream = new RecordStream();
   readonly #leave: Cancel;
   readonly #gone: (reason: string) => void;
@@ -70,16 +76,21 @@ export class ServerPeer implements BusListener, TimeReader {
   }
 
   frame(frame: CanFrame, time: Micros): void {
-    this.#deliver(frame, false, time);
+    this.#deliver({ kind: "frame", frame, sent: false, time });
   }
 
   sent(frame: CanFrame, time: Micros): void {
-    this.#deliver(frame, true, time);
+    this.#deliver({ kind: "frame", frame, sent: true, time });
   }
 
-  error(): void {}
+  error(error: BusError, time: Micros): void {
+    this.#deliver({ kind: "error", error, time });
+  }
 
-  state(): void {}
+  state(state: BusState, time: Micros): void {
+    const { transmitErrors, receiveErrors } = this.#node;
+    this.#deliver({ kind: "state", state, transmitErrors, receiveErrors, time });
+  }
 
   /** Idempotent. The client reads `reason` in its last record. */
   close(reason: string): void {
@@ -95,8 +106,9 @@ export class ServerPeer implements BusListener, TimeReader {
     this.#gone(reason);
   }
 
-  #deliver(frame: CanFrame, sent: boolean, time: Micros): void {
-    this.#outbox.put({ kind: "frame", frame, sent, time });
+  #deliver(record: FrameRecord | ErrorRecord | StateRecord): void {
+    const { time } = record;
+    this.#outbox.put(record);
     if (time < this.#firstUnseen) this.#firstUnseen = time;
     if (this.#waiting === undefined) this.#scheduleGrant();
   }
@@ -143,8 +155,10 @@ export class ServerPeer implements BusListener, TimeReader {
     else this.close(`a client does not send ${record.kind} records`);
   }
 
+  /** In bus-off frames are forgotten, as the client will know from the state. */
   #send(frame: CanFrame): void {
-    if (!this.#node.send(frame)) this.close("more frames than mailboxes");
+    if (this.#node.send(frame) || this.#node.state === "bus-off") return;
+    this.close("more frames than mailboxes");
   }
 
   /** Also taken when no grant is outstanding: the client has scheduled something earlier meanwhile. */

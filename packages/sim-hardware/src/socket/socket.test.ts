@@ -188,6 +188,77 @@ describe("BusServer and connectBus: frames", () => {
   });
 });
 
+describe("BusServer and connectBus: errors", () => {
+  const record = (client: { readonly bus: CanBus }) => {
+    const log: string[] = [];
+    client.bus.listen(
+      listener({
+        sent: ({ id }, time) => void log.push(`sent ${id}@${time}`),
+        error: ({ kind, transmitting }, time) =>
+          void log.push(`${kind}${transmitting ? " own" : ""}@${time}`),
+        state: (state, time) => void log.push(`${state}@${time}`),
+      }),
+    );
+    return log;
+  };
+
+  it("reports what a node on the spot sees, in order, with its time", async () => {
+    const spot: string[] = [];
+    const client = await connectBus(path);
+    const far = record(client);
+    let disturbed = 3;
+    bus.disturb(() => {
+      disturbed -= 1;
+      return disturbed >= 0 ? { bit: 40 } : undefined;
+    });
+    // The other end of the same errors.
+    module.listen(
+      listener({
+        error: ({ kind, transmitting }, time) => {
+          expect([kind, transmitting]).toEqual(["stuff", false]);
+          spot.push(`bit own@${time}`);
+        },
+      }),
+    );
+    client.bus.send(classic(5));
+    await runFor(50);
+    expect(spot.length).toBe(3);
+    expect(far.slice(0, 3)).toEqual(spot);
+    expect(far.at(-1)).toMatch(/^sent 5@/);
+    client.close();
+  });
+
+  it("forgets at bus-off what was queued, takes nothing, and goes on after recovery", async () => {
+    const client = await connectBus(path);
+    const log = record(client);
+    const stop = bus.disturb((frame) => (frame.id < 8 ? { bit: 40 } : undefined));
+    client.bus.send(classic(6));
+    client.bus.send(classic(7));
+    const refused: boolean[] = [];
+    const unlisten = client.bus.listen(
+      listener({
+        state: (state) => {
+          if (state === "bus-off") refused.push(client.bus.send(classic(9)));
+        },
+      }),
+    );
+    await runFor(15);
+    stop();
+    unlisten();
+    await runFor(50);
+    expect(refused).toEqual([false]);
+    const states = log.filter((line) => !/own|sent/.test(line)).map((line) => line.split("@")[0]);
+    expect(states).toEqual(["warning", "passive", "bus-off", "active"]);
+    expect(client.bus.state).toBe("active");
+    expect(log.some((line) => line.startsWith("sent"))).toBe(false);
+    for (let id = 8; id < 16; id += 1) expect(client.bus.send(classic(id))).toBe(true);
+    await runFor(50);
+    expect(log.filter((line) => line.startsWith("sent")).length).toBe(8);
+    expect(server.clients).toBe(1);
+    client.close();
+  });
+});
+
 describe("BusServer: clients come and go", () => {
   it("says when the first one is there", async () => {
     const joined = server.joined();

@@ -9,12 +9,13 @@ export type SimErrorCode =
   | "bus-socket"
   | "recording"
   | "state-folder"
+  | "trace-file"
   | "configuration";
 
 /**
  * Everything the simulator refuses. `fd-on-classic-bus`, `frame-shape`, `bus-closed`, `already-running` and
  * `configuration` are the caller's mistakes; `bus-record` is the other end of the socket; `bus-socket`,
- * `recording` and `state-folder` name the path to look at.
+ * `recording`, `state-folder` and `trace-file` name the path to look at.
  */
 export class SimError extends WattsealError<SimErrorCode> {
   constructor(code: SimErrorCode, kind: ErrorKind, message: string, options?: ErrorOptions) {

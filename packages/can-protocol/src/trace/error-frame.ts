@@ -15,18 +15,18 @@ const CONTROLLER = { warning: 0x0c, passive: 0x30, active: 0x40 } as const;
 /** Byte 2: what was violated. */
 const VIOLATION = { bit: 0x01, form: 0x02, stuff: 0x04, transmitting: 0x80 } as const;
 /** Byte 3: where. */
-const IN_CRC_SEQUENCE = 0x08;
+const LOCATION = { crc: 0x08, ack: 0x19 } as const;
 
 type ErrorContent = Pick<ErrorRecord, "classes" | "data">;
 
 /** A bus error as SocketCAN reports it. */
 export function errorContent({ kind, transmitting }: BusError): ErrorContent {
   const data = new Uint8Array(8);
-  if (kind === "ack") return { classes: CLASS.acknowledge | CLASS.busError, data };
   const violation = kind === "bit" || kind === "form" || kind === "stuff" ? VIOLATION[kind] : 0;
   data[2] = violation | (transmitting ? VIOLATION.transmitting : 0);
-  if (kind === "crc") data[3] = IN_CRC_SEQUENCE;
-  return { classes: CLASS.protocol | CLASS.busError, data };
+  data[3] = kind === "crc" || kind === "ack" ? LOCATION[kind] : 0;
+  const acknowledge = kind === "ack" ? CLASS.acknowledge : 0;
+  return { classes: CLASS.protocol | CLASS.busError | acknowledge, data };
 }
 
 /** A change of fault confinement as SocketCAN reports it. */
@@ -45,19 +45,22 @@ export interface ErrorMeaning {
 /** What an error frame says in the terms of CanBus; classes beyond those are passed over. */
 export function meaningOf({ classes, data }: ErrorContent): ErrorMeaning {
   const isError = (classes & (CLASS.protocol | CLASS.acknowledge | CLASS.busError)) !== 0;
+  const details = (classes & CLASS.protocol) === 0 ? 0 : (data[2] ?? 0);
+  // A missing acknowledgement is the sender's to see.
   const transmitting =
-    (classes & CLASS.acknowledge) !== 0 || ((data[2] ?? 0) & VIOLATION.transmitting) !== 0;
+    (classes & CLASS.acknowledge) !== 0 || (details & VIOLATION.transmitting) !== 0;
   return {
-    error: isError ? { kind: errorKind(classes, data), transmitting } : undefined,
+    error: isError ? { kind: errorKind(classes, details, data[3] ?? 0), transmitting } : undefined,
     state: stateOf(classes, data[1] ?? 0),
   };
 }
 
-function errorKind(classes: number, data: Uint8Array): BusErrorKind {
+function errorKind(classes: number, details: number, location: number): BusErrorKind {
   if ((classes & CLASS.acknowledge) !== 0) return "ack";
-  if (data[3] === IN_CRC_SEQUENCE) return "crc";
   const kinds = ["bit", "form", "stuff"] as const;
-  return kinds.find((kind) => ((data[2] ?? 0) & VIOLATION[kind]) !== 0) ?? "other";
+  const kind = kinds.find((one) => (details & VIOLATION[one]) !== 0);
+  if (kind !== undefined || (classes & CLASS.protocol) === 0) return kind ?? "other";
+  return location === LOCATION.crc ? "crc" : "other";
 }
 
 function stateOf(classes: number, controller: number): BusState | undefined {

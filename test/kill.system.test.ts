@@ -19,6 +19,8 @@ describe("a gateway killed in the middle", () => {
     const startGateway = () =>
       new Role(["gateway", "--state", state, "--broker", broker, "--log-level", "debug"]);
 
+    /** Lives in which every link came back before the kill. */
+    let linkedRounds = 0;
     const acknowledged = new Map<number, string>();
     const account = (gateway: Role) => {
       for (const line of gateway.lines) {
@@ -37,7 +39,10 @@ describe("a gateway killed in the middle", () => {
       while (gateway.lines.length < after) await gateway.line(() => true, gateway.lines.length);
       await gateway.kill();
       account(gateway);
+      const sessions = gateway.lines.filter((line) => line.msg === "link.session");
+      if (new Set(sessions.map((line) => line["module"])).size === MODULES) linkedRounds += 1;
     }
+    expect(linkedRounds).toBeGreaterThan(KILLS / 4);
 
     const gateway = startGateway();
     const linked = new Set<unknown>();

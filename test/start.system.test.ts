@@ -1,3 +1,5 @@
+import { decodeEntry } from "@wattseal/energy-ledger";
+import { LogStore } from "@wattseal/tlog/store";
 import { describe, expect, it } from "vitest";
 import { recording, temporaryFolder, wattseal } from "./support/program.js";
 
@@ -26,7 +28,18 @@ describe("wattseal start", () => {
     const { supply, atp, reserved, adp } = summary.society;
     expect(supply).toBe(8 * 20_000_000);
     expect(atp + reserved + adp).toBe(supply);
-    expect(atp).toBeGreaterThan(0);
+    expect(stderr).toMatch(/^speed +30 x real time$/m);
+
+    // Supply holds still; ATP grows with charging and shrinks with use, within these 20 s.
+    const log = await LogStore.openReadOnly({ directory: summary.log });
+    const entries = [...log.entries()].map((bytes) => decodeEntry(bytes));
+    expect(entries.filter(({ type }) => type === "society.mint")).toHaveLength(1);
+    const charged = entries.findIndex(({ type }) => type === "society.charge");
+    expect(charged).toBeGreaterThan(0);
+    const used = entries
+      .slice(charged)
+      .some((entry) => entry.type === "energy.window" && entry.body.net < 0);
+    expect(used).toBe(true);
   });
 
   for (const { file, outWh, inWh } of DRIVES) {

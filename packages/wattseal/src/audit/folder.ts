@@ -2,8 +2,16 @@ import { readdir, readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { messageOf } from "@wattseal/base";
 import { RECEIPT_PREFIX } from "@wattseal/gateway";
+import { TlogError } from "@wattseal/tlog";
 import { LogStore, type StoredLog } from "@wattseal/tlog/store";
-import { type AuditReport, auditLog, decodeTrust, type Trust } from "@wattseal/verifier";
+import {
+  type AuditDifference,
+  type AuditReport,
+  auditLog,
+  decodeTrust,
+  type Trust,
+  type Verdict,
+} from "@wattseal/verifier";
 import { CliError } from "../errors.js";
 
 /** The accepted authorities and witnesses in a file, as named on the command line. */
@@ -26,15 +34,35 @@ export async function receiptsOf(path: string, log: StoredLog): Promise<readonly
   return names.map((name) => log.readDocument(name)).filter((text) => text !== undefined);
 }
 
-/** Audits a log's folder with the verifier alone. Throws what opening found wrong with the files. */
+/** What an audit of a folder found: the files themselves, then what they say. */
+export interface FolderAudit {
+  readonly verdict: Verdict;
+  /** The first thing that does not hold, with its place. */
+  readonly problem: string | undefined;
+  /** Entries that hold. */
+  readonly entries: number;
+  /** Bytes of a last record that was never finished, and so never acknowledged; 0 as a rule. */
+  readonly tornBytes: number;
+  /** Absent when the files could not even be opened. */
+  readonly report: AuditReport | undefined;
+}
+
+/** Audits a log's folder with the verifier alone. Throws only when there is no log. */
 export async function auditFolder(
   path: string,
   trust: Trust | undefined,
   progress?: (entries: number, of: number) => void,
-): Promise<AuditReport> {
-  const log = await openLog(path);
+): Promise<FolderAudit> {
+  let log: StoredLog;
+  try {
+    log = await openLog(path);
+  } catch (error) {
+    if (!(error instanceof TlogError) || error.code === "missing") throw error;
+    const problem = error.message;
+    return { verdict: "refused", problem, entries: 0, tornBytes: 0, report: undefined };
+  }
   const size = log.durableSize;
-  return auditLog(
+  const report = await auditLog(
     {
       entries: log.entries(),
       checkpoint: log.head?.note,
@@ -42,4 +70,16 @@ export async function auditFolder(
     },
     { trust, progress: (entries) => progress?.(entries, size) },
   );
+  const { verdict, difference, entries } = report;
+  return {
+    verdict,
+    problem: difference === undefined ? undefined : `${placeOf(difference)}: ${difference.reason}`,
+    entries,
+    tornBytes: log.opened.cut?.bytes ?? 0,
+    report,
+  };
+}
+
+function placeOf({ index }: AuditDifference): string {
+  return index === undefined ? "head" : `entry ${index}`;
 }

@@ -1,5 +1,5 @@
 import type { AuditReport } from "@wattseal/verifier";
-import { auditFolder, readTrust } from "../audit/folder.js";
+import { auditFolder, type FolderAudit, readTrust } from "../audit/folder.js";
 import { EXIT } from "../errors.js";
 import { writeOut } from "../view/output.js";
 import { withProgress } from "../view/progress.js";
@@ -11,18 +11,28 @@ export async function auditCommand(
   options: { readonly trust?: string; readonly json: boolean },
 ): Promise<number> {
   const trust = await readTrust(options.trust);
-  const report = await withProgress("entries", (progress) => auditFolder(path, trust, progress));
-  await writeOut(options.json ? `${JSON.stringify(auditJson(report))}\n` : auditText(report));
-  return report.verdict === "refused" ? EXIT.failed : EXIT.ok;
+  const audit = await withProgress("entries", (progress) => auditFolder(path, trust, progress));
+  await writeOut(options.json ? `${JSON.stringify(auditJson(audit))}\n` : auditText(audit));
+  return audit.verdict === "refused" ? EXIT.failed : EXIT.ok;
 }
 
-function auditJson(report: AuditReport) {
-  return { verified: report.verdict === "verified", ...report };
+function auditJson({ verdict, problem, entries, tornBytes, report }: FolderAudit) {
+  return { verified: verdict === "verified", ...report, verdict, problem, entries, tornBytes };
 }
 
-function auditText(report: AuditReport): string {
-  const { difference, energy, society } = report;
-  const lines = [
+function auditText({ verdict, problem, tornBytes, report }: FolderAudit): string {
+  const lines = report === undefined ? [] : reportLines(report);
+  if (tornBytes > 0) {
+    lines.push(`torn       ${tornBytes} bytes of a record that was never acknowledged`);
+  }
+  if (problem !== undefined) lines.push(`DIFFERENCE ${problem}`);
+  lines.push(`verdict    ${verdict}`, "");
+  return lines.join("\n");
+}
+
+function reportLines(report: AuditReport): string[] {
+  const { energy, society } = report;
+  return [
     `log        ${report.lct ?? "unknown"}`,
     `entries    ${count(report.entries)} hold; ${count(report.signed)} signed, ${count(report.witnessed)} witnessed by ${report.witnesses.join(", ") || "nobody accepted"}`,
     `epochs     ${count(report.epochs)}`,
@@ -30,10 +40,4 @@ function auditText(report: AuditReport): string {
     `society    supply ${wattHours(society.supply)} = ATP ${wattHours(society.atp)} + reserved ${wattHours(society.reserved)} + ADP ${wattHours(society.adp)}`,
     `authority  ${report.authority ?? "not checked: no --trust file was given"}`,
   ];
-  if (difference !== undefined) {
-    const where = difference.index === undefined ? "head" : `entry ${difference.index}`;
-    lines.push(`DIFFERENCE at ${where}: ${difference.reason}`);
-  }
-  lines.push(`verdict    ${report.verdict}`, "");
-  return lines.join("\n");
 }

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { unverifiedCheckpoint } from "@wattseal/tlog";
-import { collectProof, encodeProofFile } from "@wattseal/verifier";
+import { collectProof, encodeProofFile, verifyProofFile } from "@wattseal/verifier";
 import { openLog, receiptsOf } from "../audit/folder.js";
 import { CliError, EXIT } from "../errors.js";
 import { writeWhole } from "../state/files.js";
@@ -22,8 +22,11 @@ export async function prove(
       `entry ${index} is not signed yet: a checkpoint follows within 10 s. Try again then.`,
     );
   }
+  const proof = encodeProofFile(collectProof(log, index, note));
+  // Nothing leaves that would not verify at the other end.
+  verifyProofFile(proof);
   const file = resolve(options.out ?? `entry-${index}.proof`);
-  await writeWhole(file, encodeProofFile(collectProof(log, index, note)), 0o644);
+  await writeWhole(file, proof, 0o644);
   const witnessed =
     receipt === undefined ? "signed by the pack alone: no receipt covers it" : "witnessed";
   process.stdout.write(`${file}: entry ${index}, ${witnessed}\n`);

@@ -82,7 +82,11 @@ export async function start(options: StartOptions): Promise<number> {
   view.stop();
   const summary = await drain(running, layout);
   if (failure !== undefined) process.stderr.write(`${failure}\n`);
-  process.stdout.write(options.json ? `${JSON.stringify(summary.json)}\n` : renderSummary(summary));
+  const text = renderSummary(summary);
+  if (options.json) {
+    process.stderr.write(text);
+    process.stdout.write(`${JSON.stringify(summary.json)}\n`);
+  } else process.stdout.write(text);
   return summary.ok && failure === undefined ? EXIT.ok : EXIT.failed;
 }
 

@@ -1,5 +1,5 @@
 import type { GatewayStatus } from "@wattseal/gateway";
-import type { AuditReport } from "@wattseal/verifier";
+import type { FolderAudit } from "../audit/folder.js";
 import { count, wattHours } from "./units.js";
 
 export interface SummaryInput {
@@ -7,7 +7,7 @@ export interface SummaryInput {
   readonly beforeStop: GatewayStatus;
   /** After the log was closed. */
   readonly final: GatewayStatus;
-  readonly audit: AuditReport;
+  readonly audit: FolderAudit;
   /** Sealed PDUs that the modules gave out. */
   readonly sent: number;
   readonly speed: number;
@@ -62,7 +62,7 @@ export function summarise(input: SummaryInput): Summary {
   };
   const problems: string[] = [];
   if (audit.verdict !== "verified") {
-    problems.push(`The log did not verify: ${audit.difference?.reason ?? audit.verdict}`);
+    problems.push(`The log did not verify: ${audit.problem ?? audit.verdict}`);
   }
   if (audit.entries !== final.entries) {
     problems.push(

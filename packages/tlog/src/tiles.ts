@@ -60,28 +60,35 @@ export function encodeBundle(entries: readonly Uint8Array[]): Uint8Array {
 }
 
 /**
- * Entries of a bundle that holds exactly `width` of them, as views into `bundle`.
- * Throws TlogError "tile" with entry and byte offset; `what` names the bundle in it.
+ * Entries of a bundle that holds exactly `width` of them, one after the other, as views into `bundle`.
+ * Throws TlogError "tile" with entry and byte offset where the form breaks; `what` names the bundle in it.
  */
-export function decodeBundle(
+export function* entriesOf(
   bundle: Uint8Array,
   width = TILE_WIDTH,
   what = "entry bundle",
-): Uint8Array[] {
+): Generator<Uint8Array, void, undefined> {
   const view = viewOf(bundle);
-  const entries: Uint8Array[] = [];
   let at = 0;
-  while (entries.length < width) {
+  for (let i = 0; i < width; i += 1) {
     const begin = at + LENGTH_PREFIX;
     const end = begin <= bundle.length ? begin + view.getUint16(at) : begin;
     if (end > bundle.length) {
-      throw new TlogError("tile", `${what}: ends inside entry ${entries.length} (at byte ${at})`);
+      throw new TlogError("tile", `${what}: ends inside entry ${i} (at byte ${at})`);
     }
-    entries.push(bundle.subarray(begin, end));
+    yield bundle.subarray(begin, end);
     at = end;
   }
   if (at !== bundle.length) {
     throw new TlogError("tile", `${what}: is followed by stray bytes (at byte ${at})`);
   }
-  return entries;
+}
+
+/** All of `entriesOf`. */
+export function decodeBundle(
+  bundle: Uint8Array,
+  width = TILE_WIDTH,
+  what = "entry bundle",
+): Uint8Array[] {
+  return [...entriesOf(bundle, width, what)];
 }

@@ -1,8 +1,8 @@
-import { bytesEqual, concatBytes, InvariantViolation, messageOf } from "@wattseal/base";
+import { bytesEqual, concatBytes, InvariantViolation } from "@wattseal/base";
 import { TlogError } from "../errors.js";
 import {
-  decodeBundle,
   encodeBundle,
+  entriesOf,
   entriesPath,
   TILE_HEIGHT,
   TILE_WIDTH,
@@ -63,13 +63,18 @@ export class LogContents {
   /** Reads the next sealed bundle and its tiles from disk, checking every bit of them. */
   verifyNextBundle(): void {
     const index = this.#tailFirst / TILE_WIDTH;
-    const entries = this.#readBundle(index);
+    const bundle = this.#readBundle(index);
     const path = tilePath(0, index);
     const tile = this.#readTile(path);
-    entries.forEach((entry, i) => {
-      const stored = tileHash(tile, i);
-      if (!bytesEqual(leafHash(entry), stored)) this.#refuseEntry(index, i, path);
-      for (const completed of this.#edge.append(stored) ?? []) this.#verifyUpper(completed);
+    this.#decoding(index, bundle, (entries) => {
+      // hashed as they come apart: the entry where a length is wrong is named, not where the bundle then breaks
+      let i = 0;
+      for (const entry of entries) {
+        const stored = tileHash(tile, i);
+        if (!bytesEqual(leafHash(entry), stored)) this.#refuseEntry(index, i, path);
+        for (const completed of this.#edge.append(stored) ?? []) this.#verifyUpper(completed);
+        i += 1;
+      }
     });
     this.#tailFirst += TILE_WIDTH;
   }
@@ -95,16 +100,26 @@ export class LogContents {
     return refuseFile(this.#files, entriesPath(bundle), `entry ${index} does not match ${place}`);
   }
 
-  #readBundle(index: number): readonly Uint8Array[] {
+  #readBundle(index: number): Uint8Array {
     const path = entriesPath(index);
     const bytes = this.#files.read(path);
     const first = index * TILE_WIDTH;
     if (bytes === undefined) refuseFile(this.#files, path, `is missing (entries from ${first})`);
+    return bytes;
+  }
+
+  /** Takes a bundle's bytes apart; where they are no bundle, that is what its file is refused for. */
+  #decoding<T>(index: number, bytes: Uint8Array, use: (entries: Iterable<Uint8Array>) => T): T {
     try {
-      return decodeBundle(bytes, TILE_WIDTH, `entries from ${first}`);
+      return use(entriesOf(bytes, TILE_WIDTH, `entries from ${index * TILE_WIDTH}`));
     } catch (cause) {
-      return refuseFile(this.#files, path, messageOf(cause), "corrupt", { cause });
+      if (!(cause instanceof TlogError) || cause.code !== "tile") throw cause;
+      return refuseFile(this.#files, entriesPath(index), cause.message, "corrupt", { cause });
     }
+  }
+
+  #readEntries(index: number): readonly Uint8Array[] {
+    return this.#decoding(index, this.#readBundle(index), (entries) => [...entries]);
   }
 
   #readTile(path: string): Uint8Array {
@@ -165,7 +180,7 @@ export class LogContents {
     const bundle = Math.floor(index / TILE_WIDTH);
     const at = index % TILE_WIDTH;
     const path = entriesPath(bundle);
-    const entry = this.#bundles.get(path, () => this.#readBundle(bundle))[at];
+    const entry = this.#bundles.get(path, () => this.#readEntries(bundle))[at];
     if (entry === undefined || !bytesEqual(leafHash(entry), this.#hash(0, index))) {
       return this.#refuseEntry(bundle, at, tilePath(0, bundle));
     }

@@ -70,6 +70,29 @@ function parseHeader(files: StoreFiles, bytes: Uint8Array): number {
   return first;
 }
 
+interface BadRecord {
+  readonly bytes: Uint8Array;
+  /** Where the record begins, and where in it the fault does. */
+  readonly at: number;
+  readonly suspect: number;
+}
+
+/**
+ * A file system that grew the file before a power cut took its content leaves zeros. Only a person may cut those:
+ * they cannot be told from records that something erased.
+ */
+function refuseRecord(
+  files: StoreFiles,
+  problem: string,
+  { bytes, at, suspect }: BadRecord,
+): never {
+  if (bytes.subarray(suspect).some((byte) => byte !== 0)) refuseFile(files, JOURNAL, problem);
+  const zeros = `all ${bytes.length - suspect} bytes from ${suspect} on are zero, as in a tail that a power cut left unwritten, which was never acknowledged`;
+  const cut = `keep a copy, cut the file with "truncate -s ${at} ${files.location}/${JOURNAL}"`;
+  const first = `${cut}, and open the log again (what is left is held against the last signed head)`;
+  refuseFile(files, JOURNAL, `${problem}: ${zeros}`, "corrupt", { first });
+}
+
 /** Checks every complete record; throws TlogError "corrupt" with entry index and byte offset. */
 export function parseJournal(files: StoreFiles, bytes: Uint8Array): ParsedJournal {
   const first = parseHeader(files, bytes);
@@ -81,13 +104,15 @@ export function parseJournal(files: StoreFiles, bytes: Uint8Array): ParsedJourna
     const length = view.getUint32(at, true);
     const place = `entry ${index} (at byte ${at})`;
     if (view.getUint32(at + 4, true) !== lengthCheck(length, index) || length > MAX_ENTRY_LENGTH) {
-      refuseFile(files, JOURNAL, `the length of ${place} is damaged`);
+      refuseRecord(files, `the length of ${place} is damaged`, { bytes, at, suspect: at });
     }
     const end = at + PREFIX_LENGTH + length;
     if (end + HASH_LENGTH > bytes.length) break;
     const entry = bytes.subarray(at + PREFIX_LENGTH, end);
     const hash = bytes.subarray(end, end + HASH_LENGTH);
-    if (!bytesEqual(leafHash(entry), hash)) refuseFile(files, JOURNAL, `${place} is damaged`);
+    if (!bytesEqual(leafHash(entry), hash)) {
+      refuseRecord(files, `${place} is damaged`, { bytes, at, suspect: end });
+    }
     records.push({ entry, leafHash: hash });
     at = end + HASH_LENGTH;
   }

@@ -15,15 +15,21 @@ export const MAX_ENTRY_LENGTH = 16 * 1024;
 
 const RECOVERY = "restore this log from the federation's copy";
 
+interface Refusal extends ErrorOptions {
+  /** Something to try before. */
+  readonly first?: string;
+}
+
 /** Refusal of a stored file; the message names directory, file, place and the way out. */
 export function refuseFile(
   files: StoreFiles,
   path: string,
   problem: string,
   code: TlogErrorCode = "corrupt",
-  options?: ErrorOptions,
+  { first, ...options }: Refusal = {},
 ): never {
-  throw new TlogError(code, `log ${files.location}: ${path}: ${problem}; ${RECOVERY}`, options);
+  const way = first === undefined ? RECOVERY : `${first}; failing that, ${RECOVERY}`;
+  throw new TlogError(code, `log ${files.location}: ${path}: ${problem}; ${way}`, options);
 }
 
 /** A failure of the storage; `then` says what follows from it. */

@@ -6,6 +6,7 @@ import { rootOf } from "../tree/frontier.js";
 import { leafHash } from "../tree/hash.js";
 import { naiveLeaf, naiveRoot } from "../tree/tree.fixture.js";
 import { verifyConsistency, verifyInclusion } from "../tree/verify.js";
+import { encodeRecords } from "./journal.js";
 import { Crash, type CrashKind, MemoryFiles } from "./memory-files.fixture.js";
 import { LogStore } from "./store.js";
 
@@ -268,6 +269,38 @@ describe("a journal that ends inside a record", () => {
       await log.close();
       expect(texts(await readOnly(cutShort))).toEqual(expected(3));
     }
+  });
+
+  it("of zeros, as a power cut can leave it, is refused with where to cut; cut there, nothing acknowledged is lost", async () => {
+    const files = await filled(3, 3);
+    const whole = files.read("journal")!;
+    const record = encodeRecords([{ entry: entryAt(3), leafHash: leafHash(entryAt(3)) }], 3);
+    for (const written of [0, 1, 9, record.length - 32]) {
+      const grown = new Uint8Array(whole.length + 4_096);
+      grown.set(whole);
+      grown.set(record.subarray(0, written), whole.length);
+      const cut = files.after("kill");
+      cut.names.get("journal")!.data = grown;
+      const found = new RegExp(
+        `journal: .*entry 3 \\(at byte ${whole.length}\\).*are zero.*truncate -s ${whole.length} memory/journal.*failing that, restore`,
+      );
+      const problem = written === 1 ? /the length of entry 3/ : found;
+      await expect(open(cut)).rejects.toEqual(refusal("corrupt", problem));
+      cut.names.get("journal")!.data = grown.slice(0, whole.length);
+      expect(texts(await open(cut))).toEqual(expected(3));
+    }
+  });
+
+  it("of zeros with anything after them is damage like any other", async () => {
+    const files = await filled(3);
+    const whole = files.read("journal")!;
+    const grown = new Uint8Array(whole.length + 4_096);
+    grown.set(whole);
+    grown[grown.length - 1] = 1;
+    files.names.get("journal")!.data = grown;
+    await expect(open(files)).rejects.toEqual(
+      refusal("corrupt", /entry 3 \(at byte \d+\) is damaged; restore/),
+    );
   });
 
   it("is refused, not cut, where the head covers that record", async () => {

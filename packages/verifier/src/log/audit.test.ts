@@ -20,6 +20,7 @@ describe("an audit", () => {
       entries: pack.size,
       signed: pack.size,
       witnessed: pack.size,
+      receipts: { found: 1, judged: 1 },
       witnesses: ["federation.example"],
       authority: "Demo authority",
       lct: pack.document.lct,

@@ -40,6 +40,8 @@ export interface AuditReport {
   /** Of those: covered by the log's signed head, and by an accepted witness's receipt. */
   readonly signed: number;
   readonly witnessed: number;
+  /** Receipts met, and those of them whose cosignatures were verified: without trust none, whatever they say. */
+  readonly receipts: { readonly found: number; readonly judged: number };
   /** Names of the accepted witnesses met. */
   readonly witnesses: readonly string[];
   /** Name of the accepted authority that issued the log's identity. */
@@ -115,6 +117,7 @@ function reportOf(
     entries: replay.size,
     signed: heads?.signed ?? 0,
     witnessed: heads?.witnessed ?? 0,
+    receipts: { found: 0, judged: 0, ...heads?.receipts },
     witnesses: [...(heads?.witnesses ?? [])],
     authority: authority?.name,
     lct: fold.lct,

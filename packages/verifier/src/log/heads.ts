@@ -1,5 +1,5 @@
 import { messageOf } from "@wattseal/base";
-import { unverifiedCheckpoint } from "@wattseal/tlog";
+import { type Checkpoint, unverifiedCheckpoint } from "@wattseal/tlog";
 import { VerifierError } from "../errors.js";
 import type { Trust } from "../trust/trust.js";
 import type { LogReplay } from "./replay.js";
@@ -24,6 +24,8 @@ export class HeadCheck {
   /** Entries that a receipt of an accepted witness covers. */
   witnessed = 0;
   readonly witnesses = new Set<string>();
+  /** Receipts met, and those of them whose cosignatures were verified. */
+  readonly receipts = { found: 0, judged: 0 };
 
   /** Throws VerifierError `checkpoint` or `receipt` for what is no note. */
   constructor(
@@ -59,18 +61,21 @@ export class HeadCheck {
   }
 
   #receipt({ note, size }: ClaimedHead, replay: LogReplay): void {
-    let origin: string;
+    this.receipts.found += 1;
     try {
-      origin = replay.checkCheckpoint(note).origin;
+      this.#witness(note, replay.checkCheckpoint(note));
     } catch (cause) {
-      throw new VerifierError("receipt", `receipt: ${messageOf(cause)}`, { cause });
+      throw new VerifierError("receipt", `receipt of size ${size}: ${messageOf(cause)}`, { cause });
     }
+  }
+
+  #witness(note: string, { origin, size }: Checkpoint): void {
     if (this.#trust === undefined) return;
     const cosigners = cosignersOf(note, origin, this.#trust);
     if (cosigners.length === 0) {
-      const problem = "no accepted witness has cosigned it";
-      throw new VerifierError("receipt", `receipt of size ${size}: ${problem}`);
+      throw new VerifierError("receipt", "no accepted witness has cosigned it");
     }
+    this.receipts.judged += 1;
     this.witnessed = size;
     for (const { witness } of cosigners) this.witnesses.add(witness);
   }
@@ -88,6 +93,6 @@ function claim(kind: ClaimedHead["kind"], note: string): ClaimedHead {
   try {
     return { kind, note, size: unverifiedCheckpoint(note).size };
   } catch (cause) {
-    throw new VerifierError(kind, messageOf(cause), { cause });
+    throw new VerifierError(kind, `${kind}: ${messageOf(cause)}`, { cause });
   }
 }

@@ -5,6 +5,8 @@ export type CanProtocolErrorCode =
   | "field-range"
   /** A frame, identifier part or PDU that the wire format has no room for. */
   | "bad-frame"
+  /** A clear-text module that is paired, listed twice, not listed, or one too many. */
+  | "legacy-modules"
   /** A session that was used beyond its counters or after its end. */
   | "session-over";
 

@@ -60,6 +60,26 @@ export {
   type Tick,
   type TimeRequest,
 } from "./inner/messages.js";
+export { ClearGuard, isClear } from "./legacy/clear-guard.js";
+export { crc32 } from "./legacy/crc32.js";
+export { LegacyPack } from "./legacy/legacy-pack.js";
+export { LEGACY_LIMITS } from "./legacy/limits.js";
+export {
+  type ClearAlarm,
+  LAST_LOG_FRAME,
+  type LegacyEvent,
+  type LegacyLimits,
+  type LegacyModule,
+  type LegacyModuleStatus,
+  type LegacyPackEffect,
+  type LegacyPackEvent,
+  type LegacyPackOptions,
+  type LegacyQuirks,
+  type LegacyReading,
+  type NotTold,
+  type SecuredModule,
+  type TransferFailure,
+} from "./legacy/types.js";
 export { DEFAULT_LIMITS } from "./link/limits.js";
 export { ModuleLink } from "./link/module-link.js";
 export { PackLink } from "./link/pack-link.js";

@@ -92,12 +92,13 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   });
   const random = new SeededRandom(options.seed ?? DEFAULT_SEED);
   const eeproms = flashes.map((flash) => eepromOf(flash, kept));
+  let keeper: StateKeeper | undefined;
   const periodMs = telemetryPeriod(options.telemetryHz ?? DEFAULT_TELEMETRY_HZ);
   const modules = flashes.map(
     (flash, i) =>
       new SimModule({
         kernel,
-        bus: bus.attach({ name: `module-${flash.pairing?.slot ?? i}` }),
+        bus,
         flash,
         entropy: options.entropy,
         fd: options.fd === true,
@@ -105,11 +106,12 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
         eeprom: eeproms[i] ?? eepromOf(flash, undefined),
         periodMs,
         phaseMs: Math.floor((i * periodMs) / flashes.length),
+        booted: () => keeper?.renew(),
         logger: options.logger ?? silentLogger,
       }),
   );
   const source = sourceOf(options, kernel, modules, random, eeproms);
-  const keeper =
+  keeper =
     stateDirectory === undefined
       ? undefined
       : await StateKeeper.open(stateDirectory, kernel, () => modules.map(({ eeprom }) => eeprom));
@@ -155,7 +157,7 @@ class RunningSimulator implements Simulator {
 
   settle(): Promise<void> {
     this.#source.stop();
-    for (const module of this.modules) module.mute();
+    for (const module of this.modules) module.quiet();
     return this.run({ until: millis(this.kernel.now() + SETTLE_MS) });
   }
 

@@ -118,6 +118,7 @@ export class StateKeeper implements TimeReader {
   readonly #path: string;
   readonly #modules: () => readonly ModuleState[];
   #leasedUntil = 0;
+  #outdated = false;
   #writing: Promise<void> | undefined;
 
   private constructor(kernel: SimKernel, path: string, modules: () => readonly ModuleState[]) {
@@ -139,9 +140,15 @@ export class StateKeeper implements TimeReader {
   }
 
   ready(next: Micros): Promise<void> | undefined {
-    if (next < this.#leasedUntil - RENEW_MICROS) return undefined;
+    if (!this.#outdated && next < this.#leasedUntil - RENEW_MICROS) return undefined;
+    const mustWait = this.#outdated || next >= this.#leasedUntil;
     const renewal = this.#renew(next);
-    return next < this.#leasedUntil ? undefined : renewal;
+    return mustWait ? renewal : undefined;
+  }
+
+  /** Something that must not be forgotten has changed: time stands until it is written. */
+  renew(): void {
+    this.#outdated = true;
   }
 
   /** The exact state; nothing may run after it. */
@@ -158,6 +165,7 @@ export class StateKeeper implements TimeReader {
   }
 
   async #lease(until: number): Promise<void> {
+    this.#outdated = false;
     await this.#write(micros(until));
     this.#leasedUntil = until;
   }

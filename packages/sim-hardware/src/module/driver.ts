@@ -1,4 +1,4 @@
-import type { Cancel } from "@wattseal/base";
+import type { Cancel, Clock } from "@wattseal/base";
 import {
   type CanBus,
   type CanFrame,
@@ -9,7 +9,6 @@ import {
   type ModuleLinkEvent,
   slotOf,
 } from "@wattseal/can-protocol";
-import type { SimKernel } from "../time/kernel.js";
 
 interface Waiting {
   readonly cls: FrameClass;
@@ -18,7 +17,8 @@ interface Waiting {
 
 /** Carries one module's link over a bus node: frames in and out, and its timer. */
 export class LinkDriver {
-  readonly #kernel: SimKernel;
+  readonly #clock: Clock;
+  readonly #bus: CanBus;
   readonly #link: ModuleLink;
   readonly #scheduler: FrameScheduler;
   readonly #effect: (effect: ModuleLinkEffect) => void;
@@ -26,17 +26,19 @@ export class LinkDriver {
   /** The one being handled first. */
   readonly #events: ModuleLinkEvent[] = [];
   #waiting: readonly Waiting[] = [];
+  #hung = false;
   #timer: { readonly time: number; readonly cancel: Cancel } | undefined;
 
   constructor(options: {
-    readonly kernel: SimKernel;
+    readonly clock: Clock;
     readonly bus: CanBus;
     readonly link: ModuleLink;
     readonly slot: number;
     /** All but `transmit`. */
     readonly effect: (effect: ModuleLinkEffect) => void;
   }) {
-    this.#kernel = options.kernel;
+    this.#clock = options.clock;
+    this.#bus = options.bus;
     this.#link = options.link;
     this.#effect = options.effect;
     this.#scheduler = new FrameScheduler(options.bus, { room: () => this.#offerWaiting() });
@@ -61,16 +63,25 @@ export class LinkDriver {
 
   /** What an effect gives rise to is handled after the effects before it. */
   handle(event: ModuleLinkEvent): void {
+    if (this.#hung) return;
     this.#events.push(event);
     if (this.#events.length > 1) return;
     for (let next = this.#events[0]; next !== undefined; next = this.#events[0]) {
-      for (const effect of this.#link.handle(next, this.#kernel.now())) {
+      for (const effect of this.#link.handle(next, this.#clock.now())) {
         if (effect.kind === "transmit") this.#transmit(effect.class, effect.frames);
         else this.#effect(effect);
       }
       this.#events.shift();
     }
     this.#arm();
+  }
+
+  /** The firmware does nothing for a while; what it had handed to the controller still leaves. */
+  hang(hung: boolean): void {
+    this.#hung = hung;
+    if (hung) return;
+    this.handle({ kind: "bus", state: this.#bus.state });
+    this.handle({ kind: "timer" });
   }
 
   close(): void {
@@ -98,10 +109,11 @@ export class LinkDriver {
     if (deadline === undefined) return;
     if (this.#timer !== undefined && this.#timer.time <= deadline) return;
     this.#timer?.cancel();
-    const cancel = this.#kernel.at(deadline, () => {
+    const cancel = this.#clock.at(deadline, () => {
       this.#timer = undefined;
       const due = this.#link.deadline;
-      if (due !== undefined && due <= this.#kernel.now()) this.handle({ kind: "timer" });
+      if (this.#hung) return;
+      if (due !== undefined && due <= this.#clock.now()) this.handle({ kind: "timer" });
       else this.#arm();
     });
     this.#timer = { time: deadline, cancel };

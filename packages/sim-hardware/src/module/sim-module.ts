@@ -7,36 +7,25 @@ import {
   millis,
   type Slot,
 } from "@wattseal/base";
-import {
-  type CanBus,
-  type LinkStatus,
-  ModuleLink,
-  type ModuleLinkEffect,
-  type ModuleMessage,
-  OUTCOME,
-  type PackCommand,
-} from "@wattseal/can-protocol";
+import type { LinkStatus } from "@wattseal/can-protocol";
+import type { ModulePairing } from "@wattseal/device-keys";
+import type { VirtualBus } from "../bus/virtual-bus.js";
 import { SimError } from "../errors.js";
 import type { ModuleCells } from "../pack/cells.js";
 import { EnergyMeter } from "../pack/energy-meter.js";
 import type { PackModule } from "../pack/source.js";
 import type { ModuleState } from "../state.js";
 import type { SimKernel } from "../time/kernel.js";
-import { LinkDriver } from "./driver.js";
+import { Controller } from "./controller.js";
 import type { ModuleFlash } from "./flash.js";
-import {
-  CAPABILITIES,
-  capability,
-  cellDetailOf,
-  counterStatement,
-  HIGHEST_RATE,
-  hardware,
-  statusOf,
-  telemetryOf,
-} from "./messages.js";
-import { Relay } from "./relay.js";
+import { ModuleClock } from "./module-clock.js";
 
-const SHORTEST_PERIOD_MS = 1000 / HIGHEST_RATE;
+/** How often the firmware writes its counters to the EEPROM: so much is lost with the supply. */
+const EEPROM_PERIOD_MS = 10_000;
+const BOOT_COUNTERS = 2 ** 16;
+/** Every secured identifier of the slot, in both directions: it must notice others sending under its own. */
+const SECURED_BASES = { code: 0x630, mask: 0x7f8 } as const;
+const SLOT_MASK = 0xff;
 const STATE_NAMES = ["off", "standby", "precharge", "on"] as const;
 export type ModuleStateName = (typeof STATE_NAMES)[number];
 
@@ -63,7 +52,7 @@ export interface ModuleView {
 
 export interface SimModuleOptions {
   readonly kernel: SimKernel;
-  readonly bus: CanBus;
+  readonly bus: VirtualBus;
   readonly flash: ModuleFlash;
   readonly entropy: Entropy;
   readonly fd: boolean;
@@ -71,79 +60,59 @@ export interface SimModuleOptions {
   /** EEPROM with the boot counter of this start. */
   readonly eeprom: ModuleState;
   readonly periodMs: number;
-  /** Telemetry falls on multiples of the period plus this. */
   readonly phaseMs: number;
+  /** The boot counter has moved: to be kept before time goes on. */
+  readonly booted: () => void;
   readonly logger: Logger;
 }
 
-/**
- * A module's controller: the real module side of the link over simulated cells. Its relay closes while the
- * pack's heartbeats allow On, and opens by itself when the link falls silent.
- */
+/** The name of a module's node on the virtual bus. */
+export const moduleNodeName = (slot: number): string => `module-${slot}`;
+
+/** A module: cells, sensors, EEPROM and oscillator, and while it has power the firmware that runs on them. */
 export class SimModule implements PackModule, ModuleView {
   readonly uid: ModuleUid;
   readonly slot: Slot;
   readonly cells: ModuleCells;
-  readonly meter: EnergyMeter;
-  readonly bootCounter: number;
-  readonly #kernel: SimKernel;
-  readonly #bus: CanBus;
-  readonly #flash: ModuleFlash;
-  readonly #pairing: NonNullable<ModuleFlash["pairing"]>;
-  readonly #link: ModuleLink;
-  readonly #driver: LinkDriver;
-  readonly #relay = new Relay();
-  readonly #logger: Logger;
-  readonly #phaseMs: number;
-  #periodMs: number;
-  #linked = false;
+  readonly clock: ModuleClock;
+  readonly #options: SimModuleOptions;
+  readonly #pairing: ModulePairing;
+  /** Of the last write. */
+  #eeprom: ModuleState;
+  #meter: EnergyMeter;
+  #gain = 1;
   #alarms = 0;
-  #nextTelemetry: Cancel | undefined;
+  #controller: Controller | undefined;
+  #powerOff: Cancel = () => {};
+  #lastLink: LinkStatus;
 
   /** Throws SimError `configuration` for a module that was never paired. */
   constructor(options: SimModuleOptions) {
-    const { kernel, bus, flash, eeprom } = options;
+    const { kernel, flash, eeprom } = options;
     if (flash.pairing === undefined) {
       throw new SimError("configuration", "usage", `module ${flash.uid} is not paired with a pack`);
     }
     this.uid = flash.uid;
     this.slot = flash.pairing.slot;
     this.cells = options.cells;
-    this.meter = new EnergyMeter(eeprom);
-    this.bootCounter = eeprom.boot;
-    this.#kernel = kernel;
-    this.#bus = bus;
-    this.#flash = flash;
+    this.clock = new ModuleClock(kernel);
+    this.#options = options;
     this.#pairing = flash.pairing;
-    this.#logger = options.logger;
-    this.#phaseMs = options.phaseMs;
-    this.#periodMs = options.periodMs;
-    this.#link = new ModuleLink({
-      uid: flash.uid,
-      pairing: flash.pairing,
-      custody: flash.half,
-      entropy: options.entropy,
-      fd: options.fd,
-      bootedAt: kernel.now(),
-      capabilities: CAPABILITIES,
-    });
-    this.#driver = new LinkDriver({
-      kernel,
-      bus,
-      link: this.#link,
-      slot: this.slot,
-      effect: (effect) => this.#carryOut(effect),
-    });
+    this.#eeprom = eeprom;
+    this.#meter = new EnergyMeter(eeprom);
+    const controller = this.#powerOn();
+    this.#controller = controller;
+    this.#lastLink = controller.link;
   }
 
   get linked(): boolean {
-    return this.#linked;
+    return this.#controller?.linked ?? false;
   }
   get connected(): boolean {
-    return this.#relay.closed;
+    return this.#controller?.connected ?? false;
   }
   get state(): ModuleStateName {
-    return STATE_NAMES[this.#relay.state] ?? "off";
+    return STATE_NAMES[this.#controller?.state ?? 0] ?? "off";
   }
   get volts(): number {
     return this.cells.volts;
@@ -157,17 +126,25 @@ export class SimModule implements PackModule, ModuleView {
   get celsius(): number {
     return this.cells.celsius;
   }
+  /** What it counts without power is lost. */
+  get meter(): EnergyMeter {
+    return this.#meter;
+  }
   get energyIn(): MilliwattHours {
-    return this.meter.in;
+    return this.#meter.in;
   }
   get energyOut(): MilliwattHours {
-    return this.meter.out;
+    return this.#meter.out;
+  }
+  get bootCounter(): number {
+    return this.#eeprom.boot;
   }
   get tick(): number {
-    return this.#link.tick(this.#kernel.now());
+    return this.#controller?.tick ?? 0;
   }
+  /** Without power, as it was last. */
   get link(): LinkStatus {
-    return this.#link.status;
+    return this.#controller?.link ?? this.#lastLink;
   }
   get alarms(): number {
     return this.#alarms;
@@ -175,165 +152,117 @@ export class SimModule implements PackModule, ModuleView {
 
   /** What has to survive a restart. */
   get eeprom(): ModuleState {
+    if (this.#controller === undefined) return { ...this.#eeprom, soc: this.cells.soc };
     const { uid, bootCounter, meter, cells } = this;
     return { uid, boot: bootCounter, in: meter.in, out: meter.out, soc: cells.soc };
   }
 
   start(): void {
-    this.#driver.handle({ kind: "open" });
-    this.#scheduleTelemetry();
+    this.#controller?.start();
   }
 
-  /** Pushes no more readings; answers still. */
-  mute(): void {
-    this.#nextTelemetry?.();
+  quiet(): void {
+    this.#controller?.quiet();
   }
 
-  /** Power off. */
+  /** Power off, for good and in order. */
   stop(): void {
-    this.#nextTelemetry?.();
-    this.#driver.close();
-    this.#bus.close();
-    this.#linked = false;
-    this.#relay.silence();
+    this.#eeprom = this.eeprom;
+    this.#lose();
   }
 
-  #scheduleTelemetry(): void {
-    const from = this.#kernel.now() - this.#phaseMs;
-    const next = (Math.floor(from / this.#periodMs) + 1) * this.#periodMs + this.#phaseMs;
-    this.#nextTelemetry = this.#kernel.at(millis(next), () => {
-      this.#scheduleTelemetry();
-      if (this.#linked && !this.#driver.congested) this.#sendTelemetry();
+  /** The supply fails: RAM, session and the counters since the last EEPROM write are lost. Until called back. */
+  brownOut(): Cancel {
+    this.#lose();
+    return () => {
+      if (this.#controller !== undefined) return;
+      const { boot } = this.#eeprom;
+      this.#eeprom = { ...this.#eeprom, boot: (boot + 1) % BOOT_COUNTERS };
+      this.#meter = new EnergyMeter(this.#eeprom);
+      this.#meter.gain = this.#gain;
+      this.#controller = this.#powerOn();
+      this.#options.booted();
+      this.#controller.start();
+    };
+  }
+
+  /** See Controller.hang; a hung module that loses power starts sound. */
+  hang(): Cancel {
+    const controller = this.#controller;
+    controller?.hang(true);
+    return () => controller?.hang(false);
+  }
+
+  freezeSoc(): Cancel {
+    const controller = this.#controller;
+    controller?.freezeSoc(true);
+    return () => controller?.freezeSoc(false);
+  }
+
+  /** Counts `gain` times the energy that its cells see; what was miscounted stays counted. */
+  miscount(gain: number): Cancel {
+    this.#gain = gain;
+    this.#meter.gain = gain;
+    return () => {
+      this.#gain = 1;
+      this.#meter.gain = 1;
+    };
+  }
+
+  #powerOn(): Controller {
+    const { bus, flash, entropy, fd, periodMs, phaseMs, logger } = this.#options;
+    const node = bus.attach({
+      name: moduleNodeName(this.slot),
+      filters: [
+        {
+          code: (SECURED_BASES.code << 18) | this.slot,
+          mask: (SECURED_BASES.mask << 18) | SLOT_MASK,
+        },
+      ],
     });
-  }
-
-  #sendTelemetry(): void {
-    const { cells, meter, tick } = this;
-    const boot = this.bootCounter;
-    this.#send(telemetryOf({ cells, meter, state: this.#relay.state, tick, boot }));
-  }
-
-  #send(message: ModuleMessage): void {
-    this.#driver.handle({ kind: "send", message });
-  }
-
-  #carryOut(effect: ModuleLinkEffect): void {
-    switch (effect.kind) {
-      case "session":
-        this.#linked = true;
-        this.#logger.debug("sim.module.linked", { slot: this.slot });
-        return;
-      case "down":
-        this.#linked = false;
-        this.#change(() => this.#relay.silence());
-        this.#logger.debug("sim.module.down", { slot: this.slot, reason: effect.reason });
-        return;
-      case "alarm":
+    const controller = new Controller({
+      clock: this.clock,
+      bus: node,
+      flash,
+      pairing: this.#pairing,
+      entropy,
+      fd,
+      cells: this.cells,
+      meter: this.#meter,
+      boot: this.bootCounter,
+      periodMs,
+      phaseMs,
+      alarm: () => {
         this.#alarms += 1;
-        this.#logger.warn("sim.module.alarm", { slot: this.slot, alarm: effect.alarm.kind });
-        return;
-      case "message":
-        if (effect.message.kind !== "ping") this.#obey(effect.message, effect);
-        return;
-      case "transmit":
-      case "unsent":
-        return;
-    }
-  }
-
-  #obey(command: PackCommand, pdu: PduOf<ModuleLinkEffect>): void {
-    switch (command.kind) {
-      case "heartbeat":
-        this.#change(() => this.#relay.heartbeat(command.maxState));
-        return;
-      case "state-change":
-        this.#change(() => this.#answer(pdu, this.#relay.order(command.state)));
-        return;
-      case "isolate":
-        this.#change(() => this.#relay.isolate());
-        this.#answer(pdu, OUTCOME.done);
-        return;
-      case "telemetry-request":
-        this.#setPeriod(command.periodMs, pdu);
-        return;
-      case "cell-detail-request":
-        this.#reply(pdu, cellDetailOf(this.cells, command.cell));
-        return;
-      case "hardware-request":
-        this.#reply(pdu, hardware());
-        return;
-      case "capability-request":
-        this.#reply(pdu, capability());
-        return;
-      case "counter-statement-request":
-        this.#reply(pdu, this.#statement());
-        return;
-      case "time":
-        this.#answer(pdu, OUTCOME.done);
-        return;
-      case "log-frame-request":
-      case "key-roll":
-      case "erase":
-        this.#answer(pdu, OUTCOME.unsupported);
-    }
-  }
-
-  #statement(): ModuleMessage {
-    const { uid, meter, tick } = this;
-    const { half } = this.#flash;
-    const pairing = this.#pairing;
-    return counterStatement({ uid, half, pairing, meter, tick, boot: this.bootCounter });
-  }
-
-  #setPeriod(periodMs: number, pdu: PduOf<ModuleLinkEffect>): void {
-    if (periodMs === 0) {
-      this.#sendTelemetry();
-      return;
-    }
-    if (periodMs < SHORTEST_PERIOD_MS) {
-      this.#answer(pdu, OUTCOME.unsupported);
-      return;
-    }
-    this.#periodMs = periodMs;
-    this.#nextTelemetry?.();
-    this.#scheduleTelemetry();
-    this.#answer(pdu, OUTCOME.done);
-  }
-
-  #reply(pdu: PduOf<ModuleLinkEffect>, message: ModuleMessage | undefined): void {
-    if (message === undefined) this.#answer(pdu, OUTCOME.unsupported);
-    else this.#send(message);
-  }
-
-  #answer(pdu: PduOf<ModuleLinkEffect>, code: number): void {
-    this.#send({
-      kind: "outcome",
-      tick: this.tick,
-      command: pdu.type,
-      code,
-      class: CLASS_NUMBER[pdu.class],
-      counter: pdu.counter % 2 ** 32,
+      },
+      logger,
     });
+    const cancelWrites = this.#writeLater();
+    this.#powerOff = () => {
+      cancelWrites();
+      controller.stop();
+      node.close();
+    };
+    return controller;
   }
 
-  /** Tells the pack at once when the state is another one afterwards. */
-  #change(apply: () => void): void {
-    const before = this.#relay.state;
-    apply();
-    const { state } = this.#relay;
-    if (state === before) return;
-    if (!this.#linked) return;
-    this.#send({
-      kind: "state-report",
-      tick: this.tick,
-      state,
-      status: statusOf(this.cells),
-      faults: 0,
-      voltage: this.cells.volts,
-    });
+  #lose(): void {
+    if (this.#controller === undefined) return;
+    this.#lastLink = this.#controller.link;
+    this.#controller = undefined;
+    this.#powerOff();
+    this.#meter = new EnergyMeter(this.#eeprom);
+  }
+
+  #writeLater(): Cancel {
+    const { kernel } = this.#options;
+    let cancel = () => {};
+    const write = () => {
+      this.#eeprom = this.eeprom;
+      cancel = schedule();
+    };
+    const schedule = () => kernel.at(millis(kernel.now() + EEPROM_PERIOD_MS), write);
+    cancel = schedule();
+    return () => cancel();
   }
 }
-
-type PduOf<Effect> = Extract<Effect, { kind: "message" }>;
-/** As outcomes number them. */
-const CLASS_NUMBER = { urgent: 0, normal: 1, bulk: 2 } as const;

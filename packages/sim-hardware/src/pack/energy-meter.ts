@@ -31,6 +31,8 @@ class Register {
 export class EnergyMeter {
   readonly #in: Register;
   readonly #out: Register;
+  /** What it counts for each mWh that passes; other than 1 in a module that lies. */
+  gain = 1;
   #time: number | undefined;
   #watts = 0;
 
@@ -49,8 +51,9 @@ export class EnergyMeter {
     return this.#out.count;
   }
 
-  /** Positive `watts` charge. `time` in µs; integrates from the sample before, if there is one. */
-  sample(time: number, watts: number): void {
+  /** Positive `power` (W) charges. `time` in µs; integrates from the sample before, if there is one. */
+  sample(time: number, power: number): void {
+    const watts = power * this.gain;
     if (this.#time !== undefined) {
       const half = (time - this.#time) / 2;
       this.#in.add(half * (Math.max(this.#watts, 0) + Math.max(watts, 0)));

@@ -80,26 +80,25 @@ export {
   type SecuredModule,
   type TransferFailure,
 } from "./legacy/types.js";
+export type { BadHandshake, BrokenReason, LinkAlarm } from "./link/alarm.js";
 export { DEFAULT_LIMITS } from "./link/limits.js";
 export { ModuleLink } from "./link/module-link.js";
+export type { LinkLimits, ModuleLinkOptions, PackLinkOptions } from "./link/options.js";
 export { PackLink } from "./link/pack-link.js";
+export { PackRoll, type StorePackPairing } from "./link/pack-roll.js";
 export type {
-  BrokenReason,
   DownReason,
   FrameClass,
   Link,
-  LinkAlarm,
   LinkCounts,
-  LinkEffect,
-  LinkLimits,
   LinkStatus,
   ModuleLinkEffect,
   ModuleLinkEvent,
-  ModuleLinkOptions,
+  OrderResult,
   PackLinkEffect,
   PackLinkEvent,
-  PackLinkOptions,
   PduClass,
+  RefusalReason,
   UnsentReason,
 } from "./link/types.js";
 export { FrameScheduler, type SchedulerListener } from "./scheduler.js";

@@ -1,4 +1,10 @@
 export { type Aead, createAead, MAX_COUNTER, TAG_LENGTH } from "./aead.js";
+export {
+  COUNTER_STATEMENT_LENGTH,
+  type CounterReading,
+  readCounterStatement,
+  writeCounterStatement,
+} from "./counter-statement.js";
 export { DeviceKeysError, type DeviceKeysErrorCode } from "./errors.js";
 export { type DeviceCustody, DeviceHalf, HALF_LENGTH } from "./half.js";
 export { deriveKey, hmacSha256, noiseHkdf } from "./hkdf.js";
@@ -12,10 +18,12 @@ export {
   labelText,
 } from "./label.js";
 export {
+  beginKeyRoll,
   decodeModulePairing,
   decodePackPairing,
   encodeModulePairing,
   encodePackPairing,
+  endKeyRoll,
   holdsPackHalf,
   type ModulePairing,
   type PackPairing,

@@ -58,6 +58,8 @@ export interface PackPairing {
   };
   /** By bus, then slot; no uid, half, or slot of a bus twice. */
   readonly modules: readonly PairedModule[];
+  /** While the pack half is being rolled: the one to follow, which some modules have proven already. */
+  readonly nextHalf?: PackPairing["packHalf"];
 }
 
 export interface ModulePairing {
@@ -68,6 +70,8 @@ export interface ModulePairing {
   readonly busId: number;
   /** The federation's X25519 public half, 32 bytes, for counter statements. */
   readonly fed: Uint8Array;
+  /** While the pack half is being rolled: the one that a session is yet to prove, 32 bytes. */
+  readonly nextPackHalf?: Uint8Array;
 }
 
 /** Throws DeviceKeysError `bad-pairing` when the record contradicts itself. */
@@ -87,12 +91,16 @@ export function encodePackPairing(pairing: PackPairing): Uint8Array {
       module.ratedCapacity,
       watts(module.ratedWatts),
     ]),
+    ...optional(pairing.nextHalf, ({ reference, publicKey }) => [
+      reference,
+      sized(publicKey, HALF_LENGTH, "next pack half"),
+    ]),
   ]);
 }
 
 /** Throws DecodeError for anything that `encodePackPairing` would not have written. */
 export function decodePackPairing(bytes: Uint8Array): PackPairing {
-  return decoding("pack pairing", bytes, 5, (fields) => {
+  return decoding("pack pairing", bytes, { least: 5, most: 6 }, (fields) => {
     const modules = new Fields(fields.value(4), "modules of a pack pairing", ANY);
     const pairing: PackPairing = {
       packHash: fields.bytes(1, "pack hash", HASH_LENGTH),
@@ -101,6 +109,7 @@ export function decodePackPairing(bytes: Uint8Array): PackPairing {
         publicKey: fields.bytes(3, "pack half", HALF_LENGTH),
       },
       modules: modules.each((i) => pairedModule(modules.value(i))),
+      ...(fields.length === 5 ? {} : { nextHalf: custodyOf(fields.value(5)) }),
     };
     checkModules(pairing.modules);
     return pairing;
@@ -115,20 +124,37 @@ export function encodeModulePairing(pairing: ModulePairing): Uint8Array {
     pairing.slot,
     byte(pairing.busId, "bus id"),
     sized(pairing.fed, HALF_LENGTH, "federation half"),
+    ...optional(pairing.nextPackHalf, (next) => sized(next, HALF_LENGTH, "next pack half")),
   ]);
 }
 
 /** Throws DecodeError for anything that `encodeModulePairing` would not have written. */
 export function decodeModulePairing(bytes: Uint8Array): ModulePairing {
-  return decoding("module pairing", bytes, 6, (fields) => {
+  return decoding("module pairing", bytes, { least: 6, most: 7 }, (fields) => {
     return {
       packHash: fields.bytes(1, "pack hash", HASH_LENGTH),
       packHalf: fields.bytes(2, "pack half", HALF_LENGTH),
       slot: slot(fields.integer(3, "slot", ANY)),
       busId: fields.integer(4, "bus id", BYTE),
       fed: fields.bytes(5, "federation half", HALF_LENGTH),
+      ...(fields.length === 6
+        ? {}
+        : { nextPackHalf: fields.bytes(6, "next pack half", HALF_LENGTH) }),
     };
   });
+}
+
+function custodyOf(value: CborValue | undefined): PackPairing["packHalf"] {
+  const fields = new Fields(value, "next half of a pack pairing", 2);
+  return {
+    reference: fields.text(0, "reference", ANY),
+    publicKey: fields.bytes(1, "public half", HALF_LENGTH),
+  };
+}
+
+/** An item that a record has or has not. */
+function optional<T>(value: T | undefined, encode: (value: T) => CborValue): CborValue[] {
+  return value === undefined ? [] : [encode(value)];
 }
 
 function pairedModule(value: CborValue | undefined): PairedModule {
@@ -171,7 +197,7 @@ function bad(problem: string): DeviceKeysError {
 function decoding<T>(
   what: string,
   bytes: Uint8Array,
-  count: number,
+  count: number | { readonly least: number; readonly most: number },
   read: (fields: Fields) => T,
 ): T {
   const fields = new Fields(decodeCbor(bytes, { what }), what, count);
@@ -198,6 +224,19 @@ function watts(value: number): number {
   if (!Number.isSafeInteger(value) || value < 0)
     throw bad(`${value} is not a power in whole watts`);
   return value;
+}
+
+/** The record of a roll begun: to be durable before any module is told of the next half. */
+export function beginKeyRoll(pairing: PackPairing, next: PackPairing["packHalf"]): PackPairing {
+  if (pairing.nextHalf !== undefined) throw bad("a key-roll is under way already");
+  if (holdsPackHalf(pairing, next.publicKey)) throw bad("that half is the one in use");
+  return { ...pairing, nextHalf: next };
+}
+
+/** The record of a roll that every module has proven; the old half is to be destroyed only then. */
+export function endKeyRoll({ nextHalf, ...rest }: PackPairing): PackPairing {
+  if (nextHalf === undefined) throw bad("no key-roll is under way");
+  return { ...rest, packHalf: nextHalf };
 }
 
 /** Whether the pack's custody holds the half that the record names. */

@@ -20,6 +20,9 @@ function readersOf<M>(specs: Readonly<Record<string, Reader<M> & { type: number 
 const moduleReaders = readersOf<ModuleMessage>(MODULE_BODIES);
 const packReaders = readersOf<PackMessage>(PACK_BODIES);
 
+/** Whether this version knows the type from pack to module. */
+export const isPackType = (type: number) => packReaders[type] !== undefined;
+
 /** A message of the module. Throws DecodeError for an unknown type, another class than the type's, a wrong length or value. */
 export function decodeModuleMessage(cls: PduClass, type: number, body: Uint8Array): ModuleMessage {
   return read(moduleReaders, cls, type, body);

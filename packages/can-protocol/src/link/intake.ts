@@ -12,7 +12,8 @@ import {
 } from "../secured/identifier.js";
 import { Reassembler } from "../secured/reassembly.js";
 import { MIN_PDU } from "../secured/sealed-pdu.js";
-import type { BrokenReason, FrameClass, PduClass } from "./types.js";
+import type { BrokenReason } from "./alarm.js";
+import type { FrameClass, PduClass } from "./types.js";
 
 /** What an end of a link does with what arrives. PDUs and messages are views, good until the handler returns. */
 export interface IntakeHandler {
@@ -20,7 +21,7 @@ export interface IntakeHandler {
   handshake(counterBits: number, message: Uint8Array, now: Millis): void;
   hello(uid: Uint8Array, now: Millis): void;
   broken(cls: FrameClass, reason: BrokenReason, counterBits: number, now: Millis): void;
-  impersonation(cls: FrameClass, id: number, now: Millis): void;
+  ownIdentifier(cls: FrameClass, id: number, now: Millis): void;
   duplicate(): void;
 }
 
@@ -50,7 +51,7 @@ export class Intake {
     if (slotOf(id) !== this.#slot || !isSecured(id)) return;
     const cls = classOf(id);
     if (isToModule(id) !== (this.#direction === "to-module")) {
-      this.#handler.impersonation(cls, id, now);
+      this.#handler.ownIdentifier(cls, id, now);
     } else if (isHello(frame, cls, this.#direction)) {
       this.#handler.hello(frame.data, now);
     } else this.#segment(frame, cls, now);

@@ -1,6 +1,7 @@
 /**
- * The sessions of one link end: the one in use, the one being proven, and the one before. A PDU that
- * verifies under the newest keys proves them; the old ones then live `overlapMs` longer, for PDUs on the way.
+ * The sessions of one link end: the one in use, the one before, and up to two being proven, since a handshake
+ * that came to nothing here may have come to keys there, and a replayed one must not take the true one's place.
+ * A PDU that verifies under new keys proves them; the old ones then live `overlapMs` longer, for PDUs on the way.
  */
 import type { Slot } from "@wattseal/base";
 import type { KkSession } from "@wattseal/device-keys";
@@ -17,21 +18,26 @@ export class Session {
   readonly handshakeHash: Uint8Array;
   readonly capabilities: number;
   readonly startedAt: number;
+  /** The pack half that these keys were agreed with, 32 bytes. */
+  readonly packHalf: Uint8Array;
   readonly sender: SealedSender;
   readonly receiver: SealedReceiver;
 
   constructor(
     keys: KkSession,
-    sending: LinkDirection,
-    slot: Slot,
-    fd: boolean,
-    capabilities: number,
-    startedAt: number,
+    wire: { readonly sending: LinkDirection; readonly slot: Slot; readonly fd: boolean },
+    terms: {
+      readonly capabilities: number;
+      readonly packHalf: Uint8Array;
+      readonly startedAt: number;
+    },
   ) {
+    const { sending, slot, fd } = wire;
     const receiving = sending === "to-pack" ? "to-module" : "to-pack";
     this.handshakeHash = keys.handshakeHash;
-    this.capabilities = capabilities;
-    this.startedAt = startedAt;
+    this.capabilities = terms.capabilities;
+    this.packHalf = terms.packHalf;
+    this.startedAt = terms.startedAt;
     this.sender = new SealedSender(keys.send, sending, slot, fd);
     this.receiver = new SealedReceiver(keys.receive, receiving, slot);
   }
@@ -65,7 +71,8 @@ const REPETITION: Opening = { kind: "repetition" };
 
 export class KeyRing {
   readonly #overlapMs: number;
-  #unproven: Session | undefined;
+  /** Newest first. */
+  #unproven: readonly Session[] = [];
   #current: Session | undefined;
   #previous: Session | undefined;
   #previousUntil = 0;
@@ -79,19 +86,21 @@ export class KeyRing {
     return this.#current;
   }
 
+  /** The newest keys, as long as they are to be proven. */
   get unproven(): Session | undefined {
-    return this.#unproven;
+    return this.#unproven[0];
   }
 
-  /** Takes new keys, in place of any that were never proven. */
+  /** Takes new keys, in place of the older of two that were never proven. */
   offer(session: Session): void {
-    this.#unproven?.dispose();
-    this.#unproven = session;
+    const [newest, oldest] = this.#unproven;
+    oldest?.dispose();
+    this.#unproven = newest === undefined ? [session] : [session, newest];
   }
 
   dropUnproven(): void {
-    this.#unproven?.dispose();
-    this.#unproven = undefined;
+    for (const session of this.#unproven) session.dispose();
+    this.#unproven = [];
   }
 
   dropAll(): void {
@@ -101,29 +110,28 @@ export class KeyRing {
     this.#dropPrevious();
   }
 
-  /** Tries the sessions, the one in use first; `proven` says that this PDU made the newest keys the ones in use. */
+  /** Tries the sessions, the one in use first; `proven` says that this PDU made new keys the ones in use. */
   open(cls: PduClass, bits: number, pdu: Uint8Array, now: number): Opening {
     if (this.#previous !== undefined && now > this.#previousUntil) this.#dropPrevious();
-    const used = this.#current;
-    const newest = this.#unproven;
-    const session = used ?? newest;
-    if (session === undefined) return NO_SESSION;
+    const judged = this.#current ?? this.#unproven[0];
+    if (judged === undefined) return NO_SESSION;
     if (this.#isRepetition(cls, pdu)) return REPETITION;
-    const candidate = session.receiver.candidate(cls, bits);
-    const opened = used?.receiver.open(cls, bits, pdu);
-    if (used !== undefined && opened !== undefined) {
-      return { kind: "opened", session: used, pdu: opened, proven: false };
+    const candidate = judged.receiver.candidate(cls, bits);
+    return (
+      tryOpen(this.#current, cls, bits, pdu) ??
+      this.#prove(cls, bits, pdu, now) ??
+      tryOpen(this.#previous, cls, bits, pdu) ?? { kind: "refused", candidate }
+    );
+  }
+
+  #prove(cls: PduClass, bits: number, pdu: Uint8Array, now: number): Opening | undefined {
+    for (const session of this.#unproven) {
+      const opened = session.receiver.open(cls, bits, pdu);
+      if (opened === undefined) continue;
+      this.#promote(session, now);
+      return { kind: "opened", session, pdu: opened, proven: true };
     }
-    const first = newest?.receiver.open(cls, bits, pdu);
-    if (newest !== undefined && first !== undefined) {
-      this.#promote(newest, now);
-      return { kind: "opened", session: newest, pdu: first, proven: true };
-    }
-    const late = this.#previous?.receiver.open(cls, bits, pdu);
-    if (this.#previous !== undefined && late !== undefined) {
-      return { kind: "opened", session: this.#previous, pdu: late, proven: false };
-    }
-    return { kind: "refused", candidate };
+    return undefined;
   }
 
   #isRepetition(cls: PduClass, pdu: Uint8Array): boolean {
@@ -138,11 +146,22 @@ export class KeyRing {
     this.#previous = this.#current;
     this.#previousUntil = now + this.#overlapMs;
     this.#current = session;
-    this.#unproven = undefined;
+    this.#unproven = this.#unproven.filter((other) => other !== session);
   }
 
   #dropPrevious(): void {
     this.#previous?.dispose();
     this.#previous = undefined;
   }
+}
+
+function tryOpen(
+  session: Session | undefined,
+  cls: PduClass,
+  bits: number,
+  pdu: Uint8Array,
+): Opening | undefined {
+  const opened = session?.receiver.open(cls, bits, pdu);
+  if (session === undefined || opened === undefined) return undefined;
+  return { kind: "opened", session, pdu: opened, proven: false };
 }

@@ -5,12 +5,17 @@ import type { CanFrame } from "../bus.js";
 import type { InnerPdu } from "../inner/codec.js";
 import type { LinkDirection } from "../secured/identifier.js";
 import { bodyOf } from "../secured/sealed-pdu.js";
+import type { BadHandshake, BrokenReason, LinkAlarm } from "./alarm.js";
 import { AlarmLimiter, type RaisedAlarm } from "./alarms.js";
+import { Budget } from "./budget.js";
 import { type MutableCounts, newCounts } from "./counts.js";
 import { Intake, type IntakeHandler } from "./intake.js";
 import { KeyRing, type Session } from "./key-ring.js";
 import { DEFAULT_LIMITS } from "./limits.js";
-import type { BrokenReason, FrameClass, LinkAlarm, LinkLimits, PduClass } from "./types.js";
+import type { LinkTime } from "./link-time.js";
+import type { LinkLimits } from "./options.js";
+import { Resync } from "./resync.js";
+import type { FrameClass, LinkStatus, PduClass } from "./types.js";
 
 export interface EndParts {
   readonly slot: Slot;
@@ -34,7 +39,9 @@ interface EndEffects {
   /** Newest keys proven, before the first PDU under them. */
   proven(session: Session, now: Millis): void;
   accepted(pdu: AcceptedPdu, now: Millis): void;
-  /** Nothing opens a PDU: the ends have lost each other's counters, or someone else sent it. */
+  /** Authentic, and no message: whoever sent it speaks another dialect. */
+  malformed(pdu: Omit<AcceptedPdu, "body">, now: Millis): void;
+  /** Nothing opens PDUs: the ends have lost each other's counters, or someone else sends them. */
   lost(now: Millis): void;
   handshake(counterBits: number, message: Uint8Array, now: Millis): void;
   hello(uid: Uint8Array, now: Millis): void;
@@ -45,7 +52,9 @@ export class LinkEnd implements IntakeHandler {
   readonly keys: KeyRing;
   readonly counts: MutableCounts = newCounts();
   lastAccepted: Millis | undefined;
+  readonly resync: Resync;
   readonly #slot: Slot;
+  readonly #strangers: Budget;
   readonly #entropy: Entropy;
   readonly #intake: Intake;
   readonly #alarms: AlarmLimiter;
@@ -54,6 +63,8 @@ export class LinkEnd implements IntakeHandler {
   constructor(parts: EndParts, effects: EndEffects) {
     this.limits = { ...DEFAULT_LIMITS, ...parts.limits };
     this.keys = new KeyRing(this.limits.overlapMs);
+    this.resync = new Resync(this.limits);
+    this.#strangers = new Budget(this.limits.handshakesPerSecond, () => this.jitter());
     this.#slot = parts.slot;
     this.#entropy = parts.entropy;
     this.#alarms = new AlarmLimiter(this.limits.alarmSpacingMs);
@@ -61,20 +72,43 @@ export class LinkEnd implements IntakeHandler {
     this.#effects = effects;
   }
 
+  status(phase: string, strikes: number, time: LinkTime): LinkStatus {
+    const { keys, lastAccepted, counts } = this;
+    return {
+      phase,
+      linked: keys.current !== undefined,
+      handshakeHash: keys.current?.handshakeHash,
+      lastAccepted: lastAccepted === undefined ? undefined : time.hostTime(lastAccepted),
+      strikes,
+      counts: { ...counts },
+    };
+  }
+
   frame(frame: CanFrame, now: Millis): void {
     this.#intake.push(frame, now);
   }
 
-  /** Seals under `session` and gives the frames out. */
-  seal(session: Session, pdu: InnerPdu): void {
+  /** Seals under `session` and gives the frames out; returns the PDU's counter. */
+  seal(session: Session, pdu: InnerPdu): number {
+    const counter = session.sender.nextCounter(pdu.class);
     const frames = session.sender.seal(pdu);
     this.counts.sent += 1;
     this.#effects.transmit(pdu.class, frames);
+    return counter;
   }
 
   alarm(alarm: RaisedAlarm, now: Millis): void {
     const passed = this.#alarms.pass(alarm, now);
     if (passed !== undefined) this.#effects.alarm(passed);
+  }
+
+  /** When alarms that were held back are to be told. */
+  get alarmsDeadline(): number {
+    return this.#alarms.deadline;
+  }
+
+  tellAlarms(now: Millis): void {
+    for (const alarm of this.#alarms.due(now)) this.#effects.alarm(alarm);
   }
 
   /** Uniform in [0, 1). */
@@ -103,7 +137,7 @@ export class LinkEnd implements IntakeHandler {
         const { candidate } = opening;
         this.counts.rejected += 1;
         this.alarm({ kind: "tag-failure", slot: this.#slot, class: cls, candidate }, now);
-        this.#effects.lost(now);
+        if (this.resync.allows(now)) this.#effects.lost(now);
         break;
       }
     }
@@ -119,18 +153,19 @@ export class LinkEnd implements IntakeHandler {
     const type = plaintext[0] ?? 0;
     const body = bodyOf(plaintext);
     if (typeof body === "string") {
-      this.refuse(cls, counter, type, `its ${body} is wrong`, now);
+      this.#refuse({ class: cls, counter, type, session }, `its ${body} is wrong`, now);
       return;
     }
     this.lastAccepted = now;
     this.#effects.accepted({ class: cls, counter, type, body, session }, now);
   }
 
-  /** Counts and reports an authentic PDU that is not taken. */
-  refuse(cls: PduClass, counter: number, type: number, problem: string, now: Millis): void {
+  #refuse(pdu: Omit<AcceptedPdu, "body">, problem: string, now: Millis): void {
     this.counts.rejected += 1;
     const slot = this.#slot;
+    const { class: cls, counter, type } = pdu;
     this.alarm({ kind: "refused-message", slot, class: cls, counter, type, problem }, now);
+    this.#effects.malformed(pdu, now);
   }
 
   /** Decodes an accepted PDU; undefined, counted and reported when it is no message of the peer's. */
@@ -143,27 +178,19 @@ export class LinkEnd implements IntakeHandler {
       return decode(pdu.class, pdu.type, pdu.body);
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
-      this.refuse(pdu.class, pdu.counter, pdu.type, error.message, now);
+      this.#refuse(pdu, error.message, now);
       return undefined;
     }
   }
 
-  /** Runs a step of Noise on a peer's message; undefined, counted and reported when it does not authenticate. */
-  attempt<T>(message: 1 | 2, now: Millis, step: () => T): T | undefined {
-    try {
-      return step();
-    } catch (error) {
-      if (!isPeersFault(error)) throw error;
-      this.badHandshake(message, "refused", now);
-      return undefined;
-    }
+  /** Whether one more handshake message may cost what it costs; counted and reported if not. */
+  affords(message: 1 | 2, now: Millis): boolean {
+    if (this.#strangers.take(now)) return true;
+    this.badHandshake(message, "too-many", now);
+    return false;
   }
 
-  badHandshake(
-    message: 1 | 2,
-    reason: "refused" | "unexpected" | "length" | "too-many",
-    now: Millis,
-  ): void {
+  badHandshake(message: 1 | 2, reason: BadHandshake, now: Millis): void {
     this.counts.rejected += 1;
     this.alarm({ kind: "bad-handshake", slot: this.#slot, message, reason }, now);
   }
@@ -181,13 +208,23 @@ export class LinkEnd implements IntakeHandler {
     this.alarm({ kind: "broken-pdu", slot: this.#slot, class: cls, counterBits, reason }, now);
   }
 
-  impersonation(cls: FrameClass, id: number, now: Millis): void {
+  ownIdentifier(cls: FrameClass, id: number, now: Millis): void {
     this.counts.rejected += 1;
-    this.alarm({ kind: "impersonation", slot: this.#slot, class: cls, id }, now);
+    this.alarm({ kind: "own-identifier", slot: this.#slot, class: cls, id }, now);
   }
 
   duplicate(): void {
     this.counts.duplicates += 1;
+  }
+}
+
+/** Runs a step of Noise on a peer's message; undefined when the message is at fault. */
+export function attempt<T>(step: () => T): T | undefined {
+  try {
+    return step();
+  } catch (error) {
+    if (isPeersFault(error)) return undefined;
+    throw error;
   }
 }
 

@@ -1,14 +1,24 @@
 /** Two link ends over a channel in virtual time, for tests. */
-import { type Entropy, type Millis, millis, milliwattHours, moduleUid, slot } from "@wattseal/base";
+import {
+  type Entropy,
+  fromHex,
+  type Millis,
+  millis,
+  milliwattHours,
+  moduleUid,
+  slot,
+} from "@wattseal/base";
 import { DeviceHalf } from "@wattseal/device-keys";
 import type { CanFrame } from "../bus.js";
 import type { ModuleMessage, PackOrder, Telemetry } from "../inner/messages.js";
+import type { LinkAlarm } from "./alarm.js";
 import { ModuleLink } from "./module-link.js";
+import type { LinkLimits } from "./options.js";
 import { PackLink } from "./pack-link.js";
-import type { LinkLimits, ModuleLinkEffect, PackLinkEffect } from "./types.js";
+import type { ModuleLinkEffect, PackLinkEffect } from "./types.js";
 
 export const T0 = 1_700_000_000_000;
-const UID = moduleUid("0102000078563412");
+export const UID = moduleUid("0102000078563412");
 export const SLOT = slot(5);
 
 /** Reproducible, and nothing like random: xorshift32. */
@@ -44,9 +54,9 @@ export interface PairOptions {
   readonly limits?: Partial<LinkLimits>;
 }
 
-const packHalf = DeviceHalf.generate(seededEntropy(1));
-const moduleHalf = DeviceHalf.generate(seededEntropy(2));
-const packHash = new Uint8Array(32).fill(0xaa);
+export const packHalf = DeviceHalf.generate(seededEntropy(1));
+export const moduleHalf = DeviceHalf.generate(seededEntropy(2));
+export const packHash = new Uint8Array(32).fill(0xaa);
 
 export interface Verdict {
   /** When it arrives, milliseconds from now; empty for a lost frame, two for one doubled. */
@@ -211,4 +221,41 @@ export function ofKind<E extends { readonly kind: string }, K extends E["kind"]>
   return effects.filter(
     (effect): effect is Extract<E, { readonly kind: K }> => effect.kind === kind,
   );
+}
+
+export const readingsOf = (pair: LinkPair) =>
+  ofKind(pair.packEffects, "message").filter(({ message }) => message.kind === "telemetry");
+
+type End = "packEffects" | "moduleEffects";
+export function alarmsOf(pair: LinkPair, end: End = "packEffects"): LinkAlarm[] {
+  const effects: readonly (PackLinkEffect | ModuleLinkEffect)[] = pair[end];
+  return ofKind(effects, "alarm").map(({ alarm }) => alarm);
+}
+
+/** What the module was told of, heartbeats and all. */
+export const kindsAt = (pair: LinkPair) =>
+  ofKind(pair.moduleEffects, "message").map(({ message }) => message.kind);
+
+export const outcomesOf = (pair: LinkPair) => ofKind(pair.packEffects, "outcome");
+
+const HELLO_ID = 0x635 * 2 ** 18 + 3 * 2 ** 16 + SLOT;
+/** A hello, as anyone can send it. */
+export function hello(count = 0, uid: string = UID): CanFrame {
+  return { id: HELLO_ID + (count % 16) * 2 ** 8, data: fromHex(uid), fd: false };
+}
+
+/** Frames of a PDU of `length` arbitrary bytes under a secured base, in classic frames. */
+export function forged(base: number, fill: number, length = 24, counter = 0): CanFrame[] {
+  const count = Math.ceil(length / 8);
+  return Array.from({ length: count }, (_, i) => ({
+    id:
+      base * 2 ** 18 +
+      (i === 0 ? 2 ** 17 : 0) +
+      (i === count - 1 ? 2 ** 16 : 0) +
+      (i % 16) * 2 ** 12 +
+      (counter % 16) * 2 ** 8 +
+      SLOT,
+    data: Uint8Array.from({ length: 8 }, (_, at) => (fill * 31 + i * 8 + at) & 0xff),
+    fd: false,
+  }));
 }

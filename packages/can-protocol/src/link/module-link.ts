@@ -5,72 +5,59 @@
  * Trust: frames come from anyone on the bus. What leaves here as a `message` was sealed by the holder of the
  * pack's half, or of the module's, in this session, at most two seconds of the module's own time ago.
  */
-import { bytesEqual, type Millis, millis } from "@wattseal/base";
-import { KkResponder } from "@wattseal/device-keys";
-import type { CanFrame } from "../bus.js";
-import { decodePackMessage, encodeModuleMessage } from "../inner/codec.js";
+import type { Millis } from "@wattseal/base";
+import { INNER_TYPE } from "../inner/bodies.js";
+import { decodePackMessage, encodeModuleMessage, isPackType } from "../inner/codec.js";
 import { type ModuleMessage, OUTCOME, type PackMessage, type Tick } from "../inner/messages.js";
-import {
-  encodePayload2,
-  handshakeFrames,
-  helloFrames,
-  LINK_VERSION,
-  MESSAGE_1_LENGTH,
-  prologue,
-} from "../secured/handshake.js";
+import { helloFrames } from "../secured/handshake.js";
 import { DOMAIN } from "../secured/sealed-pdu.js";
-import { Session } from "./key-ring.js";
+import { EffectQueue } from "./effect-queue.js";
+import type { Session } from "./key-ring.js";
 import { type AcceptedPdu, LinkEnd } from "./link-end.js";
+import { LinkTime, NEVER } from "./link-time.js";
+import { ModuleHandshake } from "./module-handshake.js";
+import { ModuleKeeper } from "./module-keeper.js";
 import {
+  MODULE_START,
   type ModuleAction,
   type ModulePhase,
   type ModulePhaseEvent,
   stepModule,
 } from "./module-phase.js";
-import type {
-  DownReason,
-  FrameClass,
-  Link,
-  LinkStatus,
-  ModuleLinkEffect,
-  ModuleLinkEvent,
-  ModuleLinkOptions,
-} from "./types.js";
+import type { ModuleLinkOptions } from "./options.js";
+import type { DownReason, Link, LinkStatus, ModuleLinkEffect, ModuleLinkEvent } from "./types.js";
 
 const TICKS = 2 ** 32;
-const MINUTE_MS = 60_000;
-/** Handshakes that a module works through per minute, over the pack's own cap: each costs four Diffie-Hellmans. */
-const ANSWERS_PER_ATTEMPT = 2;
 
 export class ModuleLink implements Link<ModuleLinkEvent, ModuleLinkEffect> {
   readonly #options: ModuleLinkOptions;
+  readonly #time = new LinkTime();
   readonly #end: LinkEnd;
-  readonly #prologue: Uint8Array;
-  #out: ModuleLinkEffect[] = [];
-  #phase: ModulePhase = { kind: "closed" };
+  readonly #handshake: ModuleHandshake;
+  readonly #keeper: ModuleKeeper;
+  readonly #out = new EffectQueue<ModuleLinkEffect>();
+  #phase: ModulePhase = MODULE_START;
   #hellos = 0;
-  #answers: number[] = [];
-  #lastMessage1: Uint8Array | undefined;
   #open = false;
   #busOff = false;
+  #erased = false;
   /** When the last fresh order came, or the session began. */
   #heardAt = 0;
-  #silenceAt: number | undefined;
-  #renewAt: number | undefined;
-  #down = false;
+  #silenceAt = NEVER;
+  #renewAt = NEVER;
 
   constructor(options: ModuleLinkOptions) {
     this.#options = options;
-    const { pairing, uid } = options;
-    this.#prologue = prologue({ ...pairing, uid });
-    const parts = { slot: pairing.slot, receiving: "to-module" as const, ...pick(options) };
+    const { pairing } = options;
+    const parts = { ...options, slot: pairing.slot, receiving: "to-module" as const };
+    this.#handshake = new ModuleHandshake(options);
+    this.#keeper = new ModuleKeeper(options, (effect) => this.#out.push(effect));
     this.#end = new LinkEnd(parts, {
-      transmit: (cls, frames) => this.#transmit(cls, frames),
-      alarm: (alarm) => {
-        this.#out.push({ kind: "alarm", alarm });
-      },
+      transmit: (cls, frames) => this.#out.transmit(cls, frames),
+      alarm: (alarm) => this.#out.alarm(alarm),
       proven: (session, now) => this.#proven(session, now),
       accepted: (pdu, now) => this.#accepted(pdu, now),
+      malformed: (pdu, now) => this.#malformed(pdu, now),
       lost: (now) => this.#step("wanted", now),
       handshake: (bits, message, now) => this.#message1(bits, message, now),
       hello: () => {}, // hellos go to the pack only
@@ -79,44 +66,55 @@ export class ModuleLink implements Link<ModuleLinkEvent, ModuleLinkEffect> {
 
   /** u32 milliseconds since this start: what telemetry carries. */
   tick(now: Millis): Tick {
-    return (now - this.#options.bootedAt) % TICKS;
+    return this.#tickAt(this.#time.at(now));
+  }
+
+  #tickAt(now: Millis): Tick {
+    return (((now - this.#options.bootedAt) % TICKS) + TICKS) % TICKS;
   }
 
   get deadline(): Millis | undefined {
-    const until = "until" in this.#phase ? this.#phase.until : undefined;
-    const earliest = Math.min(
-      until ?? Number.POSITIVE_INFINITY,
-      this.#silenceAt ?? Number.POSITIVE_INFINITY,
-      this.#renewAt ?? Number.POSITIVE_INFINITY,
+    return this.#time.hostTime(this.#earliest());
+  }
+
+  #earliest(): number {
+    return Math.min(
+      "until" in this.#phase ? this.#phase.until : NEVER,
+      this.#silenceAt,
+      this.#renewAt,
+      this.#end.alarmsDeadline,
     );
-    return Number.isFinite(earliest) ? millis(earliest) : undefined;
   }
 
   get status(): LinkStatus {
-    const { keys, lastAccepted, counts } = this.#end;
-    return {
-      phase: this.#phase.kind,
-      linked: keys.current !== undefined,
-      handshakeHash: keys.current?.handshakeHash,
-      lastAccepted,
-      counts: { ...counts },
-    };
+    return this.#end.status(this.#phase.kind, 0, this.#time);
   }
 
-  handle(event: ModuleLinkEvent, now: Millis): readonly ModuleLinkEffect[] {
+  handle(event: ModuleLinkEvent, hostTime: Millis): readonly ModuleLinkEffect[] {
+    const now = this.#time.take(hostTime);
+    const due = this.#earliest();
+    if (now - due > this.#end.limits.asleepMs) this.#wake(now);
+    else if (now >= due) this.#timer(now);
+    this.#take(event, now);
+    return this.#out.take();
+  }
+
+  #take(event: ModuleLinkEvent, now: Millis): void {
     switch (event.kind) {
       case "frame":
         if (this.#open && !this.#busOff) this.#end.frame(event.frame, now);
         break;
       case "timer":
-        this.#timer(now);
-        break;
+        break; // what was due is done
       case "send":
         this.#send(event.message, now);
         break;
+      case "stored":
+        this.#stored(event.durable, now);
+        break;
       case "open":
-        this.#open = true;
-        if (!this.#busOff) this.#step("open", now);
+        this.#open = !this.#erased;
+        if (this.#open && !this.#busOff) this.#step("open", now);
         break;
       case "bus":
         this.#bus(event.state === "bus-off", now);
@@ -126,18 +124,6 @@ export class ModuleLink implements Link<ModuleLinkEvent, ModuleLinkEffect> {
         this.#stop("closed", now);
         break;
     }
-    return this.#flush();
-  }
-
-  #flush(): readonly ModuleLinkEffect[] {
-    if (this.#out.length === 0) return NOTHING;
-    const effects = this.#out;
-    this.#out = [];
-    return effects;
-  }
-
-  #transmit(cls: FrameClass, frames: readonly CanFrame[]): void {
-    this.#out.push({ kind: "transmit", class: cls, frames });
   }
 
   // Handshake
@@ -154,7 +140,7 @@ export class ModuleLink implements Link<ModuleLinkEvent, ModuleLinkEffect> {
     switch (action) {
       case "send-hello": {
         const { uid, pairing, fd } = this.#options;
-        this.#transmit("handshake", helloFrames(uid, pairing.slot, this.#hellos, fd));
+        this.#out.transmit("handshake", helloFrames(uid, pairing.slot, this.#hellos, fd));
         this.#hellos += 1;
         break;
       }
@@ -165,50 +151,29 @@ export class ModuleLink implements Link<ModuleLinkEvent, ModuleLinkEffect> {
   }
 
   #message1(bits: number, message: Uint8Array, now: Millis): void {
-    if (message.length !== MESSAGE_1_LENGTH) {
-      this.#end.badHandshake(1, "length", now);
+    if (this.#handshake.isRepetition(message)) {
+      this.#end.duplicate();
       return;
     }
-    if (this.#lastMessage1 !== undefined && bytesEqual(this.#lastMessage1, message)) {
-      this.#end.duplicate(); // answering twice would put other keys in place of those just agreed
+    if (!this.#end.affords(1, now)) return;
+    const response = this.#handshake.answer(bits, message, this.#keeper.packHalves, now);
+    if (response === undefined || typeof response === "string") {
+      this.#end.badHandshake(1, response ?? "refused", now);
       return;
     }
-    if (!this.#mayAnswer(now)) {
-      this.#end.badHandshake(1, "too-many", now);
-      return;
-    }
-    const { custody, entropy, pairing, fd, capabilities } = this.#options;
-    const kk = { prologue: this.#prologue, custody, peer: pairing.packHalf, entropy };
-    const answer = this.#end.attempt(1, now, () => {
-      const responder = new KkResponder(kk);
-      responder.readMessage1(message);
-      return responder.writeMessage2(encodePayload2({ version: LINK_VERSION, capabilities }));
-    });
-    if (answer === undefined) return;
-    this.#lastMessage1 = Uint8Array.from(message);
     this.#end.counts.handshakes += 1;
-    const session = new Session(answer.session, "to-pack", pairing.slot, fd, capabilities, now);
-    this.#end.keys.offer(session);
-    const frames = handshakeFrames(answer.message, "to-pack", pairing.slot, bits, fd);
-    this.#transmit("handshake", frames);
+    this.#end.keys.offer(response.session);
+    this.#out.transmit("handshake", response.frames);
     this.#step("answered", now);
   }
 
-  #mayAnswer(now: number): boolean {
-    this.#answers = this.#answers.filter((at) => at > now - MINUTE_MS);
-    if (this.#answers.length >= ANSWERS_PER_ATTEMPT * this.#end.limits.attemptsPerMinute)
-      return false;
-    this.#answers.push(now);
-    return true;
-  }
-
   #proven(session: Session, now: Millis): void {
-    this.#down = false;
     this.#heardAt = now;
     this.#silenceAt = now + this.#end.limits.moduleSilenceMs;
     this.#renewAt = session.startedAt + this.#end.limits.sessionAgeMs;
-    const { handshakeHash, capabilities } = session;
-    this.#out.push({ kind: "session", handshakeHash, capabilities });
+    const { handshakeHash, capabilities, packHalf } = session;
+    this.#out.up(handshakeHash, capabilities);
+    this.#keeper.proven(packHalf);
     this.#step("proven", now);
   }
 
@@ -219,11 +184,26 @@ export class ModuleLink implements Link<ModuleLinkEvent, ModuleLinkEffect> {
     if (message === undefined) return;
     if (message.kind !== "ping" && !this.#isFresh(message, pdu, now)) return;
     this.#end.counts.accepted += 1;
+    if (message.kind !== "ping") this.#heardAt = now;
+    if (message.kind === "key-roll" || message.kind === "erase") {
+      const code = this.#keeper.obey(message, pdu);
+      if (code !== undefined) this.#answer(pdu, code, now);
+      return;
+    }
     const { class: cls, counter, type, body, session } = pdu;
     const { handshakeHash } = session;
     this.#out.push({ kind: "message", class: cls, counter, type, body, message, handshakeHash });
     if (message.kind === "ping") this.#send(message, now);
-    else this.#heardAt = now;
+  }
+
+  #stored(durable: boolean, now: Millis): void {
+    const stored = this.#keeper.stored(durable);
+    if (stored === undefined) return;
+    if (stored.pdu !== undefined) this.#answer(stored.pdu, stored.code, now);
+    if (!stored.erased) return;
+    this.#erased = true;
+    this.#open = false;
+    this.#stop("erased", now);
   }
 
   /** A jammed, recorded and later released order does nothing: it is reported, and answered when it is no heartbeat. */
@@ -232,20 +212,28 @@ export class ModuleLink implements Link<ModuleLinkEvent, ModuleLinkEffect> {
     pdu: AcceptedPdu,
     now: Millis,
   ): boolean {
-    const behind = (this.tick(now) - message.tick + TICKS) % TICKS;
+    const behind = (this.#tickAt(now) - message.tick + TICKS) % TICKS;
     if (behind <= this.#end.limits.freshnessMs) return true;
     const { class: cls, counter, type } = pdu;
     const { slot } = this.#options.pairing;
     const ageMs = behind < TICKS / 2 ? behind : behind - TICKS;
     this.#end.counts.rejected += 1;
     this.#end.alarm({ kind: "stale-command", slot, class: cls, counter, type, ageMs }, now);
-    if (message.kind !== "heartbeat") {
-      const domain = DOMAIN[cls];
-      const code = OUTCOME.stale;
-      const outcome = { tick: this.tick(now), command: type, code, class: domain };
-      this.#send({ kind: "outcome", ...outcome, counter: counter % TICKS }, now);
-    }
+    this.#answer(pdu, OUTCOME.stale, now);
     return false;
+  }
+
+  /** The pack is told that this module cannot read it. */
+  #malformed(pdu: Omit<AcceptedPdu, "body">, now: Millis): void {
+    this.#answer(pdu, isPackType(pdu.type) ? OUTCOME.malformed : OUTCOME.unsupported, now);
+  }
+
+  /** Heartbeats and pings are not answered: the next one is on its way. */
+  #answer(pdu: Omit<AcceptedPdu, "body">, code: number, now: Millis): void {
+    const { type, counter } = pdu;
+    if (type === INNER_TYPE.heartbeat || type === INNER_TYPE.ping) return;
+    const answer = { tick: this.#tickAt(now), command: type, code, class: DOMAIN[pdu.class] };
+    this.#send({ kind: "outcome", ...answer, counter: counter % TICKS }, now);
   }
 
   #send(message: ModuleMessage, now: Millis): void {
@@ -264,11 +252,23 @@ export class ModuleLink implements Link<ModuleLinkEvent, ModuleLinkEffect> {
 
   #timer(now: Millis): void {
     if ("until" in this.#phase && now >= this.#phase.until) this.#step("timer", now);
-    if (this.#renewAt !== undefined && now >= this.#renewAt) {
-      this.#renewAt = undefined;
+    if (now >= this.#renewAt) {
+      this.#renewAt = NEVER;
       this.#step("wanted", now);
     }
-    if (this.#silenceAt !== undefined && now >= this.#silenceAt) this.#checkSilence(now);
+    if (now >= this.#silenceAt) this.#checkSilence(now);
+    this.#end.tellAlarms(now);
+  }
+
+  /** The module slept, and its tick went on: whatever the pack granted is old. */
+  #wake(now: Millis): void {
+    const linked = this.#end.keys.current !== undefined;
+    if (linked) {
+      this.#dropKeys();
+      this.#out.down("asleep");
+    }
+    this.#timer(now);
+    if (linked) this.#step("wanted", now);
   }
 
   #checkSilence(now: Millis): void {
@@ -278,7 +278,7 @@ export class ModuleLink implements Link<ModuleLinkEvent, ModuleLinkEffect> {
       return;
     }
     this.#dropKeys();
-    this.#goDown("silent");
+    this.#out.down("silent");
     this.#step("wanted", now);
   }
 
@@ -292,26 +292,14 @@ export class ModuleLink implements Link<ModuleLinkEvent, ModuleLinkEffect> {
   #stop(reason: DownReason, now: Millis): void {
     this.#step("close", now);
     this.#dropKeys();
-    this.#goDown(reason);
+    this.#out.down(reason);
   }
 
   #dropKeys(): void {
     this.#end.keys.dropAll();
-    this.#silenceAt = undefined;
-    this.#renewAt = undefined;
-  }
-
-  #goDown(reason: DownReason): void {
-    if (this.#down) return;
-    this.#down = true;
-    this.#out.push({ kind: "down", reason });
+    this.#silenceAt = NEVER;
+    this.#renewAt = NEVER;
   }
 }
 
 const RENEWAL_SLACK = 4096;
-const NOTHING: readonly ModuleLinkEffect[] = [];
-
-/** Leaves `limits` out rather than undefined. */
-function pick({ entropy, limits }: ModuleLinkOptions) {
-  return limits === undefined ? { entropy } : { entropy, limits };
-}

@@ -9,7 +9,8 @@ import { attempted, backedOff, earliest, FRESH_PACING, type Pacing } from "./pac
 import type { PhaseContext, PhaseTable, Step } from "./phase.js";
 
 export type ModulePhase =
-  | { readonly kind: "closed" }
+  /** Hellos are remembered: a bus that flaps is no way around their cap. */
+  | { readonly kind: "closed"; readonly pacing: Pacing }
   /** The next hello is due at `until`. */
   | { readonly kind: "asking"; readonly until: number; readonly pacing: Pacing }
   /** Message 2 is out; the first PDU under the new keys is awaited. `wanted`: ask again if none comes. */
@@ -29,7 +30,12 @@ export type ModuleAction =
 
 type ModuleStep = Step<ModulePhase, ModuleAction>;
 
-const close = (): ModuleStep => ({ phase: { kind: "closed" }, actions: ["abandon"] });
+export const MODULE_START: ModulePhase = { kind: "closed", pacing: FRESH_PACING };
+
+const close = ({ pacing }: { readonly pacing: Pacing }): ModuleStep => ({
+  phase: { kind: "closed", pacing },
+  actions: ["abandon"],
+});
 const stay = (phase: ModulePhase): ModuleStep => ({ phase, actions: [] });
 const ask = (pacing: Pacing, { now, limits }: PhaseContext): ModuleStep =>
   stay({ kind: "asking", until: earliest(pacing, now, limits), pacing });
@@ -43,11 +49,11 @@ const settle = ({ pacing }: { readonly pacing: Pacing }): ModuleStep =>
 const MODULE_PHASES: PhaseTable<ModulePhase, ModulePhaseEvent, ModuleAction> = {
   closed: {
     // Modules that get power together must not all ask in the same millisecond.
-    open: (_from, { now, limits, jitter }) =>
+    open: ({ pacing }, { now, limits, jitter }) =>
       stay({
         kind: "asking",
-        until: now + Math.round((limits.spacingMs * jitter) / 4),
-        pacing: FRESH_PACING,
+        until: earliest(pacing, now, limits) + Math.round((limits.spacingMs * jitter) / 4),
+        pacing,
       }),
     close: stay,
   },

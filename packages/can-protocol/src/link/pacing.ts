@@ -1,5 +1,5 @@
 /** How often an end of a link may try: spacing, back-off with jitter, a cap on attempts per minute. */
-import type { LinkLimits } from "./types.js";
+import type { LinkLimits } from "./options.js";
 
 const MINUTE_MS = 60_000;
 

@@ -5,120 +5,110 @@
  * Trust: frames come from anyone on the bus. What leaves here as a `message` was sealed by the holder of the
  * module's half, or of the pack's, in this session, and is told once.
  */
-import { type Millis, millis, toHex } from "@wattseal/base";
-import { KkInitiator } from "@wattseal/device-keys";
-import type { CanFrame } from "../bus.js";
+import { type Millis, toHex } from "@wattseal/base";
 import { MODULE_STATE } from "../catalogue/scales.js";
 import { decodeModuleMessage, encodePackMessage } from "../inner/codec.js";
-import type { PackMessage, PackOrder, Tick } from "../inner/messages.js";
-import {
-  decodePayload2,
-  handshakeFrames,
-  LINK_VERSION,
-  MESSAGE_2_LENGTH,
-  prologue,
-} from "../secured/handshake.js";
-import { Session } from "./key-ring.js";
-import { HELD_LIMIT } from "./limits.js";
+import type { PackOrder } from "../inner/messages.js";
+import { EffectQueue } from "./effect-queue.js";
+import type { Session } from "./key-ring.js";
+import { STRIKES_TO_LOSE, TIMEOUTS_TO_DOUBT } from "./limits.js";
 import { type AcceptedPdu, LinkEnd } from "./link-end.js";
-import { type PackAction, type PackPhase, type PackPhaseEvent, stepPack } from "./pack-phase.js";
-import type {
-  DownReason,
-  FrameClass,
-  Link,
-  LinkStatus,
-  PackLinkEffect,
-  PackLinkEvent,
-  PackLinkOptions,
-  UnsentReason,
-} from "./types.js";
-
-interface HeldOrder {
-  readonly order: PackOrder;
-  readonly until: number;
-}
+import { LinkTime, NEVER } from "./link-time.js";
+import type { PackLinkOptions } from "./options.js";
+import { PackHandshake } from "./pack-handshake.js";
+import {
+  PACK_START,
+  type PackAction,
+  type PackPhase,
+  type PackPhaseEvent,
+  stepPack,
+} from "./pack-phase.js";
+import { PackVoice } from "./pack-voice.js";
+import { Silence } from "./silence.js";
+import type { DownReason, Link, LinkStatus, PackLinkEffect, PackLinkEvent } from "./types.js";
 
 export class PackLink implements Link<PackLinkEvent, PackLinkEffect> {
   readonly #options: PackLinkOptions;
+  readonly #time = new LinkTime();
   readonly #end: LinkEnd;
-  readonly #prologue: Uint8Array;
-  #out: PackLinkEffect[] = [];
-  #phase: PackPhase = { kind: "closed" };
-  #handshake: KkInitiator | undefined;
-  #attempt = -1;
+  readonly #handshake: PackHandshake;
+  readonly #voice: PackVoice;
+  readonly #silence: Silence;
+  readonly #out = new EffectQueue<PackLinkEffect>();
+  #phase: PackPhase = PACK_START;
   #open = false;
   #busOff = false;
   /** A hello came since the keys in use were proven: the module may have started anew. */
   #helloSeen = false;
-  /** The module's tick in the last telemetry accepted, and when that was. */
-  #tick: { readonly tick: Tick; readonly at: number } | undefined;
-  #held: HeldOrder[] = [];
-  #maxState: number;
-  #heartbeatAt: number | undefined;
-  #silenceAt: number | undefined;
-  #renewAt: number | undefined;
-  #down = false;
+  #renewAt = NEVER;
 
   constructor(options: PackLinkOptions) {
     this.#options = options;
-    this.#maxState = options.maxState ?? MODULE_STATE.off;
-    this.#prologue = prologue({ packHash: options.packHash, ...options.module });
-    const parts = { slot: options.module.slot, receiving: "to-pack" as const, ...pick(options) };
+    this.#handshake = new PackHandshake(options);
+    const parts = { ...options, slot: options.module.slot, receiving: "to-pack" as const };
     this.#end = new LinkEnd(parts, {
-      transmit: (cls, frames) => this.#transmit(cls, frames),
-      alarm: (alarm) => {
-        this.#out.push({ kind: "alarm", alarm });
-      },
+      transmit: (cls, frames) => this.#out.transmit(cls, frames),
+      alarm: (alarm) => this.#out.alarm(alarm),
       proven: (session, now) => this.#proven(session, now),
       accepted: (pdu, now) => this.#accepted(pdu, now),
+      malformed: () => {}, // nobody awaits an answer to it
       lost: (now) => this.#step("wanted", now),
       handshake: (bits, message, now) => this.#message2(bits, message, now),
       hello: (uid, now) => this.#hello(uid, now),
     });
+    this.#voice = new PackVoice(this.#end, options.maxState ?? MODULE_STATE.off, (effect) =>
+      this.#out.push(effect),
+    );
+    this.#silence = new Silence(this.#end.limits.packSilenceMs);
   }
 
-  /** The earliest of the handshake's, heartbeat's, silence, renewal and held orders' times. */
+  /** The earliest of the handshake's, heartbeat's, silence, renewal, orders' and alarms' times. */
   get deadline(): Millis | undefined {
-    const until = "until" in this.#phase ? this.#phase.until : undefined;
-    const earliest = Math.min(
-      until ?? Number.POSITIVE_INFINITY,
-      this.#heartbeatAt ?? Number.POSITIVE_INFINITY,
-      this.#silenceAt ?? Number.POSITIVE_INFINITY,
-      this.#renewAt ?? Number.POSITIVE_INFINITY,
-      this.#held[0]?.until ?? Number.POSITIVE_INFINITY,
+    return this.#time.hostTime(this.#earliest());
+  }
+
+  #earliest(): number {
+    return Math.min(
+      "until" in this.#phase ? this.#phase.until : NEVER,
+      this.#voice.deadline,
+      this.#renewAt,
+      this.#silence.deadline,
+      this.#end.alarmsDeadline,
     );
-    return Number.isFinite(earliest) ? millis(earliest) : undefined;
   }
 
   get status(): LinkStatus {
-    const { keys, lastAccepted, counts } = this.#end;
-    return {
-      phase: this.#phase.kind,
-      linked: keys.current !== undefined,
-      handshakeHash: keys.current?.handshakeHash,
-      lastAccepted,
-      counts: { ...counts },
-    };
+    return this.#end.status(this.#phase.kind, this.#silence.strikes, this.#time);
   }
 
-  handle(event: PackLinkEvent, now: Millis): readonly PackLinkEffect[] {
+  handle(event: PackLinkEvent, hostTime: Millis): readonly PackLinkEffect[] {
+    const now = this.#time.take(hostTime);
+    const due = this.#earliest();
+    if (now - due > this.#end.limits.asleepMs) this.#wake(now);
+    else if (now >= due) this.#timer(now);
+    this.#take(event, now);
+    return this.#out.take();
+  }
+
+  #take(event: PackLinkEvent, now: Millis): void {
     switch (event.kind) {
       case "frame":
         if (this.#open && !this.#busOff) this.#end.frame(event.frame, now);
         break;
       case "timer":
-        this.#timer(now);
-        break;
+        break; // what was due is done
       case "send":
         this.#send(event.message, now);
         break;
       case "max-state":
-        this.#maxState = event.state;
-        this.#heartbeat(now);
+        this.#voice.grant(event.state, now);
+        break;
+      case "key-roll":
+        if (this.#handshake.roll(event.custody)) this.#orderRoll(now);
         break;
       case "open":
         this.#open = true;
-        if (!this.#busOff) this.#step("open", now);
+        if (!this.#busOff) this.#start(now);
         break;
       case "bus":
         this.#bus(event.state === "bus-off", now);
@@ -128,18 +118,6 @@ export class PackLink implements Link<PackLinkEvent, PackLinkEffect> {
         this.#stop("closed", now);
         break;
     }
-    return this.#flush();
-  }
-
-  #flush(): readonly PackLinkEffect[] {
-    if (this.#out.length === 0) return NOTHING;
-    const effects = this.#out;
-    this.#out = [];
-    return effects;
-  }
-
-  #transmit(cls: FrameClass, frames: readonly CanFrame[]): void {
-    this.#out.push({ kind: "transmit", class: cls, frames });
   }
 
   // Handshake
@@ -155,61 +133,37 @@ export class PackLink implements Link<PackLinkEvent, PackLinkEffect> {
   #act(action: PackAction, now: Millis): void {
     switch (action) {
       case "send-message-1":
-        this.#message1();
+        this.#end.counts.handshakes += 1;
+        this.#out.transmit("handshake", this.#handshake.message1());
         break;
       case "send-ping":
         this.#ping(now);
         break;
       case "abandon":
-        this.#handshake?.dispose();
-        this.#handshake = undefined;
+        this.#handshake.abandon();
         break;
       case "report-failure":
-        if (this.#end.keys.current === undefined) this.#goDown("handshake");
+        if (this.#end.keys.current === undefined) this.#out.down("handshake");
         break;
     }
-  }
-
-  #message1(): void {
-    const { custody, entropy, module, fd } = this.#options;
-    this.#handshake?.dispose();
-    this.#handshake = new KkInitiator({
-      prologue: this.#prologue,
-      custody,
-      peer: module.half,
-      entropy,
-    });
-    this.#attempt += 1;
-    this.#end.counts.handshakes += 1;
-    const message = this.#handshake.writeMessage1();
-    const frames = handshakeFrames(message, "to-module", module.slot, this.#attempt, fd);
-    this.#transmit("handshake", frames);
   }
 
   #message2(bits: number, message: Uint8Array, now: Millis): void {
-    const handshake = this.#handshake;
-    if (handshake === undefined || bits !== this.#attempt % 16) {
+    if (!this.#handshake.expects(bits)) {
       this.#end.badHandshake(2, "unexpected", now);
       return;
     }
-    if (message.length !== MESSAGE_2_LENGTH) {
-      this.#end.badHandshake(2, "length", now);
-      return;
+    if (!this.#end.affords(2, now)) return;
+    const answer = this.#handshake.message2(message, now);
+    if (answer === "version") {
+      this.#dropKeys();
+      this.#out.down("version");
+    } else if (typeof answer === "string") {
+      this.#end.badHandshake(2, answer, now);
+    } else {
+      this.#end.keys.offer(answer);
+      this.#step("answered", now);
     }
-    const answer = this.#end.attempt(2, now, () => handshake.readMessage2(message));
-    if (answer === undefined) return;
-    this.#handshake = undefined;
-    const terms = this.#end.attempt(2, now, () => decodePayload2(answer.payload));
-    if (terms === undefined) return;
-    if (terms.version !== LINK_VERSION) {
-      this.#goDown("version");
-      return;
-    }
-    const { module, fd } = this.#options;
-    const keys = answer.session;
-    const session = new Session(keys, "to-module", module.slot, fd, terms.capabilities, now);
-    this.#end.keys.offer(session);
-    this.#step("answered", now);
   }
 
   /** Under the newest keys: the module takes them into use when it has verified this. */
@@ -227,20 +181,21 @@ export class PackLink implements Link<PackLinkEvent, PackLinkEffect> {
       return;
     }
     this.#helloSeen = true;
-    this.#step("wanted", now);
+    if (this.#end.keys.current === undefined || this.#end.resync.allows(now)) {
+      this.#step("wanted", now);
+    }
   }
 
   #proven(session: Session, now: Millis): void {
-    // The tick of a module that started anew means nothing: orders wait for its next telemetry.
-    if (this.#silenceAt === undefined || this.#helloSeen) this.#tick = undefined;
+    this.#voice.start(now, this.#helloSeen);
     this.#helloSeen = false;
-    this.#down = false;
-    this.#heartbeatAt = now;
-    this.#silenceAt = now + this.#end.limits.packSilenceMs;
+    this.#silence.start(now);
     this.#renewAt = session.startedAt + this.#end.limits.sessionAgeMs;
-    const { handshakeHash, capabilities } = session;
-    this.#out.push({ kind: "session", handshakeHash, capabilities });
+    const { handshakeHash, capabilities, packHalf } = session;
+    this.#out.up(handshakeHash, capabilities);
+    if (this.#handshake.proven(packHalf)) this.#out.push({ kind: "rolled", packHalf });
     this.#step("proven", now);
+    this.#orderRoll(now);
   }
 
   // Messages
@@ -249,54 +204,36 @@ export class PackLink implements Link<PackLinkEvent, PackLinkEffect> {
     const message = this.#end.read(decodeModuleMessage, pdu, now);
     if (message === undefined) return;
     this.#end.counts.accepted += 1;
+    this.#silence.heard(now);
     const { class: cls, counter, type, body, session } = pdu;
     const { handshakeHash } = session;
     this.#out.push({ kind: "message", class: cls, counter, type, body, message, handshakeHash });
-    if (message.kind === "telemetry") this.#fresh(message.tick, now);
+    if (message.kind === "telemetry") this.#voice.fresh(message.tick, now);
+    const acknowledged = this.#voice.hear(message, handshakeHash);
+    if (acknowledged !== undefined) this.#acknowledged(acknowledged, now);
     this.#renewIfWorn(now);
-  }
-
-  #fresh(tick: Tick, now: Millis): void {
-    this.#tick = { tick, at: now };
-    const held = this.#held;
-    if (held.length > 0) this.#held = [];
-    for (const { order } of held) this.#order(order, tick);
-    if (this.#heartbeatAt !== undefined && this.#heartbeatAt <= now) this.#heartbeat(now);
   }
 
   #send(order: PackOrder, now: Millis): void {
-    if (this.#end.keys.current === undefined) this.#unsent(order, "no-session");
-    else if (this.#tick !== undefined) this.#order(order, this.#tick.tick);
-    else if (this.#held.length >= HELD_LIMIT) this.#unsent(order, "queue-full");
-    else this.#hold(order, now);
+    this.#voice.send(order, now);
     this.#renewIfWorn(now);
   }
 
-  #hold(order: PackOrder, now: Millis): void {
-    encodePackMessage({ ...order, tick: 0 }); // a value that does not fit is this caller's to hear of
-    this.#held.push({ order, until: now + this.#end.limits.freshnessMs });
+  /** During a roll, whenever the module proves keys of the old half: it may not know of the next one. */
+  #orderRoll(now: Millis): void {
+    const { next } = this.#handshake;
+    if (next === undefined || this.#end.keys.current === undefined) return;
+    this.#send({ kind: "key-roll", packHalf: next.publicKey }, now);
   }
 
-  #order(order: PackOrder, tick: Tick): void {
-    this.#seal({ ...order, tick });
-  }
-
-  #seal(message: PackMessage): void {
-    const session = this.#end.keys.current;
-    if (session !== undefined) this.#end.seal(session, encodePackMessage(message));
-  }
-
-  #unsent(message: PackOrder, reason: UnsentReason): void {
-    this.#out.push({ kind: "unsent", message, reason });
-  }
-
-  /** Sends one unless the module would refuse it for its age; the next is due a heartbeat later. */
-  #heartbeat(now: Millis): void {
-    const { heartbeatMs, freshnessMs } = this.#end.limits;
-    if (this.#end.keys.current === undefined) return;
-    this.#heartbeatAt = now + heartbeatMs;
-    if (this.#tick === undefined || now - this.#tick.at > freshnessMs) return;
-    this.#seal({ kind: "heartbeat", tick: this.#tick.tick, maxState: this.#maxState });
+  #acknowledged(order: PackOrder, now: Millis): void {
+    if (order.kind === "key-roll") {
+      this.#handshake.preferNext();
+      this.#step("wanted", now);
+    } else if (order.kind === "erase") {
+      this.#open = false;
+      this.#stop("erased", now);
+    }
   }
 
   #renewIfWorn(now: Millis): void {
@@ -308,63 +245,66 @@ export class PackLink implements Link<PackLinkEvent, PackLinkEffect> {
 
   #timer(now: Millis): void {
     if ("until" in this.#phase && now >= this.#phase.until) this.#step("timer", now);
-    if (this.#renewAt !== undefined && now >= this.#renewAt) {
-      this.#renewAt = undefined;
+    if (now >= this.#renewAt) {
+      this.#renewAt = NEVER;
       this.#step("wanted", now);
     }
-    if (this.#silenceAt !== undefined && now >= this.#silenceAt) this.#checkSilence(now);
-    if (this.#heartbeatAt !== undefined && now >= this.#heartbeatAt) this.#heartbeat(now);
-    while (this.#held[0] !== undefined && now >= this.#held[0].until) {
-      const expired = this.#held.shift();
-      if (expired !== undefined) this.#unsent(expired.order, "no-tick");
+    if (now >= this.#silence.deadline) this.#strike(now);
+    this.#voice.timer(now);
+    if (this.#voice.doubts >= TIMEOUTS_TO_DOUBT) {
+      this.#voice.believe();
+      this.#step("wanted", now);
+    }
+    this.#end.tellAlarms(now);
+  }
+
+  #strike(now: Millis): void {
+    const strikes = this.#silence.check(now);
+    if (strikes === undefined) return;
+    if (strikes === 1) {
+      this.#dropKeys();
+      this.#out.down(this.#helloSeen ? "handshake" : "silent");
+      this.#step("wanted", now);
+    } else if (strikes === STRIKES_TO_LOSE) {
+      this.#out.push({ kind: "lost", silentMs: this.#silence.silentMs(now) });
     }
   }
 
-  #checkSilence(now: Millis): void {
-    const heard = (this.#end.lastAccepted ?? 0) + this.#end.limits.packSilenceMs;
-    if (heard > now) {
-      this.#silenceAt = heard;
-      return;
+  /** The host slept. Frames from before are still to come: none of them is taken for the present. */
+  #wake(now: Millis): void {
+    this.#end.tellAlarms(now);
+    if (!this.#open || this.#busOff) return;
+    if (this.#end.keys.current !== undefined) {
+      this.#dropKeys();
+      this.#out.down("asleep");
     }
-    this.#dropKeys();
-    this.#goDown("silent");
-    this.#step("wanted", now);
+    this.#silence.start(now);
+    if (this.#phase.kind === "settled") this.#step("wanted", now);
+    else this.#step("timer", now);
+  }
+
+  #start(now: Millis): void {
+    this.#silence.start(now);
+    this.#step("open", now);
   }
 
   #bus(off: boolean, now: Millis): void {
     if (off === this.#busOff) return;
     this.#busOff = off;
     if (off) this.#stop("bus-off", now);
-    else if (this.#open) this.#step("open", now);
+    else if (this.#open) this.#start(now);
   }
 
   #stop(reason: DownReason, now: Millis): void {
     this.#step("close", now);
     this.#dropKeys();
-    this.#goDown(reason);
+    this.#silence.stop();
+    this.#out.down(reason);
   }
 
   #dropKeys(): void {
     this.#end.keys.dropAll();
-    this.#tick = undefined;
-    this.#heartbeatAt = undefined;
-    this.#silenceAt = undefined;
-    this.#renewAt = undefined;
-    const held = this.#held;
-    this.#held = [];
-    for (const { order } of held) this.#unsent(order, "no-session");
+    this.#renewAt = NEVER;
+    this.#voice.stop();
   }
-
-  #goDown(reason: DownReason): void {
-    if (this.#down) return;
-    this.#down = true;
-    this.#out.push({ kind: "down", reason });
-  }
-}
-
-const NOTHING: readonly PackLinkEffect[] = [];
-
-/** Leaves `limits` out rather than undefined. */
-function pick({ entropy, limits }: PackLinkOptions) {
-  return limits === undefined ? { entropy } : { entropy, limits };
 }

@@ -10,7 +10,8 @@ import { attempted, backedOff, earliest, FRESH_PACING, type Pacing } from "./pac
 import type { PhaseContext, PhaseTable, Step } from "./phase.js";
 
 export type PackPhase =
-  | { readonly kind: "closed" }
+  /** Attempts are remembered: a bus that flaps is no way around their cap. */
+  | { readonly kind: "closed"; readonly pacing: Pacing }
   /** The next attempt is due at `until`. */
   | { readonly kind: "waiting"; readonly until: number; readonly pacing: Pacing }
   /** Message 1 is out; message 2 is awaited. */
@@ -42,10 +43,18 @@ export type PackAction =
 
 type PackStep = Step<PackPhase, PackAction>;
 
+export const PACK_START: PackPhase = { kind: "closed", pacing: FRESH_PACING };
+
 const offer = (pacing: Pacing, { now, limits }: PhaseContext): PackStep => ({
   phase: { kind: "offered", until: now + limits.answerMs, pacing: attempted(pacing, now) },
   actions: ["send-message-1"],
 });
+
+const offerOrWait = (pacing: Pacing, context: PhaseContext): PackStep => {
+  const until = earliest(pacing, context.now, context.limits);
+  if (until <= context.now) return offer(pacing, context);
+  return stay({ kind: "waiting", until, pacing });
+};
 
 const fail = (from: { readonly pacing: Pacing }, context: PhaseContext): PackStep => {
   const pacing = { ...from.pacing, failures: from.pacing.failures + 1 };
@@ -56,7 +65,10 @@ const fail = (from: { readonly pacing: Pacing }, context: PhaseContext): PackSte
   };
 };
 
-const close = (): PackStep => ({ phase: { kind: "closed" }, actions: ["abandon"] });
+const close = ({ pacing }: { readonly pacing: Pacing }): PackStep => ({
+  phase: { kind: "closed", pacing },
+  actions: ["abandon"],
+});
 const stay = (phase: PackPhase): PackStep => ({ phase, actions: [] });
 const settle = ({ pacing }: { readonly pacing: Pacing }): PackStep => ({
   phase: { kind: "settled", pacing: { ...pacing, failures: 0 } },
@@ -65,7 +77,7 @@ const settle = ({ pacing }: { readonly pacing: Pacing }): PackStep => ({
 
 const PACK_PHASES: PhaseTable<PackPhase, PackPhaseEvent, PackAction> = {
   closed: {
-    open: (_from, context) => offer(FRESH_PACING, context),
+    open: ({ pacing }, context) => offerOrWait(pacing, context),
     close: stay,
   },
   waiting: {
@@ -97,11 +109,7 @@ const PACK_PHASES: PhaseTable<PackPhase, PackPhaseEvent, PackAction> = {
   },
   settled: {
     close,
-    wanted: ({ pacing }, context) => {
-      const until = earliest(pacing, context.now, context.limits);
-      if (until <= context.now) return offer(pacing, context);
-      return { phase: { kind: "waiting", until, pacing }, actions: [] };
-    },
+    wanted: ({ pacing }, context) => offerOrWait(pacing, context),
     proven: stay,
   },
 };

@@ -12,7 +12,7 @@ const until = now;
 
 describe("the pack's handshake, state × event", () => {
   const states: Record<PackPhase["kind"], PackPhase> = {
-    closed: { kind: "closed" },
+    closed: { kind: "closed", pacing },
     waiting: { kind: "waiting", until, pacing },
     offered: { kind: "offered", until, pacing },
     proving: { kind: "proving", until, pacing },
@@ -70,6 +70,11 @@ describe("the pack's handshake, state × event", () => {
     expect(step).toMatchObject({ phase: { kind: "waiting", until: now + 1500 }, actions: [] });
   });
 
+  it("keeps to its spacing over a bus that comes and goes", () => {
+    const step = stepPack({ kind: "closed", pacing: recent }, "open", context);
+    expect(step).toMatchObject({ phase: { kind: "waiting", until: now + 1500 }, actions: [] });
+  });
+
   it("cuts a back-off short for who asks, but not the spacing", () => {
     const waiting: PackPhase = { kind: "waiting", until: now + 30_000, pacing: recent };
     expect(stepPack(waiting, "wanted", context)?.phase).toMatchObject({ until: now + 1500 });
@@ -78,7 +83,7 @@ describe("the pack's handshake, state × event", () => {
 
 describe("the module's, state × event", () => {
   const states: Record<ModulePhase["kind"], ModulePhase> = {
-    closed: { kind: "closed" },
+    closed: { kind: "closed", pacing },
     asking: { kind: "asking", until, pacing },
     answered: { kind: "answered", until, pacing, wanted: false },
     settled: { kind: "settled", pacing },
@@ -109,6 +114,12 @@ describe("the module's, state × event", () => {
     );
   }
 
+  it("keeps to its spacing over a bus that comes and goes", () => {
+    const closed: ModulePhase = { kind: "closed", pacing: recent };
+    const step = stepModule(closed, "open", { ...context, jitter: 0 });
+    expect(step?.phase).toMatchObject({ kind: "asking", until: now + 1500 });
+  });
+
   it("asks again after an answer that came to nothing, if keys were wanted", () => {
     const answered: ModulePhase = { kind: "answered", until, pacing, wanted: true };
     expect(stepModule(answered, "timer", context)?.phase.kind).toBe("asking");
@@ -116,7 +127,7 @@ describe("the module's, state × event", () => {
 
   it("first asks within half a second, at a random time", () => {
     const first = (jitter: number) =>
-      stepModule({ kind: "closed" }, "open", { ...context, jitter })?.phase;
+      stepModule({ kind: "closed", pacing }, "open", { ...context, jitter })?.phase;
     expect(first(0)).toMatchObject({ until: now });
     expect(first(0.999)).toMatchObject({ until: now + 500 });
   });

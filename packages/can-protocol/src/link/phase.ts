@@ -1,5 +1,5 @@
 /** State machines as data: a table of state × event, where what is not in the table is refused. */
-import type { LinkLimits } from "./types.js";
+import type { LinkLimits } from "./options.js";
 
 export interface PhaseContext {
   readonly now: number;

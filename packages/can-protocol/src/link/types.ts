@@ -1,8 +1,9 @@
 /** What both ends of a link take and give. */
-import type { Entropy, Millis, ModuleUid, Slot } from "@wattseal/base";
+import type { Millis } from "@wattseal/base";
 import type { DeviceCustody, ModulePairing } from "@wattseal/device-keys";
 import type { BusState, CanFrame } from "../bus.js";
 import type { ModuleMessage, PackMessage, PackOrder } from "../inner/messages.js";
+import type { LinkAlarm } from "./alarm.js";
 
 /** Classes of sealed PDUs, each with counters of its own. */
 export type PduClass = "urgent" | "normal" | "bulk";
@@ -26,117 +27,129 @@ export type PackLinkEvent =
   | CommonEvent
   | FrameEvent
   | BusEvent
+  /** Earns exactly one `outcome`. */
   | { readonly kind: "send"; readonly message: PackOrder }
   /** The state that heartbeats grant from now on (MODULE_STATE); one is sent at once. */
-  | { readonly kind: "max-state"; readonly state: number };
+  | { readonly kind: "max-state"; readonly state: number }
+  /**
+   * Tells the module the half that is to follow ours, and changes over to it once the module has stored it
+   * (`rolled`). The new half is in safe keeping before this is said.
+   */
+  | { readonly kind: "key-roll"; readonly custody: DeviceCustody };
 
 export type ModuleLinkEvent =
   | CommonEvent
   | FrameEvent
   | BusEvent
-  | { readonly kind: "send"; readonly message: ModuleMessage };
+  | { readonly kind: "send"; readonly message: ModuleMessage }
+  /** What became of the last `store-pairing`: durable, or not. Only then is the pack's order answered. */
+  | { readonly kind: "stored"; readonly durable: boolean };
 
 export type DownReason =
   /** Nothing accepted from the peer for `silenceMs` (4 s at the pack, 11.1 s at the module). */
   | "silent"
-  /** Several handshakes in a row came to nothing; they go on, spaced out. */
+  /** The peer is there, and handshakes come to nothing; they go on, spaced out. */
   | "handshake"
   /** The peer speaks another version of this link protocol. */
   | "version"
   | "bus-off"
+  /** This end's host was suspended, or stalled: what it knew of the peer is old. */
+  | "asleep"
+  /** The pairing was erased at the pack's order: the link is closed for good. */
+  | "erased"
   | "closed";
-
-/** Things that a healthy bus does not show. `suppressed`: how many of this kind went unreported since the last one. */
-export type LinkAlarm = { readonly slot: Slot; readonly suppressed: number } & (
-  | {
-      /** A PDU that no session opens: injected, altered, replayed, or from beyond 63 lost ones. */
-      readonly kind: "tag-failure";
-      readonly class: PduClass;
-      /** The counter it would have had to carry. */
-      readonly candidate: number;
-    }
-  | {
-      /** Segments that do not make a PDU. */
-      readonly kind: "broken-pdu";
-      readonly class: FrameClass;
-      readonly counterBits: number;
-      readonly reason: BrokenReason;
-    }
-  /** A frame under our own sending identifiers that we did not send. */
-  | { readonly kind: "impersonation"; readonly class: FrameClass; readonly id: number }
-  /** A handshake message that does not authenticate, or that nobody asked for. */
-  | {
-      readonly kind: "bad-handshake";
-      readonly message: 1 | 2;
-      readonly reason: "refused" | "unexpected" | "length" | "too-many";
-    }
-  /** A hello of a module that is not the one paired with this slot. */
-  | { readonly kind: "foreign-hello"; readonly uid: string }
-  /** Authentic, but not a message that this side takes in this class. */
-  | {
-      readonly kind: "refused-message";
-      readonly class: PduClass;
-      readonly counter: number;
-      readonly type: number;
-      readonly problem: string;
-    }
-  /** An authentic command that came too late to be obeyed, `ageMs` behind the module's tick (negative: ahead). */
-  | {
-      readonly kind: "stale-command";
-      readonly class: PduClass;
-      readonly counter: number;
-      readonly type: number;
-      readonly ageMs: number;
-    }
-);
-
-export type BrokenReason =
-  /** A segment out of order, or of another PDU. */
-  | "order"
-  /** More than 200 ms between segments. */
-  | "timeout"
-  /** A new PDU began before the last one ended. */
-  | "interrupted"
-  /** A segment not filled, beyond 4 KiB in all, or fewer bytes than a header and a tag. */
-  | "length";
 
 /** Why a message did not leave; nothing sealed is ever dropped without one. */
 export type UnsentReason =
   | "no-session"
-  /** No telemetry yet whose tick a command could carry, for longer than the command stays of use. */
+  /** No telemetry fresh enough for its tick to be carried, for longer than the command stays of use. */
   | "no-tick"
-  /** Too many commands wait for that tick. */
+  /** Too many commands wait for that tick, or for their outcome. */
   | "queue-full";
 
-/** `Received` is what this end takes, `Sent` what it sends. */
-export type LinkEffect<Received, Sent> =
-  /** Frames for the scheduler, in order, all of one PDU. */
-  | { readonly kind: "transmit"; readonly class: FrameClass; readonly frames: readonly CanFrame[] }
-  /** One accepted PDU, never told twice. `body` is the recipient's to keep. */
-  | {
-      readonly kind: "message";
-      readonly class: PduClass;
-      readonly counter: number;
-      readonly type: number;
-      readonly body: Uint8Array;
-      readonly message: Received;
-      /** The handshake hash of the session that opened it. */
-      readonly handshakeHash: Uint8Array;
-    }
-  /** The peer has proven these keys: told before the first message under them. */
-  | {
-      readonly kind: "session";
-      readonly handshakeHash: Uint8Array;
-      /** Bits of CAPABILITY; of our own at the module. */
-      readonly capabilities: number;
-    }
-  | { readonly kind: "alarm"; readonly alarm: LinkAlarm }
-  | { readonly kind: "unsent"; readonly message: Sent; readonly reason: UnsentReason }
-  /** At the module: go Off (`silent`). At the pack: nothing more comes until the next `session`. Told once. */
-  | { readonly kind: "down"; readonly reason: DownReason };
+/** The module's reason, as its outcome's code gives it. */
+export type RefusalReason =
+  | "stale"
+  /** Not in the module's present state. */
+  | "state"
+  | "unsupported"
+  | "malformed"
+  /** Tried, and the hardware did not follow. */
+  | "failed"
+  /** A code that this version does not know. */
+  | "unknown";
 
-export type PackLinkEffect = LinkEffect<ModuleMessage, PackOrder>;
-export type ModuleLinkEffect = LinkEffect<PackMessage, ModuleMessage>;
+export type OrderResult =
+  /** By outcome, or by the very message that was asked for. */
+  | { readonly kind: "acknowledged" }
+  | { readonly kind: "refused"; readonly reason: RefusalReason }
+  /** It left, and nothing came back in time: whether it was obeyed is not known. */
+  | { readonly kind: "timed-out" }
+  /** It did not leave. */
+  | { readonly kind: "unsent"; readonly reason: UnsentReason };
+
+interface Transmit {
+  /** Frames for the scheduler, in order, all of one PDU. */
+  readonly kind: "transmit";
+  readonly class: FrameClass;
+  readonly frames: readonly CanFrame[];
+}
+
+interface Accepted<Message> {
+  /** One accepted PDU, never told twice. `body` is the recipient's to keep. */
+  readonly kind: "message";
+  readonly class: PduClass;
+  readonly counter: number;
+  readonly type: number;
+  readonly body: Uint8Array;
+  readonly message: Message;
+  /** The handshake hash of the session that opened it. */
+  readonly handshakeHash: Uint8Array;
+}
+
+interface Linked {
+  /** The peer has proven these keys: told before the first message under them. */
+  readonly kind: "session";
+  readonly handshakeHash: Uint8Array;
+  /** Bits of CAPABILITY; of our own at the module. */
+  readonly capabilities: number;
+}
+
+interface Alarm {
+  readonly kind: "alarm";
+  readonly alarm: LinkAlarm;
+}
+
+/** At the module: go Off. At the pack: show Off and a fault; nothing more comes until the next `session`. Told once. */
+interface Down {
+  readonly kind: "down";
+  readonly reason: DownReason;
+}
+
+export type CommonEffect = Transmit | Linked | Alarm | Down;
+
+export type PackLinkEffect =
+  | CommonEffect
+  | Accepted<ModuleMessage>
+  | {
+      /** What became of one order: the very object that was sent, once. */
+      readonly kind: "outcome";
+      readonly order: PackOrder;
+      /** The PDU that carried it; undefined when none did. */
+      readonly pdu: { readonly class: PduClass; readonly counter: number } | undefined;
+      readonly result: OrderResult;
+    }
+  /** The third strike: silent for three times 4 s. Told once until the next `session`; the link goes on trying. */
+  | { readonly kind: "lost"; readonly silentMs: number }
+  /** The module has proven a session under the pack's new half, and keeps no other. */
+  | { readonly kind: "rolled"; readonly packHalf: Uint8Array };
+
+export type ModuleLinkEffect =
+  | CommonEffect
+  | Accepted<PackMessage>
+  | { readonly kind: "unsent"; readonly message: ModuleMessage; readonly reason: UnsentReason }
+  /** To be made durable, then answered by the event `stored`. Undefined: forget the pack, keep the half. */
+  | { readonly kind: "store-pairing"; readonly pairing: ModulePairing | undefined };
 
 export interface LinkCounts {
   /** Sealed PDUs given out for transmission. */
@@ -157,66 +170,14 @@ export interface LinkStatus {
   readonly linked: boolean;
   readonly handshakeHash: Uint8Array | undefined;
   readonly lastAccepted: Millis | undefined;
+  /** At the pack: times 4 s of silence, up to three (lost); at the module always 0. */
+  readonly strikes: number;
   readonly counts: LinkCounts;
-}
-
-/** Times in milliseconds. Defaults: DEFAULT_LIMITS. */
-export interface LinkLimits {
-  /** Message 2 awaited, and after it the first PDU under the new keys. */
-  readonly answerMs: number;
-  readonly proofMs: number;
-  /** Least time between two attempts, and the first step of the back-off. */
-  readonly spacingMs: number;
-  readonly backoffMaxMs: number;
-  readonly attemptsPerMinute: number;
-  /** A new handshake after this many PDUs in one class and direction, or this age. */
-  readonly sessionPdus: number;
-  readonly sessionAgeMs: number;
-  /** How long keys live on after their successor was proven. */
-  readonly overlapMs: number;
-  readonly heartbeatMs: number;
-  /** Age up to which a module obeys. */
-  readonly freshnessMs: number;
-  readonly packSilenceMs: number;
-  readonly moduleSilenceMs: number;
-  /** Least time between two alarms of one kind. */
-  readonly alarmSpacingMs: number;
-}
-
-export interface PackLinkOptions {
-  readonly packHash: Uint8Array;
-  readonly module: {
-    readonly uid: ModuleUid;
-    readonly slot: Slot;
-    readonly busId: number;
-    readonly half: Uint8Array;
-  };
-  /** Holds the pack half; outlives the link. */
-  readonly custody: DeviceCustody;
-  readonly entropy: Entropy;
-  /** Send FD frames: only on a bus configured as having no classic-only node. */
-  readonly fd: boolean;
-  /** Granted by heartbeats until an event says otherwise (MODULE_STATE, default off). */
-  readonly maxState?: number;
-  readonly limits?: Partial<LinkLimits>;
-}
-
-export interface ModuleLinkOptions {
-  readonly uid: ModuleUid;
-  readonly pairing: ModulePairing;
-  /** Holds the module half; outlives the link. */
-  readonly custody: DeviceCustody;
-  readonly entropy: Entropy;
-  readonly fd: boolean;
-  /** When this start of the module was: tick 0. */
-  readonly bootedAt: Millis;
-  /** Bits of CAPABILITY. */
-  readonly capabilities: number;
-  readonly limits?: Partial<LinkLimits>;
 }
 
 /** A link end without I/O. `Event` in, effects out, in the order in which they are to be carried out. */
 export interface Link<Event, Effect> {
+  /** What is overdue is done first, so that no frame or order is judged by yesterday's state. */
   handle(event: Event, now: Millis): readonly Effect[];
   /** When `handle({kind: "timer"}, …)` is next due; it changes rarely, not with every frame. */
   readonly deadline: Millis | undefined;

@@ -1,6 +1,6 @@
 import { bytesEqual, type Millis } from "@wattseal/base";
 import type { CanFrame } from "../bus.js";
-import type { BrokenReason } from "../link/types.js";
+import type { BrokenReason } from "../link/alarm.js";
 import { CLASSIC_MAX, FD_MAX, isFrameLength } from "./fd.js";
 import { counterBits, isFirst, isLast, segmentBits } from "./identifier.js";
 import { MAX_PDU } from "./segments.js";

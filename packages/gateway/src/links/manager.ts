@@ -173,9 +173,18 @@ export class LinkManager implements BusListener {
       case "alarm":
         listener.alarm(module, effect.alarm);
         break;
-      case "unsent":
-        logger.warn("link.unsent", { module: module.uid, reason: effect.reason });
+      case "outcome":
+        logger.info("link.outcome", {
+          module: module.uid,
+          order: effect.order.kind,
+          result: effect.result.kind,
+        });
         break;
+      case "lost":
+        logger.warn("link.lost", { module: module.uid, silentMs: effect.silentMs });
+        break;
+      case "rolled":
+        break; // no roll is ever begun here
       case "down":
         listener.down(module, effect.reason);
         break;

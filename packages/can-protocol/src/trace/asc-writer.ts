@@ -54,7 +54,7 @@ function fdText(record: FdRecord): string {
   const bits = `${brs ? 1 : 0} ${esi ? 1 : 0} ${dlc} ${String(data.length).padStart(2)}`;
   // Duration and length on the wire are not known here.
   const tail = `${"0".padStart(8)} ${"0".padStart(4)} ${hexDigits(flags, 0).padStart(8)} 0 0 0 0 0`;
-  return `${head} ${idText(record).padStart(11)} ${NAME_COLUMN}${bits}${dataText(data)} ${tail}`;
+  return `${head} ${idText(record).padStart(9)} ${NAME_COLUMN}${bits}${dataText(data)} ${tail}`;
 }
 
 function idText({ id, extended }: { readonly id: number; readonly extended: boolean }): string {

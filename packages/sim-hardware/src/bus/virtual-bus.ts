@@ -1,5 +1,5 @@
 import type { Cancel, Micros } from "@wattseal/base";
-import type { BusInfo, BusState, CanBus, CanFrame } from "@wattseal/can-protocol";
+import type { BusErrorKind, BusInfo, BusState, CanBus, CanFrame } from "@wattseal/can-protocol";
 import type { SimKernel } from "../time/kernel.js";
 import type { Disturbance } from "./fate.js";
 import { LoadMeter } from "./load.js";
@@ -19,6 +19,9 @@ export interface AttachOptions {
 
 /** Sees every frame as it was delivered; owns nothing of it. */
 export type BusTap = (frame: CanFrame, time: Micros, from: string) => void;
+
+/** Sees every error frame when it begins. */
+export type ErrorTap = (kind: BusErrorKind, time: Micros) => void;
 
 /** Asked about each frame when it begins: whether, and where, it is disturbed. */
 export type Disturber = (frame: CanFrame, from: string) => Disturbance | undefined;
@@ -74,6 +77,7 @@ export class VirtualBus {
   readonly #main: Wire;
   #cuts: readonly Cut[] = [];
   #taps: readonly BusTap[] = [];
+  #errorTaps: readonly ErrorTap[] = [];
   #corruptions: readonly Corruption[] = [];
   #disturbers: readonly Disturber[] = [];
   #frames = 0;
@@ -85,6 +89,9 @@ export class VirtualBus {
     this.#main = new Wire(kernel, info, {
       disturbance: (frame, from) => this.#disturbance(frame, from),
       whole: (frame, time, from) => this.#whole(frame, time, from),
+      broken: (kind, time) => {
+        for (const tap of this.#errorTaps) tap(kind, time);
+      },
       busy: (time, nanos, frames) => {
         this.#load.add(time, nanos, frames);
         this.#frames += frames;
@@ -113,6 +120,13 @@ export class VirtualBus {
     };
   }
 
+  tapErrors(tap: ErrorTap): Cancel {
+    this.#errorTaps = [...this.#errorTaps, tap];
+    return () => {
+      this.#errorTaps = this.#errorTaps.filter((other) => other !== tap);
+    };
+  }
+
   corruptNext(corruption: Corruption): void {
     this.#corruptions = [...this.#corruptions, corruption];
   }
@@ -138,6 +152,7 @@ export class VirtualBus {
     const wire = new Wire(this.#kernel, this.info, {
       disturbance: () => undefined,
       whole: (frame) => frame,
+      broken: () => {},
       busy: () => {},
     });
     const cut = { beyond, wire };

@@ -23,6 +23,8 @@ export interface WireHooks {
   disturbance(frame: CanFrame, from: string): Disturbance | undefined;
   /** A frame is whole; returns it as it is to be received. */
   whole(frame: CanFrame, time: Micros, from: string): CanFrame;
+  /** An error frame begins: what was on the wire has come to nothing. */
+  broken(kind: BusErrorKind, time: Micros): void;
   busy(time: number, nanos: number, frames: 0 | 1): void;
 }
 
@@ -80,7 +82,7 @@ export class Wire {
     this.#transmission = undefined;
     this.#receiversFail(transmission.senders, "stuff");
     const spent = this.#kernel.nowMicros() - transmission.start;
-    this.#errorFrame(ANSWERED_FLAG_BITS, spent * 1000);
+    this.#errorFrame("stuff", ANSWERED_FLAG_BITS, spent * 1000);
   }
 
   /** At the end of this µs, so that whoever has something to send by then takes part. */
@@ -218,7 +220,7 @@ export class Wire {
         if (!node.errors.off && !isAmong(senders, node)) node.receive(delivered, time);
       }
       for (const { node } of senders) this.#senderFails(node, "form", ERROR_FLAG_BITS);
-      this.#errorFrame(ERROR_FLAG_BITS, nanos);
+      this.#errorFrame("form", ERROR_FLAG_BITS, nanos);
     });
   }
 
@@ -236,7 +238,7 @@ export class Wire {
         error === "form" ? "form" : "stuff",
         detectedBy,
       );
-      this.#errorFrame(flagBits, nanos);
+      this.#errorFrame(error, flagBits, nanos);
     });
   }
 
@@ -250,8 +252,9 @@ export class Wire {
   }
 
   /** The flag, its delimiter and the intermission, after `nanos` of a frame that came to nothing. */
-  #errorFrame(flagBits: number, nanos: number): void {
+  #errorFrame(kind: BusErrorKind, flagBits: number, nanos: number): void {
     const bits = flagBits + DELIMITER_BITS;
+    this.#hooks.broken(kind, this.#kernel.nowMicros());
     this.#hooks.busy(this.#kernel.nowMicros(), nanos + bits * this.#bitMicros * 1000, 0);
     this.#idleAfter(bits);
   }

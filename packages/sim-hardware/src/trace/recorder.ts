@@ -1,4 +1,4 @@
-import type { Cancel } from "@wattseal/base";
+import type { Cancel, Micros } from "@wattseal/base";
 import {
   type CanBus,
   errorContent,
@@ -33,9 +33,16 @@ export class BusRecorder implements TimeReader {
     return new BusRecorder(opened);
   }
 
-  /** Records every frame of the wire, until called back. */
+  /** Records every frame and every error frame of the wire, until called back. */
   tap(bus: VirtualBus, channel: string): Cancel {
-    return bus.tap((frame, time) => this.record(recordOf(frame, time, channel)));
+    const cancelFrames = bus.tap((frame, time) => this.record(recordOf(frame, time, channel)));
+    const cancelErrors = bus.tapErrors((kind, time) =>
+      this.#recordError(errorContent({ kind, transmitting: false }), time, channel),
+    );
+    return () => {
+      cancelFrames();
+      cancelErrors();
+    };
   }
 
   /** Records what one controller sees and sends, errors and states included, until called back. */
@@ -43,10 +50,8 @@ export class BusRecorder implements TimeReader {
     return bus.listen({
       frame: (frame, time) => this.record(recordOf(frame, time, channel, "rx")),
       sent: (frame, time) => this.record(recordOf(frame, time, channel, "tx")),
-      error: (error, time) =>
-        this.record({ kind: "error", time, channel, direction: undefined, ...errorContent(error) }),
-      state: (state, time) =>
-        this.record({ kind: "error", time, channel, direction: undefined, ...stateContent(state) }),
+      error: (error, time) => this.#recordError(errorContent(error), time, channel),
+      state: (state, time) => this.#recordError(stateContent(state), time, channel),
     });
   }
 
@@ -69,5 +74,9 @@ export class BusRecorder implements TimeReader {
       if (one.status === "rejected") throw one.reason;
       return one.value;
     });
+  }
+
+  #recordError(content: ReturnType<typeof errorContent>, time: Micros, channel: string): void {
+    this.record({ kind: "error", time, channel, direction: undefined, ...content });
   }
 }

@@ -81,6 +81,32 @@ describe("recording a bus", () => {
     expect(names(readFileSync(file("asc.log"), "utf8"))).toBe(expected);
   });
 
+  it("writes the errors of the wire, and what one controller saw of them", async () => {
+    const { bus, after } = simulation(CLASSIC);
+    const wire = await BusRecorder.open([{ path: file("wire.log"), format: "candump" }]);
+    const node = await BusRecorder.open([{ path: file("node.log"), format: "candump" }]);
+    wire.tap(bus, "vcan0");
+    const sender = bus.attach();
+    bus.attach();
+    node.listen(sender, "can0");
+    let spoilt = 0;
+    bus.disturb(() => {
+      spoilt += 1;
+      return spoilt > 1 ? undefined : { bit: 30 };
+    });
+    sender.send(classic(5, 1));
+    await after(10);
+    await Promise.all([wire.close(), node.close()]);
+    const frames = (name: string) =>
+      readFileSync(file(name), "utf8")
+        .replaceAll(/^\(.*?\) /gm, "")
+        .trimEnd()
+        .split("\n");
+    const [bitError, ownBitError] = ["20000088#0000010000000000", "20000088#0000810000000000"];
+    expect(frames("wire.log")).toEqual([`vcan0 ${bitError}`, "vcan0 00000005#01"]);
+    expect(frames("node.log")).toEqual([`can0 ${ownBitError}`, "can0 00000005#01 T"]);
+  });
+
   it("holds time while the disk is behind, so that what waits stays bounded", async () => {
     const { kernel } = simulation();
     const recorder = await BusRecorder.open([{ path: file("held.log"), format: "candump" }]);

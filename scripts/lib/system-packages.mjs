@@ -19,6 +19,17 @@ const PACKAGES = [
     service: "mosquitto.service",
     neededFor: "the uplink through a broker that is not ours",
   },
+  {
+    // Its question, whether others than root may capture, goes by its default under noninteractive: no.
+    command: "tshark",
+    debian: "tshark",
+    neededFor: "recorded buses as Wireshark reads them",
+  },
+  {
+    command: "log2asc",
+    debian: "can-utils",
+    neededFor: "bus traces as can-utils reads and writes them",
+  },
 ];
 
 // Where Debian keeps daemons; an ordinary user's PATH leaves these out.

@@ -7,6 +7,7 @@ import { auditCommand } from "./commands/ledger-audit.js";
 import { prove } from "./commands/prove.js";
 import { runFederation, runGateway, runSimulator } from "./commands/roles.js";
 import { start } from "./commands/start.js";
+import { convert } from "./commands/trace.js";
 import { verify } from "./commands/verify.js";
 import { LOG_LEVELS } from "./ports/system.js";
 import { VERSION } from "./version.js";
@@ -20,6 +21,10 @@ const speed = () =>
   new Option("--speed <x>", 'ceiling in simulated seconds a second, or "max"')
     .argParser(parseSpeed)
     .default(30);
+const candump = () =>
+  new Option("--candump <file>", "record every frame of the bus as can-utils text (candump -l)");
+const pcap = () =>
+  new Option("--pcap <file>", "record every frame of the bus for Wireshark (SocketCAN frames)");
 
 /** The command line. `report` gets the exit status of the command that ran. */
 export function program(report: Report): Command {
@@ -54,8 +59,10 @@ function addSystem(wattseal: Command, report: Report): void {
     .option("--json", "print one JSON object as the last line", false)
     .option("--fd", "CAN FD instead of classic CAN", false)
     .option("--state <dir>", "keep state in this folder (default: a fresh one)")
+    .addOption(candump())
+    .addOption(pcap())
     .addOption(logLevel().default("warn"))
-    .addHelpText("after", example("wattseal start --for 20s --json"))
+    .addHelpText("after", example("wattseal start --for 20s --json --pcap run.pcap"))
     .action(async (options) => report(await start(options)));
   wattseal
     .command("init")
@@ -81,9 +88,22 @@ function addRoles(wattseal: Command, report: Report): void {
     .option("--replay <file>", "recorded drive instead of the demonstration")
     .addOption(speed())
     .option("--fd", "CAN FD instead of classic CAN", false)
+    .addOption(candump())
+    .addOption(pcap())
     .addOption(logLevel().default("info"))
-    .addHelpText("after", example("wattseal sim --state ./pack --speed 10"))
+    .addHelpText("after", example("wattseal sim --state ./pack --speed 10 --candump run.log"))
     .action(async (options) => report(await runSimulator(options)));
+  sim
+    .command("convert <in> <out>")
+    .description(
+      "write a bus trace in another format; the endings name them: .log (candump), .asc (Vector), .pcap",
+    )
+    .option("--json", "print one JSON object", false)
+    .addHelpText(
+      "after",
+      example("wattseal sim convert drive.asc drive.pcap && tshark -r drive.pcap"),
+    )
+    .action(async (input, output, options) => report(await convert(input, output, options)));
   sim
     .command("dbc")
     .description("the clear frames of deployed modules as a DBC file, on standard output")

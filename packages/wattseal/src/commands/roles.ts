@@ -11,6 +11,7 @@ import { openGateway } from "../roles/gateway.js";
 import { makeFolder } from "../state/files.js";
 import { layoutOf } from "../state/layout.js";
 import { scenarioOf } from "./scenario.js";
+import { openRecording, type TraceOptions } from "./trace.js";
 
 const DRAIN_MS = 5000;
 
@@ -98,14 +99,16 @@ export async function runFederation(options: {
 }
 
 /** `wattseal sim`: modules and bus as a process of their own, served over a unix socket; it owns the time. */
-export async function runSimulator(options: {
-  readonly state: string;
-  readonly socket?: string;
-  readonly replay?: string;
-  readonly speed: number;
-  readonly fd: boolean;
-  readonly logLevel: "debug" | "info" | "warn" | "error" | "silent";
-}): Promise<number> {
+export async function runSimulator(
+  options: TraceOptions & {
+    readonly state: string;
+    readonly socket?: string;
+    readonly replay?: string;
+    readonly speed: number;
+    readonly fd: boolean;
+    readonly logLevel: "debug" | "info" | "warn" | "error" | "silent";
+  },
+): Promise<number> {
   const layout = layoutOf(resolve(options.state));
   const logger = pinoLogger("wattseal-sim", options.logLevel, process.stderr);
   const simulator = await startSimulator({
@@ -118,6 +121,8 @@ export async function runSimulator(options: {
     stateDirectory: layout.sim.directory,
     logger,
   });
+  const recording = await openRecording(options, process.cwd());
+  recording.attach(simulator);
   const path = options.socket === undefined ? layout.sim.bus : resolve(options.socket);
   await makeFolder(dirname(path));
   const server = await BusServer.listen({
@@ -129,15 +134,18 @@ export async function runSimulator(options: {
   logger.info("sim.running", { socket: path, modules: simulator.modules.length });
   void untilSignal().then(() => simulator.kernel.stop());
   void simulator.finished.then(() => simulator.kernel.stop());
+  let status: number = EXIT.ok;
   try {
     await simulator.run({ speed: options.speed });
   } catch (error) {
     logger.error("sim.failed", { error: messageOf(error) });
-    return EXIT.unavailable;
-  } finally {
-    await server.close();
-    await simulator.stop();
-    logger.info("sim.stopped", { speed: Math.round(simulator.kernel.speed.reached) });
+    status = EXIT.unavailable;
   }
-  return EXIT.ok;
+  await server.close();
+  await simulator.stop();
+  logger.info("sim.stopped", { speed: Math.round(simulator.kernel.speed.reached) });
+  const recorded = await recording.close();
+  for (const line of recorded.lines)
+    logger[recorded.ok ? "info" : "error"]("sim.recorded", { file: line });
+  return recorded.ok ? status : EXIT.unavailable;
 }

@@ -31,8 +31,9 @@ import { LiveView } from "../view/live.js";
 import { renderSummary, type Summary, summarise } from "../view/summary.js";
 import { renderStatus } from "../view/table.js";
 import { scenarioOf } from "./scenario.js";
+import { openRecording, type Recording, type TraceOptions } from "./trace.js";
 
-export interface StartOptions {
+export interface StartOptions extends TraceOptions {
   readonly modules?: number;
   readonly replay?: string;
   readonly speed: number;
@@ -70,8 +71,9 @@ export async function start(options: StartOptions): Promise<number> {
       ? join(await mkdtemp(join(tmpdir(), "wattseal-")), "state")
       : resolve(WHERE_THE_USER_STOOD, options.state),
   );
+  const recording = await openRecording(options, WHERE_THE_USER_STOOD);
   await prepare(layout, options);
-  const running = await compose(layout, options, scenario);
+  const running = await compose(layout, options, scenario, recording);
   const view = new LiveView(options.json ? process.stderr : process.stdout, () =>
     renderStatus(running.gateway.status(), {
       speed: running.simulator.kernel.speed.reached,
@@ -81,13 +83,16 @@ export async function start(options: StartOptions): Promise<number> {
   const failure = await runUntilEnd(running, options);
   view.stop();
   const summary = await drain(running, layout);
+  const recorded = await recording.close();
+  for (const line of recorded.lines) process.stderr.write(`${line}\n`);
   if (failure !== undefined) process.stderr.write(`${failure}\n`);
   const text = renderSummary(summary);
   if (options.json) {
     process.stderr.write(text);
     process.stdout.write(`${JSON.stringify(summary.json)}\n`);
   } else process.stdout.write(text);
-  return summary.ok && failure === undefined ? EXIT.ok : EXIT.failed;
+  if (!summary.ok || failure !== undefined) return EXIT.failed;
+  return recorded.ok ? EXIT.ok : EXIT.unavailable;
 }
 
 /** A fresh state folder is initialised; one that is there is used as it is. */
@@ -115,6 +120,7 @@ async function compose(
   layout: Layout,
   options: StartOptions,
   scenario: Scenario,
+  recording: Recording,
 ): Promise<Running> {
   const logger = pinoLogger("wattseal", options.logLevel, process.stderr);
   const environment = process.env;
@@ -138,6 +144,7 @@ async function compose(
     stateDirectory: layout.sim.directory,
     logger,
   });
+  recording.attach(simulator);
   const gateway = await openGateway({
     layout,
     config: await loadConfig({

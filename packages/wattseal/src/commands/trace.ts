@@ -24,7 +24,9 @@ export interface Recording {
 export async function openRecording(options: TraceOptions, folder: string): Promise<Recording> {
   const { candump, pcap } = options;
   const files = [
-    ...(candump === undefined ? [] : [{ path: resolve(folder, candump), format: "candump" as const }]),
+    ...(candump === undefined
+      ? []
+      : [{ path: resolve(folder, candump), format: "candump" as const }]),
     ...(pcap === undefined ? [] : [{ path: resolve(folder, pcap), format: "pcap" as const }]),
   ];
   const recorder = await BusRecorder.open(files);
@@ -37,7 +39,10 @@ export async function openRecording(options: TraceOptions, folder: string): Prom
     async close() {
       try {
         const counts = await recorder.close();
-        return { ok: true, lines: counts.map(({ path, records }) => `${path}: ${records} records`) };
+        return {
+          ok: true,
+          lines: counts.map(({ path, records }) => `${path}: ${records} records`),
+        };
       } catch (error) {
         return { ok: false, lines: [messageOf(error)] };
       }

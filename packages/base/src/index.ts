@@ -47,7 +47,9 @@ export { sha256, verifyEd25519, verifyP256 } from "./primitives.js";
 export {
   type Branded,
   type LctId,
+  labelOf,
   lctId,
+  MAX_ENTRY_LENGTH,
   type Micros,
   type Millis,
   type MilliwattHours,
@@ -56,6 +58,7 @@ export {
   millis,
   milliwattHours,
   moduleUid,
+  originOf,
   type Slot,
   slot,
 } from "./units.js";

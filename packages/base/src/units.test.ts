@@ -1,6 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { RangeViolation } from "./errors.js";
-import { lctId, micros, millis, milliwattHours, moduleUid, slot } from "./units.js";
+import {
+  labelOf,
+  lctId,
+  micros,
+  millis,
+  milliwattHours,
+  moduleUid,
+  originOf,
+  slot,
+} from "./units.js";
 
 const label = "abcdefghijklmnopqrstuvwxyz234567";
 
@@ -29,6 +38,11 @@ describe("slot", () => {
 });
 
 describe("ids", () => {
+  it("name the log of their LCT", () => {
+    expect(labelOf(lctId(`lct:pack:${label}`))).toBe(label);
+    expect(originOf(label)).toBe(`wattseal/${label}`);
+  });
+
   it.each(["app", "pack", "module", "policy", "person", "society", "source", "agent"])(
     "accept an LCT of kind %s",
     (kind) => {

@@ -17,6 +17,9 @@ export type Slot = Branded<number, "Slot">;
 /** A module's 8-byte unique id (mfg, part, 0, 0, unique id u32le) as 16 lower-case hexadecimal digits. */
 export type ModuleUid = Branded<string, "ModuleUid">;
 
+/** Bytes of a log's entry, at most; a bundle's lengths (u16) leave room above it. */
+export const MAX_ENTRY_LENGTH = 16_384;
+
 function isMillis(value: number): value is Millis {
   return Number.isSafeInteger(value) && value >= 0;
 }
@@ -50,6 +53,16 @@ function isLctId(value: string): value is LctId {
 export function lctId(value: string): LctId {
   if (!isLctId(value)) throw new RangeViolation(`"${value}" is not an LCT id`);
   return value;
+}
+
+/** The base32 part of an id: topic level in MQTT. */
+export function labelOf(lct: LctId): string {
+  return lct.slice(lct.lastIndexOf(":") + 1);
+}
+
+/** `wattseal/<label>`: origin of an LCT's log, and name of the key that signs it. */
+export function originOf(label: string): string {
+  return `wattseal/${label}`;
 }
 
 function isSlot(value: number): value is Slot {

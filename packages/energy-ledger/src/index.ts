@@ -18,7 +18,6 @@ export {
   type EntryBody,
   type EntryType,
   encodeEntry,
-  MAX_ENTRY_LENGTH,
 } from "./entries/entry.js";
 export {
   type LctState,

@@ -5,7 +5,6 @@ export { type UplinkCode, UplinkError } from "./errors.js";
 export {
   MAX_BATCH_LEAF_BYTES,
   MAX_BATCH_LEAVES,
-  MAX_LEAF_BYTES,
   MAX_MESSAGE_BYTES,
   TARGET_BATCH_BYTES,
   TARGET_BATCH_LEAVES,
@@ -47,7 +46,6 @@ export {
   fleetName,
   type PackName,
   packName,
-  packOriginOf,
   parseTopic,
   type Topic,
   topicFilter,

@@ -2,8 +2,6 @@
 export const MAX_MESSAGE_BYTES = 262_144;
 /** Bounds what one message makes a decoder allocate. */
 export const MAX_BATCH_LEAVES = 4096;
-/** The ledger's bound of one entry. */
-export const MAX_LEAF_BYTES = 16_384;
 /** A checkpoint's cadence, hence the size that history is sent in. */
 export const TARGET_BATCH_LEAVES = 256;
 /** Encoded leaf bytes: 48 KiB. */

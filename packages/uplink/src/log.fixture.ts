@@ -1,6 +1,6 @@
 /** A signed log in memory: what a gateway's log offers, with one Ed25519 key for all sizes. */
 import { generateKeyPairSync, sign } from "node:crypto";
-import { utf8 } from "@wattseal/base";
+import { originOf, utf8 } from "@wattseal/base";
 import {
   type Checkpoint,
   consistencyProof,
@@ -12,17 +12,10 @@ import {
   rootAt,
   signCheckpoint,
 } from "@wattseal/tlog";
-import {
-  type Batch,
-  leafBytes,
-  type OwnLog,
-  type PackName,
-  packName,
-  packOriginOf,
-} from "./index.js";
+import { type Batch, leafBytes, type OwnLog, type PackName, packName } from "./index.js";
 
 export const PACK: PackName = packName("abcdefghijklmnopqrstuvwxyz234567");
-export const ORIGIN = packOriginOf(PACK);
+export const ORIGIN = originOf(PACK);
 
 export function noteSigner(name: string): NoteSigner {
   const { publicKey, privateKey } = generateKeyPairSync("ed25519");

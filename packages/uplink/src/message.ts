@@ -6,15 +6,10 @@ import {
   DecodeError,
   decodeCbor,
   encodeCbor,
+  MAX_ENTRY_LENGTH,
 } from "@wattseal/base";
 import { UplinkError } from "./errors.js";
-import {
-  MAX_BATCH_LEAVES,
-  MAX_LEAF_BYTES,
-  MAX_MESSAGE_BYTES,
-  MAX_NOTE_BYTES,
-  MAX_PROOF_NODES,
-} from "./limits.js";
+import { MAX_BATCH_LEAVES, MAX_MESSAGE_BYTES, MAX_NOTE_BYTES, MAX_PROOF_NODES } from "./limits.js";
 
 const MESSAGE_VERSION = 1;
 const HASH_BYTES = 32;
@@ -65,8 +60,10 @@ export class MessageReader {
     const leaves = this.#byteStrings(field, MAX_BATCH_LEAVES);
     if (leaves.length === 0) throw this.refuse(`field "${field}" is empty`);
     for (const [i, leaf] of leaves.entries()) {
-      if (leaf.length === 0 || leaf.length > MAX_LEAF_BYTES) {
-        throw this.refuse(`leaf ${first + i} has ${leaf.length} bytes, not 1 to ${MAX_LEAF_BYTES}`);
+      if (leaf.length === 0 || leaf.length > MAX_ENTRY_LENGTH) {
+        throw this.refuse(
+          `leaf ${first + i} has ${leaf.length} bytes, not 1 to ${MAX_ENTRY_LENGTH}`,
+        );
       }
     }
     return leaves;
@@ -114,7 +111,7 @@ export function checkLeafLimits(what: string, first: number, leaves: readonly Ui
     );
   }
   for (const [i, leaf] of leaves.entries()) {
-    if (leaf.length === 0 || leaf.length > MAX_LEAF_BYTES) {
+    if (leaf.length === 0 || leaf.length > MAX_ENTRY_LENGTH) {
       throw new UplinkError("limit", `leaf ${first + i} of ${what} has ${leaf.length} bytes`);
     }
   }

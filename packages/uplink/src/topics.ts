@@ -35,11 +35,6 @@ export function packName(text: string): PackName {
   return text;
 }
 
-/** Origin and key name of the pack's log. */
-export function packOriginOf(pack: PackName): string {
-  return `wattseal/${pack}`;
-}
-
 /** Every channel: who publishes it, and whether the broker keeps its last message. All are QoS 1. */
 export const CHANNELS = {
   batch: { from: "pack", retain: false },

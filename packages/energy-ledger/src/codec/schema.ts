@@ -2,7 +2,7 @@
  * Schemas of what the log holds: arrays of integers, byte strings, text and arrays. One schema reads
  * (strictly: only the deterministic form passes), writes (with the same checks) and gives the type.
  */
-import { RangeViolation } from "@wattseal/base";
+import { MAX_ENTRY_LENGTH, RangeViolation } from "@wattseal/base";
 import { FieldReader, Words } from "./reader.js";
 import { FieldWriter } from "./writer.js";
 
@@ -173,9 +173,8 @@ export function decodeAs<T>(schema: Schema<T>, bytes: Uint8Array, what: string):
   return value;
 }
 
-/** Of an entry, and so of whatever one carries: bytes. */
-export const MAX_LENGTH = 16_384;
-const scratch = new FieldWriter(MAX_LENGTH);
+/** What an entry carries is no longer than an entry. */
+const scratch = new FieldWriter(MAX_ENTRY_LENGTH);
 
 /** The one encoding of `value`, at most 16 KiB. Throws RangeViolation for what `decodeAs` would refuse. */
 export function encodeAs<T>(schema: Schema<T>, value: T): Uint8Array {

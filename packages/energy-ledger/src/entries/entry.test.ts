@@ -2,6 +2,7 @@ import {
   bytesEqual,
   DecodeError,
   decodeCbor,
+  MAX_ENTRY_LENGTH,
   milliwattHours,
   RangeViolation,
 } from "@wattseal/base";
@@ -12,7 +13,7 @@ import { FieldReader } from "../codec/reader.js";
 import { encodeAs } from "../codec/schema.js";
 import { NOON, SAMPLES } from "../samples.fixture.js";
 import { energyInterval, energyIntervalByFields } from "./energy.js";
-import { decodeEntry, ENTRY_TYPES, type Entry, encodeEntry, MAX_ENTRY_LENGTH } from "./entry.js";
+import { decodeEntry, ENTRY_TYPES, type Entry, encodeEntry } from "./entry.js";
 
 /** What the entry is as a plain array, written by hand from the schema's order of fields. */
 function plain(value: unknown): unknown {

@@ -1,7 +1,7 @@
-import { DecodeError, type Millis, RangeViolation } from "@wattseal/base";
+import { DecodeError, MAX_ENTRY_LENGTH, type Millis, RangeViolation } from "@wattseal/base";
 import { type FieldReader, Words } from "../codec/reader.js";
 import { time } from "../codec/scalars.js";
-import { decodeAs, encodeAs, MAX_LENGTH, type Schema, type Value } from "../codec/schema.js";
+import { decodeAs, encodeAs, type Schema, type Value } from "../codec/schema.js";
 import {
   energyGap,
   energyInterval,
@@ -63,8 +63,6 @@ export type Entry<T extends EntryType = EntryType> = {
 }[T];
 
 export const ENTRY_VERSION = 1;
-/** Bytes. */
-export const MAX_ENTRY_LENGTH = MAX_LENGTH;
 
 function isEntryType(type: string): type is EntryType {
   return Object.hasOwn(SCHEMAS, type);

@@ -5,7 +5,9 @@ import {
   MAX_MESSAGE_BYTES,
   parseTopic,
   type Topic,
+  topicFilter,
 } from "@wattseal/uplink";
+import { INGEST_CHANNELS } from "../worker/ports.js";
 
 export type Role =
   | { readonly kind: "pack"; readonly name: string }
@@ -37,9 +39,7 @@ export function maySubscribe(role: Role, fleet: FleetName, filter: string): bool
     const parsed = ownTopic(role, fleet, filter);
     return typeof parsed !== "string" && CHANNELS[parsed.channel].from === "federation";
   }
-  return Object.entries(CHANNELS).some(
-    ([channel, { from }]) => from === "pack" && filter === `wattseal/1/${fleet}/+/${channel}`,
-  );
+  return INGEST_CHANNELS.some((channel) => filter === topicFilter(fleet, channel));
 }
 
 function ownTopic(role: Role, fleet: FleetName, text: string): Topic | string {

@@ -7,7 +7,7 @@ import type { Logger } from "@wattseal/base";
 import { type FleetName, type PackName, parseTopic, topicFilter, topicOf } from "@wattseal/uplink";
 import mqtt, { type IClientOptions, type MqttClient } from "mqtt";
 import { FederationError } from "../errors.js";
-import type { Delivery, IngestChannel } from "../worker/ports.js";
+import { type Delivery, INGEST_CHANNELS, type IngestChannel } from "../worker/ports.js";
 import { AckWindow } from "./ack-window.js";
 
 export interface MqttFleetOptions {
@@ -25,11 +25,10 @@ export interface MqttFleetOptions {
   readonly reconnectMs?: number;
 }
 
-const INGEST: readonly IngestChannel[] = ["batch", "head", "epoch", "state", "alarm", "response"];
 const REFUSED_BY_BROKER = 128;
 
 function isIngest(channel: string): channel is IngestChannel {
-  return INGEST.some((known) => known === channel);
+  return INGEST_CHANNELS.some((known) => known === channel);
 }
 
 export class MqttFleet {
@@ -87,7 +86,7 @@ export class MqttFleet {
 
   /** On every connect: a broker that reports a present session may still have lost its subscriptions. */
   #subscribed(): Promise<void> {
-    const filters = INGEST.map((channel) => topicFilter(this.#options.fleet, channel));
+    const filters = INGEST_CHANNELS.map((channel) => topicFilter(this.#options.fleet, channel));
     return new Promise((resolve, reject) => {
       this.#client.on("connect", () => {
         this.#client.subscribe(filters, { qos: 1 }, (error, granted) => {

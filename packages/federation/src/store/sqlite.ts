@@ -10,7 +10,7 @@ import { decodeBundle, encodeBundle } from "@wattseal/tlog";
 import { type PackName, packName } from "@wattseal/uplink";
 import sqlite from "node-sqlite3-wasm";
 import { FederationError } from "../errors.js";
-import { lockStore, type StoreLock } from "./lock.js";
+import { lockStore } from "./lock.js";
 import {
   type FederationStore,
   type ForkEvidence,
@@ -30,26 +30,26 @@ const FILE = "federation.db";
 
 export class SqliteStore implements FederationStore {
   readonly #db: Database;
-  readonly #lock: StoreLock;
+  readonly #unlock: () => Promise<void>;
   readonly #statements = new Map<string, Statement>();
   #closed = false;
 
-  private constructor(db: Database, lock: StoreLock) {
+  private constructor(db: Database, unlock: () => Promise<void>) {
     this.#db = db;
-    this.#lock = lock;
+    this.#unlock = unlock;
   }
 
   /** Makes the directory and the database where there are none. Throws FederationError. */
   static async open(directory: string): Promise<SqliteStore> {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    const lock = await lockStore(directory);
+    const unlock = await lockStore(directory);
     try {
       const path = join(directory, FILE);
       // The adapter's own lock is a directory that a killed process leaves behind; with ours held it is stale.
       rmSync(`${path}.lock`, { recursive: true, force: true });
-      return new SqliteStore(openDatabase(path), lock);
+      return new SqliteStore(openDatabase(path), unlock);
     } catch (error) {
-      await lock.release();
+      await unlock();
       throw error;
     }
   }
@@ -139,7 +139,7 @@ export class SqliteStore implements FederationStore {
     this.#closed = true;
     for (const statement of this.#statements.values()) statement.finalize();
     this.#db.close();
-    await this.#lock.release();
+    await this.#unlock();
   }
 
   #commitPack(commit: PackCommit): "stored" | "conflict" {

@@ -1,5 +1,5 @@
 /** What one message of a pack is, against what is known of its log. Changes nothing but the log it grows. */
-import { bytesEqual, toBase64 } from "@wattseal/base";
+import { bytesEqual, originOf, toBase64 } from "@wattseal/base";
 import { decodeEntry, type Entry } from "@wattseal/energy-ledger";
 import { isCloneProof, type LctDocument } from "@wattseal/lct-keys/verify";
 import { type Checkpoint, Frontier, leafHash } from "@wattseal/tlog";
@@ -8,7 +8,6 @@ import {
   checkBatch,
   checkResponse,
   type LeafResponse,
-  packOriginOf,
   soleCheckpoint,
 } from "@wattseal/uplink";
 import type { FederationStore } from "../store/port.js";
@@ -48,7 +47,7 @@ export interface JudgeContext {
 /** Throws Refused and what the verifiers throw (`refusalOf` translates). */
 export async function judgeBatch(batch: Batch, context: JudgeContext): Promise<Judgement> {
   const { log } = context;
-  const origin = packOriginOf(log.pack);
+  const origin = originOf(log.pack);
   if (batch.origin !== origin) {
     throw new Refused("origin", `batch: is of the log ${JSON.stringify(batch.origin)}`);
   }
@@ -86,7 +85,7 @@ export async function judgeResponse(
   const first = log.size;
   if (response.prevSize > first) return { kind: "ahead", from: response.prevSize };
   if (response.prevSize < first) return { kind: "known" };
-  const extension = checkResponse(response, packOriginOf(log.pack), log.frontier);
+  const extension = checkResponse(response, originOf(log.pack), log.frontier);
   const growth = { ...extension, leaves: response.leaves, note: response.checkpoint };
   growOrClone(growth, context);
   return { kind: "grown", growth, first };

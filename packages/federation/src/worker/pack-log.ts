@@ -1,5 +1,5 @@
 /** One pack's log as far as it is known. Nothing here grows with the log but the epochs. */
-import { bytesEqual, messageOf } from "@wattseal/base";
+import { bytesEqual, messageOf, originOf } from "@wattseal/base";
 import { decodeEntry } from "@wattseal/energy-ledger";
 import {
   decodeEpochEvidence,
@@ -9,7 +9,7 @@ import {
   verifyEpoch,
 } from "@wattseal/lct-keys/verify";
 import { type Checkpoint, type Frontier, leafHash, verifyCheckpoint } from "@wattseal/tlog";
-import { type PackName, packOriginOf } from "@wattseal/uplink";
+import type { PackName } from "@wattseal/uplink";
 import { type DecodedLeaf, LogReplay } from "@wattseal/verifier";
 import { FederationError } from "../errors.js";
 import { type FederationStore, readStoredLog, type StoredPosition } from "../store/port.js";
@@ -92,7 +92,7 @@ export class PackLog {
     if (publicKey === undefined) {
       throw new Refused("signature", `no epoch had begun at size ${size}`);
     }
-    verifyCheckpoint(note, { name: packOriginOf(this.pack), publicKey });
+    verifyCheckpoint(note, { name: originOf(this.pack), publicKey });
   }
 
   /**

@@ -1,7 +1,8 @@
 import type { PackName } from "@wattseal/uplink";
 
 /** The channels that packs publish. */
-export type IngestChannel = "batch" | "head" | "epoch" | "state" | "alarm" | "response";
+export const INGEST_CHANNELS = ["batch", "head", "epoch", "state", "alarm", "response"] as const;
+export type IngestChannel = (typeof INGEST_CHANNELS)[number];
 
 /** A message as the transport delivered it. */
 export interface Delivery {

@@ -10,6 +10,7 @@ import {
   type Logger,
   messageOf,
   millis,
+  originOf,
   utf8,
 } from "@wattseal/base";
 import type { TrustedKeys } from "@wattseal/lct-keys/verify";
@@ -19,7 +20,6 @@ import {
   decodeResponse,
   encodeRequest,
   type PackName,
-  packOriginOf,
   soleCheckpoint,
 } from "@wattseal/uplink";
 import { FederationError } from "../errors.js";
@@ -311,7 +311,7 @@ export class FederationWorker {
     if (payload.length > MAX_NOTE_BYTES) throw new Refused("malformed", "head: is too long");
     const note = fromUtf8(payload, "head");
     const checkpoint = soleCheckpoint(note);
-    if (checkpoint.origin !== packOriginOf(pack)) {
+    if (checkpoint.origin !== originOf(pack)) {
       throw new Refused("origin", `head: is of the log ${JSON.stringify(checkpoint.origin)}`);
     }
     const state = await this.#open(pack, round);

@@ -3,7 +3,9 @@ import {
   bytesEqual,
   DecodeError,
   type LctId,
+  labelOf,
   lctId,
+  originOf,
   sha256,
   toBase32,
   toHex,
@@ -41,16 +43,6 @@ export function lctIdOf(genesisBody: Uint8Array): LctId {
   return lctId(`lct:${decodeGenesis(genesisBody).kind}:${label}`);
 }
 
-/** The base32 part of an id. */
-export function labelOf(lct: LctId): string {
-  return lct.slice(lct.lastIndexOf(":") + 1);
-}
-
-/** Origin and key name of this LCT's log. */
-export function originOf(lct: LctId): string {
-  return `wattseal/${labelOf(lct)}`;
-}
-
 /**
  * Decodes a document and checks its signature under the issuer key it names; with a list of trusted keys the
  * issuer must be among them, with "self-consistent" the issuer is not judged. Whether the LCT is still active
@@ -84,11 +76,12 @@ export function verifyLctDocument(
     );
   }
   const lct = lctIdOf(message.payload);
+  const label = labelOf(lct);
   return {
     ...genesis,
     lct,
-    label: labelOf(lct),
-    origin: originOf(lct),
+    label,
+    origin: originOf(label),
     packHash: packHashOf(message.payload),
     genesisBody: message.payload,
     bytes: new Uint8Array(bytes),

@@ -7,9 +7,7 @@ export {
 export { EpochChain, type EpochPosition } from "./chain.js";
 export {
   type LctDocument,
-  labelOf,
   lctIdOf,
-  originOf,
   packHashOf,
   verifyLctDocument,
 } from "./document.js";

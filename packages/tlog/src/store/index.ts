@@ -1,4 +1,5 @@
 export type { AppendFile, NewFile, StoreFiles } from "./files.js";
+export { lockDirectory } from "./lock.js";
 export { type Head, type OpenResult, StoredLog } from "./log.js";
 export type { VerifyHead } from "./open.js";
 export { type Appended, LogStore, type OpenOptions } from "./store.js";

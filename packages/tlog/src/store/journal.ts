@@ -4,10 +4,10 @@
  * Record: u32le length ‖ u32le check of length and index ‖ entry ‖ leaf hash (32 bytes).
  * Whoever can write it can append entries that nobody signed; it can alter none that a signed head covers.
  */
-import { bytesEqual, concatBytes, sha256, utf8, viewOf } from "@wattseal/base";
+import { bytesEqual, concatBytes, MAX_ENTRY_LENGTH, sha256, utf8, viewOf } from "@wattseal/base";
 import { HASH_LENGTH, leafHash } from "../tree/hash.js";
 import type { AppendFile, StoreFiles } from "./files.js";
-import { JOURNAL, MAX_ENTRY_LENGTH, refuseFile, TEMPORARY } from "./layout.js";
+import { JOURNAL, refuseFile, TEMPORARY } from "./layout.js";
 
 const MAGIC = utf8("wslog 1\n");
 const HEADER_LENGTH = 24;

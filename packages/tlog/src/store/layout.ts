@@ -10,9 +10,6 @@ export const CHECKPOINT = "checkpoint";
 export const TEMPORARY = "tmp";
 export const ENTRIES = "tile/entries";
 
-/** The limit of an entry (ledger format), well below what a bundle's u16 length can hold. */
-export const MAX_ENTRY_LENGTH = 16 * 1024;
-
 const RECOVERY = "restore this log from the federation's copy";
 
 interface Refusal extends ErrorOptions {

@@ -6,15 +6,15 @@ import { TlogError } from "../errors.js";
 function lockedError(directory: string, who: string, cause: unknown): TlogError {
   return new TlogError(
     "locked",
-    `log ${directory}: ${who} has it open for writing; open it read-only, or stop the other one`,
+    `${directory}: ${who} has it open for writing; open it read-only, or stop the other one`,
     { cause },
   );
 }
 
 /**
  * A socket in Linux' abstract namespace, named after the directory's device and inode: gone with its process,
- * however it ends, and nothing to clean up. It excludes writers of one network namespace, so a log must not
- * be shared by containers. Any local user may take the name first, which only keeps the log from opening.
+ * however it ends, and nothing to clean up. It excludes writers of one network namespace, so a directory must not
+ * be shared by containers. Any local user may take the name first, which only keeps the directory from opening.
  */
 function lockBySocket(directory: string): Promise<() => Promise<void>> {
   const { dev, ino } = statSync(directory, { bigint: true });

@@ -1,11 +1,11 @@
 import { setImmediate } from "node:timers/promises";
-import { concatBytes } from "@wattseal/base";
+import { concatBytes, MAX_ENTRY_LENGTH } from "@wattseal/base";
 import { TlogError } from "../errors.js";
 import { leafHash } from "../tree/hash.js";
 import { replaceText, writeDocument } from "./documents.js";
 import { nodeFiles, type StoreFiles } from "./files.js";
 import { encodeRecords, Journal, type JournalRecord } from "./journal.js";
-import { CHECKPOINT, MAX_ENTRY_LENGTH, orStorageError, storageError, TEMPORARY } from "./layout.js";
+import { CHECKPOINT, orStorageError, storageError, TEMPORARY } from "./layout.js";
 import { type Head, headOf, type LogParts, StoredLog } from "./log.js";
 import {
   checkUnfinishedSeal,
@@ -145,7 +145,7 @@ export class LogStore extends StoredLog {
     const first = this.#accepted;
     const records = entries.map((entry, i) => {
       if (entry.length < 1 || entry.length > MAX_ENTRY_LENGTH) {
-        const problem = `entry ${i} of the append has ${entry.length} bytes, not 1 to 16384`;
+        const problem = `entry ${i} of the append has ${entry.length} bytes, not 1 to ${MAX_ENTRY_LENGTH}`;
         throw new TlogError("range", `log ${this.files.location}: ${problem}`);
       }
       return { entry: new Uint8Array(entry), leafHash: leafHash(entry) };

@@ -12,7 +12,7 @@ const RECEIPT = "receipt-federation";
 const BUNDLE = "tile/entries/000";
 const TILE = "tile/0/000";
 const HASHES = 256;
-/** Bits between two flips in the large files; coprime to 8, so that all places in a byte have their turn. 1 takes a minute. */
+/** Bits between two flips in the large files; coprime to 8, so that all places in a byte have their turn. 1 takes two minutes. */
 const STEP = Number(process.env["WATTSEAL_FLIP_STEP"] ?? 31);
 const TIMEOUT = 600_000;
 

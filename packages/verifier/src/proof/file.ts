@@ -5,9 +5,9 @@ import {
   decodeCbor,
   encodeCbor,
   Fields,
+  MAX_ENTRY_LENGTH,
   sha256,
 } from "@wattseal/base";
-import { MAX_ENTRY_LENGTH } from "@wattseal/energy-ledger";
 import { HASH_LENGTH } from "@wattseal/tlog";
 import { VerifierError } from "../errors.js";
 

@@ -40,6 +40,7 @@ export {
   encodePackMessage,
   type InnerPdu,
 } from "./inner/codec.js";
+export { counterStatementOf } from "./inner/counter-statement.js";
 export {
   CAPABILITY,
   type Capability,

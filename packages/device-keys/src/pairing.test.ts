@@ -4,11 +4,13 @@ import { decode as decodeWithCborg } from "cborg";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
+  beginKeyRoll,
   compareLabel,
   decodeModulePairing,
   decodePackPairing,
   encodeModulePairing,
   encodePackPairing,
+  endKeyRoll,
   holdsPackHalf,
   labelGroups,
   labelText,
@@ -88,6 +90,27 @@ describe("pairing records", () => {
     }
   });
 
+  it("of a roll under way carry the half that is to follow, and are as they were without", () => {
+    const rolling: ModulePairing = { ...module, nextPackHalf: half(202) };
+    expect(decodeModulePairing(encodeModulePairing(rolling))).toEqual(rolling);
+    expect(decodeWithCborg(encodeModulePairing(rolling))).toHaveLength(7);
+    const begun = beginKeyRoll(pack, { reference: "file:next", publicKey: half(202) });
+    expect(decodePackPairing(encodePackPairing(begun))).toEqual(begun);
+    expect(decodePackPairing(encodePackPairing(begun)).packHalf).toEqual(pack.packHalf);
+    expect(endKeyRoll(begun)).toEqual({
+      ...pack,
+      packHalf: { reference: "file:next", publicKey: half(202) },
+    });
+  });
+
+  it("roll to another half, one at a time", () => {
+    const next = { reference: "file:next", publicKey: half(202) };
+    const badPairing = expect.objectContaining({ code: "bad-pairing" });
+    expect(() => beginKeyRoll(beginKeyRoll(pack, next), next)).toThrow(badPairing);
+    expect(() => beginKeyRoll(pack, pack.packHalf)).toThrow(badPairing);
+    expect(() => endKeyRoll(pack)).toThrow(badPairing);
+  });
+
   it("of another shape or version are refused with one error", () => {
     for (const fields of [
       [2, packHash, half(200), 7, 3, half(201)],
@@ -96,6 +119,8 @@ describe("pairing records", () => {
       [1, packHash, half(200), 7, 256, half(201)],
       [1, packHash, half(200).subarray(1), 7, 3, half(201)],
       [1, packHash, "text", 7, 3, half(201)],
+      [1, packHash, half(200), 7, 3, half(201), half(1).subarray(1)],
+      [1, packHash, half(200), 7, 3, half(201), half(1), 0],
       [],
       7,
     ]) {

@@ -162,7 +162,7 @@ describe("startSimulator: modules", () => {
       "hardware",
       "capability",
       "counter-statement",
-      OUTCOME.unsupported,
+      OUTCOME.failed,
       OUTCOME.done,
       OUTCOME.unsupported,
     ]);

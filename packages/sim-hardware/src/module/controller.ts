@@ -178,6 +178,9 @@ export class Controller {
       case "message":
         if (effect.message.kind !== "ping") this.#obey(effect.message, effect);
         return;
+      case "store-pairing": // flash is not written while a simulation runs
+        this.#driver.handle({ kind: "stored", durable: false });
+        return;
       case "transmit":
       case "unsent":
         return;

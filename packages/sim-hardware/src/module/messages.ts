@@ -1,15 +1,16 @@
 /** What a simulated module says about itself: its sensors, cut to what the wire's fields can hold. */
-import { concatBytes, fromHex, type ModuleUid, utf8, viewOf } from "@wattseal/base";
+import type { ModuleUid } from "@wattseal/base";
 import {
   CAPABILITY,
   type Capability,
   type CellDetail,
   type CounterStatement,
+  counterStatementOf,
   type Hardware,
   MODULE_STATUS,
   type Telemetry,
 } from "@wattseal/can-protocol";
-import { type DeviceHalf, deriveKey, hmacSha256, type ModulePairing } from "@wattseal/device-keys";
+import type { DeviceHalf, ModulePairing } from "@wattseal/device-keys";
 import { type ModuleCells, RATED_AMP_HOURS, SERIES_CELLS } from "../pack/cells.js";
 import type { EnergyMeter } from "../pack/energy-meter.js";
 
@@ -24,8 +25,6 @@ const EMPTY_SOC = 0.02;
 const FULL_SOC = 0.995;
 const END_CELL_VOLTS = 4.2;
 const LARGEST_RATE_PER_HOUR = 3;
-/** Counters on the wire are u48. */
-const COUNTER_BYTES = 6;
 
 const clamp = (value: number, lowest: number, highest: number): number =>
   Math.min(highest, Math.max(lowest, value));
@@ -124,21 +123,6 @@ export function counterStatement(options: {
   readonly boot: number;
 }): CounterStatement {
   const { uid, half, pairing, meter, tick, boot } = options;
-  const fields = new Uint8Array(2 + 4 + 2 * COUNTER_BYTES);
-  const view = viewOf(fields);
-  view.setUint16(0, boot, true);
-  view.setUint32(2, tick, true);
-  setUint48(view, 6, meter.in);
-  setUint48(view, 6 + COUNTER_BYTES, meter.out);
-  const shared = half.dh(pairing.fed);
-  const key = deriveKey(shared, utf8("wattseal-counter-1"));
-  shared.fill(0);
-  const mac = hmacSha256(key, concatBytes(fromHex(uid), fields));
-  key.fill(0);
-  return { kind: "counter-statement", uid, boot, tick, inMwh: meter.in, outMwh: meter.out, mac };
-}
-
-function setUint48(view: DataView, offset: number, value: number): void {
-  view.setUint32(offset, value % 2 ** 32, true);
-  view.setUint16(offset + 4, Math.floor(value / 2 ** 32) % 2 ** 16, true);
+  const reading = { uid, boot, tick, inMwh: meter.in, outMwh: meter.out };
+  return counterStatementOf(reading, half, pairing.fed);
 }

@@ -134,8 +134,8 @@ export class FieldReader {
     return { high: this.#word(), low: this.#word() };
   }
 
-  /** Takes a text that is one of `words`. */
-  word<W extends string>(words: Words<W>): W {
+  /** Takes a text that is one of `words`; returns what it stands for. */
+  word<V>(words: Words<V>): V {
     const start = this.#offset;
     const length = this.#head(MAJOR.text, "text");
     const from = this.#offset;
@@ -145,7 +145,7 @@ export class FieldReader {
       return this.fail(`holds ${JSON.stringify(this.text())}, which is no ${words.what}`, start);
     }
     this.#offset = from + length;
-    return found;
+    return found.value;
   }
 
   end(): void {
@@ -153,39 +153,39 @@ export class FieldReader {
   }
 }
 
-interface Word<W extends string> {
-  readonly text: W;
+interface Word<V> {
   readonly bytes: Uint8Array;
+  readonly value: V;
 }
 
-/** A closed set of ASCII words, found in a buffer without making a string. */
-export class Words<W extends string> {
+/** A closed set of ASCII words and what each stands for, found in a buffer without making a string. */
+export class Words<V> {
   /** What the words are, for messages. */
   readonly what: string;
-  readonly #byKey = new Map<number, Word<W>[]>();
-  readonly #byText = new Map<string, Uint8Array>();
+  readonly #byKey = new Map<number, Word<V>[]>();
+  readonly #byText = new Map<string, Word<V>>();
 
-  constructor(what: string, words: readonly W[]) {
+  constructor(what: string, values: readonly V[], wordOf: (value: V) => string) {
     this.what = what;
-    for (const text of words) {
-      const bytes = utf8(text);
-      const key = keyOf(bytes, 0, bytes.length);
-      this.#byText.set(text, bytes);
-      this.#byKey.set(key, [...(this.#byKey.get(key) ?? []), { text, bytes }]);
+    for (const value of values) {
+      const text = wordOf(value);
+      const word = { bytes: utf8(text), value };
+      const key = keyOf(word.bytes, 0, word.bytes.length);
+      this.#byText.set(text, word);
+      this.#byKey.set(key, [...(this.#byKey.get(key) ?? []), word]);
     }
   }
 
-  find(buffer: Uint8Array, from: number, length: number): W | undefined {
+  find(buffer: Uint8Array, from: number, length: number): Word<V> | undefined {
     const candidates = this.#byKey.get(keyOf(buffer, from, length));
     if (candidates === undefined) return undefined;
-    for (const { text, bytes } of candidates) {
-      if (bytes.length === length && startsAt(buffer, from, bytes)) return text;
+    for (const word of candidates) {
+      if (word.bytes.length === length && startsAt(buffer, from, word.bytes)) return word;
     }
     return undefined;
   }
 
-  /** The UTF-8 bytes of `text`, if it is one of the words. */
-  bytesOf(text: string): Uint8Array | undefined {
+  of(text: string): Word<V> | undefined {
     return this.#byText.get(text);
   }
 }

@@ -85,13 +85,13 @@ export function text(label: string, pattern: RegExp): Schema<string> {
 
 /** One of a closed set of words, as text. */
 export function oneOf<const W extends string>(label: string, ...choices: readonly W[]): Schema<W> {
-  const words = new Words(label, choices);
+  const words = new Words(label, choices, (word) => word);
   return {
     read: (reader) => reader.word(words),
     write(writer, value) {
-      const bytes = words.bytesOf(value);
-      if (bytes === undefined) throw new RangeViolation(`"${value}" is no ${label}`);
-      writer.textBytes(bytes);
+      const word = words.of(value);
+      if (word === undefined) throw new RangeViolation(`"${value}" is no ${label}`);
+      writer.textBytes(word.bytes);
     },
   };
 }

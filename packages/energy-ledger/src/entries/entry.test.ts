@@ -31,7 +31,8 @@ const asArray = (entry: Entry) => [1, entry.type, entry.timeMs, plain(entry.body
 const independent = (value: unknown) => new Uint8Array(cborg.encode(value));
 
 describe("an entry", () => {
-  it("has a sample of each type here", () => {
+  it("has a sample of each type here, and no type twice", () => {
+    expect(new Set(ENTRY_TYPES).size).toBe(ENTRY_TYPES.length);
     expect(new Set(SAMPLES.map(({ type }) => type))).toEqual(new Set(ENTRY_TYPES));
   });
 

@@ -23,34 +23,43 @@ import {
 } from "./lifecycle.js";
 import { signedEntry, societyCharge, societyExpire } from "./society.js";
 
-/** The one place where types get their schema. Versions only add; a type that is not here is refused. */
-const SCHEMAS = {
-  "lct.document": lctDocument,
-  "lct.status": lctStatus,
-  "epoch.begin": epochBegin,
-  "epoch.end": epochEnd,
-  "link.paired": linkPaired,
-  "link.unpaired": linkUnpaired,
-  "link.alarm": linkAlarm,
-  "energy.interval": energyInterval,
-  "energy.gap": energyGap,
-  "energy.reset": energyReset,
-  "energy.window": energyWindow,
-  "energy.reconcile": energyReconcile,
-  "energy.resolve": energyResolve,
-  "society.mint": signedEntry,
-  "society.source": signedEntry,
-  "society.policy": signedEntry,
-  "society.charge": societyCharge,
-  "society.expire": societyExpire,
-  "ops.clock": opsClock,
-  "ops.config": opsConfig,
-} as const;
+/** What one type is: its name, its body's schema, and how an entry of it is read. */
+function row<const T extends string, B>(type: T, schema: Schema<B>) {
+  return {
+    type,
+    schema,
+    read: (reader: FieldReader, timeMs: Millis) => ({ type, timeMs, body: schema.read(reader) }),
+  };
+}
 
-type Schemas = typeof SCHEMAS;
-export type EntryType = keyof Schemas;
+/** The one place where types get their schema. Versions only add; a type that is not here is refused. */
+const ROWS = [
+  row("lct.document", lctDocument),
+  row("lct.status", lctStatus),
+  row("epoch.begin", epochBegin),
+  row("epoch.end", epochEnd),
+  row("link.paired", linkPaired),
+  row("link.unpaired", linkUnpaired),
+  row("link.alarm", linkAlarm),
+  row("energy.interval", energyInterval),
+  row("energy.gap", energyGap),
+  row("energy.reset", energyReset),
+  row("energy.window", energyWindow),
+  row("energy.reconcile", energyReconcile),
+  row("energy.resolve", energyResolve),
+  row("society.mint", signedEntry),
+  row("society.source", signedEntry),
+  row("society.policy", signedEntry),
+  row("society.charge", societyCharge),
+  row("society.expire", societyExpire),
+  row("ops.clock", opsClock),
+  row("ops.config", opsConfig),
+] as const;
+
+type Row = (typeof ROWS)[number];
+export type EntryType = Row["type"];
 /** The body that each type carries. */
-export type EntryBody<T extends EntryType> = Value<Schemas[T]>;
+export type EntryBody<T extends EntryType> = Value<Extract<Row, { type: T }>["schema"]>;
 
 /** One record of a log. The bytes are the record; this is what they say. */
 export type Entry<T extends EntryType = EntryType> = {
@@ -64,41 +73,24 @@ export type Entry<T extends EntryType = EntryType> = {
 
 export const ENTRY_VERSION = 1;
 
-function isEntryType(type: string): type is EntryType {
-  return Object.hasOwn(SCHEMAS, type);
-}
-export const ENTRY_TYPES: readonly EntryType[] = Object.keys(SCHEMAS).filter(isEntryType);
-const typeWords = new Words("entry type known to this version", ENTRY_TYPES);
-
-/** `schema` is that of `type`: they come from one row of SCHEMAS. */
-function isEntry(entry: {
-  readonly type: EntryType;
-  readonly timeMs: Millis;
-  readonly body: unknown;
-}): entry is Entry {
-  return isEntryType(entry.type);
-}
-
-function readEntry(reader: FieldReader): Entry {
-  reader.array(4);
-  const version = reader.unsigned();
-  if (version !== ENTRY_VERSION) reader.fail(`has version ${version}, this program reads 1`, 1);
-  const type = reader.word(typeWords);
-  const timeMs = time.read(reader);
-  const entry = { type, timeMs, body: SCHEMAS[type].read(reader) };
-  if (!isEntry(entry)) return reader.fail("is of no known type", 2);
-  return entry;
-}
+export const ENTRY_TYPES: readonly EntryType[] = ROWS.map(({ type }) => type);
+const rows = new Words("entry type known to this version", ROWS, ({ type }) => type);
 
 const anyEntry: Schema<Entry> = {
-  read: readEntry,
+  read(reader) {
+    reader.array(4);
+    const version = reader.unsigned();
+    if (version !== ENTRY_VERSION) reader.fail(`has version ${version}, this program reads 1`, 1);
+    const found = reader.word(rows);
+    return found.read(reader, time.read(reader));
+  },
   write(writer, entry) {
-    const word = typeWords.bytesOf(entry.type);
-    if (word === undefined) throw new RangeViolation(`"${entry.type}" is no entry type`);
-    const schema: Schema<unknown> = SCHEMAS[entry.type];
+    const found = rows.of(entry.type);
+    if (found === undefined) throw new RangeViolation(`"${entry.type}" is no entry type`);
+    const schema: Schema<unknown> = found.value.schema;
     writer.array(4);
     writer.integer(ENTRY_VERSION);
-    writer.textBytes(word);
+    writer.textBytes(found.bytes);
     time.write(writer, entry.timeMs);
     schema.write(writer, entry.body);
   },

@@ -1,4 +1,5 @@
 import {
+  bytesEqual,
   type Micros,
   type Millis,
   type MilliwattHours,
@@ -95,8 +96,9 @@ export class ModuleMeter {
     return this.#options.module;
   }
 
-  /** A link session has started: the readings from now on are its. */
+  /** The readings from now on are of this link session; told again, it changes nothing. */
   session(handshakeHash: Uint8Array): void {
+    if (this.#session !== undefined && bytesEqual(this.#session, handshakeHash)) return;
     this.#session = handshakeHash.slice();
   }
 

@@ -19,6 +19,11 @@ export class HandClock implements Clock {
     };
   }
 
+  /** Sets the clock without anything running on the way. */
+  jump(ms: number): void {
+    this.#now = millis(this.#now + ms);
+  }
+
   /** Runs what falls due on the way, in its order. */
   advance(ms: number): void {
     const until = millis(this.#now + ms);

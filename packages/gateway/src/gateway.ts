@@ -1,12 +1,10 @@
 import {
-  type Cancel,
   type Clock,
   type Entropy,
   type Logger,
   type Millis,
   type ModuleUid,
   messageOf,
-  millis,
 } from "@wattseal/base";
 import type { CanBus, LinkCounts, Telemetry } from "@wattseal/can-protocol";
 import type { DeviceCustody, PackPairing, PairedModule } from "@wattseal/device-keys";
@@ -46,6 +44,8 @@ export interface GatewayOptions {
   readonly source: string;
   readonly fleet: FleetName;
   readonly uplinks: readonly Uplink[];
+  /** An entry that was acknowledged, with its leaf hash: for whoever keeps accounts of that elsewhere. */
+  readonly onDurable?: ((index: number, leafHash: Uint8Array) => void) | undefined;
 }
 
 export interface ModuleStatus {
@@ -74,8 +74,6 @@ export interface GatewayStatus {
 }
 
 const STALE_MS = 2000;
-/** An epoch may last 31 days; the next one begins a day before. */
-const EPOCH_RENEWAL_MS = 30 * 24 * 3600 * 1000;
 /** Entries on their way to the disk beyond which the pack's time waits, where it can. */
 const UNWRITTEN_LIMIT = 256;
 
@@ -92,13 +90,13 @@ export class Gateway {
   readonly #recorder: Recorder;
   readonly #links: LinkManager;
   readonly #last = new Map<ModuleUid, LastReading>();
-  #renewal: Cancel | undefined;
+  #renewal: Promise<void> | undefined;
 
   private constructor(options: GatewayOptions, log: EnergyLog, delivery: Delivery) {
     this.#options = options;
     this.#log = log;
     this.#delivery = delivery;
-    this.#recorder = new Recorder({ ...options, log });
+    this.#recorder = new Recorder({ ...options, log, onMinute: () => this.#renewWhenDue() });
     this.#links = new LinkManager({ ...options, listener: this.#linkListener() });
   }
 
@@ -117,7 +115,6 @@ export class Gateway {
       for (const draft of log.entered.missingPairings(pairing)) await log.append(draft);
       for (const draft of log.entered.missingStatements(statements)) await log.append(draft);
       const gateway = new Gateway(options, log, delivery);
-      gateway.#armRenewal();
       gateway.#recorder.start();
       gateway.#links.start();
       delivery.start();
@@ -153,8 +150,8 @@ export class Gateway {
   /** Closes the intervals, ends the epoch, signs to the last entry, and waits up to `drainMs` for it to be witnessed. */
   async stop(drainMs: number): Promise<GatewayStatus> {
     this.#links.stop();
-    this.#renewal?.();
     this.#recorder.stop();
+    await this.#renewal;
     this.#recorder.closeEarly();
     await this.#recorder.settled();
     await this.#log.endEpoch("shutdown");
@@ -165,14 +162,16 @@ export class Gateway {
     return status;
   }
 
-  #armRenewal(): void {
-    const { clock } = this.#options;
-    this.#renewal = clock.at(millis(clock.now() + EPOCH_RENEWAL_MS), () => void this.#renewEpoch());
+  #renewWhenDue(): void {
+    if (!this.#log.epochDue || this.#log.stopped !== undefined) return;
+    this.#renewal ??= this.#renewEpoch().finally(() => {
+      this.#renewal = undefined;
+    });
   }
 
   async #renewEpoch(): Promise<void> {
     const { clockState, logger } = this.#options;
-    this.#recorder.closeEarly();
+    if (!this.#log.epochExpired) this.#recorder.closeEarly();
     this.#recorder.hold();
     try {
       await this.#recorder.settled();
@@ -184,15 +183,13 @@ export class Gateway {
       logger.error("epoch.renewal-failed", { error: messageOf(error) });
     }
     this.#recorder.release();
-    this.#armRenewal();
   }
 
   #linkListener(): LinkListener {
     const { logger, clock } = this.#options;
     return {
-      session: (module, handshakeHash) => {
+      session: (module) => {
         logger.info("link.session", { module: module.uid, slot: module.slot });
-        this.#recorder.session(module, handshakeHash);
       },
       message: (module, received) => {
         const { message } = received;

@@ -1,7 +1,7 @@
 import { type Cancel, type Clock, type Logger, messageOf, millis } from "@wattseal/base";
 import type { Signer } from "@wattseal/lct-keys";
 import type { LogStore } from "@wattseal/tlog/store";
-import type { PendingCheckpoints } from "@wattseal/uplink";
+import { leafBytes, type PendingCheckpoints } from "@wattseal/uplink";
 
 /** A checkpoint is due after this many entries, this many bytes of them, or this long after the first. */
 const DUE = { entries: 256, bytes: 48 * 1024, ms: 10_000 } as const;
@@ -42,8 +42,12 @@ export class Checkpointer {
   constructor(options: CheckpointerOptions, signer: Signer) {
     this.#options = options;
     this.#signer = signer;
-    this.#accepted = options.store.size;
-    this.#lastDue = options.store.size;
+    const { store } = options;
+    const signed = store.head?.checkpoint.size ?? 0;
+    this.#accepted = store.size;
+    // What the last run left unsigned goes under this run's first checkpoint.
+    this.#lastDue = signed;
+    this.#bytes = leafBytes(store.entries(signed, store.size));
   }
 
   /** Checkpoints signed by this process. */
@@ -56,10 +60,10 @@ export class Checkpointer {
     this.#signer = signer;
   }
 
-  /** One entry of `length` bytes has been accepted (not yet durable). */
-  accepted(length: number): void {
+  /** One entry has been accepted (not yet durable). */
+  accepted(entry: Uint8Array): void {
     this.#accepted += 1;
-    this.#bytes += length;
+    this.#bytes += leafBytes([entry]);
     if (this.#accepted - this.#lastDue >= DUE.entries || this.#bytes >= DUE.bytes) this.#cut();
     else
       this.#timer ??= this.#options.clock.at(millis(this.#options.clock.now() + DUE.ms), () =>
@@ -77,6 +81,19 @@ export class Checkpointer {
     this.#cut();
     this.durable();
     await this.#working;
+  }
+
+  /** Signs no more under this signer: what is due waits for the next one's first checkpoint. */
+  async abandon(): Promise<void> {
+    const [first] = this.#due;
+    this.#timer?.();
+    this.#timer = undefined;
+    await this.#working;
+    if (first === undefined) return;
+    const { store } = this.#options;
+    this.#due = [];
+    this.#lastDue = store.head?.checkpoint.size ?? 0;
+    this.#bytes = leafBytes(store.entries(this.#lastDue, store.durableSize));
   }
 
   async settled(): Promise<void> {

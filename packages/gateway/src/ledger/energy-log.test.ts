@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { fromHex, moduleUid, slot } from "@wattseal/base";
 import { decodeEntry } from "@wattseal/energy-ledger";
 import { unverifiedCheckpoint } from "@wattseal/tlog";
+import { leafBytes } from "@wattseal/uplink";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { makePack } from "../pack.fixture.js";
 import type { Draft } from "./energy-log.js";
@@ -114,7 +115,36 @@ describe("the pack's log", () => {
     expect(log.own.keyAt(log.store.durableSize)).not.toEqual(before);
   });
 
-  it("refuses a head in which any single bit was flipped, naming the file", async () => {
+  it("goes on under a new epoch when the clock was set past the end of the old one", async () => {
+    const { log, clock, signed } = await begun();
+    await log.append(alarm("unsigned when the clock jumps"));
+    clock.jump(40 * 24 * 3600 * 1000);
+    expect(log.epochExpired).toBe(true);
+    await expect(log.append(alarm("too late"))).rejects.toThrow(/expired/);
+    await log.renewEpoch(undefined);
+    await log.append(alarm("in the new epoch"));
+    await log.flush();
+    expect(log.stopped).toBeUndefined();
+    expect(signed.at(-1)).toBe(log.store.durableSize);
+  });
+
+  it("signs under its first checkpoint what the last run left unsigned", async () => {
+    const { log, openLog, begin, clock } = await begun();
+    for (let i = 0; i < 20; i += 1) await log.append(alarm("left behind"));
+    await log.close();
+    const again = await openLog();
+    onTestFinished(() => again.close());
+    const pending = await begin(again);
+    clock.advance(10_000);
+    await again.settled();
+    const { newest } = pending;
+    expect(newest?.size).toBe(again.store.durableSize);
+    expect(newest?.bytes).toBe(leafBytes(again.store.entries()));
+  });
+
+  it("refuses a head in which any single bit was flipped, naming the file", {
+    timeout: 60_000,
+  }, async () => {
     const { log, directory, openLog } = await begun();
     await log.endEpoch("shutdown");
     await log.close();

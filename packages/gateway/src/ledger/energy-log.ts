@@ -1,4 +1,14 @@
-import { type Clock, type Logger, messageOf, millis, sha256, toHex, utf8 } from "@wattseal/base";
+import {
+  type Clock,
+  concatBytes,
+  InvariantViolation,
+  type Logger,
+  messageOf,
+  millis,
+  sha256,
+  toHex,
+  utf8,
+} from "@wattseal/base";
 import {
   type Entry,
   type EntryBody,
@@ -10,7 +20,7 @@ import type { Signer } from "@wattseal/lct-keys";
 import type { LctDocument } from "@wattseal/lct-keys/verify";
 import { verifyCheckpoint } from "@wattseal/tlog";
 import { LogStore } from "@wattseal/tlog/store";
-import type { OwnLog, PendingCheckpoints } from "@wattseal/uplink";
+import type { Destination, OwnLog, PendingCheckpoints } from "@wattseal/uplink";
 import { LogReplay, type Trust } from "@wattseal/verifier";
 import { GatewayError } from "../errors.js";
 import { Checkpointer } from "./checkpointer.js";
@@ -42,6 +52,8 @@ export interface EnergyLogOptions {
   readonly openSigner: (log: ContinuedLog) => Promise<Signer>;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** An entry that was acknowledged, with its leaf hash: for whoever keeps accounts of that elsewhere. */
+  readonly onDurable?: ((index: number, leafHash: Uint8Array) => void) | undefined;
 }
 
 /** After `begin`: who signs, and what is signed. */
@@ -50,11 +62,16 @@ interface Running {
   readonly checkpointer: Checkpointer;
 }
 
+/** An epoch may last 31 days; the next one begins a day before. */
+const RENEWAL_AHEAD_MS = 24 * 3600 * 1000;
+
 /** Documents beside the log with this prefix hold the last receipt of a witness each. */
 export const RECEIPT_PREFIX = "receipt.";
-/** Key names may hold characters that file names may not. */
-const receiptDocument = (witness: string) =>
-  RECEIPT_PREFIX + toHex(sha256(utf8(witness)).subarray(0, 8));
+/** By name and key: a witness that changes its key starts afresh, and its old receipts stay what they were. */
+function receiptDocument({ name, publicKey }: Destination): string {
+  const id = sha256(concatBytes(publicKey, utf8(name)));
+  return RECEIPT_PREFIX + toHex(id.subarray(0, 8));
+}
 
 /**
  * The pack's one log. Every entry passes the fold before it is written, is durable before its promise
@@ -124,11 +141,11 @@ export class EnergyLog {
     return this.#begun().signer.epochEvidence;
   }
 
-  readReceipt(destination: string): string | undefined {
+  readReceipt(destination: Destination): string | undefined {
     return this.store.readDocument(receiptDocument(destination));
   }
 
-  writeReceipt(destination: string, receipt: string): Promise<void> {
+  writeReceipt(destination: Destination, receipt: string): Promise<void> {
     return this.store.writeDocument(receiptDocument(destination), receipt);
   }
 
@@ -163,22 +180,35 @@ export class EnergyLog {
     await this.append({ type: "epoch.begin", body: { evidence: signer.epochEvidence } });
   }
 
+  /** The present epoch has been running for so long that the next one should begin. */
+  get epochDue(): boolean {
+    const expiresAt = this.fold.epoch?.expiresAt;
+    return expiresAt !== undefined && this.#options.clock.now() > expiresAt - RENEWAL_AHEAD_MS;
+  }
+
+  /** Nothing more can be entered under the present epoch: the clock was set past its end. */
+  get epochExpired(): boolean {
+    const expiresAt = this.fold.epoch?.expiresAt;
+    return expiresAt !== undefined && this.#options.clock.now() > expiresAt;
+  }
+
   /**
-   * Ends the present epoch, signs it to its last entry and begins the next one; an epoch lasts at most 31 days.
-   * The caller appends nothing meanwhile.
+   * Ends the present epoch, signs it to its last entry and begins the next one. The caller appends nothing
+   * meanwhile. An epoch that has expired ends without a last word: what it left unsigned, the next one signs.
    */
   async renewEpoch(receipt: string | undefined): Promise<void> {
     const running = this.#begun();
-    await this.endEpoch("renewal");
     try {
+      if (this.epochExpired) await running.checkpointer.abandon();
+      else await this.endEpoch("renewal");
       await running.signer.close();
       running.signer = await this.#openSigner(receipt);
+      running.checkpointer.use(running.signer);
+      await this.append({ type: "epoch.begin", body: { evidence: running.signer.epochEvidence } });
     } catch (error) {
       // After epoch.end nothing but epoch.begin may follow, and nobody is there to begin it.
       throw this.#stop("the next epoch could not be begun", error);
     }
-    running.checkpointer.use(running.signer);
-    await this.append({ type: "epoch.begin", body: { evidence: running.signer.epochEvidence } });
   }
 
   /**
@@ -187,11 +217,10 @@ export class EnergyLog {
    */
   append(...drafts: readonly Draft[]): Promise<number> {
     const { checkpointer } = this.#begun();
-    const durable = this.#write(drafts, (length) => checkpointer.accepted(length));
+    const durable = this.#write(drafts, (entry) => checkpointer.accepted(entry));
     return durable.then((first) => {
       for (let index = first; index < first + drafts.length; index += 1) {
-        const leaf = toHex(this.store.leafHash(index));
-        this.#options.logger.debug("ledger.durable", { index, leaf });
+        this.#options.onDurable?.(index, this.store.leafHash(index));
       }
       checkpointer.durable();
       return first;
@@ -236,12 +265,12 @@ export class EnergyLog {
     });
   }
 
-  async #write(drafts: readonly Draft[], accepted?: (length: number) => void): Promise<number> {
+  async #write(drafts: readonly Draft[], accepted?: (entry: Uint8Array) => void): Promise<number> {
     if (this.#stopped !== undefined) throw this.#stopped;
     const { encoded, refusal } = this.#fold(drafts);
     let first = this.store.size;
     if (encoded.length > 0) {
-      for (const bytes of encoded) accepted?.(bytes.length);
+      for (const bytes of encoded) accepted?.(bytes);
       try {
         first = (await this.store.append(encoded)).first;
       } catch (error) {
@@ -265,8 +294,16 @@ export class EnergyLog {
       }
       return { encoded };
     } catch (error) {
-      return { encoded, refusal: { error } };
+      return { encoded, refusal: { error: this.#refusal(error) } };
     }
+  }
+
+  /** An entry that the rules refuse changes nothing; books that do not balance are of no further use. */
+  #refusal(error: unknown): unknown {
+    const broken =
+      error instanceof InvariantViolation ||
+      (error instanceof Error && error.cause instanceof InvariantViolation);
+    return broken ? this.#stop("the books do not balance", error) : error;
   }
 
   #apply(bytes: Uint8Array, leaf?: Uint8Array): void {
@@ -275,13 +312,14 @@ export class EnergyLog {
 
   /** The fold has entries that the disk may not have: only a restart, which replays the disk, brings them together. */
   #stop(what: string, cause: unknown): GatewayError {
-    this.#stopped ??= new GatewayError(
+    if (this.#stopped !== undefined) return this.#stopped;
+    this.#stopped = new GatewayError(
       "ledger-stopped",
       "hardware",
-      `The ledger stopped: ${what}. Nothing further is recorded until the gateway is restarted.`,
+      `The ledger stopped: ${what} (${messageOf(cause)}). Nothing further is recorded until the gateway is restarted.`,
       { cause },
     );
-    this.#options.logger.error("ledger.stopped", { reason: what, error: String(cause) });
+    this.#options.logger.error("ledger.stopped", { reason: what, error: messageOf(cause) });
     return this.#stopped;
   }
 

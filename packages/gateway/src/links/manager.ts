@@ -34,6 +34,8 @@ export interface LinkMessage {
   readonly type: number;
   readonly body: Uint8Array;
   readonly message: ModuleMessage;
+  /** Of the session that opened it. */
+  readonly handshakeHash: Uint8Array;
 }
 
 export interface LinkListener {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { type Logger, micros, milliwattHours, moduleUid, silentLogger, slot } from "@wattseal/base";
 import { encodeModuleMessage, type Telemetry } from "@wattseal/can-protocol";
 import type { PairedModule } from "@wattseal/device-keys";
@@ -6,6 +7,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { makePack } from "../pack.fixture.js";
 import { Recorder } from "./recorder.js";
 
+const SESSION = new Uint8Array(32).fill(7);
 const CAPACITY = milliwattHours(5_000_000);
 
 function moduleAt(place: number): PairedModule {
@@ -33,16 +35,17 @@ function telemetryOf(amps: number, counters: { in: number; out: number }): Telem
   };
 }
 
+function pairingOf(modules: readonly PairedModule[]) {
+  const packHalf = { reference: "test", publicKey: new Uint8Array(32).fill(9) };
+  return { packHash: new Uint8Array(32), packHalf, modules };
+}
+
 async function recording(modules = [moduleAt(1)]) {
   const pack = await makePack((cleanUp) => onTestFinished(cleanUp));
   const log = await pack.openLog();
   onTestFinished(() => log.close());
   await pack.begin(log);
-  const pairing = {
-    packHash: pack.document.packHash,
-    packHalf: { reference: "test", publicKey: new Uint8Array(32).fill(9) },
-    modules,
-  };
+  const pairing = pairingOf(modules);
   await log.append(...log.entered.missingPairings(pairing));
   await log.append(...log.entered.missingStatements(pack.statements));
   const complaints: string[] = [];
@@ -52,9 +55,15 @@ async function recording(modules = [moduleAt(1)]) {
       complaints.push(`${event} ${fields?.["error"]}`);
     },
   };
-  const recorder = new Recorder({ log, pairing, source: "charger", clock: pack.clock, logger });
+  const recorder = new Recorder({
+    log,
+    pairing,
+    source: "charger",
+    clock: pack.clock,
+    logger,
+    onMinute: () => {},
+  });
   recorder.start();
-  for (const module of modules) recorder.session(module, new Uint8Array(32).fill(7));
   let counter = 0;
 
   /** A reading now, at 350 V and `amps`, with these counters. */
@@ -67,8 +76,13 @@ async function recording(modules = [moduleAt(1)]) {
     const telemetry = telemetryOf(amps, counters);
     const { type, body } = encodeModuleMessage(telemetry);
     const time = micros(pack.clock.now() * 1000);
-    into.telemetry(module, { time, counter, type, body, message: telemetry }, telemetry);
+    into.telemetry(
+      module,
+      { time, counter, type, body, message: telemetry, handshakeHash: SESSION },
+      telemetry,
+    );
     counter += 1;
+    return body;
   };
   /** `seconds` of one reading a second at constant power; returns the energy that passed, mWh. */
   const run = (
@@ -167,8 +181,8 @@ describe("the recorder", () => {
       source: "charger",
       clock,
       logger: silentLogger,
+      onMinute: () => {},
     });
-    next.session(module!, new Uint8Array(32).fill(8));
     read(module!, 1, { in: at.in + 500, out: 0 }, next);
     await next.settled();
     expect(entries("energy.gap")).toEqual([
@@ -218,6 +232,62 @@ describe("the recorder", () => {
     await recorder.settled();
     expect(complaints).toEqual([]);
     expect(entries("energy.window")).toHaveLength(1);
+  });
+
+  it("goes on after a refused interval with a gap, not with a broken chain", async () => {
+    const { recorder, read, run, entries, modules, log, complaints } = await recording();
+    const [module] = modules;
+    read(module!, 1, { in: 0, out: 0 });
+    const at = run(module!, 59, 1, { in: 0, out: 0 });
+    await log.append({ type: "link.unpaired", body: { module: module!.uid, reason: "test" } });
+    run(module!, 2, 1, at);
+    await recorder.settled();
+    expect(complaints.some((complaint) => complaint.includes("not paired"))).toBe(true);
+    expect(entries("energy.interval")).toEqual([]);
+
+    await log.append(...log.entered.missingPairings(pairingOf(modules)));
+    run(module!, 60, 1, at);
+    await recorder.settled();
+    expect(entries("energy.interval").length).toBeGreaterThan(0);
+  });
+
+  it("stops for good, without a loop, once the log has stopped", async () => {
+    const { recorder, read, run, modules, log, clock, complaints } = await recording();
+    const [module] = modules;
+    read(module!, 10, { in: 0, out: 0 });
+    run(module!, 120, 10, { in: 0, out: 0 });
+    await recorder.settled();
+    await log.store.close();
+    read(module!, 10, { in: 0, out: 0 });
+    clock.jump(8 * 24 * 3600 * 1000);
+    clock.advance(60_000);
+    await recorder.settled();
+    clock.advance(60_000);
+    await recorder.settled();
+    expect(log.stopped).toBeDefined();
+    expect(complaints.length).toBeLessThan(20);
+    expect(recorder.refused).toBeGreaterThan(0);
+  });
+
+  it("ties an interval to its sealed readings: session once, then counter, type and body of each", async () => {
+    const { recorder, read, entries, modules, clock } = await recording();
+    const bodies: Uint8Array[] = [];
+    for (let i = 0; i < 3; i += 1) {
+      bodies.push(read(modules[0]!, 1, { in: 0, out: 0 }));
+      clock.advance(200);
+    }
+    recorder.closeEarly();
+    await recorder.settled();
+    const hash = (...parts: Uint8Array[]) =>
+      createHash("sha256").update(Buffer.concat(parts)).digest();
+    let expected = hash(new Uint8Array(32), SESSION);
+    for (const [i, body] of bodies.entries()) {
+      const counter = Buffer.alloc(8);
+      counter.writeUInt8(i);
+      expected = hash(expected, counter, Uint8Array.of(1), body);
+    }
+    const [interval] = entries("energy.interval");
+    expect(Buffer.from(interval!.digest!)).toEqual(expected);
   });
 
   it("enters an alarm with what happened and how often", async () => {

@@ -3,13 +3,14 @@ import {
   type Clock,
   type Logger,
   type Millis,
+  type ModuleUid,
   messageOf,
   millis,
   milliwattHours,
 } from "@wattseal/base";
 import type { LinkAlarm, Telemetry } from "@wattseal/can-protocol";
 import type { PackPairing, PairedModule } from "@wattseal/device-keys";
-import { ModuleMeter, windowEnd } from "@wattseal/energy-ledger";
+import { type MeterEntry, ModuleMeter, windowEnd } from "@wattseal/energy-ledger";
 import type { Draft, EnergyLog } from "../ledger/energy-log.js";
 import type { LinkMessage } from "../links/manager.js";
 import { readingOf } from "./reading.js";
@@ -21,6 +22,8 @@ export interface RecorderOptions {
   readonly source: string;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Called at each minute, before the window closes. */
+  readonly onMinute: () => void;
 }
 
 /**
@@ -29,7 +32,7 @@ export interface RecorderOptions {
  */
 export class Recorder {
   readonly #options: RecorderOptions;
-  readonly #meters: ReadonlyMap<string, ModuleMeter>;
+  readonly #meters: Map<ModuleUid, ModuleMeter>;
   /** Last state of charge by module, 0.5 % steps. */
   readonly #soc = new Map<string, number>();
   #timer: Cancel | undefined;
@@ -41,17 +44,8 @@ export class Recorder {
 
   constructor(options: RecorderOptions) {
     this.#options = options;
-    const { log, pairing } = options;
     this.#meters = new Map(
-      pairing.modules.map((module) => [
-        module.uid,
-        new ModuleMeter({
-          module: module.uid,
-          capacity: module.ratedCapacity,
-          authenticated: true,
-          resume: log.fold.moduleEnd(module.uid),
-        }),
-      ]),
+      options.pairing.modules.map((module) => [module.uid, this.#meterOf(module)]),
     );
   }
 
@@ -74,15 +68,14 @@ export class Recorder {
     this.#arm();
   }
 
-  session(module: PairedModule, handshakeHash: Uint8Array): void {
-    this.#inTurn(() => this.#meters.get(module.uid)?.session(handshakeHash));
-  }
-
   telemetry(module: PairedModule, message: LinkMessage, telemetry: Telemetry): void {
     this.#inTurn(() => {
+      const meter = this.#meters.get(module.uid);
+      if (meter === undefined) return;
       const reading = readingOf(message, telemetry);
       this.#soc.set(module.uid, reading.soc);
-      for (const entry of this.#meters.get(module.uid)?.accept(reading) ?? []) this.record(entry);
+      meter.session(message.handshakeHash);
+      this.#recordMeter(module, meter.accept(reading));
     });
   }
 
@@ -95,7 +88,9 @@ export class Recorder {
       count: suppressed + 1,
       detail: JSON.stringify(detail),
     };
-    this.#inTurn(() => this.record({ type: "link.alarm", body }));
+    this.#inTurn(() => {
+      this.record({ type: "link.alarm", body });
+    });
   }
 
   /** Records nothing until `release`; what comes in meanwhile is taken then, in its order. */
@@ -120,16 +115,23 @@ export class Recorder {
     this.#closeBooks(this.#options.clock.now());
   }
 
-  /** Hands one entry to the log. What it refuses is counted and logged, never silent. */
-  record(draft: Draft): void {
-    this.#unwritten += 1;
-    const written = this.#options.log.append(draft).catch((error: unknown) => {
+  /** Hands one entry to the log; false when it was refused, which is counted and logged, never silent. */
+  record(draft: Draft): boolean {
+    const { log, logger } = this.#options;
+    if (log.stopped !== undefined) {
       this.#refused += 1;
-      this.#options.logger.error("ledger.refused", { type: draft.type, error: messageOf(error) });
+      return false;
+    }
+    const { size } = log.fold;
+    this.#unwritten += 1;
+    const written = log.append(draft).catch((error: unknown) => {
+      this.#refused += 1;
+      logger.error("ledger.refused", { type: draft.type, error: messageOf(error) });
     });
     this.#writing = Promise.all([this.#writing, written]).finally(() => {
       this.#unwritten -= 1;
     });
+    return log.fold.size > size;
   }
 
   #inTurn(input: () => void): void {
@@ -140,16 +142,36 @@ export class Recorder {
   #arm(): void {
     const boundary = windowEnd(this.#options.clock.now());
     this.#timer = this.#options.clock.at(boundary, () => {
-      this.#inTurn(() => this.#minute(boundary));
+      this.#options.onMinute();
+      this.#inTurn(() => this.#closeWindow((meter) => meter.closeWindow(boundary), boundary));
       this.#arm();
     });
   }
 
-  #minute(boundary: Millis): void {
-    for (const meter of this.#meters.values()) {
-      for (const entry of meter.closeWindow(boundary)) this.record(entry);
+  #closeWindow(close: (meter: ModuleMeter) => readonly MeterEntry[], until: Millis): void {
+    for (const module of this.#options.pairing.modules) {
+      const meter = this.#meters.get(module.uid);
+      if (meter !== undefined) this.#recordMeter(module, close(meter));
     }
-    this.#closeBooks(boundary);
+    this.#closeBooks(until);
+  }
+
+  #meterOf(module: PairedModule): ModuleMeter {
+    return new ModuleMeter({
+      module: module.uid,
+      capacity: module.ratedCapacity,
+      authenticated: true,
+      resume: this.#options.log.fold.moduleEnd(module.uid),
+    });
+  }
+
+  /** A module's record must stay one chain: after a refusal it goes on from where the log ends, as a gap. */
+  #recordMeter(module: PairedModule, entries: readonly MeterEntry[]): void {
+    for (const entry of entries) {
+      if (this.record(entry)) continue;
+      this.#meters.set(module.uid, this.#meterOf(module));
+      return;
+    }
   }
 
   #closeBooks(until: Millis): void {
@@ -162,11 +184,12 @@ export class Recorder {
       if (window.count === 0) return;
       this.#openBooks();
     }
-    const now = millis(Math.max(until, this.#options.clock.now()));
+    // As the log will date them: what is due by then must have been entered.
+    const now = millis(Math.max(until, this.#options.clock.now(), fold.time));
     for (;;) {
       const expiry = fold.society.dueExpiries(now);
       if (expiry === undefined) break;
-      this.record({ type: "society.expire", body: expiry });
+      if (!this.record({ type: "society.expire", body: expiry })) return;
     }
     this.record({ type: "energy.window", body: window });
     const charge = fold.society.chargeFor(now, source);

@@ -196,7 +196,17 @@ export class UplinkClient {
 
   #handle(event: Parameters<UplinkSender["handle"]>[0]): void {
     const effects = this.#sender.handle(event, this.#options.clock.now());
-    for (const effect of effects) this.#perform(effect);
+    for (const effect of effects) {
+      try {
+        this.#perform(effect);
+      } catch (error) {
+        // Delivery must not take recording down with it; the sender tries again by its own timer.
+        this.#options.logger.error("uplink.send-failed", {
+          effect: effect.kind,
+          error: messageOf(error),
+        });
+      }
+    }
     this.#timer?.();
     const deadline = this.#sender.deadline;
     this.#timer =

@@ -1,4 +1,4 @@
-import { type Clock, type Logger, millis } from "@wattseal/base";
+import { type Clock, InvariantViolation, type Logger, millis } from "@wattseal/base";
 import type { LctDocument } from "@wattseal/lct-keys/verify";
 import {
   type Destination,
@@ -72,8 +72,8 @@ export class Delivery {
       origin,
       log: log.own,
       destinations: uplinks.map(({ destination }) => destination),
-      stored: (name) => log.readReceipt(name),
-      save: (name, receipt) => log.writeReceipt(name, receipt),
+      stored: (name) => log.readReceipt(destinationOf(uplinks, name)),
+      save: (name, receipt) => log.writeReceipt(destinationOf(uplinks, name), receipt),
     });
     const { pending, dropped } = PendingCheckpoints.load({
       origin,
@@ -149,6 +149,12 @@ export class Delivery {
     this.pending.prune(this.witnessed);
     for (const check of this.#onWitnessed) check();
   }
+}
+
+function destinationOf(uplinks: readonly Uplink[], name: string): Destination {
+  const uplink = uplinks.find(({ destination }) => destination.name === name);
+  if (uplink === undefined) throw new InvariantViolation(`no uplink leads to ${name}`);
+  return uplink.destination;
 }
 
 /** The log's head, where it is not among the pending checkpoints and somebody has still to see it. */

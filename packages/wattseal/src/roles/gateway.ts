@@ -1,4 +1,4 @@
-import type { Clock, Logger } from "@wattseal/base";
+import { type Clock, type Logger, toHex } from "@wattseal/base";
 import type { CanBus } from "@wattseal/can-protocol";
 import { Gateway } from "@wattseal/gateway";
 import { SoftwareSigner } from "@wattseal/lct-keys";
@@ -56,6 +56,10 @@ export async function openGateway(options: GatewayRoleOptions): Promise<Gateway>
       }),
     source: config.society.source,
     fleet: fleetName(config.fleet),
+    onDurable:
+      config.log.level === "debug"
+        ? (index, leaf) => options.logger.debug("ledger.durable", { index, leaf: toHex(leaf) })
+        : undefined,
     uplinks: [{ broker: config.uplink.broker, destination: witness }],
   });
 }

@@ -7,6 +7,13 @@ export {
 } from "./bus/virtual-bus.js";
 export { SimError, type SimErrorCode } from "./errors.js";
 export {
+  provisionLegacyModules,
+  readLegacyModules,
+  writeLegacyModules,
+} from "./legacy/legacy-file.js";
+export type { LegacyModuleView } from "./legacy/legacy-module.js";
+export type { SimLegacyModule, SimLegacyQuirks } from "./legacy/quirks.js";
+export {
   type ModuleFlash,
   type ProvisionedModule,
   provisionModules,

@@ -2,12 +2,15 @@ import {
   type Entropy,
   type Logger,
   type Millis,
+  type ModuleUid,
   millis,
   milliwattHours,
   silentLogger,
 } from "@wattseal/base";
 import { VirtualBus } from "./bus/virtual-bus.js";
 import { SimError } from "./errors.js";
+import { LegacyModule, type LegacyModuleView } from "./legacy/legacy-module.js";
+import type { SimLegacyModule } from "./legacy/quirks.js";
 import type { ModuleFlash } from "./module/flash.js";
 import { HIGHEST_RATE } from "./module/messages.js";
 import { type ModuleView, SimModule } from "./module/sim-module.js";
@@ -15,7 +18,7 @@ import { ModuleCells } from "./pack/cells.js";
 import { CircuitSource } from "./pack/circuit-source.js";
 import { demoDemand, NO_DEMAND } from "./pack/demand.js";
 import { SeededRandom } from "./pack/random.js";
-import type { PackSource } from "./pack/source.js";
+import type { PackModule, PackSource } from "./pack/source.js";
 import type { Recording } from "./replay/recording.js";
 import { ReplaySource } from "./replay/replay-source.js";
 import { type ModuleState, readState, type SimulatorState, StateKeeper } from "./state.js";
@@ -27,6 +30,7 @@ const DEFAULT_DATA_BIT_RATE = 2_000_000;
 const DEFAULT_TELEMETRY_HZ = 5;
 const DEFAULT_SEED = 1;
 const FIRST_SOC = 0.55;
+const MOST_MODULES = 31;
 /** Longer than any PDU and its segments are on their way. */
 const SETTLE_MS = 500;
 
@@ -40,6 +44,8 @@ export type Scenario =
 export interface SimulatorOptions {
   /** Paired, with slots of their own; the halves stay the caller's to dispose of, after `stop()`. */
   readonly modules: readonly ModuleFlash[];
+  /** Clear-text modules beside them, on a classic bus only. */
+  readonly legacyModules?: readonly SimLegacyModule[];
   readonly scenario: Scenario;
   readonly entropy: Entropy;
   readonly wall: WallClock;
@@ -62,6 +68,7 @@ export interface Simulator {
   readonly kernel: SimKernel;
   readonly bus: VirtualBus;
   readonly modules: readonly ModuleView[];
+  readonly legacyModules: readonly LegacyModuleView[];
   /** Settles, in a replay, 1.5 simulated seconds after the last sample; otherwise never. */
   readonly finished: Promise<void>;
   /** Of a replay, 0 to 1. */
@@ -83,7 +90,9 @@ export interface Simulator {
  */
 export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
   const { modules: flashes, stateDirectory } = options;
+  const { legacyModules = [] } = options;
   checkModules(flashes);
+  checkLegacy(options, legacyModules);
   const kept = stateDirectory === undefined ? undefined : await readState(stateDirectory);
   const kernel = new SimKernel({ start: startOf(options.startTime, kept), wall: options.wall });
   const bus = new VirtualBus(kernel, {
@@ -91,7 +100,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     dataBitRate: options.fd === true ? (options.dataBitRate ?? DEFAULT_DATA_BIT_RATE) : undefined,
   });
   const random = new SeededRandom(options.seed ?? DEFAULT_SEED);
-  const eeproms = flashes.map((flash) => eepromOf(flash, kept));
+  const eeproms = [...flashes, ...legacyModules].map(({ uid }) => eepromOf(uid, kept));
   let keeper: StateKeeper | undefined;
   const periodMs = telemetryPeriod(options.telemetryHz ?? DEFAULT_TELEMETRY_HZ);
   const modules = flashes.map(
@@ -103,26 +112,38 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
         entropy: options.entropy,
         fd: options.fd === true,
         cells: new ModuleCells(random),
-        eeprom: eeproms[i] ?? eepromOf(flash, undefined),
+        eeprom: eeproms[i] ?? eepromOf(flash.uid, undefined),
         periodMs,
         phaseMs: Math.floor((i * periodMs) / flashes.length),
         booted: () => keeper?.renew(),
         logger: options.logger ?? silentLogger,
       }),
   );
-  const source = sourceOf(options, kernel, modules, random, eeproms);
+  const legacy = legacyModules.map(
+    (module, i) =>
+      new LegacyModule({
+        kernel,
+        bus: bus.attach({ name: `legacy-${i + 1}` }),
+        module,
+        cells: new ModuleCells(random),
+        eeprom: eeproms[flashes.length + i] ?? eepromOf(module.uid, undefined),
+      }),
+  );
+  const all = [...modules, ...legacy];
+  const source = sourceOf(options, kernel, all, random, eeproms);
   keeper =
     stateDirectory === undefined
       ? undefined
-      : await StateKeeper.open(stateDirectory, kernel, () => modules.map(({ eeprom }) => eeprom));
+      : await StateKeeper.open(stateDirectory, kernel, () => all.map(({ eeprom }) => eeprom));
   if (keeper !== undefined) kernel.addReader(keeper);
-  return new RunningSimulator(kernel, bus, modules, source, keeper);
+  return new RunningSimulator(kernel, bus, { modules, legacy }, source, keeper);
 }
 
 class RunningSimulator implements Simulator {
   readonly kernel: SimKernel;
   readonly bus: VirtualBus;
   readonly modules: readonly SimModule[];
+  readonly legacyModules: readonly LegacyModule[];
   readonly finished: Promise<void>;
   readonly #source: PackSource;
   readonly #keeper: StateKeeper | undefined;
@@ -132,17 +153,18 @@ class RunningSimulator implements Simulator {
   constructor(
     kernel: SimKernel,
     bus: VirtualBus,
-    modules: readonly SimModule[],
+    all: { readonly modules: readonly SimModule[]; readonly legacy: readonly LegacyModule[] },
     source: PackSource,
     keeper: StateKeeper | undefined,
   ) {
     this.kernel = kernel;
     this.bus = bus;
-    this.modules = modules;
+    this.modules = all.modules;
+    this.legacyModules = all.legacy;
     this.finished = source.finished;
     this.#source = source;
     this.#keeper = keeper;
-    for (const module of modules) module.start();
+    for (const module of all.modules) module.start();
     source.start();
   }
 
@@ -171,7 +193,7 @@ class RunningSimulator implements Simulator {
     // Whoever started the run hears of its failure.
     await this.#running?.catch(() => {});
     this.#source.stop();
-    for (const module of this.modules) module.stop();
+    for (const module of [...this.modules, ...this.legacyModules]) module.stop();
     await this.#keeper?.close();
   }
 }
@@ -187,16 +209,33 @@ function checkModules(flashes: readonly ModuleFlash[]): void {
   }
 }
 
+function checkLegacy(
+  { modules, fd }: SimulatorOptions,
+  legacyModules: readonly SimLegacyModule[],
+): void {
+  const refuse = (problem: string) => new SimError("configuration", "usage", problem);
+  if (legacyModules.length > 0 && fd === true) {
+    throw refuse("clear-text modules are classic-only nodes: they would destroy FD frames");
+  }
+  const odd = legacyModules.find(({ uid }) => uid.slice(4, 8) !== "0000");
+  if (odd !== undefined) throw refuse(`no announcement can carry the unique id ${odd.uid}`);
+  const uids = new Set([...modules, ...legacyModules].map(({ uid }) => uid));
+  if (uids.size < modules.length + legacyModules.length) {
+    throw refuse("two modules have one unique id");
+  }
+  if (uids.size > MOST_MODULES) throw refuse(`a bus has ${MOST_MODULES} modules at most`);
+}
+
 function startOf(requested: Millis, kept: SimulatorState | undefined): Millis {
   return kept === undefined ? requested : millis(Math.max(requested, Math.ceil(kept.time / 1000)));
 }
 
 /** The EEPROM of this start: the boot counter is one more than at the last. */
-function eepromOf(flash: ModuleFlash, kept: SimulatorState | undefined): ModuleState {
-  const last = kept?.modules.find(({ uid }) => uid === flash.uid);
+function eepromOf(uid: ModuleUid, kept: SimulatorState | undefined): ModuleState {
+  const last = kept?.modules.find((module) => module.uid === uid);
   const zero = milliwattHours(0);
   return {
-    uid: flash.uid,
+    uid,
     boot: ((last?.boot ?? 0) + 1) % 2 ** 16,
     in: last?.in ?? zero,
     out: last?.out ?? zero,
@@ -214,7 +253,7 @@ function telemetryPeriod(hertz: number): number {
 function sourceOf(
   options: SimulatorOptions,
   kernel: SimKernel,
-  modules: readonly SimModule[],
+  modules: readonly PackModule[],
   random: SeededRandom,
   eeproms: readonly ModuleState[],
 ): PackSource {

@@ -88,7 +88,7 @@ function refuse(problem: string): DecodeError {
 }
 
 /** One line, without its end. */
-export function encodeCandump(record: TraceRecord): string {
+function encodeCandump(record: TraceRecord): string {
   const side = record.direction === undefined ? "" : record.direction === "tx" ? " T" : " R";
   return `(${secondsText(record.time)}) ${record.channel} ${frameText(record)}${side}`;
 }

@@ -2,7 +2,7 @@ import { TraceProblems, type TraceReader } from "./codec.js";
 import type { TraceRecord } from "./record.js";
 
 /** Several times the longest line that a 64-byte frame makes. */
-export const LONGEST_LINE = 4096;
+const LONGEST_LINE = 4096;
 const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 

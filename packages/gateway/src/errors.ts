@@ -5,6 +5,8 @@ export type GatewayErrorCode =
   | "ledger-stopped"
   /** The folder of the log belongs to another pack than the configuration. */
   | "other-pack"
+  /** Clear-text modules where there can be none. */
+  | "legacy"
   /** The last signed head is not this log's own word. */
   | "head";
 

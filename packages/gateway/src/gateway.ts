@@ -15,6 +15,12 @@ import type { FleetName } from "@wattseal/uplink";
 import type { Trust } from "@wattseal/verifier";
 import { type ContinuedLog, type Draft, EnergyLog } from "./ledger/energy-log.js";
 import type { StatementDraft } from "./ledger/entered.js";
+import {
+  ClearBus,
+  type ClearListener,
+  type LegacyStatus,
+  type LegacyUnit,
+} from "./legacy/clear-bus.js";
 import { type LinkListener, LinkManager } from "./links/manager.js";
 import { Recorder } from "./metering/recorder.js";
 import { Delivery, type Uplink } from "./uplink/delivery.js";
@@ -37,6 +43,8 @@ export interface GatewayOptions {
   /** What the authority signed for this society, each entered once. */
   readonly statements: readonly StatementDraft[];
   readonly pairing: PackPairing;
+  /** Clear-text modules that the configuration admits; undefined: any clear frame is an alarm. */
+  readonly legacy?: readonly LegacyUnit[] | undefined;
   /** Holds the pack's device half; outlives the gateway. */
   readonly custody: DeviceCustody;
   readonly openSigner: (log: ContinuedLog) => Promise<Signer>;
@@ -50,6 +58,7 @@ export interface GatewayOptions {
 
 export interface ModuleStatus {
   readonly uid: ModuleUid;
+  readonly authenticated: true;
   readonly slot: number;
   readonly linked: boolean;
   readonly counts: LinkCounts | undefined;
@@ -61,6 +70,8 @@ export interface ModuleStatus {
 export interface GatewayStatus {
   readonly time: Millis;
   readonly modules: readonly ModuleStatus[];
+  /** Modules without a sealed link: nothing that they say is authenticated. */
+  readonly legacyModules: readonly LegacyStatus[];
   readonly entries: number;
   readonly checkpoints: number;
   /** Entries that every destination has witnessed. */
@@ -89,6 +100,7 @@ export class Gateway {
   readonly #delivery: Delivery;
   readonly #recorder: Recorder;
   readonly #links: LinkManager;
+  readonly #clear: ClearBus;
   readonly #last = new Map<ModuleUid, LastReading>();
   #renewal: Promise<void> | undefined;
 
@@ -98,6 +110,8 @@ export class Gateway {
     this.#delivery = delivery;
     this.#recorder = new Recorder({ ...options, log, onMinute: () => this.#renewWhenDue() });
     this.#links = new LinkManager({ ...options, listener: this.#linkListener() });
+    const { legacy } = options;
+    this.#clear = new ClearBus({ ...options, legacy, listener: this.#clearListener() });
   }
 
   /** Opens the log, begins an epoch, enters what is new, and starts links, metering and uplink. */
@@ -116,6 +130,7 @@ export class Gateway {
       for (const draft of log.entered.missingStatements(statements)) await log.append(draft);
       const gateway = new Gateway(options, log, delivery);
       gateway.#recorder.start();
+      gateway.#clear.start();
       gateway.#links.start();
       delivery.start();
       return gateway;
@@ -136,6 +151,7 @@ export class Gateway {
     return {
       time: now,
       modules: this.#options.pairing.modules.map((module) => this.#moduleStatus(module, now)),
+      legacyModules: this.#clear.status(),
       entries: store.durableSize,
       checkpoints: this.#log.checkpoints,
       witnessed: this.#delivery.witnessed,
@@ -150,6 +166,7 @@ export class Gateway {
   /** Closes the intervals, ends the epoch, signs to the last entry, and waits up to `drainMs` for it to be witnessed. */
   async stop(drainMs: number): Promise<GatewayStatus> {
     this.#links.stop();
+    this.#clear.stop();
     this.#recorder.stop();
     await this.#renewal;
     this.#recorder.closeEarly();
@@ -209,10 +226,22 @@ export class Gateway {
     };
   }
 
+  #clearListener(): ClearListener {
+    const { logger } = this.#options;
+    return {
+      reading: (reading) => this.#recorder.legacyReading(reading),
+      alarm: (alarm) => {
+        logger.warn("clear.alarm", { ...alarm });
+        this.#recorder.clearAlarm(alarm);
+      },
+    };
+  }
+
   #moduleStatus(module: PairedModule, now: Millis): ModuleStatus {
     const last = this.#last.get(module.uid);
     return {
       uid: module.uid,
+      authenticated: true,
       slot: module.slot,
       linked: this.#links.linked(module.uid),
       counts: this.#links.counts(module.uid),

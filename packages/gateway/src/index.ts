@@ -13,3 +13,4 @@ export {
   RECEIPT_PREFIX,
 } from "./ledger/energy-log.js";
 export type { StatementDraft } from "./ledger/entered.js";
+export type { LegacyStatus, LegacyUnit } from "./legacy/clear-bus.js";

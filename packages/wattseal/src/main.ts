@@ -10,6 +10,11 @@ function statusOf(error: unknown): number {
   return error.kind === "usage" ? EXIT.usage : EXIT.unavailable;
 }
 
+// Whoever reads our output may stop reading, as `head` does: then there is nobody left to tell.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === "EPIPE" ? EXIT.ok : EXIT.unavailable);
+});
+
 try {
   await program((status) => {
     process.exitCode = status;
@@ -17,5 +22,6 @@ try {
 } catch (error) {
   // Commander has printed its own message, help or version by now.
   if (!(error instanceof CommanderError)) process.stderr.write(`wattseal: ${messageOf(error)}\n`);
-  process.exitCode = statusOf(error);
+  // What a failed start has left open must not keep the process.
+  process.exit(statusOf(error));
 }

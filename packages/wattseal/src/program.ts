@@ -6,6 +6,7 @@ import { listCommand, showCommand } from "./commands/ledger.js";
 import { auditCommand } from "./commands/ledger-audit.js";
 import { prove } from "./commands/prove.js";
 import { runFederation, runGateway, runSimulator } from "./commands/roles.js";
+import { faultHelp, parseFaultName } from "./commands/scenario.js";
 import { start } from "./commands/start.js";
 import { convert } from "./commands/trace.js";
 import { verify } from "./commands/verify.js";
@@ -21,6 +22,12 @@ const speed = () =>
   new Option("--speed <x>", 'ceiling in simulated seconds a second, or "max"')
     .argParser(parseSpeed)
     .default(30);
+const scenario = () =>
+  new Option("--scenario <file>", "drive, faults and expectations of a scenario file (scenarios/)");
+const fault = () =>
+  new Option("--fault <name>", "one of the faults below; may be given several times").argParser(
+    parseFaultName,
+  );
 const candump = () =>
   new Option("--candump <file>", "record every frame of the bus as can-utils text (candump -l)");
 const pcap = () =>
@@ -31,7 +38,7 @@ export function program(report: Report): Command {
   const wattseal = new Command("wattseal")
     .description("A battery pack as a witness of its own energy.")
     .version(VERSION)
-    .showHelpAfterError()
+    .showHelpAfterError("(--help shows what there is)")
     .exitOverride()
     .addHelpText(
       "after",
@@ -54,6 +61,8 @@ function addSystem(wattseal: Command, report: Report): void {
       "--replay <file>",
       "recorded drive (CSV with time, V, A columns) instead of the demonstration",
     )
+    .addOption(scenario())
+    .addOption(fault())
     .addOption(speed())
     .option("--for <duration>", "stop after this long, such as 20s (wall time)", parseDuration)
     .option("--json", "print one JSON object as the last line", false)
@@ -62,6 +71,7 @@ function addSystem(wattseal: Command, report: Report): void {
     .addOption(candump())
     .addOption(pcap())
     .addOption(logLevel().default("warn"))
+    .addHelpText("after", faultHelp())
     .addHelpText("after", example("wattseal start --for 20s --json --pcap run.pcap"))
     .action(async (options) => report(await start(options)));
   wattseal
@@ -74,6 +84,7 @@ function addSystem(wattseal: Command, report: Report): void {
     .requiredOption("--state <dir>", "state folder to create")
     .option("--modules <n>", "modules of the simulated pack, 1 to 31", parseModules, 8)
     .option("--broker <url>", "MQTT broker that the gateway is to use", "mqtt://127.0.0.1:1883")
+    .option("--json", "print one JSON object", false)
     .addHelpText("after", example("wattseal init --demo --state ./pack"))
     .action(async (options) => report(await init(options)));
 }
@@ -86,11 +97,14 @@ function addRoles(wattseal: Command, report: Report): void {
     .requiredOption("--state <dir>", "state folder made by init")
     .option("--socket <path>", "where to serve the bus (default: sim/bus.sock in the state folder)")
     .option("--replay <file>", "recorded drive instead of the demonstration")
+    .addOption(scenario())
+    .addOption(fault())
     .addOption(speed())
     .option("--fd", "CAN FD instead of classic CAN", false)
     .addOption(candump())
     .addOption(pcap())
     .addOption(logLevel().default("info"))
+    .addHelpText("after", faultHelp())
     .addHelpText("after", example("wattseal sim --state ./pack --speed 10 --candump run.log"))
     .action(async (options) => report(await runSimulator(options)));
   sim
@@ -150,6 +164,7 @@ function addRecord(wattseal: Command, report: Report): void {
     .description("write one entry with everything that proves it into a file")
     .requiredOption("--log <path>", "folder of the log")
     .option("--out <file>", "file to write (default: entry-<n>.proof)")
+    .option("--json", "print one JSON object", false)
     .addHelpText("after", example("wattseal prove 42 --log ./pack/gateway/log"))
     .action(async (entry, options) => report(await prove(entry, options)));
   const ledger = wattseal.command("ledger").description("read and audit a log");

@@ -104,6 +104,8 @@ export class EnergyLog {
       }
       log.#requireOurs();
       log.#requireHead();
+      const unsigned = store.durableSize - (store.head?.checkpoint.size ?? 0);
+      if (unsigned > 0) options.logger.warn("ledger.unsigned-tail", { entries: unsigned });
       return log;
     } catch (error) {
       await store.close();

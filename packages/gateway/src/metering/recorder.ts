@@ -3,21 +3,26 @@ import {
   type Clock,
   type Logger,
   type Millis,
+  type MilliwattHours,
   type ModuleUid,
   messageOf,
   millis,
   milliwattHours,
 } from "@wattseal/base";
-import type { LinkAlarm, Telemetry } from "@wattseal/can-protocol";
+import type { ClearAlarm, LegacyReading, LinkAlarm, Telemetry } from "@wattseal/can-protocol";
 import type { PackPairing, PairedModule } from "@wattseal/device-keys";
 import { type MeterEntry, ModuleMeter, windowEnd } from "@wattseal/energy-ledger";
 import type { Draft, EnergyLog } from "../ledger/energy-log.js";
+import type { LegacyUnit } from "../legacy/clear-bus.js";
+import { legacyReadingOf } from "../legacy/reading.js";
 import type { LinkMessage } from "../links/manager.js";
 import { readingOf } from "./reading.js";
 
 export interface RecorderOptions {
   readonly log: EnergyLog;
   readonly pairing: PackPairing;
+  /** Modules without a sealed link: their intervals are unauthenticated. */
+  readonly legacy?: readonly LegacyUnit[] | undefined;
   /** The registered source that charges are attributed to. */
   readonly source: string;
   readonly clock: Clock;
@@ -26,12 +31,19 @@ export interface RecorderOptions {
   readonly onMinute: () => void;
 }
 
+interface Metered {
+  readonly uid: ModuleUid;
+  readonly capacity: MilliwattHours;
+  readonly authenticated: boolean;
+}
+
 /**
  * Turns what the links say into entries: meters every module, closes the window at each UTC minute, and keeps the
  * society's books behind it (expiry due, window, charge).
  */
 export class Recorder {
   readonly #options: RecorderOptions;
+  readonly #metered: readonly Metered[];
   readonly #meters: Map<ModuleUid, ModuleMeter>;
   /** Last state of charge by module, 0.5 % steps. */
   readonly #soc = new Map<string, number>();
@@ -44,9 +56,8 @@ export class Recorder {
 
   constructor(options: RecorderOptions) {
     this.#options = options;
-    this.#meters = new Map(
-      options.pairing.modules.map((module) => [module.uid, this.#meterOf(module)]),
-    );
+    this.#metered = meteredIn(options);
+    this.#meters = new Map(this.#metered.map((module) => [module.uid, this.#meterOf(module)]));
   }
 
   /** Entries that the ledger's rules refused; each one was logged. */
@@ -75,7 +86,15 @@ export class Recorder {
       const reading = readingOf(message, telemetry);
       this.#soc.set(module.uid, reading.soc);
       meter.session(message.handshakeHash);
-      this.#recordMeter(module, meter.accept(reading));
+      this.#recordMeter(module.uid, meter.accept(reading));
+    });
+  }
+
+  /** Of a module without a sealed link: metered by the integral alone. */
+  legacyReading(told: LegacyReading): void {
+    this.#inTurn(() => {
+      const meter = this.#meters.get(told.uid);
+      if (meter !== undefined) this.#recordMeter(told.uid, meter.accept(legacyReadingOf(told)));
     });
   }
 
@@ -84,6 +103,20 @@ export class Recorder {
     const body = {
       module: module.uid,
       slot,
+      alarm: kind,
+      count: suppressed + 1,
+      detail: JSON.stringify(detail),
+    };
+    this.#inTurn(() => {
+      this.record({ type: "link.alarm", body });
+    });
+  }
+
+  clearAlarm(alarm: ClearAlarm): void {
+    const { kind, suppressed, ...detail } = alarm;
+    const body = {
+      module: "uid" in alarm ? alarm.uid : undefined,
+      slot: "slot" in alarm ? alarm.slot : undefined,
       alarm: kind,
       count: suppressed + 1,
       detail: JSON.stringify(detail),
@@ -149,27 +182,24 @@ export class Recorder {
   }
 
   #closeWindow(close: (meter: ModuleMeter) => readonly MeterEntry[], until: Millis): void {
-    for (const module of this.#options.pairing.modules) {
-      const meter = this.#meters.get(module.uid);
-      if (meter !== undefined) this.#recordMeter(module, close(meter));
+    for (const { uid } of this.#metered) {
+      const meter = this.#meters.get(uid);
+      if (meter !== undefined) this.#recordMeter(uid, close(meter));
     }
     this.#closeBooks(until);
   }
 
-  #meterOf(module: PairedModule): ModuleMeter {
-    return new ModuleMeter({
-      module: module.uid,
-      capacity: module.ratedCapacity,
-      authenticated: true,
-      resume: this.#options.log.fold.moduleEnd(module.uid),
-    });
+  #meterOf({ uid, capacity, authenticated }: Metered): ModuleMeter {
+    const resume = this.#options.log.fold.moduleEnd(uid);
+    return new ModuleMeter({ module: uid, capacity, authenticated, resume });
   }
 
   /** A module's record must stay one chain: after a refusal it goes on from where the log ends, as a gap. */
-  #recordMeter(module: PairedModule, entries: readonly MeterEntry[]): void {
+  #recordMeter(uid: ModuleUid, entries: readonly MeterEntry[]): void {
     for (const entry of entries) {
       if (this.record(entry)) continue;
-      this.#meters.set(module.uid, this.#meterOf(module));
+      const metered = this.#metered.find((module) => module.uid === uid);
+      if (metered !== undefined) this.#meters.set(uid, this.#meterOf(metered));
       return;
     }
   }
@@ -216,4 +246,15 @@ export class Recorder {
       body: { kind: "opening", stock: milliwattHours(stock), basis },
     });
   }
+}
+
+function meteredIn({ pairing, legacy = [] }: RecorderOptions): readonly Metered[] {
+  return [
+    ...pairing.modules.map(({ uid, ratedCapacity }) => ({
+      uid,
+      capacity: ratedCapacity,
+      authenticated: true,
+    })),
+    ...legacy.map(({ uid, capacity }) => ({ uid, capacity, authenticated: false })),
+  ];
 }

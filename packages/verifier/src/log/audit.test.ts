@@ -53,11 +53,17 @@ describe("an audit", () => {
       { trust: TRUST, progress: (entries) => void told.push(entries) },
     );
     expect(report).toMatchObject({
-      verdict: "verified",
+      verdict: "verified in part",
       signed: pack.size - 2,
       entries: pack.size,
     });
     expect(told.at(-1)).toBe(pack.size);
+  });
+
+  it("calls verified only what an accepted witness has seen to the end", async () => {
+    const checkpoint = pack.checkpoint(pack.size);
+    const unseen = await auditLog({ entries: pack.entries, checkpoint }, { trust: TRUST });
+    expect(unseen).toMatchObject({ verdict: "verified in part", witnessed: 0 });
   });
 
   it("names the entry, for each one altered, missing, doubled or swapped", async () => {

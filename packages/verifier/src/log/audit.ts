@@ -30,7 +30,11 @@ export interface AuditDifference {
   readonly reason: string;
 }
 
-export type Verdict = "verified" | "self-consistent only" | "refused";
+/**
+ * `verified`: every entry holds, is signed, and is witnessed by someone accepted. `verified in part`: all holds, but
+ * the end of the log is not signed or not witnessed yet. `self-consistent only`: nobody to believe was named.
+ */
+export type Verdict = "verified" | "verified in part" | "self-consistent only" | "refused";
 
 export interface AuditReport {
   readonly verdict: Verdict;
@@ -110,7 +114,9 @@ function reportOf(
   const authority = trust?.authorities.find(
     ({ publicKey }) => issuer !== undefined && bytesEqual(publicKey, issuer),
   );
-  const sound: Verdict = trust === undefined ? "self-consistent only" : "verified";
+  const complete = heads?.signed === replay.size && heads.witnessed === replay.size;
+  const trusted: Verdict = complete ? "verified" : "verified in part";
+  const sound: Verdict = trust === undefined ? "self-consistent only" : trusted;
   return {
     verdict: difference === undefined ? sound : "refused",
     difference,

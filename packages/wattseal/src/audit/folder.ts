@@ -1,8 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { messageOf } from "@wattseal/base";
+import { messageOf, WattsealError } from "@wattseal/base";
 import { RECEIPT_PREFIX } from "@wattseal/gateway";
-import { TlogError } from "@wattseal/tlog";
 import { LogStore, type StoredLog } from "@wattseal/tlog/store";
 import {
   type AuditDifference,
@@ -20,7 +19,11 @@ export async function readTrust(file: string | undefined): Promise<Trust | undef
   const bytes = await readFile(resolve(file)).catch((cause: unknown) => {
     throw new CliError("usage", `${file} cannot be read: ${messageOf(cause)}`, { cause });
   });
-  return decodeTrust(bytes);
+  try {
+    return decodeTrust(bytes);
+  } catch (cause) {
+    throw new CliError("usage", `${file}: ${messageOf(cause)}`, { cause });
+  }
 }
 
 /** Opens a log's folder to read it; a gateway may be writing to it. */
@@ -54,10 +57,12 @@ export async function auditFolder(
   progress?: (entries: number, of: number) => void,
 ): Promise<FolderAudit> {
   let log: StoredLog;
+  let receipts: readonly string[];
   try {
     log = await openLog(path);
+    receipts = await receiptsOf(path, log);
   } catch (error) {
-    if (!(error instanceof TlogError) || error.code === "missing") throw error;
+    if (!(error instanceof WattsealError) || error.code === "missing") throw error;
     const problem = error.message;
     return { verdict: "refused", problem, entries: 0, tornBytes: 0, report: undefined };
   }
@@ -66,7 +71,7 @@ export async function auditFolder(
     {
       entries: log.entries(),
       checkpoint: log.head?.note,
-      receipts: await receiptsOf(path, log),
+      receipts,
     },
     { trust, progress: (entries) => progress?.(entries, size) },
   );

@@ -9,6 +9,7 @@ export async function init(options: {
   readonly state: string;
   readonly modules: number;
   readonly broker: string;
+  readonly json: boolean;
 }): Promise<number> {
   const layout = layoutOf(resolve(options.state));
   const document = await initDemo({
@@ -19,6 +20,11 @@ export async function init(options: {
     entropy: systemEntropy,
     clock: systemClock(),
   });
+  if (options.json) {
+    const made = { lct: document.lct, state: layout.root, modules: options.modules };
+    process.stdout.write(`${JSON.stringify(made)}\n`);
+    return EXIT.ok;
+  }
   process.stdout.write(
     [
       `${document.lct}`,

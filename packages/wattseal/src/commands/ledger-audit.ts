@@ -12,16 +12,19 @@ export async function auditCommand(
 ): Promise<number> {
   const trust = await readTrust(options.trust);
   const audit = await withProgress("entries", (progress) => auditFolder(path, trust, progress));
-  await writeOut(options.json ? `${JSON.stringify(auditJson(audit))}\n` : auditText(audit));
-  return audit.verdict === "refused" ? EXIT.failed : EXIT.ok;
+  await writeOut(
+    options.json ? `${JSON.stringify(auditJson(audit))}\n` : auditText(audit, trust !== undefined),
+  );
+  const sound = audit.verdict === "verified" || audit.verdict === "self-consistent only";
+  return sound ? EXIT.ok : EXIT.failed;
 }
 
 function auditJson({ verdict, problem, entries, tornBytes, report }: FolderAudit) {
   return { verified: verdict === "verified", ...report, verdict, problem, entries, tornBytes };
 }
 
-function auditText({ verdict, problem, tornBytes, report }: FolderAudit): string {
-  const lines = report === undefined ? [] : reportLines(report);
+function auditText({ verdict, problem, tornBytes, report }: FolderAudit, trusted: boolean): string {
+  const lines = report === undefined ? [] : reportLines(report, trusted);
   if (tornBytes > 0) {
     lines.push(`torn       ${tornBytes} bytes of a record that was never acknowledged`);
   }
@@ -30,14 +33,14 @@ function auditText({ verdict, problem, tornBytes, report }: FolderAudit): string
   return lines.join("\n");
 }
 
-function reportLines(report: AuditReport): string[] {
+function reportLines(report: AuditReport, trusted: boolean): string[] {
   const { energy, society } = report;
   return [
     `log        ${report.lct ?? "unknown"}`,
-    `entries    ${count(report.entries)} hold; ${count(report.signed)} signed, ${count(report.witnessed)} witnessed by ${report.witnesses.join(", ") || "nobody accepted"}`,
+    `entries    ${count(report.entries)} hold; ${count(report.signed)} signed, ${count(report.witnessed)} witnessed${report.witnesses.map((name) => ` by ${name}`).join(",")}`,
     `epochs     ${count(report.epochs)}`,
     `energy     in ${wattHours(energy.inMwh)}, out ${wattHours(energy.outMwh)} over ${count(energy.intervals)} intervals`,
     `society    supply ${wattHours(society.supply)} = ATP ${wattHours(society.atp)} + reserved ${wattHours(society.reserved)} + ADP ${wattHours(society.adp)}`,
-    `authority  ${report.authority ?? "not checked: no --trust file was given"}`,
+    `authority  ${report.authority ?? (trusted ? "none of the trust file's" : "not checked: no --trust file was given")}`,
   ];
 }

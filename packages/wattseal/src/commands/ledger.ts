@@ -8,7 +8,7 @@ import { writeOut } from "../view/output.js";
 export function parseIndex(text: string, size: number): number {
   const index = Number(text);
   if (Number.isSafeInteger(index) && index >= 0 && index < size) return index;
-  throw new CliError("usage", `"${text}" is no entry of this log: use 0 to ${size - 1}`);
+  throw new CliError("usage", `"${text}" is no entry of this log, which holds 0 to ${size - 1}`);
 }
 
 /** `wattseal ledger list`. */
@@ -21,10 +21,15 @@ export async function listCommand(
     throw new CliError("usage", `"${type}" is no entry type. Known: ${ENTRY_TYPES.join(", ")}`);
   }
   const log = await openLog(path);
-  const render = options.json ? entryJson : entryLine;
+  const { isTTY, columns } = process.stdout;
+  const width = isTTY ? columns : Number.POSITIVE_INFINITY;
   for (let index = parseIndex(options.from, log.durableSize); index < log.durableSize; index += 1) {
     const entry: Entry = decodeEntry(log.entry(index));
-    if (type === undefined || entry.type === type) await writeOut(`${render(index, entry)}\n`);
+    if (type === undefined || entry.type === type) {
+      await writeOut(
+        `${options.json ? entryJson(index, entry) : entryLine(index, entry, width)}\n`,
+      );
+    }
   }
   return EXIT.ok;
 }

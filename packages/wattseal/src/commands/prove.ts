@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { messageOf } from "@wattseal/base";
 import { unverifiedCheckpoint } from "@wattseal/tlog";
 import { collectProof, encodeProofFile, verifyProofFile } from "@wattseal/verifier";
 import { openLog, receiptsOf } from "../audit/folder.js";
@@ -9,7 +10,7 @@ import { parseIndex } from "./ledger.js";
 /** `wattseal prove`: one file with the entry and everything that proves it. */
 export async function prove(
   entry: string,
-  options: { readonly log: string; readonly out?: string },
+  options: { readonly log: string; readonly out?: string; readonly json: boolean },
 ): Promise<number> {
   const log = await openLog(options.log);
   const index = parseIndex(entry, log.durableSize);
@@ -26,7 +27,14 @@ export async function prove(
   // Nothing leaves that would not verify at the other end.
   verifyProofFile(proof);
   const file = resolve(options.out ?? `entry-${index}.proof`);
-  await writeWhole(file, proof, 0o644);
+  await writeWhole(file, proof, 0o644).catch((cause: unknown) => {
+    throw new CliError("usage", `${file} cannot be written: ${messageOf(cause)}`, { cause });
+  });
+  if (options.json) {
+    const summary = { file, entry: index, witnessed: receipt !== undefined };
+    process.stdout.write(`${JSON.stringify(summary)}\n`);
+    return EXIT.ok;
+  }
   const witnessed =
     receipt === undefined ? "signed by the pack alone: no receipt covers it" : "witnessed";
   process.stdout.write(`${file}: entry ${index}, ${witnessed}\n`);

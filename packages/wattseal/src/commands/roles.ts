@@ -1,16 +1,17 @@
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { messageOf } from "@wattseal/base";
-import { BusServer, connectBus, readModuleFlashes, startSimulator } from "@wattseal/sim-hardware";
+import { BusServer, connectBus, startSimulator, unmetExpectations } from "@wattseal/sim-hardware";
 import { loadConfig } from "../config/file.js";
 import { federationSchema, gatewaySchema } from "../config/schema.js";
-import { EXIT } from "../errors.js";
+import { CliError, EXIT } from "../errors.js";
 import { onStopSignal } from "../ports/signals.js";
-import { pinoLogger, systemClock, systemEntropy, systemWallClock } from "../ports/system.js";
+import { pinoLogger, systemClock, systemWallClock } from "../ports/system.js";
 import { openFederation } from "../roles/federation.js";
 import { openGateway } from "../roles/gateway.js";
 import { makeFolder } from "../state/files.js";
 import { layoutOf } from "../state/layout.js";
-import { scenarioOf } from "./scenario.js";
+import { readModules } from "../state/modules.js";
+import { endOf, type PlanOptions, planOf } from "./scenario.js";
 import { openRecording, type TraceOptions } from "./trace.js";
 
 const DRAIN_MS = 5000;
@@ -46,7 +47,15 @@ export async function runGateway(options: {
     },
   });
   const logger = pinoLogger("wattseal-gateway", config.log.level, process.stderr);
-  const connection = await connectBus(busPath(config.bus.address, path));
+  const connection = await connectBus(busPath(config.bus.address, path)).catch((cause: unknown) => {
+    throw new CliError(
+      "unreachable",
+      `${messageOf(cause)}. Is it served? Start: wattseal sim --state ${options.state}`,
+      {
+        cause,
+      },
+    );
+  });
   const signal = untilSignal();
   try {
     const gateway = await openGateway({
@@ -64,8 +73,10 @@ export async function runGateway(options: {
     logger.info("gateway.stopping", { reason });
     release();
     const final = await gateway.stop(DRAIN_MS);
-    logger.info("gateway.stopped", { entries: final.entries, witnessed: final.witnessed });
-    return reason.startsWith("bus lost") ? EXIT.unavailable : EXIT.ok;
+    const { entries, witnessed, refusedEntries, stopped } = final;
+    logger.info("gateway.stopped", { entries, witnessed, refusedEntries });
+    const sound = stopped === undefined && refusedEntries === 0;
+    return sound && !reason.startsWith("bus lost") ? EXIT.ok : EXIT.unavailable;
   } finally {
     connection.close();
   }
@@ -100,21 +111,24 @@ export async function runFederation(options: {
 
 /** `wattseal sim`: modules and bus as a process of their own, served over a unix socket; it owns the time. */
 export async function runSimulator(
-  options: TraceOptions & {
-    readonly state: string;
-    readonly socket?: string;
-    readonly replay?: string;
-    readonly speed: number;
-    readonly fd: boolean;
-    readonly logLevel: "debug" | "info" | "warn" | "error" | "silent";
-  },
+  options: TraceOptions &
+    PlanOptions & {
+      readonly state: string;
+      readonly socket?: string;
+      readonly speed: number;
+      readonly fd: boolean;
+      readonly logLevel: "debug" | "info" | "warn" | "error" | "silent";
+    },
 ): Promise<number> {
   const layout = layoutOf(resolve(options.state));
   const logger = pinoLogger("wattseal-sim", options.logLevel, process.stderr);
+  const plan = await planOf(options, process.cwd());
   const simulator = await startSimulator({
-    modules: await readModuleFlashes(layout.sim.directory),
-    scenario: await scenarioOf(options.replay),
-    entropy: systemEntropy,
+    modules: await readModules(layout),
+    drive: plan.drive,
+    events: plan.events,
+    ...(plan.seed === undefined ? {} : { seed: plan.seed }),
+    entropy: plan.entropy,
     wall: systemWallClock,
     startTime: systemClock().now(),
     fd: options.fd,
@@ -136,7 +150,11 @@ export async function runSimulator(
   void simulator.finished.then(() => simulator.kernel.stop());
   let status: number = EXIT.ok;
   try {
-    await simulator.run({ speed: options.speed });
+    await simulator.run({ speed: options.speed, ...endOf(plan, simulator) });
+    for (const problem of unmetExpectations(plan.expect, simulator.modules)) {
+      logger.error("sim.unexpected", { problem });
+      status = EXIT.failed;
+    }
   } catch (error) {
     logger.error("sim.failed", { error: messageOf(error) });
     status = EXIT.unavailable;

@@ -1,22 +1,143 @@
 import { readFile } from "node:fs/promises";
-import { messageOf } from "@wattseal/base";
-import { readRecording, type Scenario } from "@wattseal/sim-hardware";
+import { dirname, resolve } from "node:path";
+import { type Entropy, type Millis, messageOf, millis } from "@wattseal/base";
+import {
+  type Drive,
+  type Expectations,
+  FAULT_NAMES,
+  FAULTS,
+  type FaultEvent,
+  type FaultName,
+  isFaultName,
+  parseScenario,
+  readRecording,
+  type Scenario,
+  SimError,
+  type Simulator,
+  seededEntropy,
+} from "@wattseal/sim-hardware";
+import { InvalidArgumentError } from "commander";
 import { CliError } from "../errors.js";
+import { systemEntropy } from "../ports/system.js";
 
 const PROBLEMS_SHOWN = 10;
+/** When a fault that is given by its name alone begins, in simulated seconds, and whom it befalls. */
+const FAULT_AT = 60;
+const FAULT_SLOT = 1;
 
-/** The demonstration, or the recording in a file; its unusable lines are named on standard error. */
-export async function scenarioOf(replay: string | undefined): Promise<Scenario> {
-  if (replay === undefined) return { kind: "demo" };
-  const bytes = await readFile(replay).catch((cause: unknown) => {
-    throw new CliError("bad-replay", `${replay} cannot be read: ${messageOf(cause)}`, { cause });
+export interface PlanOptions {
+  readonly replay?: string;
+  readonly scenario?: string;
+  readonly fault?: readonly FaultName[];
+}
+
+/** What a simulation is to do. */
+export interface Plan {
+  readonly drive: Drive;
+  readonly events: readonly FaultEvent[];
+  readonly seed: number | undefined;
+  /** The modules' own. */
+  readonly entropy: Entropy;
+  /** Of a pack made for it. */
+  readonly modules: number | undefined;
+  /** Simulated, from the start. */
+  readonly seconds: number | undefined;
+  readonly expect: Expectations | undefined;
+}
+
+/** The demonstration, a recording or a scenario file, with the faults asked for by name. Relative paths start at `folder`. */
+export async function planOf(options: PlanOptions, folder: string): Promise<Plan> {
+  const { replay, scenario } = options;
+  if (replay !== undefined && scenario !== undefined) {
+    throw new CliError("usage", "Give --replay or --scenario; a scenario names its own recording.");
+  }
+  const named = (options.fault ?? []).map((name) => namedFault(name));
+  if (scenario !== undefined) return scenarioPlan(resolve(folder, scenario), named);
+  const drive: Drive =
+    replay === undefined ? { kind: "demo" } : await recordingIn(resolve(folder, replay));
+  return {
+    drive,
+    events: named,
+    seed: undefined,
+    entropy: systemEntropy,
+    modules: undefined,
+    seconds: undefined,
+    expect: undefined,
+  };
+}
+
+/** Where a run of it ends by itself, for Simulator.run. */
+export function endOf({ seconds }: Plan, { kernel }: Simulator): { readonly until?: Millis } {
+  return seconds === undefined ? {} : { until: millis(kernel.now() + Math.ceil(seconds * 1000)) };
+}
+
+/** For the command line: collects names, refusing unknown ones. */
+export function parseFaultName(
+  name: string,
+  before: readonly FaultName[] = [],
+): readonly FaultName[] {
+  if (!isFaultName(name)) {
+    throw new InvalidArgumentError(`There are ${FAULT_NAMES.join(", ")}.`);
+  }
+  return [...before, name];
+}
+
+/** What `--fault` knows, a line each. */
+export function faultHelp(): string {
+  const width = Math.max(...FAULT_NAMES.map(({ length }) => length));
+  const lines = FAULT_NAMES.map((name) => {
+    const { description, seconds } = FAULTS[name];
+    return `  ${name.padEnd(width)}  ${description} (${seconds} s)`;
   });
-  const recording = readRecording(bytes, replay);
+  return `\nFaults, ${FAULT_AT} simulated seconds after the start, to module ${FAULT_SLOT} where there is one to choose:\n${lines.join("\n")}\n`;
+}
+
+function namedFault(name: FaultName): FaultEvent {
+  const { example, seconds } = FAULTS[name];
+  return { at: FAULT_AT, seconds, fault: example(FAULT_SLOT) };
+}
+
+async function scenarioPlan(path: string, named: readonly FaultEvent[]): Promise<Plan> {
+  const scenario = await readScenario(path);
+  const { seed, entropy, modules, seconds, expect } = scenario;
+  return {
+    drive: await driveOf(scenario, dirname(path)),
+    events: [...scenario.events, ...named],
+    seed,
+    entropy: entropy === "seeded" ? seededEntropy(seed) : systemEntropy,
+    modules,
+    seconds,
+    expect,
+  };
+}
+
+async function readScenario(path: string): Promise<Scenario> {
+  const bytes = await readFile(path).catch((cause: unknown) => {
+    throw new CliError("bad-scenario", `${path} cannot be read: ${messageOf(cause)}`, { cause });
+  });
+  try {
+    return parseScenario(bytes, path);
+  } catch (cause) {
+    if (!(cause instanceof SimError)) throw cause;
+    throw new CliError("bad-scenario", cause.message, { cause });
+  }
+}
+
+async function driveOf({ drive }: Scenario, folder: string): Promise<Drive> {
+  return drive.kind === "replay" ? recordingIn(resolve(folder, drive.file)) : drive;
+}
+
+/** Its unusable lines are named on standard error. */
+async function recordingIn(path: string): Promise<Drive> {
+  const bytes = await readFile(path).catch((cause: unknown) => {
+    throw new CliError("bad-replay", `${path} cannot be read: ${messageOf(cause)}`, { cause });
+  });
+  const recording = readRecording(bytes, path);
   const { problems } = recording;
   for (const { line, problem } of problems.slice(0, PROBLEMS_SHOWN)) {
-    process.stderr.write(`${replay}:${line}: ${problem}\n`);
+    process.stderr.write(`${path}:${line}: ${problem}\n`);
   }
   const more = problems.length - PROBLEMS_SHOWN;
-  if (more > 0) process.stderr.write(`${replay}: ${more} more lines like these\n`);
+  if (more > 0) process.stderr.write(`${path}: ${more} more lines like these\n`);
   return { kind: "replay", recording };
 }

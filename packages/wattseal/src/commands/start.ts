@@ -4,12 +4,7 @@ import { join, resolve } from "node:path";
 import { messageOf } from "@wattseal/base";
 import type { Federation } from "@wattseal/federation";
 import type { Gateway, GatewayStatus } from "@wattseal/gateway";
-import {
-  readModuleFlashes,
-  type Scenario,
-  type Simulator,
-  startSimulator,
-} from "@wattseal/sim-hardware";
+import { type Simulator, startSimulator, unmetExpectations } from "@wattseal/sim-hardware";
 import { auditFolder, readTrust } from "../audit/folder.js";
 import { loadConfig } from "../config/file.js";
 import { federationSchema, gatewaySchema } from "../config/schema.js";
@@ -27,15 +22,15 @@ import { openGateway } from "../roles/gateway.js";
 import { initDemo } from "../state/demo.js";
 import { exists } from "../state/files.js";
 import { type Layout, layoutOf } from "../state/layout.js";
+import { readModules } from "../state/modules.js";
 import { LiveView } from "../view/live.js";
 import { renderSummary, type Summary, summarise } from "../view/summary.js";
 import { renderStatus } from "../view/table.js";
-import { scenarioOf } from "./scenario.js";
+import { endOf, type Plan, type PlanOptions, planOf } from "./scenario.js";
 import { openRecording, type Recording, type TraceOptions } from "./trace.js";
 
-export interface StartOptions extends TraceOptions {
+export interface StartOptions extends TraceOptions, PlanOptions {
   readonly modules?: number;
-  readonly replay?: string;
   readonly speed: number;
   /** Wall milliseconds. */
   readonly for?: number;
@@ -62,45 +57,44 @@ interface Running {
  * gateway and federation by MQTT on loopback. Returns the exit status.
  */
 export async function start(options: StartOptions): Promise<number> {
-  const { replay } = options;
-  const scenario = await scenarioOf(
-    replay === undefined ? undefined : resolve(WHERE_THE_USER_STOOD, replay),
-  );
+  const plan = await planOf(options, WHERE_THE_USER_STOOD);
   const layout = layoutOf(
     options.state === undefined
       ? join(await mkdtemp(join(tmpdir(), "wattseal-")), "state")
       : resolve(WHERE_THE_USER_STOOD, options.state),
   );
   const recording = await openRecording(options, WHERE_THE_USER_STOOD);
-  await prepare(layout, options);
-  const running = await compose(layout, options, scenario, recording);
+  await prepare(layout, options, plan);
+  const running = await compose(layout, options, plan, recording);
   const view = new LiveView(options.json ? process.stderr : process.stdout, () =>
     renderStatus(running.gateway.status(), {
       speed: running.simulator.kernel.speed.reached,
       progress: running.simulator.progress,
     }),
   );
-  const failure = await runUntilEnd(running, options);
+  const failure = await runUntilEnd(running, options, plan);
   view.stop();
+  const unmet = unmetExpectations(plan.expect, running.simulator.modules);
   const summary = await drain(running, layout);
   const recorded = await recording.close();
   for (const line of recorded.lines) process.stderr.write(`${line}\n`);
   if (failure !== undefined) process.stderr.write(`${failure}\n`);
+  for (const problem of unmet) process.stderr.write(`not as the scenario expects: ${problem}\n`);
   const text = renderSummary(summary);
   if (options.json) {
     process.stderr.write(text);
     process.stdout.write(`${JSON.stringify(summary.json)}\n`);
   } else process.stdout.write(text);
-  if (!summary.ok || failure !== undefined) return EXIT.failed;
+  if (!summary.ok || failure !== undefined || unmet.length > 0) return EXIT.failed;
   return recorded.ok ? EXIT.ok : EXIT.unavailable;
 }
 
 /** A fresh state folder is initialised; one that is there is used as it is. */
-async function prepare(layout: Layout, { modules }: StartOptions): Promise<void> {
+async function prepare(layout: Layout, { modules }: StartOptions, plan: Plan): Promise<void> {
   if (!(await exists(layout.gateway.directory))) {
     await initDemo({
       layout,
-      modules: modules ?? DEFAULT_MODULES,
+      modules: modules ?? plan.modules ?? DEFAULT_MODULES,
       fleet: FLEET,
       broker: "mqtt://127.0.0.1:1883",
       entropy: systemEntropy,
@@ -108,7 +102,7 @@ async function prepare(layout: Layout, { modules }: StartOptions): Promise<void>
     });
     return;
   }
-  const flashes = await readModuleFlashes(layout.sim.directory);
+  const flashes = await readModules(layout);
   if (modules === undefined || modules === flashes.length) return;
   throw new CliError(
     "usage",
@@ -116,10 +110,27 @@ async function prepare(layout: Layout, { modules }: StartOptions): Promise<void>
   );
 }
 
+/** Composes everything, or closes what was opened and throws. */
 async function compose(
   layout: Layout,
   options: StartOptions,
-  scenario: Scenario,
+  plan: Plan,
+  recording: Recording,
+): Promise<Running> {
+  const opened: (() => Promise<unknown>)[] = [];
+  try {
+    return await composeInto(opened, layout, options, plan, recording);
+  } catch (error) {
+    for (const close of opened.reverse()) await close().catch(() => {});
+    throw error;
+  }
+}
+
+async function composeInto(
+  opened: (() => Promise<unknown>)[],
+  layout: Layout,
+  options: StartOptions,
+  plan: Plan,
   recording: Recording,
 ): Promise<Running> {
   const logger = pinoLogger("wattseal", options.logLevel, process.stderr);
@@ -134,16 +145,20 @@ async function compose(
     }),
     logger,
   });
+  opened.push(() => federation.stop());
   const simulator = await startSimulator({
-    modules: await readModuleFlashes(layout.sim.directory),
-    scenario,
-    entropy: systemEntropy,
+    modules: await readModules(layout),
+    drive: plan.drive,
+    events: plan.events,
+    ...(plan.seed === undefined ? {} : { seed: plan.seed }),
+    entropy: plan.entropy,
     wall: systemWallClock,
     startTime: systemClock().now(),
     fd: options.fd,
     stateDirectory: layout.sim.directory,
     logger,
   });
+  opened.push(() => simulator.stop());
   recording.attach(simulator);
   const gateway = await openGateway({
     layout,
@@ -162,10 +177,11 @@ async function compose(
   return { simulator, gateway, federation };
 }
 
-/** Resolves at Ctrl-C, after `--for`, at the end of a replay, or with what went wrong. */
+/** Resolves at Ctrl-C, after `--for`, at the end of a replay or scenario, or with what went wrong. */
 async function runUntilEnd(
   { simulator, gateway }: Running,
   options: StartOptions,
+  plan: Plan,
 ): Promise<string | undefined> {
   const failure: { reason: string | undefined } = { reason: undefined };
   const stop = () => simulator.kernel.stop();
@@ -177,7 +193,7 @@ async function runUntilEnd(
     if (failure.reason !== undefined) stop();
   }, 200);
   try {
-    await simulator.run({ speed: options.speed });
+    await simulator.run({ speed: options.speed, ...endOf(plan, simulator) });
   } catch (error) {
     failure.reason ??= messageOf(error);
   } finally {

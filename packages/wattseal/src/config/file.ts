@@ -40,7 +40,7 @@ export function renderConfig(
 ): string {
   const top: string[] = [
     `# ${title}`,
-    "# Every key can also be set in the environment: bus.address is WATTSEAL_BUS_ADDRESS.",
+    "# Every key can also be set in the environment: log.level is WATTSEAL_LOG_LEVEL.",
   ];
   const tables: string[] = [];
   for (const [name, field] of shapeOf(schema)) {

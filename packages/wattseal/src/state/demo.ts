@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type Clock, type Entropy, type LctId, type Millis, slot } from "@wattseal/base";
+import { type Clock, type Entropy, type LctId, type Millis, messageOf, slot } from "@wattseal/base";
 import {
   DeviceHalf,
   encodePackPairing,
@@ -44,6 +44,11 @@ const MILLIWATT_HOURS_PER_MODULE_MINTED = 20_000_000;
  */
 export async function initDemo(options: DemoOptions): Promise<LctDocument> {
   const { layout, entropy, clock } = options;
+  await makeFolder(layout.root).catch((cause: unknown) => {
+    throw new CliError("usage", `${layout.root} cannot be a state folder: ${messageOf(cause)}`, {
+      cause,
+    });
+  });
   for (const folder of [layout.authority, layout.gateway, layout.federation, layout.sim]) {
     if (await exists(folder.directory)) {
       throw new CliError(
@@ -190,7 +195,6 @@ async function pair(
 async function writeConfigs({ layout, fleet, broker }: DemoOptions): Promise<void> {
   const gateway = renderConfig(gatewaySchema, "Wattseal gateway", {
     fleet,
-    "bus.address": `unix:${layout.sim.bus}`,
     "uplink.broker": broker,
     "uplink.witness": WITNESS_NAME,
   });

@@ -1,35 +1,65 @@
-import { toHex } from "@wattseal/base";
-import type { Entry } from "@wattseal/energy-ledger";
+import { decodeSign1, toHex } from "@wattseal/base";
+import {
+  decodeAs,
+  type Entry,
+  mintPayload,
+  policyPayload,
+  sourcePayload,
+  statusPayload,
+} from "@wattseal/energy-ledger";
+import { decodeEpochEvidence, decodeGenesis } from "@wattseal/lct-keys/verify";
 
 /** JSON of one entry: byte strings as hexadecimal, absent fields left out. Times stay UTC milliseconds, energy mWh. */
 export function entryJson(index: number, entry: Entry): string {
-  return JSON.stringify({ index, ...entry, body: printable(entry.body) });
+  const said = saidIn(entry);
+  const body = printable(entry.body);
+  return JSON.stringify({ index, ...entry, body, ...(said && { said: printable(said) }) });
 }
 
 /** A line for a list: index, time, type, and the fields that fit. */
-export function entryLine(index: number, { type, timeMs, body }: Entry): string {
-  const time = new Date(timeMs).toISOString();
-  return `${String(index).padStart(8)}  ${time}  ${type.padEnd(17)} ${briefly(body)}`;
+export function entryLine(index: number, entry: Entry, width: number): string {
+  const time = new Date(entry.timeMs).toISOString();
+  const fields = briefly(saidIn(entry) ?? entry.body);
+  const line = `${String(index).padStart(8)}  ${time}  ${entry.type.padEnd(17)} ${fields}`;
+  return line.length > width ? `${line.slice(0, width - 1)}…` : line;
 }
 
 /** Every field on a line of its own. */
-export function entryText(index: number, { type, timeMs, body }: Entry): string {
+export function entryText(index: number, entry: Entry): string {
+  const { type, timeMs, body } = entry;
   const lines = [`entry ${index}`, `type  ${type}`, `time  ${new Date(timeMs).toISOString()}`];
-  for (const [name, value] of Object.entries(body)) {
+  for (const [name, value] of Object.entries({ ...body, ...saidIn(entry) })) {
     if (value !== undefined) lines.push(`  ${name}: ${JSON.stringify(printable(value))}`);
   }
   return `${lines.join("\n")}\n`;
 }
 
-const BRIEF_LENGTH = 100;
+/** What a signed object inside the entry says. Its signature is for `ledger audit` to check. */
+function saidIn({ type, body }: Entry): object | undefined {
+  switch (type) {
+    case "society.mint":
+      return decodeAs(mintPayload, decodeSign1(body.sign1).payload, type);
+    case "society.policy":
+      return decodeAs(policyPayload, decodeSign1(body.sign1).payload, type);
+    case "society.source":
+      return decodeAs(sourcePayload, decodeSign1(body.sign1).payload, type);
+    case "lct.status":
+      return decodeAs(statusPayload, decodeSign1(body.sign1).payload, type);
+    case "lct.document":
+      return decodeGenesis(decodeSign1(body.sign1).payload);
+    case "epoch.begin":
+      return decodeEpochEvidence(body.evidence).body;
+    default:
+      return undefined;
+  }
+}
 
 function briefly(body: object): string {
   const parts: string[] = [];
   for (const [name, value] of Object.entries(body)) {
     if (typeof value === "number" || typeof value === "string") parts.push(`${name}=${value}`);
   }
-  const text = parts.join(" ");
-  return text.length > BRIEF_LENGTH ? `${text.slice(0, BRIEF_LENGTH - 1)}…` : text;
+  return parts.join(" ");
 }
 
 /** Byte strings as hexadecimal. Done before JSON sees them, because some of them bring a toJSON of their own. */

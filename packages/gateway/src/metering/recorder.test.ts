@@ -4,6 +4,7 @@ import { encodeModuleMessage, type Telemetry } from "@wattseal/can-protocol";
 import type { PairedModule } from "@wattseal/device-keys";
 import { decodeEntry, type Entry, type EntryBody, type EntryType } from "@wattseal/energy-ledger";
 import { describe, expect, it, onTestFinished } from "vitest";
+import type { LegacyUnit } from "../legacy/clear-bus.js";
 import { makePack } from "../pack.fixture.js";
 import { Recorder } from "./recorder.js";
 
@@ -40,7 +41,7 @@ function pairingOf(modules: readonly PairedModule[]) {
   return { packHash: new Uint8Array(32), packHalf, modules };
 }
 
-async function recording(modules = [moduleAt(1)]) {
+async function recording(modules = [moduleAt(1)], legacy: readonly LegacyUnit[] = []) {
   const pack = await makePack((cleanUp) => onTestFinished(cleanUp));
   const log = await pack.openLog();
   onTestFinished(() => log.close());
@@ -58,6 +59,7 @@ async function recording(modules = [moduleAt(1)]) {
   const recorder = new Recorder({
     log,
     pairing,
+    legacy,
     source: "charger",
     clock: pack.clock,
     logger,
@@ -288,6 +290,58 @@ describe("the recorder", () => {
     }
     const [interval] = entries("energy.interval");
     expect(Buffer.from(interval!.digest!)).toEqual(expected);
+  });
+
+  it("meters a clear-text module by the integral alone: its out counts, its in never", async () => {
+    const uid = moduleUid("0a0b000078563412");
+    const legacy = [{ uid, capacity: CAPACITY }];
+    const { recorder, entries, clock, complaints, read, modules } = await recording(
+      undefined,
+      legacy,
+    );
+    read(modules[0]!, 0, { in: 0, out: 0 });
+    const tell = (amps: number) => {
+      const { status1, status2, status3 } = telemetryOf(amps, { in: 0, out: 0 });
+      const { body } = encodeModuleMessage(telemetryOf(amps, { in: 0, out: 0 }));
+      const at = clock.now();
+      const told = { at, status1, status2, status3, body: body.slice(0, 24), notTold: [] };
+      const from = { uid, slot: slot(2), authenticated: false as const };
+      recorder.legacyReading({ kind: "reading", ...from, ...told });
+    };
+    tell(10);
+    for (let second = 0; second < 120; second += 1) {
+      clock.advance(1000);
+      tell(second < 59 ? 10 : -10);
+      read(modules[0]!, 0, { in: 0, out: 0 });
+    }
+    await recorder.settled();
+    expect(complaints).toEqual([]);
+    const intervals = entries("energy.interval").filter(({ module }) => module === uid);
+    expect(intervals.length).toBeGreaterThanOrEqual(2);
+    for (const interval of intervals) {
+      expect(interval).toMatchObject({ verdict: "unauthenticated", digest: undefined });
+      expect([interval.start, interval.end]).toEqual([undefined, undefined]);
+      expect(interval).toMatchObject({ in: interval.integralIn, out: interval.integralOut });
+    }
+    const inward = intervals.reduce((sum, interval) => sum + interval.in, 0);
+    const outward = intervals.reduce((sum, interval) => sum + interval.out, 0);
+    expect(inward).toBeGreaterThan(50_000);
+    expect(outward).toBeGreaterThan(50_000);
+    const net = entries("energy.window").reduce((sum, window) => sum + window.net, 0);
+    expect(net).toBe(-outward);
+    expect(entries("society.charge")).toEqual([]);
+  });
+
+  it("enters a clear frame that should not be there, with whom it names", async () => {
+    const { recorder, entries } = await recording();
+    const uid = moduleUid("5701000000000001");
+    recorder.clearAlarm({ kind: "clear-paired-uid", uid, base: 0x500, suppressed: 2 });
+    recorder.clearAlarm({ kind: "clear-controller", base: 0x517, suppressed: 0 });
+    await recorder.settled();
+    expect(entries("link.alarm")).toEqual([
+      expect.objectContaining({ alarm: "clear-paired-uid", module: uid, count: 3 }),
+      expect.objectContaining({ alarm: "clear-controller", module: undefined, slot: undefined }),
+    ]);
   });
 
   it("enters an alarm with what happened and how often", async () => {

@@ -87,6 +87,14 @@ export { ModuleLink } from "./link/module-link.js";
 export type { LinkLimits, ModuleLinkOptions, PackLinkOptions } from "./link/options.js";
 export { PackLink } from "./link/pack-link.js";
 export { PackRoll, type StorePackPairing } from "./link/pack-roll.js";
+export {
+  DEFAULT_RATE_HZ,
+  HIGHEST_RATE_HZ,
+  TELEMETRY_SHARE,
+  type TelemetryDemand,
+  type TelemetryPlan,
+  telemetryPeriod,
+} from "./link/telemetry-period.js";
 export type {
   DownReason,
   FrameClass,

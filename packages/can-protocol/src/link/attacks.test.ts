@@ -2,16 +2,8 @@ import { millis } from "@wattseal/base";
 import { describe, expect, it } from "vitest";
 import type { CanFrame } from "../bus.js";
 import { classOf, isToModule } from "../secured/identifier.js";
-import {
-  alarmsOf,
-  forged,
-  hello,
-  LinkPair,
-  ofKind,
-  reading,
-  readingsOf,
-  SLOT,
-} from "./link-pair.fixture.js";
+import { forged, hello } from "./attacker.fixture.js";
+import { alarmsOf, LinkPair, ofKind, reading, readingsOf, SLOT } from "./link-pair.fixture.js";
 
 const isHandshake = (frame: CanFrame) => classOf(frame.id) === "handshake";
 

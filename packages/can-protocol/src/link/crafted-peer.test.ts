@@ -3,9 +3,11 @@ import { type Millis, millis, moduleUid, slot } from "@wattseal/base";
 import { DeviceHalf, KkInitiator, KkResponder, type KkSession } from "@wattseal/device-keys";
 import { describe, expect, it } from "vitest";
 import type { CanFrame } from "../bus.js";
-import { encodePackMessage } from "../inner/codec.js";
+import { decodeModuleMessage, encodePackMessage } from "../inner/codec.js";
+import { OUTCOME } from "../inner/messages.js";
 import { encodePayload2, handshakeFrames, prologue } from "../secured/handshake.js";
-import { SealedSender } from "../secured/sealed-pdu.js";
+import { counterBits } from "../secured/identifier.js";
+import { bodyOf, SealedReceiver, SealedSender } from "../secured/sealed-pdu.js";
 import { segment } from "../secured/segments.js";
 import { LinkPair, ofKind, seededEntropy } from "./link-pair.fixture.js";
 import { ModuleLink } from "./module-link.js";
@@ -110,6 +112,43 @@ describe("the module", () => {
       ]);
     }
     expect(ofKind(push(raw(session, 3, ping)), "message")).toHaveLength(1);
+  });
+
+  it("answers what it cannot read: malformed, or unsupported where the type is unknown; heartbeats and pings not", () => {
+    const { push, session } = linkedModule();
+    push(raw(session, 0, Uint8Array.of(14, 4, 0, 1, 2, 3, 4, 0)));
+    const orders: readonly (readonly [Uint8Array, number | undefined])[] = [
+      [Uint8Array.of(12, 4, 0, 0, 0, 0, 0, 1), OUTCOME.malformed], // erase, padding
+      [Uint8Array.of(12, 9, 0, 0, 0, 0, 0, 0), OUTCOME.malformed], // erase, length
+      [Uint8Array.of(12, 3, 0, 0, 0, 0, 0, 0), OUTCOME.malformed], // erase, cut short
+      [Uint8Array.of(4, 4, 0, 0, 0, 0, 0, 0), OUTCOME.malformed], // a state change in the wrong class
+      [Uint8Array.of(15, 4, 0, 0, 0, 0, 0, 0), OUTCOME.unsupported],
+      [Uint8Array.of(5, 4, 0, 0, 0, 0, 0, 0), OUTCOME.unsupported], // an outcome, which only modules send
+      [Uint8Array.of(7, 4, 0, 0, 0, 0, 0, 0), undefined],
+      [Uint8Array.of(14, 3, 0, 0, 0, 0, 0, 0), undefined],
+    ];
+    const receiver = new SealedReceiver(session.receive, "to-pack", SLOT);
+    for (const [i, [plaintext, code]] of orders.entries()) {
+      const effects = push(raw(session, i + 1, plaintext));
+      expect(ofKind(effects, "message")).toEqual([]);
+      const [answer] = ofKind(effects, "transmit");
+      if (code === undefined) {
+        expect(answer).toBeUndefined();
+        continue;
+      }
+      const opened = receiver.open(
+        "normal",
+        counterBits(answer!.frames[0]!.id),
+        join(answer!.frames),
+      );
+      const body = bodyOf(opened!.plaintext);
+      expect(decodeModuleMessage("normal", 5, body as Uint8Array)).toMatchObject({
+        command: plaintext[0],
+        code,
+        class: 1,
+        counter: i + 1,
+      });
+    }
   });
 
   it("takes zero padding beyond the least, as long as it fills frames", () => {

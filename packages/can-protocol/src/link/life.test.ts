@@ -2,7 +2,8 @@ import { millis } from "@wattseal/base";
 import { describe, expect, it } from "vitest";
 import type { CanFrame } from "../bus.js";
 import { classOf } from "../secured/identifier.js";
-import { alarmsOf, hello, kindsAt, LinkPair, ofKind, readingsOf, T0 } from "./link-pair.fixture.js";
+import { hello } from "./attacker.fixture.js";
+import { alarmsOf, kindsAt, LinkPair, ofKind, readingsOf, T0 } from "./link-pair.fixture.js";
 
 describe("time", () => {
   it("a heartbeat each second grants the state last set, and at once when it changes", () => {
@@ -169,4 +170,42 @@ describe("time", () => {
     expect(alarmsOf(pair, "moduleEffects")).toEqual([]);
     expect(kindsAt(pair).filter((kind) => kind === "heartbeat").length).toBeGreaterThanOrEqual(3);
   });
+
+  it.each([{ fd: false }, { fd: true }])(
+    "no PDU is lost across a new session, in either direction, whatever both send meanwhile (FD $fd)",
+    ({ fd }) => {
+      const pair = new LinkPair({ fd, limits: { sessionPdus: 150, outcomeMs: 1e6 } }).link();
+      // The wire takes its time, so that PDUs are always on their way while keys change.
+      pair.channel = () => ({ delays: [7] });
+      sendBothWays(pair, 20_000);
+      expect(ofKind(pair.packEffects, "session").length).toBeGreaterThan(5);
+      const times = ofKind(pair.moduleEffects, "message").flatMap(({ message }) =>
+        message.kind === "time" ? [message.utcMs] : [],
+      );
+      expect(times.length).toBeGreaterThan(60);
+      expect(times).toEqual(Array.from({ length: times.length }, (_, i) => i + 1));
+      expect(pair.pack.status.counts).toMatchObject({ rejected: 0 });
+      expect(pair.module.status.counts).toMatchObject({ rejected: 0 });
+      expect(pair.pack.status.counts.accepted).toBe(pair.module.status.counts.sent);
+      expect(pair.module.status.counts.accepted).toBe(pair.pack.status.counts.sent);
+    },
+  );
 });
+
+const REPORT = { kind: "state-report", state: 0, status: 2, faults: 0, voltage: 0 } as const;
+
+/** Readings, reports and orders, each at its own pace. */
+function sendBothWays(pair: LinkPair, until: number): void {
+  let ordered = 0;
+  for (let ms = 0; ms < until; ms += 1) {
+    if (ms % 10 === 0) pair.sendReading();
+    if (ms % 23 === 0) pair.send({ ...REPORT, tick: ms });
+    if (ms >= 100 && ms % 17 === 0) {
+      ordered += 1;
+      pair.order({ kind: "time", utcMs: ordered, valid: 1 });
+    }
+    pair.run(0);
+    pair.now = millis(pair.now + 1);
+  }
+  pair.run(100);
+}

@@ -1,5 +1,12 @@
 /** What the two ends of a link share: intake, key ring, sealing, alarms, counts. The ends decide what it means. */
-import { DecodeError, type Entropy, type Millis, type Slot } from "@wattseal/base";
+import {
+  DecodeError,
+  type Entropy,
+  type Millis,
+  type ModuleUid,
+  type Slot,
+  toHex,
+} from "@wattseal/base";
 import { DeviceKeysError } from "@wattseal/device-keys";
 import type { CanFrame } from "../bus.js";
 import type { InnerPdu } from "../inner/codec.js";
@@ -22,6 +29,8 @@ export interface EndParts {
   readonly receiving: LinkDirection;
   readonly entropy: Entropy;
   readonly limits?: Partial<LinkLimits>;
+  /** The module's: of whose hellos the pack is told. */
+  readonly uid: ModuleUid;
 }
 
 /** One accepted PDU: authentic, new, well formed; its type and body are yet to be read. */
@@ -40,11 +49,12 @@ interface EndEffects {
   proven(session: Session, now: Millis): void;
   accepted(pdu: AcceptedPdu, now: Millis): void;
   /** Authentic, and no message: whoever sent it speaks another dialect. */
-  malformed(pdu: Omit<AcceptedPdu, "body">, now: Millis): void;
+  malformed?(pdu: Omit<AcceptedPdu, "body">, now: Millis): void;
   /** Nothing opens PDUs: the ends have lost each other's counters, or someone else sends them. */
   lost(now: Millis): void;
   handshake(counterBits: number, message: Uint8Array, now: Millis): void;
-  hello(uid: Uint8Array, now: Millis): void;
+  /** Hellos go to the pack only. */
+  hello?(now: Millis): void;
 }
 
 export class LinkEnd implements IntakeHandler {
@@ -54,6 +64,7 @@ export class LinkEnd implements IntakeHandler {
   lastAccepted: Millis | undefined;
   readonly resync: Resync;
   readonly #slot: Slot;
+  readonly #uid: ModuleUid;
   readonly #strangers: Budget;
   readonly #entropy: Entropy;
   readonly #intake: Intake;
@@ -66,6 +77,7 @@ export class LinkEnd implements IntakeHandler {
     this.resync = new Resync(this.limits);
     this.#strangers = new Budget(this.limits.handshakesPerSecond, () => this.jitter());
     this.#slot = parts.slot;
+    this.#uid = parts.uid;
     this.#entropy = parts.entropy;
     this.#alarms = new AlarmLimiter(this.limits.alarmSpacingMs);
     this.#intake = new Intake(parts.slot, parts.receiving, this);
@@ -165,7 +177,7 @@ export class LinkEnd implements IntakeHandler {
     const slot = this.#slot;
     const { class: cls, counter, type } = pdu;
     this.alarm({ kind: "refused-message", slot, class: cls, counter, type, problem }, now);
-    this.#effects.malformed(pdu, now);
+    this.#effects.malformed?.(pdu, now);
   }
 
   /** Decodes an accepted PDU; undefined, counted and reported when it is no message of the peer's. */
@@ -200,7 +212,9 @@ export class LinkEnd implements IntakeHandler {
   }
 
   hello(uid: Uint8Array, now: Millis): void {
-    this.#effects.hello(uid, now);
+    const claimed = toHex(uid);
+    if (claimed === this.#uid) this.#effects.hello?.(now);
+    else this.alarm({ kind: "foreign-hello", slot: this.#slot, uid: claimed }, now);
   }
 
   broken(cls: FrameClass, reason: BrokenReason, counterBits: number, now: Millis): void {

@@ -1,16 +1,15 @@
 /** Two link ends over a channel in virtual time, for tests. */
-import {
-  type Entropy,
-  fromHex,
-  type Millis,
-  millis,
-  milliwattHours,
-  moduleUid,
-  slot,
-} from "@wattseal/base";
-import { DeviceHalf } from "@wattseal/device-keys";
+import { type Entropy, type Millis, millis, milliwattHours, moduleUid, slot } from "@wattseal/base";
+import { type DeviceCustody, DeviceHalf, type ModulePairing } from "@wattseal/device-keys";
 import type { CanFrame } from "../bus.js";
-import type { ModuleMessage, PackOrder, Telemetry } from "../inner/messages.js";
+import {
+  CAPABILITY,
+  type ModuleMessage,
+  OUTCOME,
+  type PackOrder,
+  type Telemetry,
+} from "../inner/messages.js";
+import { DOMAIN } from "../secured/sealed-pdu.js";
 import type { LinkAlarm } from "./alarm.js";
 import { ModuleLink } from "./module-link.js";
 import type { LinkLimits } from "./options.js";
@@ -58,6 +57,15 @@ export const packHalf = DeviceHalf.generate(seededEntropy(1));
 export const moduleHalf = DeviceHalf.generate(seededEntropy(2));
 export const packHash = new Uint8Array(32).fill(0xaa);
 
+const PAIRING: ModulePairing = {
+  packHash,
+  packHalf: packHalf.publicKey,
+  slot: SLOT,
+  busId: 0,
+  fed: packHash,
+};
+const CAPABILITIES = CAPABILITY.cellDetail | CAPABILITY.counterStatement | CAPABILITY.keyRoll;
+
 export interface Verdict {
   /** When it arrives, milliseconds from now; empty for a lost frame, two for one doubled. */
   readonly delays: readonly number[];
@@ -75,8 +83,15 @@ interface InFlight {
 
 /** Pack and module at the two ends of `channel`. Time passes only in `run`. */
 export class LinkPair {
-  readonly pack: PackLink;
+  pack: PackLink;
   module: ModuleLink;
+  /** What is durable at the module. */
+  pairing: ModulePairing | undefined = PAIRING;
+  /** What becomes of `store-pairing`. */
+  flash: "durable" | "worn-out" | "power-fails" = "durable";
+  /** The pack's halves: the one in use, and the one to follow. */
+  custody: DeviceCustody = packHalf;
+  nextCustody: DeviceCustody | undefined;
   channel: Channel = perfect;
   now: Millis = millis(T0);
   boot = 1;
@@ -86,32 +101,40 @@ export class LinkPair {
   readonly #options: PairOptions;
   #inFlight: InFlight[] = [];
   #order = 0;
+  #starts = 0;
 
   constructor(options: PairOptions = {}) {
     this.#options = options;
-    const { fd = false, seed = 7, limits = {} } = options;
-    this.pack = new PackLink({
+    this.pack = this.#newPack();
+    this.module = this.#newModule();
+  }
+
+  #newPack(): PackLink {
+    const { fd = false, seed = 7, limits = {} } = this.#options;
+    const { custody, nextCustody } = this;
+    this.#starts += 1;
+    return new PackLink({
       packHash,
       module: { uid: UID, slot: SLOT, busId: 0, half: moduleHalf.publicKey },
-      custody: packHalf,
-      entropy: seededEntropy(seed),
+      custody,
+      ...(nextCustody === undefined ? {} : { nextCustody }),
+      entropy: seededEntropy(seed + 1000 * this.#starts),
       fd,
       maxState: 3,
       limits,
     });
-    this.module = this.#newModule();
   }
 
   #newModule(): ModuleLink {
     const { fd = false, seed = 7, limits = {} } = this.#options;
     return new ModuleLink({
       uid: UID,
-      pairing: { packHash, packHalf: packHalf.publicKey, slot: SLOT, busId: 0, fed: packHash },
+      pairing: this.pairing ?? PAIRING,
       custody: moduleHalf,
       entropy: seededEntropy(seed + 100 * this.boot),
       fd,
       bootedAt: this.now,
-      capabilities: 9,
+      capabilities: CAPABILITIES,
       limits,
     });
   }
@@ -128,10 +151,16 @@ export class LinkPair {
     return this;
   }
 
+  /** Power off and on; an unpaired module stays silent. */
   resetModule(): void {
     this.boot += 1;
     this.module = this.#newModule();
-    this.toModule({ kind: "open" });
+    if (this.pairing !== undefined) this.toModule({ kind: "open" });
+  }
+
+  resetPack(): void {
+    this.pack = this.#newPack();
+    this.toPack({ kind: "open" });
   }
 
   toPack(event: Parameters<PackLink["handle"]>[0]): readonly PackLinkEffect[] {
@@ -145,7 +174,15 @@ export class LinkPair {
     const effects = this.module.handle(event, this.now);
     this.moduleEffects.push(...effects);
     this.#carry(effects, "module");
+    for (const { pairing } of ofKind(effects, "store-pairing")) this.#store(pairing);
     return effects;
+  }
+
+  #store(pairing: ModulePairing | undefined): void {
+    if (this.flash === "power-fails") return;
+    const durable = this.flash === "durable";
+    if (durable) this.pairing = pairing;
+    this.toModule({ kind: "stored", durable });
   }
 
   send(message: ModuleMessage): readonly ModuleLinkEffect[] {
@@ -214,6 +251,19 @@ export class LinkPair {
   }
 }
 
+/** Answers what the module is told of, as firmware does; returns how many it answered. */
+export function answerOrders(pair: LinkPair, code: number = OUTCOME.done): number {
+  const told = ofKind(pair.moduleEffects, "message").filter(
+    ({ message }) => message.kind !== "ping" && message.kind !== "heartbeat",
+  );
+  for (const { class: cls, counter, type } of told) {
+    const command = { command: type, code, class: DOMAIN[cls], counter: counter % 2 ** 32 };
+    pair.send({ kind: "outcome", tick: pair.module.tick(pair.now), ...command });
+  }
+  pair.moduleEffects.length = 0;
+  return told.length;
+}
+
 export function ofKind<E extends { readonly kind: string }, K extends E["kind"]>(
   effects: readonly E[],
   kind: K,
@@ -237,25 +287,3 @@ export const kindsAt = (pair: LinkPair) =>
   ofKind(pair.moduleEffects, "message").map(({ message }) => message.kind);
 
 export const outcomesOf = (pair: LinkPair) => ofKind(pair.packEffects, "outcome");
-
-const HELLO_ID = 0x635 * 2 ** 18 + 3 * 2 ** 16 + SLOT;
-/** A hello, as anyone can send it. */
-export function hello(count = 0, uid: string = UID): CanFrame {
-  return { id: HELLO_ID + (count % 16) * 2 ** 8, data: fromHex(uid), fd: false };
-}
-
-/** Frames of a PDU of `length` arbitrary bytes under a secured base, in classic frames. */
-export function forged(base: number, fill: number, length = 24, counter = 0): CanFrame[] {
-  const count = Math.ceil(length / 8);
-  return Array.from({ length: count }, (_, i) => ({
-    id:
-      base * 2 ** 18 +
-      (i === 0 ? 2 ** 17 : 0) +
-      (i === count - 1 ? 2 ** 16 : 0) +
-      (i % 16) * 2 ** 12 +
-      (counter % 16) * 2 ** 8 +
-      SLOT,
-    data: Uint8Array.from({ length: 8 }, (_, at) => (fill * 31 + i * 8 + at) & 0xff),
-    fd: false,
-  }));
-}

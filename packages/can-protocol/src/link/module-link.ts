@@ -8,7 +8,7 @@
 import type { Millis } from "@wattseal/base";
 import { INNER_TYPE } from "../inner/bodies.js";
 import { decodePackMessage, encodeModuleMessage, isPackType } from "../inner/codec.js";
-import { type ModuleMessage, OUTCOME, type PackMessage, type Tick } from "../inner/messages.js";
+import { type ModuleMessage, OUTCOME, type Tick } from "../inner/messages.js";
 import { helloFrames } from "../secured/handshake.js";
 import { DOMAIN } from "../secured/sealed-pdu.js";
 import { EffectQueue } from "./effect-queue.js";
@@ -60,7 +60,6 @@ export class ModuleLink implements Link<ModuleLinkEvent, ModuleLinkEffect> {
       malformed: (pdu, now) => this.#malformed(pdu, now),
       lost: (now) => this.#step("wanted", now),
       handshake: (bits, message, now) => this.#message1(bits, message, now),
-      hello: () => {}, // hellos go to the pack only
     });
   }
 
@@ -182,7 +181,7 @@ export class ModuleLink implements Link<ModuleLinkEvent, ModuleLinkEffect> {
   #accepted(pdu: AcceptedPdu, now: Millis): void {
     const message = this.#end.read(decodePackMessage, pdu, now);
     if (message === undefined) return;
-    if (message.kind !== "ping" && !this.#isFresh(message, pdu, now)) return;
+    if (message.kind !== "ping" && !this.#isFresh(message.tick, pdu, now)) return;
     this.#end.counts.accepted += 1;
     if (message.kind !== "ping") this.#heardAt = now;
     if (message.kind === "key-roll" || message.kind === "erase") {
@@ -207,16 +206,11 @@ export class ModuleLink implements Link<ModuleLinkEvent, ModuleLinkEffect> {
   }
 
   /** A jammed, recorded and later released order does nothing: it is reported, and answered when it is no heartbeat. */
-  #isFresh(
-    message: Exclude<PackMessage, { kind: "ping" }>,
-    pdu: AcceptedPdu,
-    now: Millis,
-  ): boolean {
-    const behind = (this.#tickAt(now) - message.tick + TICKS) % TICKS;
-    if (behind <= this.#end.limits.freshnessMs) return true;
+  #isFresh(tick: Tick, pdu: AcceptedPdu, now: Millis): boolean {
+    const ageMs = (this.#tickAt(now) - tick) | 0; // ticks are modulo 2^32
+    if (ageMs >= 0 && ageMs <= this.#end.limits.freshnessMs) return true;
     const { class: cls, counter, type } = pdu;
     const { slot } = this.#options.pairing;
-    const ageMs = behind < TICKS / 2 ? behind : behind - TICKS;
     this.#end.counts.rejected += 1;
     this.#end.alarm({ kind: "stale-command", slot, class: cls, counter, type, ageMs }, now);
     this.#answer(pdu, OUTCOME.stale, now);

@@ -5,7 +5,7 @@
  * Trust: frames come from anyone on the bus. What leaves here as a `message` was sealed by the holder of the
  * module's half, or of the pack's, in this session, and is told once.
  */
-import { type Millis, toHex } from "@wattseal/base";
+import type { Millis } from "@wattseal/base";
 import { MODULE_STATE } from "../catalogue/scales.js";
 import { decodeModuleMessage, encodePackMessage } from "../inner/codec.js";
 import type { PackOrder } from "../inner/messages.js";
@@ -28,7 +28,6 @@ import { Silence } from "./silence.js";
 import type { DownReason, Link, LinkStatus, PackLinkEffect, PackLinkEvent } from "./types.js";
 
 export class PackLink implements Link<PackLinkEvent, PackLinkEffect> {
-  readonly #options: PackLinkOptions;
   readonly #time = new LinkTime();
   readonly #end: LinkEnd;
   readonly #handshake: PackHandshake;
@@ -43,18 +42,16 @@ export class PackLink implements Link<PackLinkEvent, PackLinkEffect> {
   #renewAt = NEVER;
 
   constructor(options: PackLinkOptions) {
-    this.#options = options;
     this.#handshake = new PackHandshake(options);
-    const parts = { ...options, slot: options.module.slot, receiving: "to-pack" as const };
+    const parts = { ...options, ...options.module, receiving: "to-pack" as const };
     this.#end = new LinkEnd(parts, {
       transmit: (cls, frames) => this.#out.transmit(cls, frames),
       alarm: (alarm) => this.#out.alarm(alarm),
       proven: (session, now) => this.#proven(session, now),
       accepted: (pdu, now) => this.#accepted(pdu, now),
-      malformed: () => {}, // nobody awaits an answer to it
       lost: (now) => this.#step("wanted", now),
       handshake: (bits, message, now) => this.#message2(bits, message, now),
-      hello: (uid, now) => this.#hello(uid, now),
+      hello: (now) => this.#hello(now),
     });
     this.#voice = new PackVoice(this.#end, options.maxState ?? MODULE_STATE.off, (effect) =>
       this.#out.push(effect),
@@ -62,7 +59,6 @@ export class PackLink implements Link<PackLinkEvent, PackLinkEffect> {
     this.#silence = new Silence(this.#end.limits.packSilenceMs);
   }
 
-  /** The earliest of the handshake's, heartbeat's, silence, renewal, orders' and alarms' times. */
   get deadline(): Millis | undefined {
     return this.#time.hostTime(this.#earliest());
   }
@@ -173,13 +169,7 @@ export class PackLink implements Link<PackLinkEvent, PackLinkEffect> {
     this.#end.seal(session, encodePackMessage({ kind: "ping", tick: now % 2 ** 32 }));
   }
 
-  #hello(uid: Uint8Array, now: Millis): void {
-    const claimed = toHex(uid);
-    const { module } = this.#options;
-    if (claimed !== module.uid) {
-      this.#end.alarm({ kind: "foreign-hello", slot: module.slot, uid: claimed }, now);
-      return;
-    }
+  #hello(now: Millis): void {
     this.#helloSeen = true;
     if (this.#end.keys.current === undefined || this.#end.resync.allows(now)) {
       this.#step("wanted", now);

@@ -8,6 +8,7 @@ export type SimErrorCode =
   | "bus-record"
   | "bus-socket"
   | "recording"
+  | "scenario"
   | "state-folder"
   | "trace-file"
   | "configuration";
@@ -15,7 +16,7 @@ export type SimErrorCode =
 /**
  * Everything the simulator refuses. `fd-on-classic-bus`, `frame-shape`, `bus-closed`, `already-running` and
  * `configuration` are the caller's mistakes; `bus-record` is the other end of the socket; `bus-socket`,
- * `recording`, `state-folder` and `trace-file` name the path to look at.
+ * `recording`, `scenario`, `state-folder` and `trace-file` name the path to look at.
  */
 export class SimError extends WattsealError<SimErrorCode> {
   constructor(code: SimErrorCode, kind: ErrorKind, message: string, options?: ErrorOptions) {

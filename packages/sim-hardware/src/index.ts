@@ -6,6 +6,7 @@ export {
   VirtualBus,
 } from "./bus/virtual-bus.js";
 export { SimError, type SimErrorCode } from "./errors.js";
+export { FAULT_NAMES, FAULTS, type Fault, type FaultName, isFaultName } from "./faults/fault.js";
 export {
   provisionLegacyModules,
   readLegacyModules,
@@ -27,8 +28,12 @@ export {
   type RecordingProblem,
   readRecording,
 } from "./replay/recording.js";
+export { seededEntropy } from "./scenario/entropy.js";
+export { unmetExpectations } from "./scenario/expect.js";
+export { parseScenario } from "./scenario/parse.js";
+export type { DriveSpec, Expectations, FaultEvent, Scenario } from "./scenario/scenario.js";
 export {
-  type Scenario,
+  type Drive,
   type Simulator,
   type SimulatorOptions,
   startSimulator,

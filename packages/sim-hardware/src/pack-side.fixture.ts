@@ -48,6 +48,8 @@ export class PackSide {
   readonly rejected: string[] = [];
   /** Of each slot, the last. */
   readonly telemetry = new Map<number, Telemetry>();
+  /** Of its own controller. */
+  readonly states: string[] = [];
   sessions = 0;
   readings = 0;
   readonly #links = new Map<number, PackLink>();
@@ -55,6 +57,7 @@ export class PackSide {
   readonly #clock: Clock;
   readonly #scheduler: FrameScheduler;
   readonly #keep: boolean;
+  onReading: (at: number, telemetry: Telemetry) => void = () => {};
 
   constructor(options: {
     readonly bus: CanBus;
@@ -76,7 +79,11 @@ export class PackSide {
       },
       sent: (frame) => this.#scheduler.sent(frame),
       error: () => {},
-      state: (state) => this.#scheduler.state(state),
+      state: (state) => {
+        this.states.push(state);
+        this.#scheduler.state(state);
+        for (const at of this.#links.keys()) this.#handle(at, { kind: "bus", state });
+      },
     });
     for (const { uid, half, pairing } of pack.modules) {
       const link = new PackLink({
@@ -90,6 +97,11 @@ export class PackSide {
       this.#links.set(pairing!.slot, link);
     }
     for (const at of this.#links.keys()) this.#handle(at, { kind: "open" });
+  }
+
+  /** Links with a verified session. */
+  get linked(): number {
+    return [...this.#links.values()].filter(({ status }) => status.linked).length;
   }
 
   /** Sealed PDUs taken, of all links. */
@@ -124,6 +136,7 @@ export class PackSide {
     if (effect.message.kind === "telemetry") {
       this.readings += 1;
       this.telemetry.set(at, effect.message);
+      this.onReading(at, effect.message);
     }
     if (this.#keep) this.heard.push({ slot: at, at: this.#clock.now(), message: effect.message });
   }

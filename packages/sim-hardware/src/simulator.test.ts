@@ -27,7 +27,7 @@ async function packUnder(
   const pack = pairedPack(count, entropy);
   const simulator = await startSimulator({
     modules: pack.modules,
-    scenario: { kind: "demo" },
+    drive: { kind: "demo" },
     entropy,
     wall: new VirtualWall(),
     startTime: START,
@@ -201,7 +201,7 @@ describe("startSimulator: modules", () => {
     const start = (flashes: SimulatorOptions["modules"]) =>
       startSimulator({
         modules: flashes,
-        scenario: { kind: "idle" },
+        drive: { kind: "idle" },
         entropy: seededEntropy("x"),
         wall: new VirtualWall(),
         startTime: START,
@@ -241,7 +241,7 @@ describe("startSimulator: replay", () => {
     const recording = readRecording(bytesOf(url), name);
     const { simulator, join } = await packUnder({
       count: 8,
-      scenario: { kind: "replay", recording },
+      drive: { kind: "replay", recording },
     });
     const { side } = join();
     const run = simulator.run();
@@ -336,7 +336,7 @@ describe("startSimulator: state folder", () => {
 
   it("starts at the requested time when that is later, and passes long idle stretches", async () => {
     const stateDirectory = directory.path;
-    const first = await packUnder({ stateDirectory, scenario: { kind: "idle" } });
+    const first = await packUnder({ stateDirectory, drive: { kind: "idle" } });
     await first.run(3600);
     await first.simulator.stop();
     const startTime = millis(START + 10_000_000);

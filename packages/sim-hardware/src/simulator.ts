@@ -1,4 +1,5 @@
 import {
+  type Cancel,
   type Entropy,
   type Logger,
   type Millis,
@@ -9,6 +10,8 @@ import {
 } from "@wattseal/base";
 import { VirtualBus } from "./bus/virtual-bus.js";
 import { SimError } from "./errors.js";
+import { type Fault, startFault } from "./faults/fault.js";
+import type { Stage } from "./faults/stage.js";
 import { LegacyModule, type LegacyModuleView } from "./legacy/legacy-module.js";
 import type { SimLegacyModule } from "./legacy/quirks.js";
 import type { ModuleFlash } from "./module/flash.js";
@@ -16,11 +19,13 @@ import { HIGHEST_RATE } from "./module/messages.js";
 import { type ModuleView, SimModule } from "./module/sim-module.js";
 import { ModuleCells } from "./pack/cells.js";
 import { CircuitSource } from "./pack/circuit-source.js";
-import { demoDemand, NO_DEMAND } from "./pack/demand.js";
+import { constantDemand, demoDemand, type PowerDemand } from "./pack/demand.js";
 import { SeededRandom } from "./pack/random.js";
 import type { PackModule, PackSource } from "./pack/source.js";
 import type { Recording } from "./replay/recording.js";
 import { ReplaySource } from "./replay/replay-source.js";
+import type { FaultEvent } from "./scenario/scenario.js";
+import { scheduleFaults } from "./scenario/schedule.js";
 import { type ModuleState, readState, type SimulatorState, StateKeeper } from "./state.js";
 import { type RunOptions, SimKernel } from "./time/kernel.js";
 import type { WallClock } from "./time/wall-clock.js";
@@ -29,16 +34,21 @@ const DEFAULT_NOMINAL_BIT_RATE = 500_000;
 const DEFAULT_DATA_BIT_RATE = 2_000_000;
 const DEFAULT_TELEMETRY_HZ = 5;
 const DEFAULT_SEED = 1;
+/** Parts the numbers that faults draw from those that the cells do. */
+const FAULT_STREAM = 0x5f_a7_17_5e;
 const FIRST_SOC = 0.55;
 const MOST_MODULES = 31;
 /** Longer than any PDU and its segments are on their way. */
 const SETTLE_MS = 500;
 
-export type Scenario =
+/** What the pack does. */
+export type Drive =
   /** Modules at rest. */
   | { readonly kind: "idle" }
   /** Charges, drives a load, and again. */
   | { readonly kind: "demo" }
+  /** One power for the whole pack; positive charges. */
+  | { readonly kind: "constant"; readonly watts: number }
   | { readonly kind: "replay"; readonly recording: Recording };
 
 export interface SimulatorOptions {
@@ -46,7 +56,9 @@ export interface SimulatorOptions {
   readonly modules: readonly ModuleFlash[];
   /** Clear-text modules beside them, on a classic bus only. */
   readonly legacyModules?: readonly SimLegacyModule[];
-  readonly scenario: Scenario;
+  readonly drive: Drive;
+  /** What goes wrong, and when: seconds from this start. */
+  readonly events?: readonly FaultEvent[];
   readonly entropy: Entropy;
   readonly wall: WallClock;
   /** Time begins here, or where the state folder's last run ended, whichever is later. */
@@ -75,8 +87,10 @@ export interface Simulator {
   readonly progress: number | undefined;
   /** Lets time run, as SimKernel.run. */
   run(options?: RunOptions): Promise<void>;
+  /** Lets something go wrong, from now on until called back. Throws SimError `configuration` for a slot that no module has. */
+  inject(fault: Fault): Cancel;
   /**
-   * Between runs: ends the scenario and lets what is on the wire arrive, so that afterwards everything that
+   * Between runs: ends the drive and all faults and lets what is on the wire arrive, so that afterwards everything that
    * modules sent has been received.
    */
   settle(): Promise<void>;
@@ -136,7 +150,17 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
       ? undefined
       : await StateKeeper.open(stateDirectory, kernel, () => all.map(({ eeprom }) => eeprom));
   if (keeper !== undefined) kernel.addReader(keeper);
-  return new RunningSimulator(kernel, bus, { modules, legacy }, source, keeper);
+  return new RunningSimulator(kernel, bus, { modules, legacy }, source, keeper, {
+    events: options.events ?? [],
+    random: new SeededRandom((options.seed ?? DEFAULT_SEED) ^ FAULT_STREAM),
+    logger: options.logger ?? silentLogger,
+  });
+}
+
+interface Faults {
+  readonly events: readonly FaultEvent[];
+  readonly random: SeededRandom;
+  readonly logger: Logger;
 }
 
 class RunningSimulator implements Simulator {
@@ -146,6 +170,8 @@ class RunningSimulator implements Simulator {
   readonly legacyModules: readonly LegacyModule[];
   readonly finished: Promise<void>;
   readonly #source: PackSource;
+  readonly #stage: Stage;
+  readonly #endFaults: Cancel;
   readonly #keeper: StateKeeper | undefined;
   #running: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
@@ -156,6 +182,7 @@ class RunningSimulator implements Simulator {
     all: { readonly modules: readonly SimModule[]; readonly legacy: readonly LegacyModule[] },
     source: PackSource,
     keeper: StateKeeper | undefined,
+    { events, random, logger }: Faults,
   ) {
     this.kernel = kernel;
     this.bus = bus;
@@ -164,6 +191,8 @@ class RunningSimulator implements Simulator {
     this.finished = source.finished;
     this.#source = source;
     this.#keeper = keeper;
+    this.#stage = { kernel, bus, modules: this.modules, random };
+    this.#endFaults = scheduleFaults(events, this.#stage, logger);
     for (const module of all.modules) module.start();
     source.start();
   }
@@ -177,7 +206,12 @@ class RunningSimulator implements Simulator {
     return this.#running;
   }
 
+  inject(fault: Fault): Cancel {
+    return startFault(fault, this.#stage);
+  }
+
   settle(): Promise<void> {
+    this.#endFaults();
     this.#source.stop();
     for (const module of this.modules) module.quiet();
     return this.run({ until: millis(this.kernel.now() + SETTLE_MS) });
@@ -192,6 +226,7 @@ class RunningSimulator implements Simulator {
     this.kernel.stop();
     // Whoever started the run hears of its failure.
     await this.#running?.catch(() => {});
+    this.#endFaults();
     this.#source.stop();
     for (const module of [...this.modules, ...this.legacyModules]) module.stop();
     await this.#keeper?.close();
@@ -257,12 +292,17 @@ function sourceOf(
   random: SeededRandom,
   eeproms: readonly ModuleState[],
 ): PackSource {
-  const { scenario } = options;
-  if (scenario.kind === "replay") {
-    const seed = options.seed ?? DEFAULT_SEED;
-    return new ReplaySource({ kernel, modules, recording: scenario.recording, seed });
+  const { drive, seed = DEFAULT_SEED } = options;
+  const circuit = (demand: PowerDemand) =>
+    new CircuitSource({ kernel, modules, demand, random, socs: eeproms.map(({ soc }) => soc) });
+  switch (drive.kind) {
+    case "idle":
+      return circuit(constantDemand(0));
+    case "demo":
+      return circuit(demoDemand(modules.length));
+    case "constant":
+      return circuit(constantDemand(drive.watts));
+    case "replay":
+      return new ReplaySource({ kernel, modules, recording: drive.recording, seed });
   }
-  const demand = scenario.kind === "demo" ? demoDemand(modules.length) : NO_DEMAND;
-  const socs = eeproms.map(({ soc }) => soc);
-  return new CircuitSource({ kernel, modules, demand, random, socs });
 }

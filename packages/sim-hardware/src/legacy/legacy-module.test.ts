@@ -35,7 +35,7 @@ async function busWith(
   const simulator = await startSimulator({
     modules: pack.modules,
     legacyModules,
-    scenario: { kind: "demo" },
+    drive: { kind: "demo" },
     entropy,
     wall: new VirtualWall(),
     startTime: START,
@@ -304,7 +304,7 @@ describe("a list of clear-text modules", () => {
       startSimulator({
         modules: pack.modules,
         legacyModules: uids.map((uid) => ({ uid })),
-        scenario: { kind: "idle" },
+        drive: { kind: "idle" },
         entropy,
         wall: new VirtualWall(),
         startTime: START,

@@ -7,7 +7,7 @@ import {
   millis,
   type Slot,
 } from "@wattseal/base";
-import type { LinkStatus } from "@wattseal/can-protocol";
+import type { LinkCounts, LinkStatus } from "@wattseal/can-protocol";
 import type { ModulePairing } from "@wattseal/device-keys";
 import type { VirtualBus } from "../bus/virtual-bus.js";
 import { SimError } from "../errors.js";
@@ -85,6 +85,8 @@ export class SimModule implements PackModule, ModuleView {
   #controller: Controller | undefined;
   #powerOff: Cancel = () => {};
   #lastLink: LinkStatus;
+  /** Of earlier boots. */
+  #countsBefore: LinkCounts | undefined;
 
   /** Throws SimError `configuration` for a module that was never paired. */
   constructor(options: SimModuleOptions) {
@@ -142,9 +144,11 @@ export class SimModule implements PackModule, ModuleView {
   get tick(): number {
     return this.#controller?.tick ?? 0;
   }
-  /** Without power, as it was last. */
+  /** Without power, as it was last. Counts go on over restarts. */
   get link(): LinkStatus {
-    return this.#controller?.link ?? this.#lastLink;
+    if (this.#controller === undefined) return this.#lastLink;
+    const status = this.#controller.link;
+    return { ...status, counts: sum(this.#countsBefore, status.counts) };
   }
   get alarms(): number {
     return this.#alarms;
@@ -248,7 +252,8 @@ export class SimModule implements PackModule, ModuleView {
 
   #lose(): void {
     if (this.#controller === undefined) return;
-    this.#lastLink = this.#controller.link;
+    this.#lastLink = this.link;
+    this.#countsBefore = this.#lastLink.counts;
     this.#controller = undefined;
     this.#powerOff();
     this.#meter = new EnergyMeter(this.#eeprom);
@@ -265,4 +270,15 @@ export class SimModule implements PackModule, ModuleView {
     cancel = schedule();
     return () => cancel();
   }
+}
+
+function sum(before: LinkCounts | undefined, now: LinkCounts): LinkCounts {
+  if (before === undefined) return now;
+  return {
+    sent: before.sent + now.sent,
+    accepted: before.accepted + now.accepted,
+    rejected: before.rejected + now.rejected,
+    duplicates: before.duplicates + now.duplicates,
+    handshakes: before.handshakes + now.handshakes,
+  };
 }

@@ -34,4 +34,6 @@ function driveShape(seconds: number): number {
   return braking ? -0.25 : Math.min(1, 0.85 + 0.15 * hills + 0.1 * stops);
 }
 
-export const NO_DEMAND: PowerDemand = { watts: () => 0 };
+export function constantDemand(watts: number): PowerDemand {
+  return { watts: () => watts };
+}

@@ -113,6 +113,11 @@ export const SAMPLES: readonly Entry[] = [
     },
   },
   {
+    type: "energy.statement",
+    timeMs: millis(NOON),
+    body: { module: MODULE, statement: new Uint8Array(58).fill(0x5a) },
+  },
+  {
     type: "energy.window",
     timeMs: millis(NOON),
     body: { t0: millis(NOON - 60_000), t1: millis(NOON), first: 12, count: 2, net: -12_345 },

@@ -5,8 +5,9 @@ import {
   type Millis,
   type ModuleUid,
   messageOf,
+  millis,
 } from "@wattseal/base";
-import type { CanBus, LinkCounts, Telemetry } from "@wattseal/can-protocol";
+import type { CanBus, LinkCounts, OrderResult, PackOrder, Telemetry } from "@wattseal/can-protocol";
 import type { DeviceCustody, PackPairing, PairedModule } from "@wattseal/device-keys";
 import type { SocietySummary } from "@wattseal/energy-ledger";
 import type { Signer } from "@wattseal/lct-keys";
@@ -22,6 +23,7 @@ import {
   type LegacyUnit,
 } from "./legacy/clear-bus.js";
 import { type LinkListener, LinkManager } from "./links/manager.js";
+import { Supervisor } from "./links/supervisor.js";
 import { Recorder } from "./metering/recorder.js";
 import { Delivery, type Uplink } from "./uplink/delivery.js";
 
@@ -48,6 +50,8 @@ export interface GatewayOptions {
   /** Holds the pack's device half; outlives the gateway. */
   readonly custody: DeviceCustody;
   readonly openSigner: (log: ContinuedLog) => Promise<Signer>;
+  /** Readings a second to ask each module for, 1 to 10; fewer where the wire does not carry them. */
+  readonly telemetryHz: number;
   /** Name of the registered source that charges are attributed to. */
   readonly source: string;
   readonly fleet: FleetName;
@@ -85,6 +89,9 @@ export interface GatewayStatus {
 }
 
 const STALE_MS = 2000;
+const STATEMENTS_MS = 1000;
+/** Cause of an isolate order (docs/firmware/messages.md). */
+const ISOLATE_BY_OPERATOR = 1;
 /** Entries on their way to the disk beyond which the pack's time waits, where it can. */
 const UNWRITTEN_LIMIT = 256;
 
@@ -100,6 +107,7 @@ export class Gateway {
   readonly #delivery: Delivery;
   readonly #recorder: Recorder;
   readonly #links: LinkManager;
+  readonly #supervisor: Supervisor;
   readonly #clear: ClearBus;
   readonly #last = new Map<ModuleUid, LastReading>();
   #renewal: Promise<void> | undefined;
@@ -110,6 +118,14 @@ export class Gateway {
     this.#delivery = delivery;
     this.#recorder = new Recorder({ ...options, log, onMinute: () => this.#renewWhenDue() });
     this.#links = new LinkManager({ ...options, listener: this.#linkListener() });
+    this.#supervisor = new Supervisor({
+      links: this.#links,
+      info: options.bus.info,
+      modules: options.pairing.modules,
+      hz: options.telemetryHz,
+      clock: options.clock,
+      logger: options.logger,
+    });
     const { legacy } = options;
     this.#clear = new ClearBus({ ...options, legacy, listener: this.#clearListener() });
   }
@@ -132,6 +148,7 @@ export class Gateway {
       gateway.#recorder.start();
       gateway.#clear.start();
       gateway.#links.start();
+      gateway.#supervisor.start();
       delivery.start();
       return gateway;
     } catch (error) {
@@ -163,8 +180,31 @@ export class Gateway {
     };
   }
 
+  /** Sends one order to a module; resolves with what became of it. */
+  order(uid: ModuleUid, order: PackOrder): Promise<OrderResult> {
+    return this.#links.order(uid, order);
+  }
+
+  /** Orders every linked module to open its relay, in one burst; resolves with what each answered. */
+  async isolateAll(): Promise<ReadonlyMap<ModuleUid, OrderResult>> {
+    const results = new Map<ModuleUid, OrderResult>();
+    const orders = this.#links.orderAll(() => ({ kind: "isolate", cause: ISOLATE_BY_OPERATOR }));
+    for (const [uid, result] of orders) results.set(uid, await result);
+    return results;
+  }
+
+  /** Asks the modules for their counter statements, and waits a moment for them. */
+  async askStatements(): Promise<void> {
+    const { wallClock } = this.#options;
+    const moment = new Promise<void>((resolve) => {
+      wallClock.at(millis(wallClock.now() + STATEMENTS_MS), resolve);
+    });
+    await Promise.race([this.#supervisor.askStatements(), moment]);
+  }
+
   /** Closes the intervals, ends the epoch, signs to the last entry, and waits up to `drainMs` for it to be witnessed. */
   async stop(drainMs: number): Promise<GatewayStatus> {
+    this.#supervisor.stop();
     this.#links.stop();
     this.#clear.stop();
     this.#recorder.stop();
@@ -207,9 +247,11 @@ export class Gateway {
     return {
       session: (module) => {
         logger.info("link.session", { module: module.uid, slot: module.slot });
+        void this.#supervisor.linked(module);
       },
       message: (module, received) => {
         const { message } = received;
+        if (message.kind === "counter-statement") this.#recorder.statement(module, received.body);
         if (message.kind !== "telemetry") return;
         this.#last.set(module.uid, { telemetry: message, time: clock.now() });
         this.#recorder.telemetry(module, received, message);
@@ -218,6 +260,9 @@ export class Gateway {
         const { kind, suppressed } = alarm;
         logger.warn("link.alarm", { module: module.uid, kind, suppressed });
         this.#recorder.alarm(module, alarm);
+      },
+      lost: (module, silentMs) => {
+        logger.error("link.lost", { module: module.uid, silentMs });
       },
       down: (module, reason) => {
         const level = reason === "closed" ? "info" : "warn";

@@ -11,7 +11,7 @@ import {
   u16,
   u32,
 } from "../codec/scalars.js";
-import { oneOf, optional, record, type Value } from "../codec/schema.js";
+import { byteString, oneOf, optional, record, type Value } from "../codec/schema.js";
 
 /** Why an interval may, or may not, earn: see metering/verdict.ts. */
 export const verdict = oneOf("verdict", "consistent", "suspect", "unauthenticated");
@@ -124,6 +124,16 @@ export const energyReset = record({
   end: counters,
 });
 export type EnergyReset = Value<typeof energyReset>;
+
+/**
+ * A module's own word to the federation, as it came (design: counter statement): uid, boot counter, tick, both counters
+ * and a MAC that only the federation can check. The log keeps it; whether it is true is for the federation to say.
+ */
+export const energyStatement = record({
+  module,
+  statement: byteString("a counter statement", 58),
+});
+export type EnergyStatement = Value<typeof energyStatement>;
 
 /** Closes a window: the only entry that moves the society's net energy. */
 export const energyWindow = record({

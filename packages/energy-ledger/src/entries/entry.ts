@@ -8,6 +8,7 @@ import {
   energyReconcile,
   energyReset,
   energyResolve,
+  energyStatement,
   energyWindow,
 } from "./energy.js";
 import {
@@ -44,6 +45,7 @@ const ROWS = [
   row("energy.interval", energyInterval),
   row("energy.gap", energyGap),
   row("energy.reset", energyReset),
+  row("energy.statement", energyStatement),
   row("energy.window", energyWindow),
   row("energy.reconcile", energyReconcile),
   row("energy.resolve", energyResolve),

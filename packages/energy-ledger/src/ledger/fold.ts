@@ -201,6 +201,9 @@ export class LedgerFold {
       case "ops.clock":
         this.#context.synchronised = entry.body.sync === "synchronised";
         break;
+      case "energy.statement":
+        this.#modules.statement(entry.body);
+        break;
       case "link.alarm":
       case "ops.config":
         break;

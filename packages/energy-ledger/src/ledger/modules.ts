@@ -1,5 +1,11 @@
-import type { MilliwattHours, ModuleUid } from "@wattseal/base";
-import type { Counters, EnergyGap, EnergyInterval, EnergyReset } from "../entries/energy.js";
+import { type MilliwattHours, type ModuleUid, toHex } from "@wattseal/base";
+import type {
+  Counters,
+  EnergyGap,
+  EnergyInterval,
+  EnergyReset,
+  EnergyStatement,
+} from "../entries/energy.js";
 import type { LinkPaired } from "../entries/lifecycle.js";
 import { LedgerError, type LedgerErrorCode } from "../errors.js";
 import type { ModuleEnd } from "../metering/meter.js";
@@ -68,6 +74,14 @@ export class ModuleBook {
       refuse("record", module, "a reset where no counter went back");
     }
     state.end = { t1, end };
+  }
+
+  /** A statement names its module in its first 8 bytes, and only a paired module has a word to give. */
+  statement({ module, statement }: EnergyStatement): void {
+    if (this.#modules.get(module)?.capacity === undefined)
+      refuse("pairing", module, "is not paired");
+    const speaker = toHex(statement.subarray(0, 8));
+    if (speaker !== module) refuse("record", module, `the statement is of module ${speaker}`);
   }
 
   #state(module: ModuleUid): ModuleState {

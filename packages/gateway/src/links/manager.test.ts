@@ -14,6 +14,7 @@ import {
   type CanFrame,
   ModuleLink,
   type ModuleLinkEffect,
+  type ModuleMessage,
 } from "@wattseal/can-protocol";
 import { DeviceHalf, type PairedModule } from "@wattseal/device-keys";
 import { describe, expect, it } from "vitest";
@@ -31,6 +32,7 @@ class Wire implements CanBus {
   #pack: BusListener | undefined;
   #free = 0;
   toModules: (frame: CanFrame) => void = () => {};
+  fromModuleLink: (from: ModuleLink, message: ModuleMessage) => void = () => {};
   /** Frames of modules as they come to the pack. */
   alter: (frame: CanFrame) => CanFrame = (frame) => frame;
 
@@ -115,7 +117,7 @@ function paired(count: number) {
   wire.toModules = (frame) => {
     for (const link of links) carryOut(link.handle({ kind: "frame", frame }, clock.now()));
   };
-  const say = (place: number, tick: number) => {
+  const say = (place: number) => {
     const message = {
       kind: "telemetry" as const,
       status1: { state: 3, status: 2, soc: 50, soh: 98, cells: 94, current: 1, voltage: 350.01 },
@@ -123,7 +125,7 @@ function paired(count: number) {
       status3: { low: 20, high: 25, average: 21.93 },
       inMwh: milliwattHours(1),
       outMwh: milliwattHours(2),
-      tick,
+      tick: links[place - 1]!.tick(clock.now()),
       boot: 1,
     };
     carryOut(links[place - 1]!.handle({ kind: "send", message }, clock.now()));
@@ -151,6 +153,9 @@ function paired(count: number) {
       alarm: (module, { kind }) => {
         events.push(`alarm ${kind} ${module.slot}`);
       },
+      lost: (module) => {
+        events.push(`lost ${module.slot}`);
+      },
       down: (module, reason) => {
         events.push(`down ${reason} ${module.slot}`);
       },
@@ -162,7 +167,9 @@ function paired(count: number) {
     for (const module of links) carryOut(module.handle({ kind: "open" }, clock.now()));
     clock.advance(3000);
   };
-  return { clock, wire, manager, link, modules, say, events };
+  wire.fromModuleLink = (from, message) =>
+    carryOut(from.handle({ kind: "send", message }, clock.now()));
+  return { clock, wire, manager, link, links, modules, say, events };
 }
 
 describe("the link manager", () => {
@@ -170,7 +177,7 @@ describe("the link manager", () => {
     const { manager, link, modules, say, events } = paired(3);
     link();
     expect(modules.every(({ uid }) => manager.linked(uid))).toBe(true);
-    say(2, 100);
+    say(2);
     expect(events).toContain("session 3");
     expect(events.at(-1)).toBe("telemetry 2");
     expect(manager.counts(modules[1]!.uid)?.accepted).toBeGreaterThan(0);
@@ -179,7 +186,7 @@ describe("the link manager", () => {
   it("says that a module has fallen silent, once, and links it again when it speaks", () => {
     const { link, say, events, clock, wire } = paired(1);
     link();
-    say(1, 100);
+    say(1);
     const listening = wire.toModules;
     wire.toModules = () => {};
     clock.advance(10_000);
@@ -192,7 +199,7 @@ describe("the link manager", () => {
   it("raises an alarm for a frame changed on the wire, and for that PDU only", () => {
     const { link, say, events, wire } = paired(1);
     link();
-    say(1, 100);
+    say(1);
     let flipped = false;
     wire.alter = (frame) => {
       if (flipped) return frame;
@@ -201,10 +208,36 @@ describe("the link manager", () => {
       data[0]! ^= 1;
       return { ...frame, data };
     };
-    say(1, 300);
-    say(1, 500);
+    say(1);
+    say(1);
     expect(events.filter((event) => event.startsWith("alarm"))).toEqual(["alarm tag-failure 1"]);
     expect(events.filter((event) => event === "telemetry 1")).toHaveLength(2);
+  });
+
+  it("tells what became of each order, once", async () => {
+    const { link, manager, modules, links, clock, wire, say } = paired(2);
+    link();
+    say(1);
+    say(2);
+    const answered = manager.order(modules[0]!.uid, { kind: "capability-request" });
+    clock.advance(20);
+    wire.fromModuleLink(links[0]!, {
+      kind: "capability",
+      version: 1,
+      capabilities: 0,
+      maxRate: 10,
+      maxPdu: 4096,
+    });
+    clock.advance(20);
+    expect(await answered).toEqual({ kind: "acknowledged" });
+    const ignored = manager.orderAll(() => ({ kind: "isolate", cause: 1 }));
+    clock.advance(30_000);
+    const results = await Promise.all([...ignored.values()]);
+    expect(results).toEqual([{ kind: "timed-out" }, { kind: "timed-out" }]);
+    expect(await manager.order(moduleUid("0000000000000000"), { kind: "erase" })).toEqual({
+      kind: "unsent",
+      reason: "no-session",
+    });
   });
 
   it("counts frames that belong to nobody, and stays deaf and silent once stopped", () => {
@@ -215,7 +248,7 @@ describe("the link manager", () => {
     expect(manager.foreignFrames).toBe(1);
     manager.stop();
     const heard = events.length;
-    say(1, 100);
+    say(1);
     expect(events.length).toBe(heard);
     expect(events.at(-1)).toBe("down closed 1");
   });

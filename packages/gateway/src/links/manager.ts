@@ -18,9 +18,11 @@ import {
   type LinkCounts,
   MODULE_STATE,
   type ModuleMessage,
+  type OrderResult,
   PackLink,
   type PackLinkEffect,
   type PackLinkEvent,
+  type PackOrder,
   slotOf,
 } from "@wattseal/can-protocol";
 import type { DeviceCustody, PackPairing, PairedModule } from "@wattseal/device-keys";
@@ -44,6 +46,8 @@ export interface LinkListener {
   message(module: PairedModule, message: LinkMessage): void;
   alarm(module: PairedModule, alarm: LinkAlarm): void;
   down(module: PairedModule, reason: DownReason): void;
+  /** Silent for so long that someone should look: the link goes on trying. */
+  lost(module: PairedModule, silentMs: number): void;
 }
 
 export interface LinkManagerOptions {
@@ -72,6 +76,8 @@ export class LinkManager implements BusListener {
   readonly #options: LinkManagerOptions;
   readonly #outbox: Outbox;
   readonly #peers = new Map<number, Peer>();
+  /** Orders on their way, and who waits for what becomes of them. */
+  readonly #orders = new Map<PackOrder, (result: OrderResult) => void>();
   #unlisten: (() => void) | undefined;
   #foreign = 0;
 
@@ -106,6 +112,25 @@ export class LinkManager implements BusListener {
       peer.timer?.();
     }
     this.#unlisten?.();
+  }
+
+  /** Resolves with what became of the order: acknowledged, refused with a reason, timed out, or never sent. */
+  order(uid: ModuleUid, order: PackOrder): Promise<OrderResult> {
+    const peer = this.#peerOf(uid);
+    if (peer === undefined) return Promise.resolve({ kind: "unsent", reason: "no-session" });
+    return new Promise((resolve) => {
+      this.#orders.set(order, resolve);
+      this.#handle(peer, { kind: "send", message: order });
+    });
+  }
+
+  /** Orders every linked module at once; the orders are on their way to the bus when this returns. */
+  orderAll(make: () => PackOrder): ReadonlyMap<ModuleUid, Promise<OrderResult>> {
+    const results = new Map<ModuleUid, Promise<OrderResult>>();
+    for (const { module, link } of this.#peers.values()) {
+      if (link.status.linked) results.set(module.uid, this.order(module.uid, make()));
+    }
+    return results;
   }
 
   linked(uid: ModuleUid): boolean {
@@ -161,7 +186,7 @@ export class LinkManager implements BusListener {
   }
 
   #perform(module: PairedModule, effect: PackLinkEffect, time: Micros): void {
-    const { listener, logger } = this.#options;
+    const { listener } = this.#options;
     switch (effect.kind) {
       case "transmit":
         this.#outbox.transmit(effect.class, effect.frames);
@@ -176,14 +201,11 @@ export class LinkManager implements BusListener {
         listener.alarm(module, effect.alarm);
         break;
       case "outcome":
-        logger.info("link.outcome", {
-          module: module.uid,
-          order: effect.order.kind,
-          result: effect.result.kind,
-        });
+        this.#orders.get(effect.order)?.(effect.result);
+        this.#orders.delete(effect.order);
         break;
       case "lost":
-        logger.warn("link.lost", { module: module.uid, silentMs: effect.silentMs });
+        listener.lost(module, effect.silentMs);
         break;
       case "rolled":
         break; // no roll is ever begun here

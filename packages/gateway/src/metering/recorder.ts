@@ -98,6 +98,13 @@ export class Recorder {
     });
   }
 
+  /** A module's word for the federation, kept as it came. */
+  statement(module: PairedModule, statement: Uint8Array): void {
+    this.#inTurn(() => {
+      this.record({ type: "energy.statement", body: { module: module.uid, statement } });
+    });
+  }
+
   alarm(module: PairedModule, alarm: LinkAlarm): void {
     const { kind, slot, suppressed, ...detail } = alarm;
     const body = {

@@ -1,6 +1,12 @@
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { messageOf } from "@wattseal/base";
-import { BusServer, connectBus, startSimulator, unmetExpectations } from "@wattseal/sim-hardware";
+import {
+  BusServer,
+  connectBus,
+  readLegacyModules,
+  startSimulator,
+  unmetExpectations,
+} from "@wattseal/sim-hardware";
 import { loadConfig } from "../config/file.js";
 import { federationSchema, gatewaySchema } from "../config/schema.js";
 import { CliError, EXIT } from "../errors.js";
@@ -72,6 +78,7 @@ export async function runGateway(options: {
     const reason = await Promise.race([signal, lost]);
     logger.info("gateway.stopping", { reason });
     release();
+    await gateway.askStatements();
     const final = await gateway.stop(DRAIN_MS);
     const { entries, witnessed, refusedEntries, stopped } = final;
     logger.info("gateway.stopped", { entries, witnessed, refusedEntries });
@@ -125,6 +132,7 @@ export async function runSimulator(
   const plan = await planOf(options, process.cwd());
   const simulator = await startSimulator({
     modules: await readModules(layout),
+    legacyModules: await readLegacyModules(layout.sim.directory),
     drive: plan.drive,
     events: plan.events,
     ...(plan.seed === undefined ? {} : { seed: plan.seed }),

@@ -4,7 +4,12 @@ import { join, resolve } from "node:path";
 import { messageOf } from "@wattseal/base";
 import type { Federation } from "@wattseal/federation";
 import type { Gateway, GatewayStatus } from "@wattseal/gateway";
-import { type Simulator, startSimulator, unmetExpectations } from "@wattseal/sim-hardware";
+import {
+  readLegacyModules,
+  type Simulator,
+  startSimulator,
+  unmetExpectations,
+} from "@wattseal/sim-hardware";
 import { auditFolder, readTrust } from "../audit/folder.js";
 import { loadConfig } from "../config/file.js";
 import { federationSchema, gatewaySchema } from "../config/schema.js";
@@ -22,7 +27,7 @@ import { openGateway } from "../roles/gateway.js";
 import { initDemo } from "../state/demo.js";
 import { exists } from "../state/files.js";
 import { type Layout, layoutOf } from "../state/layout.js";
-import { readModules } from "../state/modules.js";
+import { checkModuleCount, readModules } from "../state/modules.js";
 import { LiveView } from "../view/live.js";
 import { renderSummary, type Summary, summarise } from "../view/summary.js";
 import { renderStatus } from "../view/table.js";
@@ -31,6 +36,7 @@ import { openRecording, type Recording, type TraceOptions } from "./trace.js";
 
 export interface StartOptions extends TraceOptions, PlanOptions {
   readonly modules?: number;
+  readonly legacy?: number;
   readonly speed: number;
   /** Wall milliseconds. */
   readonly for?: number;
@@ -90,11 +96,24 @@ export async function start(options: StartOptions): Promise<number> {
 }
 
 /** A fresh state folder is initialised; one that is there is used as it is. */
-async function prepare(layout: Layout, { modules }: StartOptions, plan: Plan): Promise<void> {
+async function prepare(
+  layout: Layout,
+  { modules, legacy, fd }: StartOptions,
+  plan: Plan,
+): Promise<void> {
+  if (fd && (legacy ?? 0) > 0) {
+    throw new CliError(
+      "usage",
+      "--legacy and --fd exclude each other: clear-text modules are classic-only nodes.",
+    );
+  }
   if (!(await exists(layout.gateway.directory))) {
+    const count = modules ?? plan.modules ?? DEFAULT_MODULES;
+    checkModuleCount(count, legacy ?? 0);
     await initDemo({
       layout,
-      modules: modules ?? plan.modules ?? DEFAULT_MODULES,
+      modules: count,
+      legacy: legacy ?? 0,
       fleet: FLEET,
       broker: "mqtt://127.0.0.1:1883",
       entropy: systemEntropy,
@@ -103,6 +122,13 @@ async function prepare(layout: Layout, { modules }: StartOptions, plan: Plan): P
     return;
   }
   const flashes = await readModules(layout);
+  const listed = await readLegacyModules(layout.sim.directory);
+  if (legacy !== undefined && legacy !== listed.length) {
+    throw new CliError(
+      "usage",
+      `${layout.root} holds ${listed.length} clear-text modules. Leave out --legacy, or choose another --state.`,
+    );
+  }
   if (modules === undefined || modules === flashes.length) return;
   throw new CliError(
     "usage",
@@ -148,6 +174,7 @@ async function composeInto(
   opened.push(() => federation.stop());
   const simulator = await startSimulator({
     modules: await readModules(layout),
+    legacyModules: await readLegacyModules(layout.sim.directory),
     drive: plan.drive,
     events: plan.events,
     ...(plan.seed === undefined ? {} : { seed: plan.seed }),
@@ -206,7 +233,7 @@ async function runUntilEnd(
 async function drain(running: Running, layout: Layout): Promise<Summary> {
   const { simulator, gateway, federation } = running;
   const speed = simulator.kernel.speed.reached;
-  await simulator.settle();
+  await Promise.all([gateway.askStatements(), simulator.settle()]);
   const beforeStop: GatewayStatus = gateway.status();
   const final = await gateway.stop(DRAIN_MS);
   await simulator.stop();

@@ -27,10 +27,11 @@ describe("configuration", () => {
   it("fills in defaults", async () => {
     expect(await load(MINIMAL)).toEqual({
       fleet: "demo",
-      bus: { address: "unix:../sim/bus.sock" },
+      bus: { address: "unix:../sim/bus.sock", telemetryHz: 5, legacy: "refuse" },
       uplink: { broker: "mqtt://127.0.0.1:1883", witness: "fleet-witness" },
       society: { source: "charger" },
       log: { level: "info" },
+      legacy: {},
     });
   });
 
@@ -75,6 +76,32 @@ describe("configuration", () => {
       flags: {},
     });
     await expect(bad).rejects.toThrow(/broker\.port/);
+  });
+
+  it("takes clear-text modules only listed, and only where they are admitted", async () => {
+    const admit = `[bus]\nlegacy = "admit"\n${MINIMAL}`;
+    const listed = "[legacy.0a0b000078563412]\ncapacityWh = 5500\nstateChangeBytes = 2\n";
+    expect(await load(`${admit}${listed}`)).toMatchObject({
+      bus: { legacy: "admit" },
+      legacy: { "0a0b000078563412": { capacityWh: 5500, stateChangeBytes: 2, swapped: false } },
+    });
+    await expect(load(admit)).rejects.toThrow(/bus\.legacy: is "admit"/);
+    await expect(load(`${MINIMAL}${listed}`)).rejects.toThrow(/legacy: lists modules/);
+    await expect(load(`${admit}[legacy.0a0b010078563412]\n`)).rejects.toThrow(/legacy/);
+    await expect(load(`${admit}${listed}quirk = 1\n`)).rejects.toThrow(/quirk/);
+    await expect(load(`${admit}[legacy.0a0b000078563412]\nstateChangeBytes = 3`)).rejects.toThrow(
+      /stateChangeBytes/,
+    );
+    const environment = { WATTSEAL_BUS_LEGACY: "admit", WATTSEAL_LEGACY: "ignored" };
+    expect(await load(`${MINIMAL}${listed}`, environment)).toMatchObject({
+      bus: { legacy: "admit" },
+    });
+    const written = renderConfig(gatewaySchema, "Wattseal gateway", {
+      "uplink.witness": "w",
+      "bus.legacy": "admit",
+      legacy: { "0a0b000078563412": { capacityWh: 1 }, "0a0b0000ffffffff": { capacityWh: 2 } },
+    });
+    expect(Object.keys((await load(written)).legacy)).toHaveLength(2);
   });
 
   it("writes files that load again, with every key and its meaning", async () => {

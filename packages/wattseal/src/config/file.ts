@@ -32,19 +32,27 @@ export async function loadConfig<Schema extends z.ZodType>(options: {
   throw new CliError("config", `${path}: ${problems.join("; ")}`);
 }
 
+/** A value for a file; a table is a list of things by name. */
+type ConfigValue = string | number | Readonly<Record<string, object>>;
+
 /** A file with every key, its meaning and its value or default. `values` by dotted key. */
 export function renderConfig(
   schema: z.ZodType,
   title: string,
-  values: Readonly<Record<string, string | number>>,
+  values: Readonly<Record<string, ConfigValue>>,
 ): string {
   const top: string[] = [
     `# ${title}`,
-    "# Every key can also be set in the environment: log.level is WATTSEAL_LOG_LEVEL.",
+    "# Every key but lists can also be set in the environment: log.level is WATTSEAL_LOG_LEVEL.",
   ];
   const tables: string[] = [];
+  const lists: string[] = [];
   for (const [name, field] of shapeOf(schema)) {
     const inner = shapeOf(field);
+    if (isList(field)) {
+      lists.push("", ...keyLines(name, name, field, values));
+      continue;
+    }
     if (inner.length === 0) {
       top.push("", ...keyLines(name, name, field, values));
       continue;
@@ -54,7 +62,7 @@ export function renderConfig(
       tables.push(...keyLines(key, `${name}.${key}`, innerField, values));
     }
   }
-  return `${[...top, ...tables].join("\n")}\n`;
+  return `${[...top, ...tables, ...lists].join("\n")}\n`;
 }
 
 async function readToml(path: string): Promise<Values> {
@@ -89,8 +97,16 @@ function shapeOf(schema: z.ZodType): [string, z.ZodType][] {
   return fields;
 }
 
+/** Things by name: tables of their own, at the end of a file, and not to be set in the environment. */
+function isList(field: z.ZodType): boolean {
+  let inner: unknown = field;
+  while (inner instanceof z.ZodDefault || inner instanceof z.ZodPrefault) inner = inner.unwrap();
+  return inner instanceof z.ZodRecord;
+}
+
 function keysOf(schema: z.ZodType): string[] {
   return shapeOf(schema).flatMap(([name, field]) => {
+    if (isList(field)) return [];
     const inner = shapeOf(field);
     return inner.length === 0 ? [name] : inner.map(([key]) => `${name}.${key}`);
   });
@@ -100,7 +116,7 @@ function keyLines(
   key: string,
   path: string,
   field: z.ZodType,
-  values: Readonly<Record<string, string | number>>,
+  values: Readonly<Record<string, ConfigValue>>,
 ): string[] {
   const value = values[path] ?? field.safeParse(undefined).data;
   return [...comment(field), stringify({ [key]: value }).trimEnd()];

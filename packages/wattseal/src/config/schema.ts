@@ -23,38 +23,94 @@ const brokerUrl = z
   .string()
   .regex(/^mqtts?:\/\/[^/\s]+$/, "use mqtt://host:port or mqtts://host:port");
 
-/** gateway.toml */
-export const gatewaySchema = z.strictObject({
-  fleet,
-  bus: z
-    .strictObject({
-      address: z
-        .string()
-        .regex(/^unix:./, "use unix:PATH")
-        .default("unix:../sim/bus.sock")
-        .describe(
-          "The module bus: unix:PATH of a served virtual bus; a relative PATH starts at this file's folder.",
-        ),
-    })
-    .prefault({}),
-  uplink: z
-    .strictObject({
-      broker: brokerUrl
-        .default("mqtt://127.0.0.1:1883")
-        .describe("MQTT broker, mqtt:// or mqtts://."),
-      witness: z.string().describe("Name of the witness in trust.json whose receipts count."),
-    })
-    .describe("Where the log is sent, and who witnesses it."),
-  society: z
-    .strictObject({
-      source: z
-        .string()
-        .default("charger")
-        .describe("Registered source that charges are attributed to (society.source entries)."),
-    })
-    .prefault({}),
-  log,
+const legacyModule = z.strictObject({
+  capacityWh: z
+    .number()
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .default(0)
+    .describe("Energy that the module holds, Wh; 0 when unknown."),
+  stateChangeBytes: z
+    .union([z.literal(2), z.literal(4)])
+    .optional()
+    .describe("Length of the state change that it takes; without it both are tried in turn."),
+  swapped: z
+    .boolean()
+    .default(false)
+    .describe("It sends voltage before current, unlike deployed firmware."),
 });
+
+/** gateway.toml */
+export const gatewaySchema = z
+  .strictObject({
+    fleet,
+    bus: z
+      .strictObject({
+        address: z
+          .string()
+          .regex(/^unix:./, "use unix:PATH")
+          .default("unix:../sim/bus.sock")
+          .describe(
+            "The module bus: unix:PATH of a served virtual bus; a relative PATH starts at this file's folder.",
+          ),
+        telemetryHz: z.coerce
+          .number()
+          .int()
+          .min(1)
+          .max(10)
+          .default(5)
+          .describe(
+            "Readings a second asked of each module, 1-10; fewer where the bus does not carry them.",
+          ),
+        legacy: z
+          .enum(["refuse", "admit"])
+          .default("refuse")
+          .describe(
+            '"admit" serves the clear-text modules listed under [legacy]; what they say is recorded as unauthenticated. "refuse": any clear frame is an alarm.',
+          ),
+      })
+      .prefault({}),
+    uplink: z
+      .strictObject({
+        broker: brokerUrl
+          .default("mqtt://127.0.0.1:1883")
+          .describe("MQTT broker, mqtt:// or mqtts://."),
+        witness: z.string().describe("Name of the witness in trust.json whose receipts count."),
+      })
+      .describe("Where the log is sent, and who witnesses it."),
+    society: z
+      .strictObject({
+        source: z
+          .string()
+          .default("charger")
+          .describe("Registered source that charges are attributed to (society.source entries)."),
+      })
+      .prefault({}),
+    log,
+    legacy: z
+      .record(
+        z
+          .string()
+          .regex(
+            /^[0-9a-f]{4}0000[0-9a-f]{8}$/,
+            "use mfg, part, 0000 and unique id as 16 hex digits",
+          ),
+        legacyModule,
+      )
+      .default({})
+      .describe(
+        "Clear-text modules, a table each by unique id: [legacy.0a0b000078563412] with capacityWh, stateChangeBytes, swapped.",
+      ),
+  })
+  .refine(({ bus, legacy }) => bus.legacy === "admit" || Object.keys(legacy).length === 0, {
+    path: ["legacy"],
+    error: 'lists modules, but bus.legacy is "refuse"',
+  })
+  .refine(({ bus, legacy }) => bus.legacy === "refuse" || Object.keys(legacy).length > 0, {
+    path: ["bus", "legacy"],
+    error: 'is "admit", but no module is listed under [legacy]',
+  });
 export type GatewayConfig = z.infer<typeof gatewaySchema>;
 
 /** federation.toml */

@@ -1,6 +1,6 @@
-import { type Clock, type Logger, toHex } from "@wattseal/base";
+import { type Clock, type Logger, milliwattHours, moduleUid, toHex } from "@wattseal/base";
 import type { CanBus } from "@wattseal/can-protocol";
-import { Gateway } from "@wattseal/gateway";
+import { Gateway, type LegacyUnit } from "@wattseal/gateway";
 import { SoftwareSigner } from "@wattseal/lct-keys";
 import { fleetName } from "@wattseal/uplink";
 import type { GatewayConfig } from "../config/schema.js";
@@ -44,6 +44,7 @@ export async function openGateway(options: GatewayRoleOptions): Promise<Gateway>
     statements,
     pairing,
     custody,
+    legacy: legacyIn(config),
     openSigner: (log) =>
       SoftwareSigner.open({
         directory: layout.gateway.signer,
@@ -54,6 +55,7 @@ export async function openGateway(options: GatewayRoleOptions): Promise<Gateway>
         synchronised: clockState.synchronised,
         log,
       }),
+    telemetryHz: config.bus.telemetryHz,
     source: config.society.source,
     fleet: fleetName(config.fleet),
     onDurable:
@@ -62,4 +64,14 @@ export async function openGateway(options: GatewayRoleOptions): Promise<Gateway>
         : undefined,
     uplinks: [{ broker: config.uplink.broker, destination: witness }],
   });
+}
+
+/** Undefined where the configuration refuses clear-text modules. */
+function legacyIn({ bus, legacy }: GatewayConfig): readonly LegacyUnit[] | undefined {
+  if (bus.legacy === "refuse") return undefined;
+  return Object.entries(legacy).map(([uid, { capacityWh, stateChangeBytes, swapped }]) => ({
+    uid: moduleUid(uid),
+    capacity: milliwattHours(1000 * capacityWh),
+    quirks: { swapped, ...(stateChangeBytes === undefined ? {} : { stateChangeBytes }) },
+  }));
 }

@@ -52,10 +52,9 @@ export function fateOf(
   const fate = contenders.length === 1 ? alone(contenders) : collide(contenders);
   if (fate.kind !== "whole") return fate;
   const { senders, dropped } = fate;
-  const sends = (node: BusNode) => senders.some((sender) => sender.node === node);
-  const [sender] = senders;
+  const sender = senders[0];
   if (sender === undefined) return fate;
-  if (!nodes.some((node) => !node.errors.off && !sends(node))) {
+  if (!isAcknowledged(senders, nodes)) {
     if (senders.every(({ node }) => node.errors.passive)) {
       return { kind: "unheard", senders, dropped };
     }
@@ -66,12 +65,24 @@ export function fateOf(
   return disturbance === undefined ? fate : disturbed(fate, sender, nodes, disturbance);
 }
 
+export function isAmong(senders: readonly Sender[], node: BusNode): boolean {
+  for (const sender of senders) if (sender.node === node) return true;
+  return false;
+}
+
+function isAcknowledged(senders: readonly Sender[], nodes: readonly BusNode[]): boolean {
+  for (const node of nodes) if (!node.errors.off && !isAmong(senders, node)) return true;
+  return false;
+}
+
 type Whole = Extract<Fate, { kind: "whole" }>;
+
+const NOBODY: readonly Sender[] = [];
 
 const alone = (senders: readonly Sender[]): Whole => ({
   kind: "whole",
   senders,
-  dropped: [],
+  dropped: NOBODY,
   misses: undefined,
 });
 
@@ -106,7 +117,7 @@ function disturbed(
   const bits = wireBits(sender.frame);
   const samples = at === undefined ? undefined : nodes.find(({ name }) => name === at);
   if (at !== undefined && samples === undefined) return whole;
-  if (samples !== undefined && !whole.senders.some(({ node }) => node === samples)) {
+  if (samples !== undefined && !isAmong(whole.senders, samples)) {
     return missed(whole, bits, samples);
   }
   const index = bit % bits.bits.length;

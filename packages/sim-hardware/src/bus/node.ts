@@ -14,7 +14,7 @@ import { FaultConfinement } from "./confinement.js";
 export interface Attachment {
   readonly info: BusInfo;
   /** Something was queued. */
-  queued(): void;
+  queued(node: BusNode): void;
   detach(node: BusNode): void;
 }
 
@@ -105,7 +105,7 @@ export class BusNode implements CanBus {
     let at = this.#queue.length;
     while (at > 0 && wins(frame, this.#queue[at - 1] ?? frame)) at -= 1;
     this.#queue.splice(at, 0, frame);
-    this.#wire.queued();
+    this.#wire.queued(this);
     return true;
   }
 
@@ -124,9 +124,17 @@ export class BusNode implements CanBus {
     this.#wire.detach(this);
   }
 
-  /** A frame that is whole and passes the filters. */
+  /** Whether frames of this identifier pass the filters. */
+  accepts(id: number): boolean {
+    const filters = this.#filters;
+    if (filters.length === 0) return true;
+    for (const { code, mask } of filters) if (((id ^ code) & mask) === 0) return true;
+    return false;
+  }
+
+  /** A frame that is whole. */
   receive(frame: CanFrame, time: Micros): void {
-    if (!this.#accepts(frame.id)) return;
+    if (!this.accepts(frame.id)) return;
     for (const listener of this.#listeners) listener.frame(frame, time);
   }
 
@@ -149,12 +157,5 @@ export class BusNode implements CanBus {
     this.#told = state;
     if (state === "bus-off") this.#queue.length = 0;
     for (const listener of this.#listeners) listener.state(state, time);
-  }
-
-  #accepts(id: number): boolean {
-    const filters = this.#filters;
-    if (filters.length === 0) return true;
-    for (const { code, mask } of filters) if (((id ^ code) & mask) === 0) return true;
-    return false;
   }
 }

@@ -105,7 +105,7 @@ export class VirtualBus {
     const mailboxes = options.mailboxes ?? DEFAULT_MAILBOXES;
     const attachment = {
       info: this.info,
-      queued: (): void => this.#wireOf(name).arbitrateSoon(),
+      queued: (ready: BusNode): void => this.#wireOf(name).queued(ready),
       detach: (gone: BusNode): void => this.#wireWith(gone)?.leave(gone),
     };
     const node = new BusNode(attachment, name, mailboxes, options.filters ?? []);
@@ -179,6 +179,7 @@ export class VirtualBus {
 
   /** The last of several cuts counts. */
   #wireOf(name: string): Wire {
+    if (this.#cuts.length === 0) return this.#main;
     return this.#cuts.findLast(({ beyond }) => beyond(name))?.wire ?? this.#main;
   }
 

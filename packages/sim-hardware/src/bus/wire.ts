@@ -2,7 +2,7 @@ import type { Cancel, Micros } from "@wattseal/base";
 import { type BusErrorKind, type BusInfo, type CanFrame, frameNanos } from "@wattseal/can-protocol";
 import type { SimKernel } from "../time/kernel.js";
 import { nanosThrough } from "./bits.js";
-import { type Disturbance, type Fate, fateOf, type Sender } from "./fate.js";
+import { type Disturbance, type Fate, fateOf, isAmong, type Sender } from "./fate.js";
 import { type BusNode, wins } from "./node.js";
 import { RecessiveRuns } from "./recessive-runs.js";
 
@@ -44,7 +44,10 @@ export class Wire {
   readonly #hooks: WireHooks;
   readonly #bitMicros: number;
   readonly #recessive: RecessiveRuns;
+  readonly #disturbanceOf = ({ frame, node }: Sender) => this.#hooks.disturbance(frame, node.name);
   #nodes: readonly BusNode[] = [];
+  /** Those that may have something to send. */
+  #queued: BusNode[] = [];
   #phase: "idle" | "due" | "busy" = "idle";
   #transmission: Transmission | undefined;
   #cancelIdle: Cancel = () => {};
@@ -68,6 +71,7 @@ export class Wire {
 
   join(node: BusNode): void {
     this.#nodes = [...this.#nodes, node];
+    this.#queued.push(node);
     if (node.errors.off) this.#recoverLater(node);
     if (this.#held > 0) this.#countDominant([]);
     this.arbitrateSoon();
@@ -76,6 +80,7 @@ export class Wire {
   /** A node that leaves in the middle of its frame leaves a broken one behind. */
   leave(node: BusNode): void {
     this.#nodes = this.#nodes.filter((other) => other !== node);
+    this.#queued = this.#queued.filter((other) => other !== node);
     const transmission = this.#transmission;
     if (transmission?.senders.some((sender) => sender.node === node) !== true) return;
     transmission.cancel();
@@ -83,6 +88,12 @@ export class Wire {
     this.#receiversFail(transmission.senders, "stuff");
     const spent = this.#kernel.nowMicros() - transmission.start;
     this.#errorFrame("stuff", ANSWERED_FLAG_BITS, spent * 1000);
+  }
+
+  /** A node has something to send. */
+  queued(node: BusNode): void {
+    if (!this.#queued.includes(node)) this.#queued.push(node);
+    this.arbitrateSoon();
   }
 
   /** At the end of this µs, so that whoever has something to send by then takes part. */
@@ -112,10 +123,13 @@ export class Wire {
     let winner: BusNode | undefined;
     let frame: CanFrame | undefined;
     let offers = 0;
+    let kept = 0;
     let suspended = Number.POSITIVE_INFINITY;
-    for (const node of this.#nodes) {
+    for (const node of this.#queued) {
       const { offer } = node;
       if (offer === undefined) continue;
+      this.#queued[kept] = node;
+      kept += 1;
       if (node.suspendedUntil > now) {
         suspended = Math.min(suspended, node.suspendedUntil);
         continue;
@@ -125,6 +139,7 @@ export class Wire {
       winner = node;
       frame = offer;
     }
+    this.#queued.length = kept;
     if (winner !== undefined && frame !== undefined) {
       const first = { node: winner, frame };
       this.#begin(offers === 1 ? [first] : [first, ...this.#rivals(first, now)]);
@@ -136,7 +151,7 @@ export class Wire {
   /** Whoever sends under the same identifier goes on beside the winner; the others have lost. */
   #rivals(winner: Sender, now: number): readonly Sender[] {
     const rivals: Sender[] = [];
-    for (const node of this.#nodes) {
+    for (const node of this.#queued) {
       const { offer } = node;
       if (node === winner.node || offer === undefined || node.suspendedUntil > now) continue;
       const same = offer.id === winner.frame.id && offer.fd === winner.frame.fd;
@@ -148,8 +163,7 @@ export class Wire {
 
   #begin(contenders: readonly Sender[]): void {
     this.#phase = "busy";
-    const disturbance = ({ frame, node }: Sender) => this.#hooks.disturbance(frame, node.name);
-    const fate = fateOf(contenders, this.#nodes, disturbance);
+    const fate = fateOf(contenders, this.#nodes, this.#disturbanceOf);
     for (const { node } of fate.dropped) this.#senderFails(node, "bit", ANSWERED_FLAG_BITS);
     switch (fate.kind) {
       case "whole":
@@ -188,6 +202,8 @@ export class Wire {
     const time = this.#kernel.nowMicros();
     const delivered = this.#hooks.whole(frame, time, senders[0]?.node.name ?? "");
     for (const node of this.#nodes) {
+      // Nothing to count and nothing to receive: by far the most of them.
+      if (node !== misses && node.errors.receiveErrors === 0 && !node.accepts(frame.id)) continue;
       if (node.errors.off || isAmong(senders, node) || isAmong(dropped, node)) continue;
       if (node === misses) {
         node.errors.receiveError();
@@ -344,8 +360,3 @@ export class Wire {
 
 const EMPTY: CanFrame = { id: 0, data: new Uint8Array(), fd: false };
 const frameOf = (senders: readonly Sender[]): CanFrame => senders[0]?.frame ?? EMPTY;
-
-function isAmong(senders: readonly Sender[], node: BusNode): boolean {
-  for (const sender of senders) if (sender.node === node) return true;
-  return false;
-}

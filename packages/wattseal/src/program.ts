@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
 import { dbc, parseModuleIds } from "./commands/dbc.js";
-import { parseDuration, parseModules, parseSpeed } from "./commands/duration.js";
+import { parseDuration, parseLegacy, parseModules, parseSpeed } from "./commands/duration.js";
 import { init } from "./commands/init.js";
 import { listCommand, showCommand } from "./commands/ledger.js";
 import { auditCommand } from "./commands/ledger-audit.js";
@@ -57,6 +57,7 @@ function addSystem(wattseal: Command, report: Report): void {
       "run the whole system on embedded parts: simulated pack, gateway, broker, federation",
     )
     .option("--modules <n>", "modules of the simulated pack, 1 to 31 (default 8)", parseModules)
+    .option("--legacy <n>", "clear-text modules beside them, unauthenticated", parseLegacy)
     .option(
       "--replay <file>",
       "recorded drive (CSV with time, V, A columns) instead of the demonstration",
@@ -83,6 +84,7 @@ function addSystem(wattseal: Command, report: Report): void {
     )
     .requiredOption("--state <dir>", "state folder to create")
     .option("--modules <n>", "modules of the simulated pack, 1 to 31", parseModules, 8)
+    .option("--legacy <n>", "clear-text modules beside them, unauthenticated", parseLegacy, 0)
     .option("--broker <url>", "MQTT broker that the gateway is to use", "mqtt://127.0.0.1:1883")
     .option("--json", "print one JSON object", false)
     .addHelpText("after", example("wattseal init --demo --state ./pack"))

@@ -164,7 +164,9 @@ describe("clear frames on the shared controller", () => {
     const controller = new Controller();
     controller.room = 4;
     const lost: number[] = [];
-    const sender = new ClearSender(controller, (count) => lost.push(count));
+    const sender = new ClearSender(controller, (count) => {
+      lost.push(count);
+    });
     controller.listen({
       frame: () => {},
       sent: (frame) => sender.sent(frame),
@@ -182,7 +184,9 @@ describe("clear frames on the shared controller", () => {
     const controller = new Controller();
     controller.room = 0;
     const lost: number[] = [];
-    const sender = new ClearSender(controller, (count) => lost.push(count));
+    const sender = new ClearSender(controller, (count) => {
+      lost.push(count);
+    });
     for (const frame of frames.slice(0, 3)) sender.send(frame);
     expect(controller.boxes).toEqual([]);
     controller.room = 1;

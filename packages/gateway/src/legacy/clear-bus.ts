@@ -188,7 +188,8 @@ export class ClearBus implements BusListener {
         break;
       case "event": {
         const { kind, uid, ...detail } = effect.event;
-        logger[COMMON.has(kind) ? "info" : "warn"](`legacy.${kind}`, { module: uid, ...detail });
+        const isCommon = COMMON.has(kind) || ("reason" in detail && detail.reason === "closed");
+        logger[isCommon ? "info" : "warn"](`legacy.${kind}`, { module: uid, ...detail });
         break;
       }
       case "hardware":

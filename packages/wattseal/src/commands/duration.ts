@@ -18,6 +18,15 @@ export function parseModules(text: string): number {
   return modules;
 }
 
+/** Clear-text modules beside at least one paired one. */
+export function parseLegacy(text: string): number {
+  const modules = Number(text);
+  if (!Number.isInteger(modules) || modules < 0 || modules > 30) {
+    throw new InvalidArgumentError("Use 0 to 30: a bus has 31 modules, one of them sealed.");
+  }
+  return modules;
+}
+
 export function parseSpeed(text: string): number {
   if (text === "max") return Number.POSITIVE_INFINITY;
   const speed = Number(text);

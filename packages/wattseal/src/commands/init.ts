@@ -3,18 +3,22 @@ import { EXIT } from "../errors.js";
 import { systemClock, systemEntropy } from "../ports/system.js";
 import { initDemo } from "../state/demo.js";
 import { layoutOf } from "../state/layout.js";
+import { checkModuleCount } from "../state/modules.js";
 
 /** `wattseal init --demo`. */
 export async function init(options: {
   readonly state: string;
   readonly modules: number;
+  readonly legacy: number;
   readonly broker: string;
   readonly json: boolean;
 }): Promise<number> {
   const layout = layoutOf(resolve(options.state));
+  checkModuleCount(options.modules, options.legacy);
   const document = await initDemo({
     layout,
     modules: options.modules,
+    legacy: options.legacy,
     fleet: "demo",
     broker: options.broker,
     entropy: systemEntropy,

@@ -16,7 +16,13 @@ import {
   signAuthorityPayload,
 } from "@wattseal/lct-keys";
 import { type LctDocument, verifyLctDocument } from "@wattseal/lct-keys/verify";
-import { provisionModules, writeModuleFlash } from "@wattseal/sim-hardware";
+import {
+  provisionLegacyModules,
+  provisionModules,
+  type SimLegacyModule,
+  writeLegacyModules,
+  writeModuleFlash,
+} from "@wattseal/sim-hardware";
 import { encodeTrust, type Trust } from "@wattseal/verifier";
 import { renderConfig } from "../config/file.js";
 import { federationSchema, gatewaySchema } from "../config/schema.js";
@@ -28,6 +34,8 @@ export interface DemoOptions {
   readonly layout: Layout;
   /** 1 to 31. */
   readonly modules: number;
+  /** Clear-text modules beside them; 31 in all at most. */
+  readonly legacy: number;
   readonly fleet: string;
   readonly broker: string;
   readonly entropy: Entropy;
@@ -35,6 +43,8 @@ export interface DemoOptions {
 }
 
 const BUS_ID = 0;
+/** Of a simulated clear-text module, as people would read it off its plate. */
+const LEGACY_CAPACITY_WH = 5500;
 const MILLIWATT_HOURS_PER_MODULE_MINTED = 20_000_000;
 
 /**
@@ -78,7 +88,9 @@ export async function initDemo(options: DemoOptions): Promise<LctDocument> {
   await pair(options, document);
   await writeWhole(layout.gateway.trust, encodeTrust(trust), 0o644);
   await writeWhole(layout.federation.trust, encodeTrust(trust), 0o644);
-  await writeConfigs(options);
+  const legacy = provisionLegacyModules(options.legacy, entropy);
+  if (legacy.length > 0) await writeLegacyModules(layout.sim.directory, legacy);
+  await writeConfigs(options, legacy);
   authority.dispose();
   witness.dispose();
   return document;
@@ -192,11 +204,18 @@ async function pair(
   for (const bytes of [secret, fedSecret]) bytes.fill(0);
 }
 
-async function writeConfigs({ layout, fleet, broker }: DemoOptions): Promise<void> {
+async function writeConfigs(
+  { layout, fleet, broker }: DemoOptions,
+  legacy: readonly SimLegacyModule[],
+): Promise<void> {
+  const listed = Object.fromEntries(
+    legacy.map(({ uid }) => [uid, { capacityWh: LEGACY_CAPACITY_WH }]),
+  );
   const gateway = renderConfig(gatewaySchema, "Wattseal gateway", {
     fleet,
     "uplink.broker": broker,
     "uplink.witness": WITNESS_NAME,
+    ...(legacy.length === 0 ? {} : { "bus.legacy": "admit", legacy: listed }),
   });
   const federation = renderConfig(federationSchema, "Wattseal federation", { fleet });
   await writeWhole(layout.gateway.config, gateway, 0o644);

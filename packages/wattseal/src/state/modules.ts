@@ -13,3 +13,14 @@ export async function readModules(layout: Layout): Promise<readonly ModuleFlash[
     );
   });
 }
+
+const MOST_MODULES = 31;
+
+/** Throws CliError `usage` for more modules than a bus has ids. */
+export function checkModuleCount(modules: number, legacy: number): void {
+  if (modules + legacy <= MOST_MODULES) return;
+  throw new CliError(
+    "usage",
+    `${modules} modules and ${legacy} clear-text ones are too many: a bus has ${MOST_MODULES} ids.`,
+  );
+}

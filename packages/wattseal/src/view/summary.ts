@@ -19,6 +19,12 @@ export interface SummaryInput {
 export interface SummaryJson {
   readonly modules: number;
   readonly linked: number;
+  /** Clear-text modules, and how many unauthenticated readings they gave. */
+  readonly legacy: {
+    readonly modules: number;
+    readonly registered: number;
+    readonly readings: number;
+  };
   readonly pdus: { readonly sent: number; readonly accepted: number; readonly rejected: number };
   readonly energy: { readonly inMwh: number; readonly outMwh: number };
   readonly entries: number;
@@ -51,6 +57,11 @@ export function summarise(input: SummaryInput): Summary {
   const json: SummaryJson = {
     modules: beforeStop.modules.length,
     linked: beforeStop.modules.filter(({ linked }) => linked).length,
+    legacy: {
+      modules: beforeStop.legacyModules.length,
+      registered: beforeStop.legacyModules.filter(({ registered }) => registered).length,
+      readings: beforeStop.legacyModules.reduce((sum, { readings }) => sum + readings, 0),
+    },
     pdus: { sent, accepted: total("accepted"), rejected: total("rejected") },
     energy: { inMwh: final.energy.inMwh, outMwh: final.energy.outMwh },
     entries: final.entries,
@@ -79,10 +90,15 @@ export function summarise(input: SummaryInput): Summary {
 }
 
 export function renderSummary({ json, problems, speed }: Summary): string {
-  const { pdus, energy, society } = json;
+  const { pdus, energy, society, legacy } = json;
   const lines = [
     "",
     `modules    ${json.linked} of ${json.modules} linked; ${count(pdus.sent)} sealed PDUs sent, ${count(pdus.accepted)} accepted, ${count(pdus.rejected)} rejected`,
+    ...(legacy.modules === 0
+      ? []
+      : [
+          `in clear   ${legacy.registered} of ${legacy.modules} registered; ${count(legacy.readings)} readings, unauthenticated: their out counts, their in never`,
+        ]),
     `energy     in ${wattHours(energy.inMwh)}, out ${wattHours(energy.outMwh)} (of record, gross)`,
     `society    supply ${wattHours(society.supply)} = ATP ${wattHours(society.atp)} + reserved ${wattHours(society.reserved)} + ADP ${wattHours(society.adp)}`,
     `log        ${count(json.entries)} entries, ${count(json.checkpoints)} checkpoints, ${count(json.witnessed)} entries witnessed`,

@@ -1,4 +1,4 @@
-import type { GatewayStatus, ModuleStatus } from "@wattseal/gateway";
+import type { GatewayStatus, LegacyStatus, ModuleStatus } from "@wattseal/gateway";
 import { count, wattHours } from "./units.js";
 
 const STATE_NAMES = ["off", "standby", "precharge", "on"];
@@ -14,8 +14,9 @@ export function renderStatus(
     run.progress === undefined ? "" : `   replay ${(100 * run.progress).toFixed(0)} %`;
   return [
     `pack time ${time} UTC   speed ${run.speed.toFixed(0)} x${progress}`,
-    "slot  link      state      volts     amps    SOC      energy in     energy out   PDUs accepted",
+    "slot  link      state      volts     amps    SOC      energy in     energy out        accepted",
     ...status.modules.map(moduleLine),
+    ...status.legacyModules.map(legacyLine),
     `recorded   in ${wattHours(status.energy.inMwh)}   out ${wattHours(status.energy.outMwh)}`,
     `society    supply ${wattHours(society.supply)}   ATP ${wattHours(society.atp)}   ADP ${wattHours(society.adp)}   withheld ${wattHours(society.withheld)}   unclaimed ${wattHours(society.unclaimed)}`,
     `log        ${count(status.entries)} entries   ${count(status.checkpoints)} checkpoints   ${count(status.witnessed)} witnessed   ${status.connected ? "uplink connected" : "uplink down"}`,
@@ -37,8 +38,28 @@ function moduleLine(module: ModuleStatus): string {
           wattHours(telemetry.inMwh),
           wattHours(telemetry.outMwh),
         ];
-  const widths = [9, 8, 8, 7, 14, 14];
-  const columns = fields.map((field, i) => field.padStart(widths[i] ?? 0)).join(" ");
-  const accepted = count(module.counts?.accepted ?? 0).padStart(15);
-  return `${String(module.slot).padStart(4)}  ${link.padEnd(7)}${columns}${accepted}`;
+  const accepted = count(module.counts?.accepted ?? 0);
+  return line(String(module.slot), link, fields, accepted);
+}
+
+/** Nothing here is authenticated: "clear". It tells no energy, and maybe no state of charge. */
+function legacyLine({ slot, registered, reading, stale, readings }: LegacyStatus): string {
+  const link = registered ? (stale ? "stale" : "clear") : "none";
+  const fields =
+    reading === undefined || stale
+      ? ["-", "-", "-"]
+      : [
+          STATE_NAMES[reading.status1.state] ?? "?",
+          reading.status1.voltage.toFixed(1),
+          reading.status1.current.toFixed(2),
+          reading.notTold.includes("soc") ? "-" : `${reading.status1.soc.toFixed(1)} %`,
+        ];
+  return line(slot === undefined ? "-" : String(slot), link, fields, count(readings));
+}
+
+const WIDTHS = [9, 8, 8, 7, 14, 14];
+
+function line(slot: string, link: string, fields: readonly string[], last: string): string {
+  const columns = WIDTHS.map((width, i) => (fields[i] ?? "-").padStart(width)).join(" ");
+  return `${slot.padStart(4)}  ${link.padEnd(7)}${columns}${last.padStart(15)}`;
 }

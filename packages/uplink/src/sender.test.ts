@@ -31,11 +31,22 @@ async function setup(sizes: readonly number[], witnessed = 0, base = 0) {
     maxRetryMs: 8000,
   });
   let now = 0;
+  /** The effects of an event; the broker acknowledges each at once. */
   const at = (time: number, event: SenderEvent) => {
     now = Math.max(now, time);
-    return brief(sender.handle(event, millis(now)));
+    return brief(acknowledged(sender, event, now));
   };
-  return { sender, pending, at };
+  const status = () => sender.status(millis(now));
+  return { sender, pending, at, status };
+}
+
+function acknowledged(sender: UplinkSender, event: SenderEvent, now: number): SenderEffect[] {
+  const effects = [...sender.handle(event, millis(now))];
+  for (const { kind } of effects) {
+    if (kind === "alarm") continue;
+    effects.push(...sender.handle({ kind: "acknowledged" }, millis(now)));
+  }
+  return effects;
 }
 
 function brief(effects: readonly SenderEffect[]): string[] {
@@ -60,7 +71,7 @@ const request = (from: number): SenderEvent => ({ kind: "request", request: { id
 
 describe("UplinkSender", () => {
   it("says nothing while disconnected, whatever happens", async () => {
-    const { sender, at } = await setup([256, 512]);
+    const { sender, at, status } = await setup([256, 512]);
     for (const event of [
       { kind: "signed" },
       { kind: "tick" },
@@ -71,12 +82,14 @@ describe("UplinkSender", () => {
       expect(at(0, event)).toEqual([]);
     }
     expect(sender.deadline).toBeUndefined();
-    expect(sender.status).toEqual({
+    expect(status()).toEqual({
       connected: false,
       witnessed: 256,
       published: 256,
       inFlight: 0,
       behind: 256,
+      lagMs: 0,
+      stalled: false,
     });
   });
 
@@ -120,33 +133,33 @@ describe("UplinkSender", () => {
   });
 
   it("forgets what was in flight when the connection goes, and never what was witnessed", async () => {
-    const { at, sender } = await setup([256, 512, 768]);
+    const { at, status } = await setup([256, 512, 768]);
     at(0, { kind: "connected" });
     at(1, witnessed(256));
     at(2, { kind: "disconnected" });
-    expect(sender.status.inFlight).toBe(0);
+    expect(status().inFlight).toBe(0);
     expect(at(3, { kind: "connected" })).toEqual(["head 768", "256-512", "512-768"]);
     expect(at(4, witnessed(256))).toEqual([]);
     expect(at(4, witnessed(100))).toEqual([]);
-    expect(sender.status.witnessed).toBe(256);
+    expect(status().witnessed).toBe(256);
   });
 
   it("goes back to where a request asks, and does not lower the cursor for it", async () => {
-    const { at, sender } = await setup([256, 512, 768]);
+    const { at, status } = await setup([256, 512, 768]);
     at(0, { kind: "connected" });
-    expect(at(1, request(256))).toEqual(["256-512", "512-768"]);
-    expect(at(1, request(300))).toEqual(["300-512", "512-768"]);
-    expect(at(1, request(768))).toEqual([]);
-    expect(sender.status.witnessed).toBe(0);
+    expect(at(100, request(256))).toEqual(["256-512", "512-768"]);
+    expect(at(200, request(300))).toEqual(["300-512", "512-768"]);
+    expect(at(300, request(768))).toEqual([]);
+    expect(status().witnessed).toBe(0);
   });
 
   it("answers for leaves below its checkpoints with a response, and alarms at sizes never signed", async () => {
     const { at } = await setup([3000, 3200], 2900, 2900);
     at(0, { kind: "connected" });
-    expect(at(1, request(0))).toEqual(["response 5 0"]);
-    expect(at(1, request(2899))).toEqual(["response 5 2899"]);
-    expect(at(1, request(2900))).toEqual(["2900-3000", "3000-3200"]);
-    expect(at(1, request(3201))).toEqual(["federation-ahead"]);
+    expect(at(100, request(0))).toEqual(["response 5 0"]);
+    expect(at(200, request(2899))).toEqual(["response 5 2899"]);
+    expect(at(300, request(2900))).toEqual(["2900-3000", "3000-3200"]);
+    expect(at(400, request(3201))).toEqual(["federation-ahead"]);
   });
 
   it("goes on from the receipt that ends the responses", async () => {
@@ -156,6 +169,72 @@ describe("UplinkSender", () => {
     expect(at(2, witnessed(3000))).toEqual([]);
     await pending.add(log.pending(3000, 3100));
     expect(at(3, { kind: "signed" })).toEqual(["head 3100", "3000-3100"]);
+  });
+
+  it("answers requests at intervals: of those that come meanwhile, the last one", async () => {
+    const { at, sender } = await setup([3000], 2900, 2900);
+    at(0, { kind: "connected" });
+    expect(at(10, request(0))).toEqual(["response 5 0"]);
+    for (let from = 1; from < 50; from += 1) expect(at(10 + from, request(from))).toEqual([]);
+    expect(sender.deadline).toBe(110);
+    expect(at(110, { kind: "tick" })).toEqual(["response 5 49"]);
+    expect(at(120, request(10))).toEqual([]);
+    at(130, { kind: "disconnected" });
+    expect(at(140, { kind: "connected" })).toEqual(["head 3000", "2900-3000"]);
+    expect(sender.deadline).toBe(1140);
+  });
+
+  it("makes a pack hold no more than two windows of messages, whatever a broker asks and does not acknowledge", async () => {
+    const { sender, pending } = await setup([3000], 2900, 2900);
+    const now = { ms: 0 };
+    const tell = (event: SenderEvent) => sender.handle(event, millis(now.ms));
+    let held = tell({ kind: "connected" }).length;
+    for (let i = 0; i < 40_000; i += 1) {
+      now.ms += 100;
+      const { size } = pending.newest!;
+      if (i % 2000 === 0) await pending.add(log.pending(size, size + 1));
+      const event = [{ kind: "signed" }, request(i % 2900), { kind: "tick" }] as const;
+      for (const each of event) held += tell(each).filter(({ kind }) => kind !== "alarm").length;
+      if (i % 777 === 0) {
+        tell({ kind: "disconnected" });
+        held += tell({ kind: "connected" }).length;
+      }
+    }
+    expect(held).toBe(6);
+    expect(sender.deadline ?? now.ms + 1).toBeGreaterThan(now.ms); // nothing turns in circles
+    const after: string[] = [];
+    for (; held > 0; held -= 1) after.push(...brief(tell({ kind: "acknowledged" })));
+    expect(after).toContain("head 3020");
+    expect(after.some((effect) => effect.startsWith("response"))).toBe(true);
+  });
+
+  it("says when receipts stop, once, and what they owe", async () => {
+    const { at, sender, status } = await setup([256, 512]);
+    at(0, { kind: "connected" });
+    at(20_000, witnessed(256));
+    expect(status()).toMatchObject({ lagMs: 0, stalled: false });
+    const alarms: number[] = [];
+    for (let now = 20_000; now < 600_000; now = sender.deadline ?? 600_000) {
+      if (at(now, { kind: "tick" }).includes("receipts-stopped")) alarms.push(now);
+    }
+    expect(alarms).toEqual([80_001]);
+    at(600_000, witnessed(256));
+    expect(status()).toMatchObject({ behind: 256, lagMs: 580_000, stalled: true });
+    at(600_001, witnessed(512));
+    expect(status()).toMatchObject({ behind: 0, lagMs: 0, stalled: false });
+    expect(sender.deadline).toBeUndefined();
+    at(700_000, { kind: "disconnected" });
+    at(900_000, { kind: "connected" });
+    expect(status()).toMatchObject({ lagMs: 0, stalled: false });
+  });
+
+  it("does not take it for a stop when a log is fetched in parts, a request for each", async () => {
+    const { at, status } = await setup([4000], 3999, 3999);
+    at(0, { kind: "connected" });
+    for (let i = 1; i < 10; i += 1) {
+      expect(at(50_000 * i, request(100 * i))).toEqual([`response 5 ${100 * i}`]);
+      expect(status().stalled).toBe(false);
+    }
   });
 
   it("gives a late destination the whole log over batches and responses, whatever is lost on the way", async () => {
@@ -211,7 +290,7 @@ function simulate(
   const goal = pending.newest?.size ?? 0;
   const isLost = () => luck.next().value < 3;
   const queue: SenderEffect[] = [];
-  const tell = (event: SenderEvent) => queue.push(...sender.handle(event, millis(now)));
+  const tell = (event: SenderEvent) => queue.push(...acknowledged(sender, event, now));
   /** Nothing under way: the receiver asks for what it lacks, or repeats its receipt. */
   const idle = () => {
     if (frontier.size < goal) tell({ kind: "request", request: { id: 1, from: frontier.size } });
@@ -220,7 +299,7 @@ function simulate(
     tell({ kind: "tick" });
   };
   tell({ kind: "connected" });
-  for (let turn = 0; turn < 2000 && sender.status.witnessed < goal; turn += 1) {
+  for (let turn = 0; turn < 2000 && sender.status(millis(now)).witnessed < goal; turn += 1) {
     now += 100;
     const effect = queue.shift();
     if (effect === undefined) idle();
@@ -249,10 +328,8 @@ it("a checkpoint beyond a batch's bounds waits for the request that fetches it i
   let frontier = big.frontier(0);
   for (let turns = 0; frontier.size < 40; turns += 1) {
     expect(turns).toBeLessThan(20);
-    const [effect] = sender.handle(
-      { kind: "request", request: { id: 1, from: frontier.size } },
-      millis(0),
-    );
+    const event = { kind: "request", request: { id: 1, from: frontier.size } } as const;
+    const [effect] = acknowledged(sender, event, 100 * turns);
     if (effect?.kind !== "response") break;
     frontier = checkResponse(takeResponse(big, effect), ORIGIN, frontier).frontier;
   }

@@ -1,6 +1,7 @@
 /**
  * What to publish next to one destination. The log is the outbox: nothing is queued here but sizes, and only
- * a receipt moves the cursor (a broker acknowledges what it then loses).
+ * a receipt moves the cursor (a broker acknowledges what it then loses). Whoever can publish requests, and a broker that
+ * stops reading, can slow delivery down; what they make a pack hold or send is bounded here.
  */
 import { type Millis, millis } from "@wattseal/base";
 import {
@@ -20,6 +21,8 @@ export type SenderEvent =
   /** A receipt was accepted; the destination has everything below `size`. */
   | { readonly kind: "witnessed"; readonly size: number }
   | { readonly kind: "request"; readonly request: LeafRequest }
+  /** A `head`, `batch` or `response` takes no memory any more: PUBACK came, or it was never sent. Once for each. */
+  | { readonly kind: "acknowledged" }
   | { readonly kind: "tick" };
 
 export type SenderEffect =
@@ -34,8 +37,15 @@ export type SenderEffect =
       readonly from: number;
       readonly checkpoint: PendingCheckpoint;
     }
-  /** The destination claims more than was ever signed here: a log rolled back, or a lie. */
-  | { readonly kind: "alarm"; readonly code: "federation-ahead"; readonly message: string };
+  /**
+   * federation-ahead: the destination claims more than was ever signed here: a log rolled back, or a lie.
+   * receipts-stopped: connected, and no receipt for a minute; once, until one comes.
+   */
+  | {
+      readonly kind: "alarm";
+      readonly code: "federation-ahead" | "receipts-stopped";
+      readonly message: string;
+    };
 
 export interface SenderOptions {
   /** Start of what this destination has not witnessed: `UplinkCursors.witnessed(name)`. */
@@ -46,6 +56,8 @@ export interface SenderOptions {
   /** Milliseconds without progress before sending again. Default 10 s, doubling up to 5 min. */
   readonly retryMs?: number;
   readonly maxRetryMs?: number;
+  /** Milliseconds between answers to requests, at least; of those that come meanwhile the last one counts. Default 100. */
+  readonly answerMs?: number;
 }
 
 export interface SenderStatus {
@@ -56,26 +68,43 @@ export interface SenderStatus {
   readonly inFlight: number;
   /** Signed leaves that the destination has not witnessed. */
   readonly behind: number;
+  /** Milliseconds that the destination, connected, has owed a receipt without any progress; 0 where it owes none. */
+  readonly lagMs: number;
+  /** `lagMs` is above a minute. */
+  readonly stalled: boolean;
 }
+
+const STALLED_MS = 60_000;
 
 export class UplinkSender {
   readonly #pending: PendingCheckpoints;
   readonly #window: number;
   readonly #retryMs: number;
   readonly #maxRetryMs: number;
+  readonly #answerMs: number;
   #connected = false;
   #witnessed: number;
   #next: number;
   /** Ends of the batches sent and not receipted, ascending. */
   #inFlight: number[] = [];
+  /** Effects that still take memory below: a broken connection's too, until they are acknowledged. */
+  #unacknowledged = 0;
+  #headDue = false;
   #wait: number;
   #resendAt: Millis | undefined;
+  #asked: LeafRequest | undefined;
+  #answerAt = 0;
+  /** Where the farthest request of this connection began. */
+  #askedUpTo = 0;
+  #owedSince: Millis | undefined;
+  #isAlarmed = false;
 
   constructor(options: SenderOptions) {
     this.#pending = options.pending;
     this.#window = options.window ?? 8;
     this.#retryMs = options.retryMs ?? 10_000;
     this.#maxRetryMs = options.maxRetryMs ?? 300_000;
+    this.#answerMs = options.answerMs ?? 100;
     this.#wait = this.#retryMs;
     this.#witnessed = options.witnessed;
     this.#next = options.witnessed;
@@ -83,40 +112,91 @@ export class UplinkSender {
 
   /** When to call `handle({ kind: "tick" })`; undefined while nothing is awaited. */
   get deadline(): Millis | undefined {
-    return this.#connected ? this.#resendAt : undefined;
+    if (!this.#connected) return undefined;
+    const times: number[] = [];
+    if (this.#resendAt !== undefined) times.push(this.#resendAt);
+    if (this.#asked !== undefined && this.#hasRoom) times.push(this.#answerAt);
+    if (this.#owedSince !== undefined && !this.#isAlarmed) {
+      times.push(this.#owedSince + STALLED_MS + 1);
+    }
+    return times.length === 0 ? undefined : millis(Math.min(...times));
   }
 
-  get status(): SenderStatus {
+  status(now: Millis): SenderStatus {
+    const lagMs = this.#lagMs(now);
     return {
       connected: this.#connected,
       witnessed: this.#witnessed,
       published: this.#next,
       inFlight: this.#inFlight.length,
-      behind: Math.max(0, (this.#pending.newest?.size ?? 0) - this.#witnessed),
+      behind: this.#behind,
+      lagMs,
+      stalled: lagMs > STALLED_MS,
     };
   }
 
   handle(event: SenderEvent, now: Millis): readonly SenderEffect[] {
+    this.#take(event, now);
+    if (!this.#connected) return [];
+    if (this.#behind > 0) this.#owedSince ??= now;
+    const effects = [...this.#head(), ...this.#answer(now), ...this.#pump(now)];
+    return [...effects, ...this.#alarm(now)];
+  }
+
+  #take(event: SenderEvent, now: Millis): void {
     switch (event.kind) {
       case "connected":
         this.#connected = true;
         this.#wait = this.#retryMs;
-        this.#rewind(this.#witnessed);
-        return [...this.#head(), ...this.#pump(now)];
+        this.#answerAt = 0;
+        this.#askedUpTo = 0;
+        this.#restart();
+        break;
       case "disconnected":
         this.#connected = false;
-        this.#rewind(this.#witnessed);
-        return [];
+        this.#asked = undefined;
+        this.#restart();
+        this.#progress(undefined);
+        break;
       case "signed":
-        return this.#connected ? [...this.#head(), ...this.#pump(now)] : [];
+        this.#headDue = true;
+        break;
       case "witnessed":
         this.#advance(event.size, now);
-        return this.#connected ? this.#pump(now) : [];
+        break;
       case "request":
-        return this.#connected ? this.#answer(event.request, now) : [];
+        if (this.#connected) this.#asked = event.request;
+        break;
+      case "acknowledged":
+        this.#unacknowledged = Math.max(0, this.#unacknowledged - 1);
+        break;
       case "tick":
-        return this.#connected ? this.#retry(now) : [];
+        this.#retry(now);
+        break;
     }
+  }
+
+  get #behind(): number {
+    return Math.max(0, (this.#pending.newest?.size ?? 0) - this.#witnessed);
+  }
+
+  /** A broker that reads nothing more, or acknowledges nothing, gets this much and no more. */
+  get #hasRoom(): boolean {
+    return this.#unacknowledged < 2 * this.#window;
+  }
+
+  #lagMs(now: Millis): number {
+    return this.#owedSince === undefined ? 0 : Math.max(0, now - this.#owedSince);
+  }
+
+  #progress(since: Millis | undefined): void {
+    this.#owedSince = since;
+    this.#isAlarmed = false;
+  }
+
+  #restart(): void {
+    this.#headDue = true;
+    this.#rewind(this.#witnessed);
   }
 
   #rewind(to: number): void {
@@ -127,7 +207,10 @@ export class UplinkSender {
 
   #head(): SenderEffect[] {
     const newest = this.#pending.newest;
-    return newest === undefined ? [] : [{ kind: "head", note: newest.note }];
+    if (!this.#headDue || newest === undefined || !this.#hasRoom) return [];
+    this.#headDue = false;
+    this.#unacknowledged += 1;
+    return [{ kind: "head", note: newest.note }];
   }
 
   #advance(size: number, now: Millis): void {
@@ -138,15 +221,17 @@ export class UplinkSender {
     if (size <= this.#witnessed) return;
     this.#witnessed = size;
     this.#wait = this.#retryMs;
+    this.#progress(undefined);
     if (this.#inFlight.length > 0) this.#resendAt = millis(now + this.#wait);
   }
 
   #pump(now: Millis): SenderEffect[] {
     const effects: SenderEffect[] = [];
-    while (this.#inFlight.length < this.#window) {
+    while (this.#inFlight.length < this.#window && this.#hasRoom) {
       const cut = this.#cut();
       if (cut === undefined) break;
       effects.push({ kind: "batch", from: this.#next, to: cut.size, note: cut.note });
+      this.#unacknowledged += 1;
       this.#next = cut.size;
       this.#inFlight.push(cut.size);
       this.#resendAt ??= millis(now + this.#wait);
@@ -172,23 +257,40 @@ export class UplinkSender {
     return chosen;
   }
 
-  #answer(request: LeafRequest, now: Millis): SenderEffect[] {
+  #answer(now: Millis): SenderEffect[] {
+    const request = this.#asked;
+    if (request === undefined || now < this.#answerAt || !this.#hasRoom) return [];
+    this.#asked = undefined;
+    this.#answerAt = now + this.#answerMs;
     const newest = this.#pending.newest;
     const signed = newest?.size ?? this.#witnessed;
     if (request.from > signed) {
       const message = `asked for leaves from ${request.from}, but only ${signed} were ever signed here`;
       return [{ kind: "alarm", code: "federation-ahead", message }];
     }
+    if (request.from > this.#askedUpTo) {
+      // Whoever asks for more has taken what came before: a log fetched in parts gets one receipt, at its end.
+      this.#askedUpTo = request.from;
+      if (this.#owedSince !== undefined) this.#progress(now);
+    }
     this.#rewind(request.from);
     const batches = this.#pump(now);
     if (batches.length > 0 || newest === undefined || newest.size === request.from) return batches;
+    this.#unacknowledged += 1;
     return [{ kind: "response", id: request.id, from: request.from, checkpoint: newest }];
   }
 
-  #retry(now: Millis): SenderEffect[] {
-    if (this.#resendAt === undefined || now < this.#resendAt) return [];
+  #retry(now: Millis): void {
+    if (this.#resendAt === undefined || now < this.#resendAt) return;
     this.#wait = Math.min(2 * this.#wait, this.#maxRetryMs);
-    this.#rewind(this.#witnessed);
-    return [...this.#head(), ...this.#pump(now)];
+    this.#restart();
+  }
+
+  #alarm(now: Millis): SenderEffect[] {
+    const lag = this.#lagMs(now);
+    if (lag <= STALLED_MS || this.#isAlarmed) return [];
+    this.#isAlarmed = true;
+    const message = `no receipt for ${Math.floor(lag / 1000)} s: ${this.#witnessed} leaves are witnessed, ${this.#behind} are not`;
+    return [{ kind: "alarm", code: "receipts-stopped", message }];
   }
 }

@@ -9,6 +9,7 @@ import {
   type PendingCheckpoints,
   type ResponseSource,
   type SenderEffect,
+  type SenderStatus,
   takeResponse,
   topicOf,
   type UplinkCursors,
@@ -87,8 +88,8 @@ export class UplinkClient {
     };
   }
 
-  get status(): UplinkSender["status"] {
-    return this.#sender.status;
+  get status(): SenderStatus {
+    return this.#sender.status(this.#options.clock.now());
   }
 
   start(): void {
@@ -200,6 +201,7 @@ export class UplinkClient {
       try {
         this.#perform(effect);
       } catch (error) {
+        this.#acknowledged();
         // Delivery must not take recording down with it; the sender tries again by its own timer.
         this.#options.logger.error("uplink.send-failed", {
           effect: effect.kind,
@@ -219,7 +221,7 @@ export class UplinkClient {
     const { log, pack } = this.#options;
     switch (effect.kind) {
       case "head":
-        this.#publish(this.#topic.head, utf8(effect.note), true);
+        this.#send(this.#topic.head, utf8(effect.note), true);
         break;
       case "batch": {
         const leaves: Uint8Array[] = [];
@@ -230,11 +232,13 @@ export class UplinkClient {
           leaves,
           checkpoint: effect.note,
         };
-        this.#publish(this.#topic.batch, encodeBatch(batch), false);
+        this.#send(this.#topic.batch, encodeBatch(batch), false);
         break;
       }
       case "response":
-        this.#publish(this.#topic.response, encodeResponse(takeResponse(log, effect)), false);
+        // A federation that does not know this pack keeps no evidence for it: it comes with what needs it.
+        this.#publish(this.#topic.epoch, this.#options.epochEvidence(), true);
+        this.#send(this.#topic.response, encodeResponse(takeResponse(log, effect)), false);
         break;
       case "alarm":
         this.#options.logger.error(`uplink.${effect.code}`, { detail: effect.message });
@@ -242,13 +246,28 @@ export class UplinkClient {
     }
   }
 
-  #publish(topic: string, payload: Uint8Array, retain: boolean): void {
+  /** One of the sender's effects: it hears when the message takes no memory any more. */
+  #send(topic: string, payload: Uint8Array, retain: boolean): void {
+    this.#publish(topic, payload, retain, () => this.#acknowledged());
+  }
+
+  /** Not at once: what is being performed comes first. */
+  #acknowledged(): void {
+    queueMicrotask(() => this.#handle({ kind: "acknowledged" }));
+  }
+
+  /** `done`: at the PUBACK, across reconnects, or when the message is given up. */
+  #publish(topic: string, payload: Uint8Array, retain: boolean, done = () => {}): void {
     const client = this.#client;
     // Never into the client's own offline queue: the sender starts again from the receipts instead.
-    if (client === undefined || !client.connected) return;
+    if (client === undefined || !client.connected) {
+      done();
+      return;
+    }
     client.publish(topic, Buffer.from(payload), { qos: 1, retain }, (error) => {
       if (error)
         this.#options.logger.warn("uplink.publish-failed", { topic, error: error.message });
+      done();
     });
   }
 }

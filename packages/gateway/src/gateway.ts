@@ -185,8 +185,9 @@ export class Gateway {
     return this.#links.order(uid, order);
   }
 
-  /** Orders every linked module to open its relay, in one burst; resolves with what each answered. */
+  /** Orders every linked module to open its relay, in one burst, and all clear-text ones; resolves with what each linked one answered. */
   async isolateAll(): Promise<ReadonlyMap<ModuleUid, OrderResult>> {
+    this.#clear.isolate();
     const results = new Map<ModuleUid, OrderResult>();
     const orders = this.#links.orderAll(() => ({ kind: "isolate", cause: ISOLATE_BY_OPERATOR }));
     for (const [uid, result] of orders) results.set(uid, await result);

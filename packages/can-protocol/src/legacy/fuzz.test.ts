@@ -1,8 +1,8 @@
 import { moduleUid, slot } from "@wattseal/base";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ClearGuard, type LegacyPackEvent } from "../index.js";
-import { A, B, identity, PAIRED, PackBench } from "./legacy-pack.fixture.js";
+import { ClearGuard, encodeClear, type LegacyPackEvent } from "../index.js";
+import { A, Answers, B, identity, PAIRED, PackBench, STATUS_1 } from "./legacy-pack.fixture.js";
 
 const bases = fc.integer({ min: 0x4fe, max: 0x526 });
 const addresses = fc.oneof(fc.integer({ min: 0, max: 4 }), fc.constant(0xff), fc.nat(255));
@@ -92,6 +92,60 @@ describe("whatever comes", () => {
       }),
       { numRuns: 200 },
     );
+  });
+});
+
+describe("a flood in the name of a listed module", () => {
+  const flood = (bench: PackBench, next: (i: number) => LegacyPackEvent) => {
+    bench.forget();
+    for (let i = 0; i < 3700; i += 1) {
+      bench.run(i % 4 === 0 ? 1 : 0);
+      bench.do(next(i));
+    }
+  };
+  const registered = () => {
+    const bench = new PackBench({ maxState: 3 });
+    const module = new Answers(A);
+    bench.answer = module.to;
+    bench.do({ kind: "open" });
+    bench.run(1500);
+    bench.answer = () => [];
+    return bench;
+  };
+
+  it("of announcements brings a registration a second", () => {
+    const bench = registered();
+    const frame = encodeClear("announce", { fw: 1, ...identity(A) });
+    flood(bench, () => ({ kind: "frame", frame }));
+    expect(bench.sent("register").length).toBeGreaterThan(0);
+    expect(bench.sent("register").length).toBeLessThanOrEqual(3);
+    expect(bench.events().length).toBeLessThan(10);
+  });
+
+  it("of changing states brings an order a second", () => {
+    const bench = registered();
+    bench.do({ kind: "order", uid: A, state: 3 });
+    flood(bench, (i) => {
+      const values = { ...STATUS_1, state: i % 2 === 0 ? 3 : 0 };
+      return { kind: "frame", frame: encodeClear("status1", values, { address: 2 }) };
+    });
+    expect(bench.sent("stateChange").length).toBeGreaterThan(0);
+    expect(bench.sent("stateChange").length).toBeLessThanOrEqual(3);
+    expect(bench.events().length).toBeLessThan(10);
+  });
+
+  it("of hardware frames and time requests is told once, and answered once a second", () => {
+    const bench = registered();
+    const limits = { maxChargeCurrent: 1, maxDischargeCurrent: -1, endVoltage: 1, hwVersion: 1 };
+    const hardware = encodeClear("hardware", limits, { address: 2 });
+    const time = encodeClear("timeRequest", {}, { address: 2 });
+    flood(bench, (i) => ({ kind: "frame", frame: i % 2 === 0 ? hardware : time }));
+    expect(bench.of("hardware")).toEqual([]);
+    expect(bench.sent("setTime")).toHaveLength(1);
+    bench.do({ kind: "hardware", uid: A });
+    bench.do({ kind: "frame", frame: hardware });
+    bench.do({ kind: "frame", frame: hardware });
+    expect(bench.of("hardware")).toHaveLength(1);
   });
 });
 

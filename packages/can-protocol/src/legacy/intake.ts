@@ -38,6 +38,7 @@ export function take(
       takeStatus(record, source, STATUS_PARTS[message.name], data, now, voice);
       break;
     case "hardware":
+      if (record.hardwareKnown) break;
       record.hardwareKnown = true;
       voice.tell({ kind: "hardware", ...source, hardware: message.values });
       break;

@@ -98,6 +98,7 @@ describe("registration", () => {
 
   it("registers a module that has restarted under its old id, and forgets what it said", () => {
     const bench = running();
+    bench.run(500);
     bench.forget();
     bench.hear("announce", { fw: 2, ...identity(A) });
     expect(bench.sent("register")[0]?.values.id).toBe(2);

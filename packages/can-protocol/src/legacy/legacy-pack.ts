@@ -213,6 +213,10 @@ export class LegacyPack {
       this.#voice.alarm(foreign(message), now);
       return;
     }
+    // Who repeats itself gets its registration repeated by the clock, not by the frame.
+    const { announcedAt } = record;
+    if (announcedAt !== undefined && now - announcedAt < this.#limits.retryMs) return;
+    record.announcedAt = now;
     record.fw = message.values.fw;
     this.#registrar.step(record, "announce", now);
   }
@@ -263,8 +267,12 @@ export class LegacyPack {
     for (const record of records) this.#registrar.step(record, "deregister", now);
   }
 
-  #askHardware({ isRegistered, slot: at }: ModuleRecord): void {
-    if (isRegistered && at !== undefined) this.#voice.send("hardwareRequest", at, { id: at });
+  #askHardware(record: ModuleRecord): void {
+    const { isRegistered, slot: at } = record;
+    if (!isRegistered || at === undefined) return;
+    record.hardwareKnown = false;
+    record.hardwareRequests = 0;
+    this.#voice.send("hardwareRequest", at, { id: at });
   }
 
   #askCells(record: ModuleRecord, now: Millis): void {

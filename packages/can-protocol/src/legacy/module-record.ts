@@ -25,6 +25,7 @@ export class ModuleRecord {
   fw = 0;
   state: number | undefined;
   lastHeard: Millis | undefined;
+  announcedAt: number | undefined;
   readings = 0;
   hardwareKnown = false;
   hardwareRequests = 0;

@@ -31,6 +31,8 @@ export class StateOrder {
   #worked: 2 | 4 | undefined;
   #ordered: number = MODULE_STATE.off;
   #sent: Sent | undefined;
+  /** Reached, and told so. */
+  #settled = true;
   hvBusVoltage = 0;
 
   constructor(quirks: LegacyQuirks | undefined, limits: LegacyLimits) {
@@ -45,6 +47,7 @@ export class StateOrder {
   /** The module started anew: what was sent to it is forgotten, the order stands. */
   reset(): void {
     this.#sent = undefined;
+    this.#settled = true;
   }
 
   /** `reported` is undefined while the module has not told a state: only Off is ordered blindly, when it is due. */
@@ -54,14 +57,14 @@ export class StateOrder {
     if (reported === wanted && !mustBeOff) return this.#settle(wanted);
     const sent = this.#sent?.state === wanted ? this.#sent : undefined;
     if (sent !== undefined && now - sent.at < this.#limits.retryMs) return undefined;
-    return this.#send(wanted, reported, (sent?.tries ?? 0) + 1, now);
+    const tries = this.#settled ? 0 : (sent?.tries ?? 0);
+    return this.#send(wanted, reported, tries + 1, now);
   }
 
   #settle(state: number): StateStep {
     const sent = this.#sent;
-    if (sent === undefined) return undefined;
-    this.#sent = undefined;
-    if (sent.state !== state) return undefined;
+    if (this.#settled || sent?.state !== state) return undefined;
+    this.#settled = true;
     this.#worked = sent.bytes;
     return { kind: "reached", state };
   }
@@ -69,6 +72,7 @@ export class StateOrder {
   #send(state: number, reported: number | undefined, tries: number, now: number): StateStep {
     const bytes = this.#fixed ?? (tries === 1 ? this.#worked : undefined) ?? this.#inTurn(tries);
     this.#sent = { state, at: now, tries, bytes };
+    this.#settled = false;
     return tries === STATE_TRIES && reported !== undefined
       ? { kind: "unreached", state, reported, bytes }
       : { kind: "send", state, bytes };

@@ -149,6 +149,24 @@ describe("a bus that admits listed modules", () => {
     expect(controller.sent).toHaveLength(length);
   });
 
+  it("isolates them with one frame that waits for no other, and grants nothing afterwards", () => {
+    const { clear, clock, controller, hear, names } = busWith(listed);
+    hear(announce);
+    hear(encodeClear("status1", { ...STATUS_1, state: MODULE_STATE.on }, { address: 2 }));
+    controller.room = 0;
+    clock.advance(1000);
+    const before = controller.sent.length;
+    clear.isolate();
+    controller.room = Number.POSITIVE_INFINITY;
+    clock.advance(300);
+    expect(names()[before]).toBe("allIsolate");
+    const granted = controller.sent
+      .slice(-40)
+      .flatMap((frame) => decodeClear(frame) ?? [])
+      .flatMap((message) => (message.name === "maxState" ? [message.values.max] : []));
+    expect(granted.at(-1)).toBe(MODULE_STATE.off);
+  });
+
   it("refuses an FD bus, and a module that is paired", () => {
     expect(() => busWith(listed, new Controller(2_000_000))).toThrow(
       expect.objectContaining({ code: "legacy" }),

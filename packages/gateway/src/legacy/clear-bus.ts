@@ -9,8 +9,10 @@ import type { Cancel, Clock, Logger, MilliwattHours, ModuleUid } from "@wattseal
 import {
   type BusListener,
   type BusState,
+  baseOf,
   type CanBus,
   type CanFrame,
+  CLEAR_FRAMES,
   type ClearAlarm,
   ClearGuard,
   isClear,
@@ -118,6 +120,11 @@ export class ClearBus implements BusListener {
     this.#sender.clear();
   }
 
+  /** Every clear-text module Off at once; it stays so until the gateway starts anew. */
+  isolate(): void {
+    this.#do({ kind: "isolate" });
+  }
+
   status(): readonly LegacyStatus[] {
     const modules = this.#pack?.modules ?? [];
     const now = this.#options.clock.now();
@@ -177,7 +184,7 @@ export class ClearBus implements BusListener {
     const { listener, logger } = this.#options;
     switch (effect.kind) {
       case "transmit":
-        this.#sender.send(effect.frame);
+        this.#sender.send(effect.frame, baseOf(effect.frame.id) === CLEAR_FRAMES.allIsolate.base);
         break;
       case "reading":
         this.#last.set(effect.uid, effect);

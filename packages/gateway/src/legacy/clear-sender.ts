@@ -18,8 +18,16 @@ export class ClearSender {
     this.#unsent = unsent;
   }
 
-  /** Beyond the limit a frame is lost, and told: everything sent here is sent again when it is missed. */
-  send(frame: CanFrame): void {
+  /**
+   * Beyond the limit a frame is lost, and told: everything sent here is sent again when it is missed. An urgent one
+   * goes before all that waits.
+   */
+  send(frame: CanFrame, urgent = false): void {
+    if (urgent) {
+      this.#waiting.unshift(frame);
+      this.#next();
+      return;
+    }
     if (this.#waiting.length >= LIMIT) {
       this.#unsent(1);
       return;

@@ -45,5 +45,10 @@ export async function faultBench(
   };
   const run = (seconds: number) =>
     simulator.run({ until: millis(kernel.now() + Math.round(1000 * seconds)) });
-  return { simulator, kernel, bus, node, modules, side, pack, wrong, run };
+  /** Takes the pack's side off the bus. */
+  const leave = () => {
+    side.stop();
+    node.close();
+  };
+  return { simulator, kernel, bus, node, modules, side, pack, wrong, run, leave };
 }

@@ -1,5 +1,11 @@
+import { join } from "node:path";
 import { isSecured, slotOf } from "@wattseal/can-protocol";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { PackSide } from "../pack-side.fixture.js";
+import { connectBus } from "../socket/client.js";
+import { BusServer } from "../socket/server.js";
+import { seededEntropy, temporaryDirectory } from "../testing.fixture.js";
 import { FAULT_NAMES, FAULTS, type Fault } from "./fault.js";
 import { charging, faultBench } from "./fault-bench.fixture.js";
 
@@ -256,6 +262,78 @@ describe("attackers", () => {
     expect(bench.during.readings).toBeLessThanOrEqual(1);
     expect(bench.during.linked).toBe(0);
     await bench.stop();
+  });
+});
+
+describe("any faults, one over the other", () => {
+  const event = fc.record({
+    name: fc.constantFrom(...FAULT_NAMES),
+    slot: fc.integer({ min: 1, max: 4 }),
+    at: fc.nat(30_000).map((ms) => ms / 1000),
+    seconds: fc.integer({ min: 1, max: 20_000 }).map((ms) => ms / 1000),
+  });
+
+  it.each([false, true])(
+    "end with every link back and no counter ever wrong, fd %s",
+    async (fd) => {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(event, { minLength: 1, maxLength: 5 }),
+          fc.nat(2 ** 32 - 1),
+          async (drawn, seed) => {
+            const events = drawn.map(({ name, slot, at, seconds }) => ({
+              at: 15 + at,
+              seconds,
+              fault: FAULTS[name].example(slot),
+            }));
+            const bench = await faultBench({ events, seed, fd, name: `${seed}` });
+            await bench.run(15 + 30 + 20 + 90);
+            expect(bench.wrong).toEqual([]);
+            expect(bench.side.linked).toBe(4);
+            expect(bench.modules.map(({ state }) => state)).toEqual(["on", "on", "on", "on"]);
+            expect(bench.bus.controllers.every(({ state }) => state !== "bus-off")).toBe(true);
+            await bench.simulator.stop();
+          },
+        ),
+        { numRuns: 12 },
+      );
+    },
+  );
+});
+
+describe("the pack in another process", () => {
+  it("is told of bus-off over the socket, and links again under errors that never stop", async () => {
+    const directory = temporaryDirectory();
+    const bench = await faultBench({ count: 2 });
+    bench.leave();
+    const { kernel, bus } = bench;
+    const path = join(directory.path, "run", "bus.sock");
+    const server = await BusServer.listen({ kernel, bus, path });
+    const client = await connectBus(path);
+    const side = new PackSide({
+      bus: client.bus,
+      clock: client.clock,
+      entropy: seededEntropy("far"),
+      pack: bench.pack,
+    });
+    await bench.run(20);
+    expect(side.linked).toBe(2);
+    const target = bus.disturb((_frame, from) =>
+      from.startsWith("client") ? { bit: 70 } : undefined,
+    );
+    await bench.run(3);
+    expect(side.states).toContain("bus-off");
+    expect(side.linked).toBe(0);
+    target();
+    bench.simulator.inject({ fault: "corrupt", bitErrorRate: 1e-4 });
+    const { readings } = side;
+    await bench.run(30);
+    expect(side.linked).toBe(2);
+    expect(side.readings - readings).toBeGreaterThan(2 * 5 * 20);
+    client.close();
+    await server.close();
+    await bench.simulator.stop();
+    directory.remove();
   });
 });
 

@@ -334,6 +334,23 @@ describe("startSimulator: state folder", () => {
     await killed.simulator.stop();
   });
 
+  it("never gives a boot counter twice, though a kill follows a brown-out at once", async () => {
+    const stateDirectory = directory.path;
+    const killed = await packUnder({ stateDirectory });
+    await killed.run(15);
+    for (let boots = 2; boots <= 4; boots += 1) {
+      const end = killed.simulator.inject({ fault: "brown-out", slots: [1] });
+      await killed.run(0.5);
+      end();
+      await killed.run(0.001);
+      expect(killed.simulator.modules[0]!.bootCounter).toBe(boots);
+    }
+    const after = await packUnder({ stateDirectory });
+    expect(after.simulator.modules.map(({ bootCounter }) => bootCounter)).toEqual([5, 2]);
+    await after.simulator.stop();
+    await killed.simulator.stop();
+  });
+
   it("starts at the requested time when that is later, and passes long idle stretches", async () => {
     const stateDirectory = directory.path;
     const first = await packUnder({ stateDirectory, drive: { kind: "idle" } });

@@ -264,8 +264,34 @@ describe("fault confinement", () => {
     attack();
     await run(60);
     expect(a.states.at(-1)).toBe("active");
+    // Meanwhile it hears nothing at all.
+    const [off, back] = ["bus-off", "active"].map((state) =>
+      a.log.findIndex((line) => line.startsWith(state)),
+    );
+    expect(back! - off!).toBe(1);
     expect(frames).toBeGreaterThanOrEqual(126);
     expect(frames).toBeLessThanOrEqual(128);
+  });
+
+  it("takes the only listener's acknowledgement away with bus-off", async () => {
+    const { bus, run, node } = benchOf();
+    const [a, b] = [node("a"), node("b")];
+    const attack = bus.disturb((_frame, from) => (from === "b" ? { bit: 60 } : undefined));
+    b.can.send(classic(1));
+    b.can.listen(
+      listener({
+        state: (state) => {
+          if (state === "bus-off") a.can.send(classic(2));
+        },
+      }),
+    );
+    await run(20);
+    attack();
+    expect(
+      a.errors.filter(({ kind, transmitting }) => kind === "ack" && transmitting).length,
+    ).toBeGreaterThan(2);
+    // Back again, it takes the frame that waited for it.
+    expect(b.frames).toEqual([classic(2)]);
   });
 
   it("keeps a node that nobody acknowledges passive, not off, until somebody does", async () => {

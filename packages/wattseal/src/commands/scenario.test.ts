@@ -1,0 +1,82 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { FAULT_NAMES } from "@wattseal/sim-hardware";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { systemEntropy } from "../ports/system.js";
+import { faultHelp, parseFaultName, planOf } from "./scenario.js";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "wattseal-plan-"));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const write = (name: string, value: unknown) =>
+  writeFileSync(join(folder, name), typeof value === "string" ? value : JSON.stringify(value));
+
+describe("what a simulation is to do", () => {
+  it("is the demonstration when nothing is asked for, with entropy that is fit for keys", async () => {
+    const plan = await planOf({}, folder);
+    expect(plan).toMatchObject({ drive: { kind: "demo" }, events: [], seconds: undefined });
+    expect(plan.entropy).toBe(systemEntropy);
+  });
+
+  it("adds faults by name, a minute after the start, for a while", async () => {
+    const { events } = await planOf({ fault: ["brown-out", "babbling"] }, folder);
+    expect(events).toEqual([
+      { at: 60, seconds: 0.5, fault: { fault: "brown-out", slots: [1] } },
+      { at: 60, seconds: 5, fault: { fault: "babbling" } },
+    ]);
+  });
+
+  it("is read from a scenario, whose recording lies beside it", async () => {
+    mkdirSync(join(folder, "runs"));
+    write("runs/drive.csv", "time,voltage,current\n0,350,1\n1,350,1\n2,350,1\n");
+    write("runs/a.json", {
+      name: "a",
+      description: "",
+      seed: 9,
+      entropy: "seeded",
+      drive: { kind: "replay", file: "drive.csv" },
+      events: [{ at: 1, fault: "mute" }],
+    });
+    const plan = await planOf({ scenario: "runs/a.json", fault: ["cut"] }, folder);
+    expect(plan.drive.kind).toBe("replay");
+    expect(plan.events.map(({ fault }) => fault.fault)).toEqual(["mute", "cut"]);
+    expect(plan.seed).toBe(9);
+    const again = await planOf({ scenario: "runs/a.json" }, folder);
+    expect(again.entropy.bytes(40)).toEqual(plan.entropy.bytes(40));
+  });
+
+  it.each([
+    ["absent.json", undefined, "cannot be read"],
+    ["bad.json", "{", "is not JSON"],
+    ["typo.json", { name: "n", description: "", evnets: [] }, 'unknown key "evnets"'],
+  ])("is refused as the user's to put right: %s", async (name, content, message) => {
+    if (content !== undefined) write(name, content);
+    await expect(planOf({ scenario: name }, folder)).rejects.toMatchObject({
+      code: "bad-scenario",
+      kind: "usage",
+      message: expect.stringContaining(message),
+    });
+  });
+
+  it("is not both a recording and a scenario", async () => {
+    await expect(planOf({ replay: "a.csv", scenario: "b.json" }, folder)).rejects.toMatchObject({
+      code: "usage",
+    });
+  });
+});
+
+describe("--fault", () => {
+  it("collects names and refuses unknown ones, saying which there are", () => {
+    expect(parseFaultName("cut", parseFaultName("mute"))).toEqual(["mute", "cut"]);
+    expect(() => parseFaultName("gremlin")).toThrow(/corrupt, cut, lost/);
+    expect(() => parseFaultName("toString")).toThrow(/corrupt, cut, lost/);
+  });
+
+  it("has a line of help for every fault", () => {
+    for (const name of FAULT_NAMES) expect(faultHelp()).toMatch(new RegExp(`^  ${name} +\\S`, "m"));
+  });
+});

@@ -10,9 +10,8 @@ import { DeviceKeysError } from "./errors.js";
 /** RFC 7748 §5: scalars and u-coordinates are 32 bytes. */
 export const HALF_LENGTH = 32;
 
-/** RFC 8410 §7 and §4: what precedes the 32 raw bytes in PKCS #8 and SubjectPublicKeyInfo for id-X25519. */
+/** RFC 8410 §7: what precedes the 32 raw bytes in PKCS #8 for id-X25519. */
 const PKCS8_PREFIX = fromHex("302e020100300506032b656e04220420");
-const SPKI_PREFIX = fromHex("302a300506032b656e032100");
 
 const REDACTED = "[X25519 device half, redacted]";
 
@@ -95,6 +94,7 @@ function disposed(): DeviceKeysError {
   return new DeviceKeysError("disposed", "usage", "this device half was disposed of");
 }
 
+/** As DER, which can be wiped. A JWK (RFC 8037) is read in a tenth of the time, but leaves the secret in a string. */
 function privateKeyOf(secret: Uint8Array): KeyObject {
   const der = concatBytes(PKCS8_PREFIX, secret);
   const key = createPrivateKey({ key: Buffer.from(der.buffer), format: "der", type: "pkcs8" });
@@ -103,13 +103,14 @@ function privateKeyOf(secret: Uint8Array): KeyObject {
 }
 
 function rawPublicKeyOf(key: KeyObject): Uint8Array {
-  const der = createPublicKey(key).export({ format: "der", type: "spki" });
-  return Uint8Array.from(der.subarray(SPKI_PREFIX.length));
+  const { x = "" } = createPublicKey(key).export({ format: "jwk" });
+  return Uint8Array.from(Buffer.from(x, "base64url"));
 }
 
 function agree(privateKey: KeyObject, peer: Uint8Array): Uint8Array {
-  const der = concatBytes(SPKI_PREFIX, peer);
-  const publicKey = createPublicKey({ key: Buffer.from(der.buffer), format: "der", type: "spki" });
+  const x = Buffer.from(peer).toString("base64url");
+  const jwk = { kty: "OKP", crv: "X25519", x };
+  const publicKey = createPublicKey({ key: jwk, format: "jwk" });
   let shared: Uint8Array;
   try {
     shared = Uint8Array.from(diffieHellman({ privateKey, publicKey }));

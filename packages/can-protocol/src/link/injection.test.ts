@@ -145,28 +145,41 @@ describe("PDUs", () => {
 
   it("forged at the full rate of the wire force ever fewer handshakes, starve nothing, and are all counted", () => {
     const pair = new LinkPair().link();
-    const seconds = 30;
-    for (let ms = 0; ms < seconds * 1000; ms += 1) {
-      // 1,000 PDUs of three frames a second, half in each direction; the true ones come through in between.
-      const [base, from] = ms % 2 === 0 ? ([0x633, "module"] as const) : ([0x632, "pack"] as const);
-      for (const frame of forged(base, ms, 24, ms >> 1)) pair.inject(frame, from);
-      if (ms % 200 === 0) pair.sendReading();
-      pair.run(0);
-      pair.now = (pair.now + 1) as typeof pair.now;
-    }
+    const forgeries = flood(pair, 75_000);
     pair.run(10_000, 200);
-    expect(readingsOf(pair).length).toBeGreaterThanOrEqual(5 * seconds);
+    expect(readingsOf(pair).length).toBeGreaterThanOrEqual(5 * 75);
     expect(pair.pack.status.counts.accepted).toBe(pair.module.status.counts.sent);
-    // At 0, 2, 6, 14 and 30 s, by either end.
-    expect(ofKind(pair.packEffects, "session").length).toBeLessThanOrEqual(1 + 2 * 5);
+    // At 0, 2, 6, 14, 30 and 62 s.
+    expect(ofKind(pair.packEffects, "session").length).toBeLessThanOrEqual(1 + 6);
     for (const end of ["packEffects", "moduleEffects"] as const) {
       const alarms = alarmsOf(pair, end);
-      expect(alarms.length).toBeLessThanOrEqual(6);
+      expect(alarms.length).toBeLessThanOrEqual(10);
       const told = alarms.reduce((sum, { suppressed }) => sum + suppressed + 1, 0);
-      expect(told).toBe((seconds * 1000) / 2);
+      expect(told).toBe(forgeries / 2);
     }
   });
 });
+
+/**
+ * A thousand PDUs of three frames a second for 5 s, half in each direction, and a fifth of that from then on; the
+ * true ones come through in between. Returns how many were forged.
+ */
+function flood(pair: LinkPair, until: number): number {
+  let forgeries = 0;
+  for (let ms = 0; ms < until; ms += 1) {
+    if (ms < 5000 || ms % 10 < 2) {
+      const even = ms % 2 === 0;
+      for (const frame of forged(even ? 0x633 : 0x632, ms, 24, ms >> 1)) {
+        pair.inject(frame, even ? "module" : "pack");
+      }
+      forgeries += 1;
+    }
+    if (ms % 200 === 0) pair.sendReading();
+    pair.run(0);
+    pair.now = (pair.now + 1) as typeof pair.now;
+  }
+  return forgeries;
+}
 
 describe("handshakes", () => {
   it("of another pack, or another module's, are refused", () => {

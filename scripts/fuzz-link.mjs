@@ -1,0 +1,29 @@
+// `npm run fuzz:link [-- inputs [seed]]`: random and damaged inputs for every decoder that faces the module bus.
+import "./lib/require-node.mjs";
+import { main } from "./lib/main.mjs";
+import { prepare } from "./lib/prepare.mjs";
+
+const INPUTS = 10_000_000;
+
+await main(async () => {
+  await prepare({ project: "packages/wattseal" });
+  const { fuzzLink } = await import("./lib/fuzz-link.mjs");
+  const inputs = Number(process.argv[2] ?? INPUTS);
+  const seed = Number(process.argv[3] ?? Date.now() % 2 ** 31);
+  if (!Number.isSafeInteger(inputs) || !Number.isSafeInteger(seed)) {
+    throw new Error("give a number of inputs, and a seed");
+  }
+  process.stdout.write(`seed ${seed}\n`);
+  const before = process.memoryUsage().heapUsed;
+  const started = process.hrtime.bigint();
+  let sum = 0;
+  for (const { name, inputs: count, refused } of fuzzLink(inputs, seed)) {
+    sum += count;
+    process.stdout.write(`${name}: ${count} inputs, ${refused} refused by a DecodeError\n`);
+  }
+  const seconds = Number(process.hrtime.bigint() - started) / 1e9;
+  const grown = (process.memoryUsage().heapUsed - before) / 2 ** 20;
+  process.stdout.write(
+    `${sum} inputs in ${seconds.toFixed(0)} s, none with another error; heap grown by ${grown.toFixed(1)} MiB before collection\n`,
+  );
+});

@@ -4,6 +4,7 @@ import {
   type Entry,
   mintPayload,
   policyPayload,
+  type Schema,
   sourcePayload,
   statusPayload,
 } from "@wattseal/energy-ledger";
@@ -36,22 +37,14 @@ export function entryText(index: number, entry: Entry): string {
 
 /** What a signed object inside the entry says. Its signature is for `ledger audit` to check. */
 function saidIn({ type, body }: Entry): object | undefined {
-  switch (type) {
-    case "society.mint":
-      return decodeAs(mintPayload, decodeSign1(body.sign1).payload, type);
-    case "society.policy":
-      return decodeAs(policyPayload, decodeSign1(body.sign1).payload, type);
-    case "society.source":
-      return decodeAs(sourcePayload, decodeSign1(body.sign1).payload, type);
-    case "lct.status":
-      return decodeAs(statusPayload, decodeSign1(body.sign1).payload, type);
-    case "lct.document":
-      return decodeGenesis(decodeSign1(body.sign1).payload);
-    case "epoch.begin":
-      return decodeEpochEvidence(body.evidence).body;
-    default:
-      return undefined;
-  }
+  const signed = (schema: Schema<object>) =>
+    "sign1" in body ? decodeAs(schema, decodeSign1(body.sign1).payload, type) : undefined;
+  if (type === "society.mint") return signed(mintPayload);
+  if (type === "society.policy") return signed(policyPayload);
+  if (type === "society.source") return signed(sourcePayload);
+  if (type === "lct.status") return signed(statusPayload);
+  if (type === "lct.document") return decodeGenesis(decodeSign1(body.sign1).payload);
+  return type === "epoch.begin" ? decodeEpochEvidence(body.evidence).body : undefined;
 }
 
 function briefly(body: object): string {

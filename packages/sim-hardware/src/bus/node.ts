@@ -24,6 +24,7 @@ export interface AcceptanceFilter {
   readonly mask: number;
 }
 
+const EVERYTHING: AcceptanceFilter = { code: 0, mask: 0 };
 const FD_SIZES = new Set([0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 20, 24, 32, 48, 64]);
 const LARGEST_ID = 0x1f_ff_ff_ff;
 
@@ -62,7 +63,10 @@ export class BusNode implements CanBus {
   /** An error passive sender waits 8 bits longer than others before its next frame, in µs UTC. */
   suspendedUntil = 0;
   readonly #wire: Attachment;
-  readonly #filters: readonly AcceptanceFilter[];
+  /** The first filter lies open: it is asked for every frame on the wire. */
+  readonly #code: number;
+  readonly #mask: number;
+  readonly #moreFilters: readonly AcceptanceFilter[];
   /** In the order of arbitration; equal ones in the order of `send`. */
   readonly #queue: CanFrame[] = [];
   #listeners: readonly BusListener[] = [];
@@ -79,7 +83,10 @@ export class BusNode implements CanBus {
     this.info = wire.info;
     this.name = name;
     this.mailboxes = mailboxes;
-    this.#filters = filters;
+    const [first = EVERYTHING, ...more] = filters;
+    this.#code = first.code;
+    this.#mask = first.mask;
+    this.#moreFilters = more;
   }
 
   get state(): BusState {
@@ -126,10 +133,9 @@ export class BusNode implements CanBus {
 
   /** Whether frames of this identifier pass the filters. */
   accepts(id: number): boolean {
-    const filters = this.#filters;
-    if (filters.length === 0) return true;
-    for (const { code, mask } of filters) if (((id ^ code) & mask) === 0) return true;
-    return false;
+    if (((id ^ this.#code) & this.#mask) === 0) return true;
+    if (this.#moreFilters.length === 0) return false;
+    return this.#moreFilters.some(({ code, mask }) => ((id ^ code) & mask) === 0);
   }
 
   /** A frame that is whole. */

@@ -19,8 +19,8 @@ export interface SummaryInput {
 export interface SummaryJson {
   readonly modules: number;
   readonly linked: number;
-  /** Clear-text modules, and how many unauthenticated readings they gave. */
-  readonly legacy: {
+  /** Clear-text modules, and how many unauthenticated readings they gave; absent on a bus without them. */
+  readonly legacy?: {
     readonly modules: number;
     readonly registered: number;
     readonly readings: number;
@@ -57,11 +57,7 @@ export function summarise(input: SummaryInput): Summary {
   const json: SummaryJson = {
     modules: beforeStop.modules.length,
     linked: beforeStop.modules.filter(({ linked }) => linked).length,
-    legacy: {
-      modules: beforeStop.legacyModules.length,
-      registered: beforeStop.legacyModules.filter(({ registered }) => registered).length,
-      readings: beforeStop.legacyModules.reduce((sum, { readings }) => sum + readings, 0),
-    },
+    ...legacyOf(beforeStop),
     pdus: { sent, accepted: total("accepted"), rejected: total("rejected") },
     energy: { inMwh: final.energy.inMwh, outMwh: final.energy.outMwh },
     entries: final.entries,
@@ -89,12 +85,19 @@ export function summarise(input: SummaryInput): Summary {
   return { json, ok: problems.length === 0, speed: input.speed, problems };
 }
 
+function legacyOf({ legacyModules }: GatewayStatus): Pick<SummaryJson, "legacy"> {
+  if (legacyModules.length === 0) return {};
+  const registered = legacyModules.filter((module) => module.registered).length;
+  const readings = legacyModules.reduce((sum, module) => sum + module.readings, 0);
+  return { legacy: { modules: legacyModules.length, registered, readings } };
+}
+
 export function renderSummary({ json, problems, speed }: Summary): string {
   const { pdus, energy, society, legacy } = json;
   const lines = [
     "",
     `modules    ${json.linked} of ${json.modules} linked; ${count(pdus.sent)} sealed PDUs sent, ${count(pdus.accepted)} accepted, ${count(pdus.rejected)} rejected`,
-    ...(legacy.modules === 0
+    ...(legacy === undefined
       ? []
       : [
           `in clear   ${legacy.registered} of ${legacy.modules} registered; ${count(legacy.readings)} readings, unauthenticated: their out counts, their in never`,

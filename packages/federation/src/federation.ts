@@ -52,8 +52,13 @@ export async function startFederation(options: FederationOptions): Promise<Feder
     throw new FederationError("configuration", "without an authority key no pack is accepted");
   }
   const closing: (() => Promise<void>)[] = [];
+  /** One that cannot be closed must not keep the others open, and the process alive. */
   const closeAll = async () => {
-    for (const close of closing.splice(0).reverse()) await close();
+    const failures: unknown[] = [];
+    for (const close of closing.splice(0).reverse()) {
+      await close().catch((error: unknown) => failures.push(error));
+    }
+    if (failures.length > 0) throw failures[0];
   };
   try {
     const store = await SqliteStore.open(options.directory);
@@ -88,7 +93,7 @@ export async function startFederation(options: FederationOptions): Promise<Feder
       stop: closeAll,
     };
   } catch (error) {
-    await closeAll();
+    await closeAll().catch(() => {}); // the first failure says more
     throw error;
   }
 }

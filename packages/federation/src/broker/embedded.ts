@@ -54,19 +54,26 @@ export class EmbeddedBroker {
     const server = createServer((socket) => {
       aedes.handle(socket);
     });
-    const port = await listenOn(server, options.port ?? 0);
+    const port = await listenOn(server, options.port ?? 0).catch(async (error: unknown) => {
+      await closed(aedes); // its timers would keep the process alive
+      throw error;
+    });
     const account = { clientId: FEDERATION, username: FEDERATION, password };
     return new EmbeddedBroker(`mqtt://127.0.0.1:${port}`, account, aedes, server);
   }
 
   async close(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      this.#aedes.close(() => resolve());
-    });
+    await closed(this.#aedes);
     await new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
     });
   }
+}
+
+function closed(aedes: Aedes): Promise<void> {
+  return new Promise((resolve) => {
+    aedes.close(() => resolve());
+  });
 }
 
 function rules({ fleet, logger }: EmbeddedBrokerOptions, password: string): AedesOptions {
@@ -102,10 +109,17 @@ function roleOf(clientId: string): Role {
   return clientId === FEDERATION ? { kind: "federation" } : { kind: "pack", name: clientId };
 }
 
+function reasonOf(error: Error): string {
+  const isTaken = "code" in error && error.code === "EADDRINUSE";
+  return isTaken
+    ? "another process has this port; stop it, or choose another port (0 takes a free one)"
+    : `${error.message}; choose another port (0 takes a free one)`;
+}
+
 function listenOn(server: Server, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once("error", (cause) => {
-      const message = `the embedded broker cannot listen on 127.0.0.1:${port}`;
+      const message = `the embedded broker cannot listen on 127.0.0.1:${port}: ${reasonOf(cause)}`;
       reject(new FederationError("broker", message, { cause }));
     });
     server.listen(port, "127.0.0.1", () => {

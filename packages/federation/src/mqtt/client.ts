@@ -26,6 +26,8 @@ export interface MqttFleetOptions {
 }
 
 const REFUSED_BY_BROKER = 128;
+/** Receipts and requests that wait for the broker's PUBACK, at most: more would grow without limit in memory. */
+const MAX_UNACKNOWLEDGED = 4096;
 
 function isIngest(channel: string): channel is IngestChannel {
   return INGEST_CHANNELS.some((known) => known === channel);
@@ -35,6 +37,7 @@ export class MqttFleet {
   readonly #client: MqttClient;
   readonly #options: MqttFleetOptions;
   readonly #window: AckWindow;
+  #unacknowledged = 0;
 
   /**
    * Resolves when the subscription first stands; however long the broker is away. Rejects with FederationError `broker`
@@ -67,11 +70,14 @@ export class MqttFleet {
     return fleet;
   }
 
-  /** Sends at QoS 1 when connected; else drops it: the pack will send again, and be answered again. */
+  /** Sends at QoS 1 while the broker keeps up; else drops it: the pack will send again, and be answered again. */
   publish(pack: PackName, channel: "receipt" | "request", payload: Uint8Array): void {
-    if (!this.#client.connected) return;
+    if (!this.#client.connected || this.#unacknowledged >= MAX_UNACKNOWLEDGED) return;
     const topic = topicOf(this.#options.fleet, pack, channel);
-    this.#client.publish(topic, asBuffer(payload), { qos: 1 }, () => {});
+    this.#unacknowledged += 1;
+    this.#client.publish(topic, asBuffer(payload), { qos: 1 }, () => {
+      this.#unacknowledged -= 1;
+    });
   }
 
   get connected(): boolean {

@@ -4,7 +4,7 @@ import { decodeRequest, type PackName } from "@wattseal/uplink";
 import { AUTHORITY, MemoryStore, TestClock, TestPack, WITNESS } from "../fleet.fixture.js";
 import { readStoredLog } from "../store/port.js";
 import type { IngestChannel } from "./ports.js";
-import { FederationWorker } from "./worker.js";
+import { FederationWorker, type WorkerOptions } from "./worker.js";
 
 interface Sent {
   readonly pack: PackName;
@@ -13,12 +13,18 @@ interface Sent {
 }
 
 /** A worker, what it sent, and what it acknowledged. */
-export async function bench(store = new MemoryStore(), clock = new TestClock()) {
+export async function bench(
+  store = new MemoryStore(),
+  clock = new TestClock(),
+  change: Partial<WorkerOptions> = {},
+) {
   const sent: Sent[] = [];
   const errors: { event: string; fields: LogFields | undefined }[] = [];
+  const infos: typeof errors = [];
   const logger: Logger = {
     ...silentLogger,
     error: (event, fields) => void errors.push({ event, fields }),
+    info: (event, fields) => void infos.push({ event, fields }),
   };
   const worker = await FederationWorker.start({
     store,
@@ -27,6 +33,7 @@ export async function bench(store = new MemoryStore(), clock = new TestClock()) 
     clock,
     logger,
     publish: (pack, channel, payload) => void sent.push({ pack, channel, payload }),
+    ...change,
   });
   const settled: string[] = [];
   let count = 0;
@@ -53,7 +60,20 @@ export async function bench(store = new MemoryStore(), clock = new TestClock()) 
     for await (const leaf of readStoredLog(store, pack.name)) leaves.push(leaf);
     return leaves;
   };
-  return { worker, store, clock, sent, settled, errors, deliver, give, receipts, requests, stored };
+  return {
+    worker,
+    store,
+    clock,
+    sent,
+    settled,
+    errors,
+    infos,
+    deliver,
+    give,
+    receipts,
+    requests,
+    stored,
+  };
 }
 
 export function pack(entries: number, seed = "pack"): TestPack {

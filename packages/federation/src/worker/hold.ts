@@ -1,5 +1,9 @@
-/** Messages that came before their predecessors, and packs whose head says that leaves are missing: both are waited for, then asked for. */
-import { type Cancel, type Clock, type Millis, millis } from "@wattseal/base";
+/**
+ * Batches that came before their predecessors, and packs whose head says that leaves are missing: both are waited for,
+ * then asked for. Only what a stored pack's key has signed gets here, and only for a time; the messages are acknowledged,
+ * so to drop one costs a request.
+ */
+import { type Cancel, type Clock, millis } from "@wattseal/base";
 import type { PackName } from "@wattseal/uplink";
 import type { Delivery } from "./ports.js";
 
@@ -7,80 +11,86 @@ export interface HeldDelivery {
   readonly delivery: Delivery;
   /** First leaf in it. */
   readonly from: number;
+  /** Of its checkpoint. */
+  readonly size: number;
 }
 
 interface Watch {
   held: HeldDelivery[];
-  bytes: number;
-  /** Of the newest head; 0 when none is ahead. */
+  /** ms: when what is held is dropped. */
+  holdUntil: number;
+  /** Of the newest checkpoint that was seen. */
   headSize: number;
-  /** ms to wait before the next request. */
+  /** ms between requests. */
   wait: number;
+  /** ms: of the next request. */
+  askAt: number;
+  /** ms: without a newer checkpoint it is given up; the pack's next head begins again. */
+  until: number;
   cancel: Cancel | undefined;
 }
 
+/** What is to be done about a pack whose time has come. */
+export type Due = "wait" | "ask" | "give-up";
+
 const MAX_HELD = 16;
 const MAX_HELD_BYTES = 1_048_576;
-/** Heads of packs that are unknown are remembered for this many. */
-const MAX_WATCHED = 4096;
+const MAX_HELD_BYTES_OF_ALL = 33_554_432;
 const MAX_WAIT_MS = 300_000;
+const WATCH_MS = 3_600_000;
 
 export class HoldArea {
   readonly #clock: Clock;
   readonly #holdMs: number;
   readonly #expired: (pack: PackName) => void;
   readonly #watches = new Map<PackName, Watch>();
+  #bytes = 0;
 
-  /** `expired`: `holdMs` have passed since the pack fell behind, or a request brought nothing. */
+  /** `expired`: call `due`. */
   constructor(clock: Clock, holdMs: number, expired: (pack: PackName) => void) {
     this.#clock = clock;
     this.#holdMs = holdMs;
     this.#expired = expired;
   }
 
-  /** False when there is no room: the message has to be dropped. */
+  /** False when there is no room: the message is dropped, and asked for later. */
   hold(held: HeldDelivery): boolean {
-    const watch = this.#watch(held.delivery.pack);
-    const bytes = held.delivery.payload.length;
-    if (watch === undefined || watch.held.length >= MAX_HELD) return false;
-    if (watch.bytes + bytes > MAX_HELD_BYTES) return false;
-    watch.held.push(held);
-    watch.bytes += bytes;
-    this.#arm(held.delivery.pack, watch, this.#holdMs);
-    return true;
+    const { pack, payload } = held.delivery;
+    const watch = this.#watch(pack, held.size);
+    const hasRoom =
+      watch.held.length < MAX_HELD &&
+      bytesOf(watch.held) + payload.length <= MAX_HELD_BYTES &&
+      this.#bytes + payload.length <= MAX_HELD_BYTES_OF_ALL;
+    if (hasRoom) {
+      if (watch.held.length === 0) watch.holdUntil = this.#clock.now() + this.#holdMs;
+      watch.held.push(held);
+      this.#bytes += payload.length;
+    }
+    this.#arm(pack, watch);
+    return hasRoom;
   }
 
-  /** The pack has signed `size` leaves. */
+  /** The pack has signed `size` leaves, more than are stored. */
   ahead(pack: PackName, size: number): void {
-    const watch = this.#watch(pack);
-    if (watch === undefined) return;
-    watch.headSize = Math.max(watch.headSize, size);
-    this.#arm(pack, watch, this.#holdMs);
+    this.#arm(pack, this.#watch(pack, size));
   }
 
   /** The stored log has grown to `size`: returns what may follow now, in order. */
   grown(pack: PackName, size: number): readonly Delivery[] {
     const watch = this.#watches.get(pack);
     if (watch === undefined) return [];
-    watch.wait = this.#holdMs;
     const ready = watch.held.filter(({ from }) => from <= size).sort((a, b) => a.from - b.from);
-    watch.held = watch.held.filter(({ from }) => from > size);
-    watch.bytes = watch.held.reduce((sum, { delivery }) => sum + delivery.payload.length, 0);
-    watch.cancel?.();
-    watch.cancel = undefined;
-    if (watch.held.length === 0 && watch.headSize <= size) this.#watches.delete(pack);
-    else this.#arm(pack, watch, this.#holdMs);
+    this.#keep(
+      watch,
+      watch.held.filter(({ from }) => from > size),
+    );
+    if (watch.headSize <= size) this.forget(pack);
+    else {
+      watch.wait = this.#holdMs;
+      watch.askAt = this.#clock.now() + this.#holdMs;
+      this.#arm(pack, watch);
+    }
     return ready.map(({ delivery }) => delivery);
-  }
-
-  /** Empties a pack's held messages, for another try or to drop them. */
-  take(pack: PackName): readonly Delivery[] {
-    const watch = this.#watches.get(pack);
-    if (watch === undefined) return [];
-    const taken = watch.held.map(({ delivery }) => delivery);
-    watch.held = [];
-    watch.bytes = 0;
-    return taken;
   }
 
   /** A request was sent; another is due when it brings nothing. */
@@ -88,41 +98,90 @@ export class HoldArea {
     const watch = this.#watches.get(pack);
     if (watch === undefined) return;
     watch.wait = Math.min(2 * watch.wait, MAX_WAIT_MS);
-    this.#arm(pack, watch, watch.wait);
+    watch.askAt = this.#clock.now() + watch.wait;
+    this.#arm(pack, watch);
+  }
+
+  /** Drops what was held for long enough, and gives up a pack that has signed nothing new for an hour. */
+  due(pack: PackName): Due {
+    const watch = this.#watches.get(pack);
+    if (watch === undefined) return "give-up";
+    const now = this.#clock.now();
+    if (now >= watch.holdUntil) this.#keep(watch, []);
+    if (now >= watch.until) {
+      this.forget(pack);
+      return "give-up";
+    }
+    if (now >= watch.askAt) return "ask";
+    this.#arm(pack, watch);
+    return "wait";
+  }
+
+  /** Tries again in a moment: what the pack lacks is about to be committed. */
+  postpone(pack: PackName): void {
+    const watch = this.#watches.get(pack);
+    if (watch === undefined) return;
+    watch.askAt = Math.max(watch.askAt, this.#clock.now() + this.#holdMs);
+    watch.holdUntil = Math.max(watch.holdUntil, this.#clock.now() + this.#holdMs);
+    this.#arm(pack, watch);
   }
 
   isBehind(pack: PackName, size: number): boolean {
-    const watch = this.#watches.get(pack);
-    return watch !== undefined && (watch.held.length > 0 || watch.headSize > size);
+    return (this.#watches.get(pack)?.headSize ?? 0) > size;
+  }
+
+  /** Of the newest checkpoint that was seen of a pack that is behind. */
+  signed(pack: PackName): number | undefined {
+    return this.#watches.get(pack)?.headSize;
   }
 
   forget(pack: PackName): void {
-    this.#watches.get(pack)?.cancel?.();
+    const watch = this.#watches.get(pack);
+    if (watch === undefined) return;
+    this.#keep(watch, []);
+    watch.cancel?.();
     this.#watches.delete(pack);
   }
 
-  /** Returns all that is held. */
-  close(): readonly Delivery[] {
-    const all = [...this.#watches.keys()].flatMap((pack) => this.take(pack));
+  close(): void {
     for (const pack of [...this.#watches.keys()]) this.forget(pack);
-    return all;
   }
 
-  #watch(pack: PackName): Watch | undefined {
-    const known = this.#watches.get(pack);
-    if (known !== undefined) return known;
-    if (this.#watches.size >= MAX_WATCHED) return undefined;
-    const watch = { held: [], bytes: 0, headSize: 0, wait: this.#holdMs, cancel: undefined };
+  #watch(pack: PackName, size: number): Watch {
+    const now = this.#clock.now();
+    const watch = this.#watches.get(pack) ?? {
+      held: [],
+      holdUntil: 0,
+      headSize: 0,
+      wait: this.#holdMs,
+      askAt: now + this.#holdMs,
+      until: now + WATCH_MS,
+      cancel: undefined,
+    };
+    if (size > watch.headSize) {
+      watch.headSize = size;
+      watch.until = now + WATCH_MS;
+    }
     this.#watches.set(pack, watch);
     return watch;
   }
 
-  #arm(pack: PackName, watch: Watch, ms: number): void {
-    if (watch.cancel !== undefined) return;
-    const at: Millis = millis(this.#clock.now() + ms);
-    watch.cancel = this.#clock.at(at, () => {
+  #keep(watch: Watch, held: HeldDelivery[]): void {
+    this.#bytes += bytesOf(held) - bytesOf(watch.held);
+    watch.held = held;
+  }
+
+  #arm(pack: PackName, watch: Watch): void {
+    watch.cancel?.();
+    const holding = watch.held.length > 0 ? watch.holdUntil : Number.POSITIVE_INFINITY;
+    const at = Math.min(holding, watch.askAt, watch.until);
+    watch.cancel = this.#clock.at(millis(at), () => {
       watch.cancel = undefined;
       this.#expired(pack);
     });
   }
+}
+
+function bytesOf(held: readonly HeldDelivery[]): number {
+  return held.reduce((sum, { delivery }) => sum + delivery.payload.length, 0);
 }

@@ -1,26 +1,29 @@
 /** What one message of a pack is, against what is known of its log. Changes nothing but the log it grows. */
 import { bytesEqual, originOf, toBase64 } from "@wattseal/base";
-import { decodeEntry, type Entry } from "@wattseal/energy-ledger";
-import { isCloneProof, type LctDocument } from "@wattseal/lct-keys/verify";
-import { type Checkpoint, Frontier, leafHash } from "@wattseal/tlog";
+import { type EpochChain, isCloneProof, type LctDocument } from "@wattseal/lct-keys/verify";
+import { type Checkpoint, Frontier, leafHash, verifyCheckpoint } from "@wattseal/tlog";
 import {
   type Batch,
   checkBatch,
   checkResponse,
   type LeafResponse,
+  type PackName,
   soleCheckpoint,
 } from "@wattseal/uplink";
 import type { FederationStore } from "../store/port.js";
+import { evidenceIn, type KnownPack, requireSignedAhead } from "./authenticity.js";
 import type { Growth, PackLog } from "./pack-log.js";
 import { Refused } from "./refused.js";
 
+export type Message = Batch | LeafResponse;
+
 export type Judgement =
-  /** The log has grown by it. */
-  | { readonly kind: "grown"; readonly growth: Growth; readonly first: number }
+  /** It begins where the log ends: `growBy` says the rest. */
+  | { readonly kind: "next"; readonly message: Message }
   /** Nothing new in it: the stored receipt again. */
   | { readonly kind: "known" }
-  /** It begins beyond what is known. */
-  | { readonly kind: "ahead"; readonly from: number }
+  /** Signed, and it begins beyond what is known; `size`: of its checkpoint. */
+  | { readonly kind: "ahead"; readonly from: number; readonly size: number }
   /** It touches leaves that this round has still to commit. */
   | { readonly kind: "later" };
 
@@ -36,72 +39,105 @@ export class ForkFound extends Refused {
 }
 
 export interface JudgeContext {
-  readonly log: PackLog;
+  readonly known: KnownPack;
   readonly store: FederationStore;
-  /** Leaves of the log that the store has; the rest is this round's. */
-  readonly committed: number;
   /** Epoch evidence that the pack offered on its `epoch` topic. */
   readonly offered: Uint8Array | undefined;
 }
 
-/** Throws Refused and what the verifiers throw (`refusalOf` translates). */
-export async function judgeBatch(batch: Batch, context: JudgeContext): Promise<Judgement> {
-  const { log } = context;
-  const origin = originOf(log.pack);
-  if (batch.origin !== origin) {
-    throw new Refused("origin", `batch: is of the log ${JSON.stringify(batch.origin)}`);
+/** Throws Refused `origin`, UplinkError `batch-note`. */
+export function requireOwnOrigin(message: Message, pack: PackName): Checkpoint {
+  const origin = originOf(pack);
+  const checkpoint = soleCheckpoint(message.checkpoint);
+  const stated = "origin" in message ? [message.origin, checkpoint.origin] : [checkpoint.origin];
+  const other = stated.find((name) => name !== origin);
+  if (other === undefined) return checkpoint;
+  throw new Refused("origin", `message: is of the log ${JSON.stringify(other)}`);
+}
+
+/** Needs no log in memory. Throws Refused and what the verifiers throw (`refusalOf` translates). */
+export async function judge(message: Message, context: JudgeContext): Promise<Judgement> {
+  const { known } = context;
+  const checkpoint = requireOwnOrigin(message, known.pack);
+  const end = message.prevSize + message.leaves.length;
+  if ("origin" in message && checkpoint.size !== end) {
+    throw new Refused("size", `batch: ends at ${end}, its checkpoint at ${checkpoint.size}`);
   }
-  const checkpoint = soleCheckpoint(batch.checkpoint);
+  if (message.prevSize > known.size) {
+    requireSignedAhead(message.checkpoint, checkpoint.size, known.chain, {
+      offered: context.offered,
+      leaves: message.leaves,
+    });
+    return { kind: "ahead", from: message.prevSize, size: checkpoint.size };
+  }
+  if (message.prevSize === known.size) return { kind: "next", message };
+  // A response is what was asked for: one that begins before the end answers a request of long ago.
+  return "origin" in message ? judgeOverlap(message, checkpoint, context) : { kind: "known" };
+}
+
+async function judgeOverlap(
+  batch: Batch,
+  checkpoint: Checkpoint,
+  context: JudgeContext,
+): Promise<Judgement> {
+  const { size, committed } = context.known;
   const end = batch.prevSize + batch.leaves.length;
-  if (batch.prevSize > log.size) return { kind: "ahead", from: batch.prevSize };
-  const first = log.size;
-  if (batch.prevSize === first) {
-    const extension = checkBatch(batch, log.frontier);
-    const growth = { ...extension, leaves: batch.leaves, note: batch.checkpoint };
-    growOrClone(growth, context);
-    return { kind: "grown", growth, first };
-  }
-  if (Math.min(end, first) > context.committed) return { kind: "later" };
-  if (end <= first) {
-    if (checkpoint.origin !== origin) throw new Refused("origin", "checkpoint: is of another log");
-    if (checkpoint.size !== end) {
-      throw new Refused("size", `batch: ends at ${end}, its checkpoint at ${checkpoint.size}`);
-    }
+  if (Math.min(end, size) > committed) return { kind: "later" };
+  if (end <= size) {
     await requireNoForkOrClone(batch, checkpoint, context);
     await requireSameLeaves(batch.prevSize, batch.leaves, context);
     return { kind: "known" };
   }
-  await requireSameLeaves(batch.prevSize, batch.leaves.slice(0, first - batch.prevSize), context);
-  const rest = { ...batch, prevSize: first, leaves: batch.leaves.slice(first - batch.prevSize) };
-  return judgeBatch(rest, context);
+  const overlap = size - batch.prevSize;
+  await requireSameLeaves(batch.prevSize, batch.leaves.slice(0, overlap), context);
+  const message = { ...batch, prevSize: size, leaves: batch.leaves.slice(overlap) };
+  return { kind: "next", message };
 }
 
-/** As `judgeBatch`; a response's checkpoint may lie beyond its leaves. */
-export async function judgeResponse(
-  response: LeafResponse,
-  context: JudgeContext,
-): Promise<Judgement> {
-  const { log } = context;
+/** What a log has to be loaded for: junk is found out before. Throws Refused `signature`, ForkFound. */
+export function requireWorthLoading(message: Message, { known, offered }: JudgeContext): void {
+  const { checkpoint: note, leaves, prevSize } = message;
+  try {
+    requireSignedAhead(note, soleCheckpoint(note).size, known.chain, { offered, leaves });
+  } catch (error) {
+    requireNoClone(leaves, prevSize, known.chain);
+    throw error;
+  }
+}
+
+/** Lets the log grow by what begins at its end; a response's checkpoint may lie beyond its leaves. Throws as `judge`. */
+export function growBy(message: Message, log: PackLog, offered: Uint8Array | undefined): Growth {
+  const extension =
+    "origin" in message
+      ? checkBatch(message, log.frontier)
+      : checkResponse(message, originOf(log.pack), log.frontier);
+  const growth = { ...extension, leaves: message.leaves, note: message.checkpoint };
   const first = log.size;
-  if (response.prevSize > first) return { kind: "ahead", from: response.prevSize };
-  if (response.prevSize < first) return { kind: "known" };
-  const extension = checkResponse(response, originOf(log.pack), log.frontier);
-  const growth = { ...extension, leaves: response.leaves, note: response.checkpoint };
-  growOrClone(growth, context);
-  return { kind: "grown", growth, first };
+  try {
+    log.grow(growth, offered);
+  } catch (error) {
+    requireNoClone(growth.leaves, first, log.chain);
+    throw error;
+  }
+  return growth;
 }
 
 /**
  * A head of a size that is stored: signed by the pack's key, and of the stored root. Throws ForkFound, Refused,
- * LctKeysError, TlogError.
+ * TlogError.
  */
 export async function requireNoFork(
   note: string,
   checkpoint: Checkpoint,
-  { log, store }: JudgeContext,
+  { known, store }: JudgeContext,
 ): Promise<void> {
-  log.verifySignature(note, checkpoint.size);
-  const root = await rootAt(store, log, checkpoint.size);
+  const { pack, chain } = known;
+  const publicKey = chain.at(checkpoint.size)?.publicKey;
+  if (publicKey === undefined) {
+    throw new Refused("signature", `no epoch had begun at size ${checkpoint.size}`);
+  }
+  verifyCheckpoint(note, { name: originOf(pack), publicKey });
+  const root = await rootAt(store, pack, checkpoint.size);
   if (bytesEqual(root, checkpoint.root)) return;
   throw new ForkFound(
     "checkpoint",
@@ -115,17 +151,7 @@ async function requireNoForkOrClone(batch: Batch, checkpoint: Checkpoint, contex
   try {
     await requireNoFork(batch.checkpoint, checkpoint, context);
   } catch (error) {
-    requireNoClone(batch.leaves, batch.prevSize, context.log);
-    throw error;
-  }
-}
-
-function growOrClone(growth: Growth, { log, offered }: JudgeContext): void {
-  const first = log.size;
-  try {
-    log.grow(growth, offered);
-  } catch (error) {
-    requireNoClone(growth.leaves, first, log);
+    requireNoClone(batch.leaves, batch.prevSize, context.known.chain);
     throw error;
   }
 }
@@ -133,17 +159,21 @@ function growOrClone(growth: Growth, { log, offered }: JudgeContext): void {
 async function requireSameLeaves(
   first: number,
   leaves: readonly Uint8Array[],
-  { log, store }: JudgeContext,
+  { known, store }: JudgeContext,
 ): Promise<void> {
-  const stored = await store.leaves(log.pack, first, leaves.length);
+  const stored = await store.leaves(known.pack, first, leaves.length);
   const other = leaves.findIndex((leaf, i) => !bytesEqual(leaf, stored[i] ?? new Uint8Array(0)));
   if (other === -1) return;
-  requireNoClone(leaves, first, log);
+  requireNoClone(leaves, first, known.chain);
   throw new Refused("leaf", `leaf ${first + other} differs from the one that is stored`);
 }
 
 /** Another validly signed body for the counter of an epoch that is in the log proves a clone. */
-function requireNoClone(leaves: readonly Uint8Array[], first: number, { chain }: PackLog): void {
+function requireNoClone(
+  leaves: readonly Uint8Array[],
+  first: number,
+  chain: EpochChain | undefined,
+): void {
   if (chain === undefined) return;
   for (const [i, leaf] of leaves.entries()) {
     const evidence = evidenceIn(leaf);
@@ -163,24 +193,14 @@ function isTwin(document: LctDocument, known: Uint8Array, offered: Uint8Array): 
   }
 }
 
-function evidenceIn(leaf: Uint8Array): Uint8Array | undefined {
-  let entry: Entry;
-  try {
-    entry = decodeEntry(leaf);
-  } catch {
-    return undefined;
-  }
-  return entry.type === "epoch.begin" ? entry.body.evidence : undefined;
-}
-
 const PAGE = 1024;
 
-async function rootAt(store: FederationStore, log: PackLog, size: number): Promise<Uint8Array> {
-  const known = await store.head(log.pack, size);
+async function rootAt(store: FederationStore, pack: PackName, size: number): Promise<Uint8Array> {
+  const known = await store.head(pack, size);
   if (known !== undefined) return known;
   const frontier = new Frontier();
   while (frontier.size < size) {
-    const page = await store.leaves(log.pack, frontier.size, Math.min(PAGE, size - frontier.size));
+    const page = await store.leaves(pack, frontier.size, Math.min(PAGE, size - frontier.size));
     if (page.length === 0) {
       throw new Refused("size", `only ${frontier.size} of ${size} leaves are stored`);
     }

@@ -1,18 +1,13 @@
 /** One pack's log as far as it is known. Nothing here grows with the log but the epochs. */
-import { bytesEqual, messageOf, originOf } from "@wattseal/base";
+import { bytesEqual, messageOf } from "@wattseal/base";
 import { decodeEntry } from "@wattseal/energy-ledger";
-import {
-  decodeEpochEvidence,
-  type EpochChain,
-  type LctDocument,
-  type TrustedKeys,
-  verifyEpoch,
-} from "@wattseal/lct-keys/verify";
-import { type Checkpoint, type Frontier, leafHash, verifyCheckpoint } from "@wattseal/tlog";
+import type { EpochChain, TrustedKeys } from "@wattseal/lct-keys/verify";
+import { type Checkpoint, type Frontier, leafHash } from "@wattseal/tlog";
 import type { PackName } from "@wattseal/uplink";
 import { type DecodedLeaf, LogReplay } from "@wattseal/verifier";
 import { FederationError } from "../errors.js";
 import { type FederationStore, readStoredLog, type StoredPosition } from "../store/port.js";
+import { requireSignedAhead } from "./authenticity.js";
 import { Refused } from "./refused.js";
 
 /** Leaves that were shown to extend the log, and the note that says so. */
@@ -86,15 +81,6 @@ export class PackLog {
     return { size: frontier.size, nodes: frontier.nodes() };
   }
 
-  /** Throws Refused `signature`, TlogError unless the pack's epoch of that size signed the note. */
-  verifySignature(note: string, size: number): void {
-    const publicKey = this.#replay.keyAt(size);
-    if (publicKey === undefined) {
-      throw new Refused("signature", `no epoch had begun at size ${size}`);
-    }
-    verifyCheckpoint(note, { name: originOf(this.pack), publicKey });
-  }
-
   /**
    * Takes leaves whose root is already checked. Throws Refused, LctKeysError, TlogError: before the signature is
    * verified nothing has changed; Refused `attested` after it, and this object is then no longer of use.
@@ -104,7 +90,7 @@ export class PackLog {
     const chain = this.#replay.chainAfter(leaves);
     requireOwn(this.pack, chain);
     if (growth.checkpoint.size === growth.frontier.size) chain.verifyCheckpoint(growth.note);
-    else verifyBeyond(growth, chain, offered);
+    else requireSignedAhead(growth.note, growth.checkpoint.size, chain, { offered, leaves: [] });
     try {
       for (const leaf of leaves) this.#replay.take(leaf);
     } catch (cause) {
@@ -138,27 +124,6 @@ function isSigner(chain: EpochChain, note: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** A checkpoint beyond the leaves at hand: under the current key, or that of the evidence the pack has offered. */
-function verifyBeyond({ note }: Growth, chain: EpochChain, offered: Uint8Array | undefined): void {
-  try {
-    chain.verifyCheckpoint(note);
-  } catch (error) {
-    if (offered === undefined) throw error;
-    const publicKey = offeredKey(offered, chain.document, chain.lastCounter);
-    verifyCheckpoint(note, { name: chain.document.origin, publicKey });
-  }
-}
-
-/** Anchor's signature and LCT only: where this epoch begins is not known yet. */
-function offeredKey(
-  evidence: Uint8Array,
-  document: LctDocument,
-  previousCounter: number,
-): Uint8Array {
-  const { treeSize, treeRoot, time } = decodeEpochEvidence(evidence).body;
-  return verifyEpoch(evidence, { document, previousCounter, treeSize, treeRoot, time }).publicKey;
 }
 
 function decodeLeaves(

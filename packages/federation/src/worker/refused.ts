@@ -7,7 +7,8 @@ import { UplinkError } from "@wattseal/uplink";
  * malformed: not the format · origin: another pack's or none's · size, root: leaves and checkpoint disagree ·
  * leaf: differs from the stored one · signature: not the pack's epoch key · untrusted: entry 0 is no document of
  * this pack under an accepted authority · epoch: evidence that does not hold here · entry: content that the
- * ledger's rules refuse · fork: contradicts the stored log, validly signed · overflow: more held than is kept.
+ * ledger's rules refuse · fork: contradicts the stored log, validly signed · overflow: more held than is kept ·
+ * internal: judging it failed, which is no fault of the message's.
  */
 export type RefusalReason =
   | "malformed"
@@ -20,7 +21,8 @@ export type RefusalReason =
   | "epoch"
   | "entry"
   | "fork"
-  | "overflow";
+  | "overflow"
+  | "internal";
 
 /** A message that is not taken. */
 export class Refused extends WattsealError<RefusalReason> {
@@ -59,10 +61,9 @@ function reasonOf(thrown: unknown): RefusalReason | undefined {
   return undefined;
 }
 
-/** What decoders and verifiers throw, as a refusal; anything else is not about the message and goes on as it is. */
+/** What decoders and verifiers throw, as a refusal; anything else is a fault of ours: `internal`. */
 export function refusalOf(thrown: unknown): Refused {
   if (thrown instanceof Refused) return thrown;
-  const reason = reasonOf(thrown);
-  if (reason === undefined) throw thrown;
+  const reason = reasonOf(thrown) ?? "internal";
   return new Refused(reason, messageOf(thrown), { cause: thrown });
 }

@@ -72,6 +72,6 @@ export class Round {
   readonly broken = new Set<PackName>();
   /** Messages that can only be judged after this round's commit. */
   readonly later: Delivery[] = [];
-  /** Messages that brought nothing new: their packs get the stored receipt again. */
-  readonly known: Delivery[] = [];
+  /** Packs whose message brought nothing new, and the stored receipt that they get again. */
+  readonly repeated = new Map<PackName, string>();
 }

@@ -3,16 +3,7 @@
  * receipts in one transaction, send the receipts, acknowledge the messages. Killed in between, it has promised nothing
  * that the store does not hold: the pack sends again and gets the stored receipt.
  */
-import {
-  type Cancel,
-  type Clock,
-  fromUtf8,
-  type Logger,
-  messageOf,
-  millis,
-  originOf,
-  utf8,
-} from "@wattseal/base";
+import { type Clock, fromUtf8, type Logger, messageOf, originOf, utf8 } from "@wattseal/base";
 import type { TrustedKeys } from "@wattseal/lct-keys/verify";
 import type { NoteSigner } from "@wattseal/tlog";
 import {
@@ -22,16 +13,29 @@ import {
   type PackName,
   soleCheckpoint,
 } from "@wattseal/uplink";
-import { FederationError } from "../errors.js";
-import type { FederationStore } from "../store/port.js";
+import { guarded, isStoreFailure } from "../store/guarded.js";
+import type { FederationStore, PackCommit } from "../store/port.js";
+import { type KnownPack, requireSignedAhead } from "./authenticity.js";
 import { HoldArea } from "./hold.js";
-import { ForkFound, type Judgement, judgeBatch, judgeResponse, requireNoFork } from "./judge.js";
-import { PackCache } from "./pack-cache.js";
-import { type PackLog, samePosition } from "./pack-log.js";
+import { Journal } from "./journal.js";
+import {
+  growBy,
+  judge,
+  type Message,
+  requireNoFork,
+  requireOwnOrigin,
+  requireWorthLoading,
+} from "./judge.js";
+import { Offers } from "./offers.js";
+import { knownFrom, PackCache } from "./pack-cache.js";
+import { samePosition } from "./pack-log.js";
 import type { Delivery, Publish } from "./ports.js";
+import { WorkQueue } from "./queue.js";
+import { Refusals } from "./refusals.js";
 import { Refused, refusalOf } from "./refused.js";
 import { type PackState, Part, Round } from "./round.js";
 import { type FederationStats, StatsKeeper } from "./stats.js";
+import { Strangers } from "./strangers.js";
 
 export interface WorkerOptions {
   readonly store: FederationStore;
@@ -47,40 +51,46 @@ export interface WorkerOptions {
   readonly groupSize?: number;
   /** How long a message waits for its predecessor. Default 5000 ms. */
   readonly holdMs?: number;
+  /** Logs in memory, at most. Default 1024. */
+  readonly maxPacks?: number;
 }
 
-const MAX_OFFERED = 1024;
 const MAX_NOTE_BYTES = 2048;
 const MAX_EVIDENCE_BYTES = 15_000;
-const STORE_RETRY_MS = 1000;
-const MAX_STORE_RETRY_MS = 30_000;
 
 type Work = Delivery | { readonly channel: "expired"; readonly pack: PackName };
 
 export class FederationWorker {
   readonly #options: WorkerOptions;
   readonly #stats: StatsKeeper;
+  readonly #journal: Journal;
+  readonly #refusals: Refusals;
   readonly #hold: HoldArea;
+  readonly #strangers: Strangers;
+  readonly #offers = new Offers();
   readonly #packs: PackCache;
-  readonly #offered = new Map<PackName, Uint8Array>();
-  #inbox: Work[] = [];
-  #timer: Cancel | undefined;
-  #running: Promise<void> | undefined;
-  #storeRetryMs = STORE_RETRY_MS;
+  readonly #inbox: WorkQueue<Work>;
   #requestId = 0;
   #stopped = false;
 
   private constructor(options: WorkerOptions, stats: StatsKeeper) {
     this.#options = options;
     this.#stats = stats;
+    this.#journal = new Journal(options.logger);
+    this.#refusals = new Refusals({ ...options, stats, journal: this.#journal });
     this.#packs = new PackCache(options);
-    this.#hold = new HoldArea(options.clock, options.holdMs ?? 5000, (pack) =>
-      this.#enqueue({ channel: "expired", pack }),
-    );
+    const { clock, groupMs = 20, groupSize = 64, holdMs = 5000 } = options;
+    const work = (group: readonly Work[]) => this.#work(group);
+    this.#inbox = new WorkQueue({ clock, groupMs, groupSize, work });
+    this.#hold = new HoldArea(clock, holdMs, (pack) => {
+      this.#inbox.push({ channel: "expired", pack });
+    });
+    this.#strangers = new Strangers(clock, holdMs, (pack) => this.#request(pack, 0));
   }
 
   static async start(options: WorkerOptions): Promise<FederationWorker> {
-    return new FederationWorker(options, new StatsKeeper(await options.store.packs()));
+    const store = guarded(options.store);
+    return new FederationWorker({ ...options, store }, new StatsKeeper(await store.packs()));
   }
 
   get stats(): FederationStats {
@@ -89,86 +99,61 @@ export class FederationWorker {
 
   /** Takes a message; its `settle` is called when it is dealt with. After `stop` it is ignored, unsettled. */
   deliver(delivery: Delivery): void {
-    if (!this.#stopped) this.#enqueue(delivery);
+    if (!this.#stopped) this.#inbox.push(delivery);
   }
 
-  /** Finishes what was delivered; held messages stay unsettled. */
+  /** Finishes what was delivered; what is held for its predecessors is dropped, and asked for after the next start. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#timer?.();
-    this.#timer = undefined;
     this.#hold.close();
-    await this.#run();
+    this.#strangers.close();
+    await this.#inbox.stop();
   }
 
-  #enqueue(work: Work): void {
-    this.#inbox.push(work);
-    const { groupMs = 20, groupSize = 64 } = this.#options;
-    if (this.#inbox.length >= groupSize) void this.#run();
-    else this.#schedule(groupMs);
-  }
-
-  #schedule(ms: number): void {
-    if (this.#timer !== undefined || this.#running !== undefined) return;
-    const { clock } = this.#options;
-    this.#timer = clock.at(millis(clock.now() + ms), () => {
-      this.#timer = undefined;
-      void this.#run();
-    });
-  }
-
-  #run(): Promise<void> {
-    this.#running ??= this.#empty().finally(() => {
-      this.#running = undefined;
-      if (this.#inbox.length > 0 && !this.#stopped) this.#schedule(0); // came as the last round ended
-    });
-    return this.#running;
-  }
-
-  async #empty(): Promise<void> {
-    while (this.#inbox.length > 0) {
-      const group = this.#inbox.splice(0, this.#options.groupSize ?? 64);
-      try {
-        await this.#round(group);
-        this.#storeRetryMs = STORE_RETRY_MS;
-      } catch (error) {
-        this.#storeFailed(group, error);
-        return;
+  async #work(group: readonly Work[]): Promise<"done" | "again"> {
+    try {
+      await this.#round(group);
+      return "done";
+    } catch (error) {
+      if (!isStoreFailure(error)) {
+        this.#giveUp(group, error);
+        return "done";
       }
+      // Nothing of the group is known to be committed: memory is dropped, and the group tried again.
+      const fields = { error: messageOf(error), messages: group.length };
+      this.#options.logger.error("federation.store-failed", fields);
+      for (const { pack } of group) this.#packs.drop(pack);
+      return "again";
     }
   }
 
-  /** Nothing of the group is known to be committed: memory is dropped and the group tried again. */
-  #storeFailed(group: readonly Work[], error: unknown): void {
-    const { clock, logger } = this.#options;
-    logger.error("federation.store-failed", { error: messageOf(error), messages: group.length });
-    for (const { pack } of group) this.#packs.drop(pack);
-    this.#inbox.unshift(...group);
-    if (this.#stopped) return;
-    const wait = this.#storeRetryMs;
-    this.#storeRetryMs = Math.min(2 * wait, MAX_STORE_RETRY_MS);
-    this.#timer?.();
-    this.#timer = clock.at(millis(clock.now() + wait), () => {
-      this.#timer = undefined;
-      void this.#run();
-    });
+  /** A fault of ours: what is not stored is sent again by its pack, and must not keep the others waiting. */
+  #giveUp(group: readonly Work[], error: unknown): void {
+    const { logger } = this.#options;
+    logger.error("federation.internal", { error: messageOf(error), messages: group.length });
+    for (const work of group) {
+      this.#packs.drop(work.pack);
+      if (work.channel !== "expired") work.settle();
+    }
   }
 
   async #round(group: readonly Work[]): Promise<void> {
     const round = new Round();
     const settled: Delivery[] = [];
     for (const work of group) {
-      if (work.channel === "expired") await this.#expired(work.pack);
+      if (work.channel === "expired") await this.#expired(work.pack, round);
       else if (await this.#handle(work, round)) settled.push(work);
     }
     await this.#commit(round);
-    this.#repeatReceipts(round);
+    for (const [pack, receipt] of round.repeated) {
+      if (!round.parts.has(pack)) this.#sendReceipt(pack, receipt);
+    }
     for (const delivery of settled) delivery.settle();
     this.#inbox.unshift(...round.later);
     for (const pack of round.broken) this.#packs.drop(pack);
   }
 
-  /** True: the message is dealt with, but for its acknowledgement. */
+  /** True: the message is dealt with, but for its acknowledgement. Throws where the store fails, and only there. */
   async #handle(delivery: Delivery, round: Round): Promise<boolean> {
     try {
       switch (delivery.channel) {
@@ -179,7 +164,7 @@ export class FederationWorker {
           await this.#head(delivery, round);
           return true;
         case "epoch":
-          this.#offer(delivery);
+          await this.#offer(delivery, round);
           return true;
         case "alarm":
         case "state":
@@ -190,94 +175,138 @@ export class FederationWorker {
           return true;
       }
     } catch (error) {
+      if (isStoreFailure(error)) throw error;
       await this.#refuse(delivery, error, round);
       return true;
     }
   }
 
   async #leaves(delivery: Delivery, round: Round): Promise<boolean> {
-    const { pack } = delivery;
+    const { pack, channel, payload } = delivery;
     if (round.broken.has(pack)) {
       round.later.push(delivery);
       return false;
     }
-    const message =
-      delivery.channel === "batch"
-        ? { batch: decodeBatch(delivery.payload) }
-        : { response: decodeResponse(delivery.payload) };
-    const state = await this.#open(pack, round);
-    const previous = state.log.position;
-    const context = this.#contextOf(state);
-    const judgement =
-      message.batch === undefined
-        ? await judgeResponse(message.response, context)
-        : await judgeBatch(message.batch, context);
-    return this.#follow(judgement, delivery, round, { state, previous });
-  }
-
-  #follow(
-    judgement: Judgement,
-    delivery: Delivery,
-    round: Round,
-    at: { readonly state: PackState; readonly previous: PackLog["position"] },
-  ): boolean {
+    const message = channel === "batch" ? decodeBatch(payload) : decodeResponse(payload);
+    const known = await this.#known(pack, round);
+    if (known === undefined) return this.#beginning(delivery, message, round);
+    const context = this.#contextOf(known);
+    const judgement = await judge(message, context);
     switch (judgement.kind) {
-      case "grown": {
-        const part = round.parts.get(delivery.pack) ?? new Part(at.state, at.previous);
-        round.parts.set(delivery.pack, part);
-        part.add(judgement.growth, judgement.first);
-        part.deliveries.push(delivery);
-        return false;
-      }
+      case "next":
+        if (!this.#isInMemory(pack, round)) requireWorthLoading(judgement.message, context);
+        return this.#grow(delivery, judgement.message, round, context.offered);
       case "known":
-        round.known.push(delivery);
+        if (known.receipt !== undefined) round.repeated.set(pack, known.receipt);
         return true;
       case "later":
         round.later.push(delivery);
         return false;
       case "ahead":
-        if (this.#hold.hold({ delivery, from: judgement.from })) return false;
-        throw new Refused("overflow", `too much is held of ${delivery.pack}`);
+        this.#journal.heard(pack, known.committed);
+        this.#wait(delivery, judgement);
+        return true;
     }
   }
 
-  #contextOf(state: PackState) {
-    const { log, committed } = state;
-    const { store } = this.#options;
-    return { log, store, committed, offered: this.#offered.get(log.pack) };
+  /** Acknowledged all the same: a broker sends only so much ahead of its PUBACKs, for all packs together. */
+  #wait(delivery: Delivery, { from, size }: { readonly from: number; readonly size: number }) {
+    const held = { from, size, delivery: { ...delivery, settle: () => {} } };
+    if (this.#hold.hold(held)) return;
+    throw new Refused("overflow", `too much is held of ${delivery.pack}`);
   }
 
-  async #open(pack: PackName, round: Round): Promise<PackState> {
-    return round.parts.get(pack)?.state ?? (await this.#packs.open(pack));
+  /** Of a pack that the store does not have: nothing can be verified but from entry 0 on. */
+  async #beginning(delivery: Delivery, message: Message, round: Round): Promise<boolean> {
+    const { pack } = delivery;
+    requireOwnOrigin(message, pack);
+    if (message.prevSize === 0) {
+      return this.#grow(delivery, message, round, this.#strangers.offered(pack));
+    }
+    this.#strangers.met(pack);
+    return true;
+  }
+
+  async #grow(
+    delivery: Delivery,
+    message: Message,
+    round: Round,
+    offered: Uint8Array | undefined,
+  ): Promise<boolean> {
+    const { pack } = delivery;
+    const state = round.parts.get(pack)?.state ?? (await this.#packs.open(pack));
+    const part = round.parts.get(pack) ?? new Part(state, state.log.position);
+    const first = state.log.size;
+    try {
+      part.add(growBy(message, state.log, offered), first);
+    } catch (error) {
+      if (refusalOf(error).code === "internal") round.broken.add(pack); // half grown, for all that is known
+      throw error;
+    }
+    round.parts.set(pack, part);
+    part.deliveries.push(delivery);
+    return false;
+  }
+
+  async #known(pack: PackName, round: Round): Promise<KnownPack | undefined> {
+    const part = round.parts.get(pack);
+    return part === undefined ? this.#packs.known(pack) : knownFrom(part.state);
+  }
+
+  #isInMemory(pack: PackName, round: Round): boolean {
+    return round.parts.has(pack) || this.#packs.get(pack) !== undefined;
+  }
+
+  #contextOf(known: KnownPack) {
+    return { known, store: this.#options.store, offered: this.#offers.of(known) };
   }
 
   async #commit(round: Round): Promise<void> {
-    const { store, witness, clock } = this.#options;
-    const parts = [...round.parts];
-    if (parts.length === 0) return;
-    const time = Math.floor(clock.now() / 1000);
-    const commits = parts.map(([pack, part]) => part.commit(pack, witness, time));
-    const outcomes = await store.commit(commits);
-    for (const [i, [pack, part]] of parts.entries()) {
-      if (outcomes[i] === "stored") this.#stored(pack, part, commits[i]?.receipt);
-      else this.#conflicted(pack, part);
+    const shares = [...round.parts.values()].flatMap((part) => this.#share(part));
+    if (shares.length === 0) return;
+    const outcomes = await this.#options.store.commit(shares.map(({ commit }) => commit));
+    for (const [i, { part, commit }] of shares.entries()) {
+      if (outcomes[i] === "stored") this.#stored(commit.pack, part, commit.receipt);
+      else this.#conflicted(commit.pack, part);
+    }
+  }
+
+  /** None where the witness's key cannot sign: the others of the group go on. */
+  #share(part: Part): { readonly part: Part; readonly commit: PackCommit }[] {
+    const { witness, clock } = this.#options;
+    const { pack } = part.state.log;
+    try {
+      return [{ part, commit: part.commit(pack, witness, Math.floor(clock.now() / 1000)) }];
+    } catch (error) {
+      this.#giveUp(part.deliveries, error);
+      return [];
     }
   }
 
   #stored(pack: PackName, part: Part, receipt: PackState["receipt"]): void {
     const { state } = part;
+    this.#journal.heard(pack, part.size, state.committed === 0);
     state.committed = part.size;
+    this.#packs.keep(state);
+    this.#acquaint(state);
     if (receipt !== undefined) {
       state.receipt = receipt;
       this.#sendReceipt(pack, receipt.text);
     }
     this.#stats.grown(pack, part.size, state.receipt?.size ?? 0);
     for (const delivery of part.deliveries) delivery.settle();
+    if (part.aim > part.size) this.#hold.ahead(pack, part.aim);
     this.#inbox.unshift(...this.#hold.grown(pack, part.size));
-    if (part.aim > part.size) {
-      this.#hold.ahead(pack, part.aim);
-      this.#request(pack, part.size);
-    }
+    if (part.aim > part.size) this.#request(pack, part.size);
+    if (!this.#hold.isBehind(pack, part.size)) this.#journal.caughtUp(pack, part.size);
+  }
+
+  #acquaint(state: PackState): void {
+    const known = knownFrom(state);
+    if (known === undefined) return;
+    const evidence = this.#strangers.forget(known.pack);
+    if (evidence !== undefined) this.#offers.adopt(known, evidence);
+    this.#offers.prune(known);
   }
 
   /** Another worker moved the pack: start again from what it stored. */
@@ -287,23 +316,28 @@ export class FederationWorker {
     this.#inbox.unshift(...part.deliveries);
   }
 
-  #repeatReceipts(round: Round): void {
-    for (const pack of new Set(round.known.map((delivery) => delivery.pack))) {
-      const receipt = this.#packs.get(pack)?.receipt;
-      if (receipt !== undefined && !round.parts.has(pack)) this.#sendReceipt(pack, receipt.text);
-    }
-  }
-
   #sendReceipt(pack: PackName, text: string): void {
     this.#stats.receipt();
-    this.#options.publish(pack, "receipt", utf8(text));
+    this.#send(pack, "receipt", utf8(text));
   }
 
+  /** Of a stranger too: it then asks for the log's beginning. */
   #request(pack: PackName, from: number): void {
     this.#requestId = (this.#requestId + 1) % 2 ** 32;
     this.#stats.request();
-    this.#options.publish(pack, "request", encodeRequest({ id: this.#requestId, from }));
+    if (from > 0) this.#journal.asked(pack, from, this.#hold.signed(pack));
+    this.#send(pack, "request", encodeRequest({ id: this.#requestId, from }));
     this.#hold.asked(pack);
+  }
+
+  /** What cannot be sent is lost, which a transport may do: it must not look like a failure of the store. */
+  #send(pack: PackName, channel: "receipt" | "request", payload: Uint8Array): void {
+    const { publish, logger } = this.#options;
+    try {
+      publish(pack, channel, payload);
+    } catch (error) {
+      logger.error("federation.publish-failed", { pack, channel, error: messageOf(error) });
+    }
   }
 
   async #head(delivery: Delivery, round: Round): Promise<void> {
@@ -314,72 +348,54 @@ export class FederationWorker {
     if (checkpoint.origin !== originOf(pack)) {
       throw new Refused("origin", `head: is of the log ${JSON.stringify(checkpoint.origin)}`);
     }
-    const state = await this.#open(pack, round);
-    if (checkpoint.size > state.log.size) this.#hold.ahead(pack, checkpoint.size);
-    else if (checkpoint.size <= state.committed) {
-      await requireNoFork(note, checkpoint, this.#contextOf(state));
+    const known = await this.#known(pack, round);
+    if (known === undefined) return this.#strangers.met(pack);
+    const context = this.#contextOf(known);
+    if (checkpoint.size > known.size) {
+      requireSignedAhead(note, checkpoint.size, known.chain, { ...context, leaves: [] });
+      this.#hold.ahead(pack, checkpoint.size);
+    } else if (checkpoint.size <= known.committed) {
+      await requireNoFork(note, checkpoint, context);
     }
+    this.#journal.heard(pack, known.committed);
   }
 
-  /** Evidence is judged when a response needs it; the log's own epoch.begin is what counts. */
-  #offer({ pack, payload }: Delivery): void {
+  /** What it vouches for is used when something signed by that epoch comes; the log's own epoch.begin is what counts. */
+  async #offer({ pack, payload }: Delivery, round: Round): Promise<void> {
     if (payload.length > MAX_EVIDENCE_BYTES) {
       throw new Refused("malformed", `epoch: has ${payload.length} bytes`);
     }
-    this.#offered.delete(pack);
-    this.#offered.set(pack, payload);
-    const [oldest] = this.#offered.keys();
-    if (this.#offered.size > MAX_OFFERED && oldest !== undefined) {
-      this.#offered.delete(oldest);
-    }
+    const known = await this.#known(pack, round);
+    if (known === undefined) this.#strangers.offer(pack, payload);
+    else this.#offers.offer(known, payload);
   }
 
   /** What was held has waited long enough: another worker may have stored what it waits for, else the pack is asked. */
-  async #expired(pack: PackName): Promise<void> {
-    if (this.#packs.isDamaged(pack)) return this.#hold.forget(pack);
-    const { store } = this.#options;
-    const state = await this.#packs.open(pack);
-    if (state.committed < state.log.size) return; // this very round lets it grow
-    const stored = await store.pack(pack);
-    if (stored !== undefined && !samePosition(stored, state.log.position)) {
-      this.#packs.drop(pack);
-      this.#stats.grown(pack, stored.size, stored.receipt?.size ?? 0);
-      this.#inbox.unshift(...this.#hold.take(pack));
-      if (!this.#hold.isBehind(pack, stored.size)) return this.#hold.forget(pack);
-      return this.#hold.asked(pack);
+  async #expired(pack: PackName, round: Round): Promise<void> {
+    try {
+      if (round.parts.has(pack)) return this.#hold.postpone(pack); // this very round lets it grow
+      if (this.#packs.isDamaged(pack)) return this.#hold.forget(pack);
+      const { store } = this.#options;
+      const stored = await store.pack(pack);
+      if (stored === undefined) return this.#hold.forget(pack);
+      const inMemory = this.#packs.get(pack);
+      if (inMemory !== undefined && !samePosition(stored, inMemory.log.position)) {
+        this.#packs.drop(pack);
+        this.#stats.grown(pack, stored.size, stored.receipt?.size ?? 0);
+        this.#inbox.unshift(...this.#hold.grown(pack, stored.size));
+        if (!this.#hold.isBehind(pack, stored.size)) this.#journal.caughtUp(pack, stored.size);
+        return;
+      }
+      if (this.#hold.due(pack) === "ask") this.#request(pack, stored.size);
+    } catch (error) {
+      if (isStoreFailure(error)) throw error;
+      this.#hold.forget(pack);
+      this.#options.logger.error("federation.internal", { pack, error: messageOf(error) });
     }
-    if (!this.#hold.isBehind(pack, state.log.size)) return this.#hold.forget(pack);
-    this.#request(pack, state.log.size);
-    // The answer to a request begins with what is missing and brings these again.
-    for (const delivery of this.#hold.take(pack)) delivery.settle();
   }
 
   async #refuse(delivery: Delivery, error: unknown, round: Round): Promise<void> {
-    const { pack, channel, payload } = delivery;
-    if (error instanceof FederationError && error.code === "store-corrupt") {
-      this.#stats.refused("store");
-      return;
-    }
-    const refused = refusalOf(error);
-    this.#stats.refused(refused.code);
-    const fields = { pack, channel, reason: refused.code, error: refused.message };
-    if (refused.attested) round.broken.add(pack);
-    if (refused instanceof ForkFound) {
-      await this.#keepFork(delivery, refused);
-      this.#options.logger.error("federation.fork", fields);
-    } else if (refused.attested) {
-      const { code: reason, message } = refused;
-      await this.#options.store.park({ pack, reason, message, payload });
-      this.#options.logger.error("federation.parked", fields);
-    } else {
-      this.#options.logger.debug("federation.refused", fields);
-    }
-  }
-
-  async #keepFork({ pack, payload }: Delivery, fork: ForkFound): Promise<void> {
-    const { store } = this.#options;
-    const receipt = (await store.pack(pack))?.receipt?.text ?? "";
-    const { contradiction: kind, size } = fork;
-    await store.keepFork({ pack, kind, size, payload, receipt });
+    const refused = await this.#refusals.take(delivery, error);
+    if (refused?.attested) round.broken.add(delivery.pack);
   }
 }

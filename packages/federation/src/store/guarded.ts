@@ -1,0 +1,33 @@
+/** A store whose failures cannot be taken for anything else's. */
+import { messageOf } from "@wattseal/base";
+import { FederationError } from "../errors.js";
+import type { FederationStore } from "./port.js";
+
+/** Every failure but `store-corrupt` becomes FederationError `store-failed`: what it was asked can be asked again. */
+export function guarded(store: FederationStore): FederationStore {
+  return {
+    packs: () => guard(() => store.packs()),
+    pack: (pack) => guard(() => store.pack(pack)),
+    leaves: (pack, from, limit) => guard(() => store.leaves(pack, from, limit)),
+    head: (pack, size) => guard(() => store.head(pack, size)),
+    commit: (group) => guard(() => store.commit(group)),
+    keepFork: (fork) => guard(() => store.keepFork(fork)),
+    park: (poison) => guard(() => store.park(poison)),
+    forks: () => guard(() => store.forks()),
+    parked: () => guard(() => store.parked()),
+    close: () => guard(() => store.close()),
+  };
+}
+
+async function guard<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (cause instanceof FederationError && cause.code === "store-corrupt") throw cause;
+    throw new FederationError("store-failed", messageOf(cause), { cause });
+  }
+}
+
+export function isStoreFailure(thrown: unknown): boolean {
+  return thrown instanceof FederationError && thrown.code === "store-failed";
+}

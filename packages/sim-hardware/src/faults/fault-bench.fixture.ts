@@ -4,6 +4,9 @@ import { PackSide, pairedPack } from "../pack-side.fixture.js";
 import { type Drive, type SimulatorOptions, startSimulator } from "../simulator.js";
 import { START, seededEntropy, VirtualWall } from "../testing.fixture.js";
 
+/** Wall time for long runs, on a machine that is busy. */
+export const PATIENCE = 60_000;
+
 /** Charges every module with about 2 kW. */
 export const charging = (count: number): Drive => ({ kind: "constant", watts: 2000 * count });
 
@@ -43,7 +46,7 @@ export async function faultBench(
       wrong.push(`slot ${at}: back from ${before.inMwh} to ${telemetry.inMwh} mWh`);
     }
   };
-  const run = (seconds: number) =>
+  const run = (seconds: number): Promise<void> =>
     simulator.run({ until: millis(kernel.now() + Math.round(1000 * seconds)) });
   /** Takes the pack's side off the bus. */
   const leave = () => {

@@ -7,7 +7,7 @@ import { connectBus } from "../socket/client.js";
 import { BusServer } from "../socket/server.js";
 import { seededEntropy, temporaryDirectory } from "../testing.fixture.js";
 import { FAULT_NAMES, FAULTS, type Fault } from "./fault.js";
-import { charging, faultBench } from "./fault-bench.fixture.js";
+import { charging, faultBench, PATIENCE } from "./fault-bench.fixture.js";
 
 const SETTLED = 20;
 
@@ -302,39 +302,43 @@ describe("any faults, one over the other", () => {
 });
 
 describe("the pack in another process", () => {
-  it("is told of bus-off over the socket, and links again under errors that never stop", async () => {
-    const directory = temporaryDirectory();
-    const bench = await faultBench({ count: 2 });
-    bench.leave();
-    const { kernel, bus } = bench;
-    const path = join(directory.path, "run", "bus.sock");
-    const server = await BusServer.listen({ kernel, bus, path });
-    const client = await connectBus(path);
-    const side = new PackSide({
-      bus: client.bus,
-      clock: client.clock,
-      entropy: seededEntropy("far"),
-      pack: bench.pack,
-    });
-    await bench.run(20);
-    expect(side.linked).toBe(2);
-    const target = bus.disturb((_frame, from) =>
-      from.startsWith("client") ? { bit: 70 } : undefined,
-    );
-    await bench.run(3);
-    expect(side.states).toContain("bus-off");
-    expect(side.linked).toBe(0);
-    target();
-    bench.simulator.inject({ fault: "corrupt", bitErrorRate: 1e-4 });
-    const { readings } = side;
-    await bench.run(30);
-    expect(side.linked).toBe(2);
-    expect(side.readings - readings).toBeGreaterThan(2 * 5 * 20);
-    client.close();
-    await server.close();
-    await bench.simulator.stop();
-    directory.remove();
-  });
+  it(
+    "is told of bus-off over the socket, and links again under errors that never stop",
+    async () => {
+      const directory = temporaryDirectory();
+      const bench = await faultBench({ count: 2 });
+      bench.leave();
+      const { kernel, bus } = bench;
+      const path = join(directory.path, "run", "bus.sock");
+      const server = await BusServer.listen({ kernel, bus, path });
+      const client = await connectBus(path);
+      const side = new PackSide({
+        bus: client.bus,
+        clock: client.clock,
+        entropy: seededEntropy("far"),
+        pack: bench.pack,
+      });
+      await bench.run(20);
+      expect(side.linked).toBe(2);
+      const target = bus.disturb((_frame, from) =>
+        from.startsWith("client") ? { bit: 70 } : undefined,
+      );
+      await bench.run(3);
+      expect(side.states).toContain("bus-off");
+      expect(side.linked).toBe(0);
+      target();
+      bench.simulator.inject({ fault: "corrupt", bitErrorRate: 1e-4 });
+      const { readings } = side;
+      await bench.run(30);
+      expect(side.linked).toBe(2);
+      expect(side.readings - readings).toBeGreaterThan(2 * 5 * 20);
+      client.close();
+      await server.close();
+      await bench.simulator.stop();
+      directory.remove();
+    },
+    PATIENCE,
+  );
 });
 
 describe("inject", () => {

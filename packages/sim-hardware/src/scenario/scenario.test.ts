@@ -2,7 +2,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { silentLogger } from "@wattseal/base";
 import { describe, expect, it } from "vitest";
-import { faultBench } from "../faults/fault-bench.fixture.js";
+import { faultBench, PATIENCE } from "../faults/fault-bench.fixture.js";
 import type { Drive } from "../simulator.js";
 import { seededEntropy as testEntropy } from "../testing.fixture.js";
 import { seededEntropy } from "./entropy.js";
@@ -43,12 +43,16 @@ async function play(scenario: Scenario, seed = scenario.seed) {
 describe.each(EXAMPLES)("scenarios/%s", (name) => {
   const scenario = readExample(name);
 
-  it("ends as it expects, with no counter ever wrong", async () => {
-    expect(scenario.expect).toBeDefined();
-    const { unmet, wrong } = await play(scenario);
-    expect(unmet).toEqual([]);
-    expect(wrong).toEqual([]);
-  });
+  it(
+    "ends as it expects, with no counter ever wrong",
+    async () => {
+      expect(scenario.expect).toBeDefined();
+      const { unmet, wrong } = await play(scenario);
+      expect(unmet).toEqual([]);
+      expect(wrong).toEqual([]);
+    },
+    PATIENCE,
+  );
 
   it("is described in the documentation", () => {
     const text = readFileSync(new URL("../docs/simulator.md", FOLDER), "utf8");
@@ -73,11 +77,15 @@ describe("a run of a scenario", () => {
     expect: undefined,
   });
 
-  it("is the same again, byte for byte and µs for µs, when its entropy is seeded", async () => {
-    const first = await play(rough("seeded"));
-    expect((await play(rough("seeded"))).digest).toBe(first.digest);
-    expect((await play(rough("seeded"), 6)).digest).not.toBe(first.digest);
-  });
+  it(
+    "is the same again, byte for byte and µs for µs, when its entropy is seeded",
+    async () => {
+      const first = await play(rough("seeded"));
+      expect((await play(rough("seeded"))).digest).toBe(first.digest);
+      expect((await play(rough("seeded"), 6)).digest).not.toBe(first.digest);
+    },
+    PATIENCE,
+  );
 
   it("is another each time with entropy that is fit for keys", async () => {
     const first = await play(rough("system"));

@@ -54,10 +54,9 @@ export {
   type ModuleEnd,
   ModuleMeter,
   type Reading,
-  WINDOW,
-  windowEnd,
 } from "./metering/meter.js";
-export { verdictOf } from "./metering/verdict.js";
+export type { ToleranceUse } from "./metering/verdict.js";
+export { WINDOW, windowEnd } from "./metering/window.js";
 export type { SocietySummary } from "./society/book.js";
 export {
   type SocietyContext,

@@ -17,6 +17,7 @@ import {
   sourcePayload,
 } from "./entries/society.js";
 import { LedgerFold } from "./ledger/fold.js";
+import { LONGEST_INTERVAL } from "./metering/limits.js";
 import { counters, interval, MODULE, NOON, OTHER, PACK } from "./samples.fixture.js";
 import type { EpochState } from "./society/policy.js";
 
@@ -51,15 +52,15 @@ export class TestLog {
   #serial = 0;
   #policies = 0;
 
-  /** With document, epoch, synchronised clock and two paired modules. */
-  constructor(epochs?: readonly EpochState[]) {
+  /** With document, epoch, synchronised clock and two paired modules of this capacity, mWh. */
+  constructor(epochs?: readonly EpochState[], capacity = 0) {
     this.fold = foldOf(epochs);
     this.add("lct.document", { sign1: Uint8Array.of(1) });
     this.begin();
     for (const [i, module] of [MODULE, OTHER].entries()) {
       const [moduleKey, packKey] = [new Uint8Array(32), new Uint8Array(32)];
-      const capacity = mwh(0);
-      this.add("link.paired", { module, slot: slot(i + 1), bus: 0, moduleKey, packKey, capacity });
+      const paired = { module, slot: slot(i + 1), bus: 0, moduleKey, packKey };
+      this.add("link.paired", { ...paired, capacity: mwh(capacity) });
     }
   }
 
@@ -89,18 +90,25 @@ export class TestLog {
     return index;
   }
 
+  /** Of readings all over the scales, up to now: 178 mWh a ms are possible. After a longer silence a gap comes first. */
   interval(
     inward: number,
     out: number,
     over: Partial<EnergyInterval> = {},
     module = MODULE,
   ): number {
+    const last = this.#ends.get(module);
+    if (last !== undefined && this.now - last > LONGEST_INTERVAL) {
+      this.gap(0, 0, module);
+      this.now += 10;
+    }
     const start = this.#counters.get(module) ?? counters(0, 0);
     const end = counters(start.in + inward, start.out + out);
     const [t0, t1] = [millis(this.#ends.get(module) ?? this.now - MINUTE), this.time];
     const own = { in: mwh(inward), out: mwh(out), integralIn: mwh(inward), integralOut: mwh(out) };
     const level = { socStart: 100, socEnd: 100 };
-    const body = { ...interval, ...own, ...level, module, t0, t1, start, end, ...over };
+    const power = { voltageHigh: 65_535, currentLow: 0, currentHigh: 65_535 };
+    const body = { ...interval, ...own, ...level, ...power, module, t0, t1, start, end, ...over };
     const index = this.add("energy.interval", body);
     this.#counters.set(module, end);
     this.#ends.set(module, t1);
@@ -188,8 +196,9 @@ export class TestLog {
 export function readyLog(
   epochs?: readonly EpochState[],
   policy: Partial<PolicyPayload> = {},
+  capacity = 0,
 ): TestLog {
-  const log = new TestLog(epochs);
+  const log = new TestLog(epochs, capacity);
   log.policy(policy);
   log.mint(1_000_000);
   log.source();

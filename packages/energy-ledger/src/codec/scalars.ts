@@ -31,8 +31,10 @@ export const amount: Schema<MilliwattHours> = branded(
   integer("an amount in mWh", 1, MAX_ENERGY),
   milliwattHours,
 );
+/** Bound of each sum in mWh, of either sign: four of them together stay exact. */
+export const MOST_NET = 2 ** 51;
 /** mWh, positive is charging. */
-export const netEnergy: Schema<number> = integer("a net energy in mWh", -(2 ** 51), 2 ** 51);
+export const netEnergy: Schema<number> = integer("a net energy in mWh", -MOST_NET, MOST_NET);
 /** Position in this log. */
 export const entryIndex: Schema<number> = integer("an entry index", 0, Number.MAX_SAFE_INTEGER);
 export const u8: Schema<number> = integer("a raw byte", 0, 0xff);

@@ -80,7 +80,7 @@ describe("a module's entries", () => {
     }
     log.interval(0, 20);
     log.gap(1, 1);
-    expect(log.fold.moduleEnd(MODULE)).toEqual({ t1: START + MINUTE, end: counters(11, 41) });
+    expect(log.fold.moduleEnd(MODULE)).toMatchObject({ t1: START + MINUTE, end: counters(11, 41) });
     expect(() => log.gap(0, 0, OTHER)).toThrow();
   });
 
@@ -90,7 +90,7 @@ describe("a module's entries", () => {
     expect(() => log.interval(5, 5, { digest: undefined })).toThrow(refusal("record"));
     expect(() => log.interval(5, 5, { end: undefined })).toThrow(refusal("record"));
     expect(() => log.interval(5, 5, { readings: 0 })).toThrow(refusal("record"));
-    expect(() => log.interval(5, 5, { voltageLow: 65_535 })).toThrow(refusal("record"));
+    expect(() => log.interval(5, 5, { voltageHigh: 0 })).toThrow(refusal("record"));
     log.interval(5, 5);
     const hole = { module: MODULE, t0: log.time, t1: log.time, start: counters(5, 5) };
     expect(() => log.add("energy.reset", { ...hole, end: counters(5, 6) })).toThrow(
@@ -106,6 +106,7 @@ describe("a module's entries", () => {
     expect(() => log.interval(0, 100, off)).toThrow(refusal("verdict", /figures say suspect/));
     expect(() => log.interval(0, 100, { verdict: "unauthenticated" })).toThrow(refusal("verdict"));
     log.interval(0, 100, { ...off, verdict: "suspect" });
+    log.now += 10;
     log.interval(0, 100, { verdict: "suspect" });
   });
 
@@ -126,6 +127,7 @@ describe("a window", () => {
   it("counts in and out of consistent intervals, and only out of others", () => {
     const log = new TestLog();
     log.interval(100, 10);
+    log.now += 10;
     log.interval(1_000, 20, { verdict: "suspect" });
     const first = log.fold.size - 2;
     const legacy = { start: undefined, end: undefined, digest: undefined } as const;
@@ -147,8 +149,8 @@ describe("a window", () => {
     const log = new TestLog();
     log.interval(100, 10);
     log.window();
-    log.interval(100, 10);
     log.now += MINUTE;
+    log.interval(100, 10);
     const due = log.fold.nextWindow(log.time);
     for (const wrong of [
       { net: due.net + 1 },

@@ -6,15 +6,17 @@ import {
   messageOf,
   millis,
 } from "@wattseal/base";
-import type { EnergyInterval, EnergyWindow } from "../entries/energy.js";
+import type { EnergyGap, EnergyInterval, EnergyWindow } from "../entries/energy.js";
 import type { Entry } from "../entries/entry.js";
 import type { EpochBegin, EpochEnd } from "../entries/lifecycle.js";
 import { LedgerError, type LedgerErrorCode } from "../errors.js";
-import { type ModuleEnd, WINDOW } from "../metering/meter.js";
+import type { ModuleEnd } from "../metering/meter.js";
+import { WINDOW } from "../metering/window.js";
 import type { SocietySummary } from "../society/book.js";
 import { type SocietyContext, SocietyFold } from "../society/fold.js";
 import type { EpochState } from "../society/policy.js";
 import { ModuleBook } from "./modules.js";
+import type { Counted } from "./unproven.js";
 import { WindowBook } from "./windows.js";
 
 /** An epoch as its evidence proves it. */
@@ -36,9 +38,11 @@ export interface LedgerChecks {
 }
 
 export interface EnergyTotals {
-  /** mWh of record, gross, over all intervals of whatever verdict. */
+  /** mWh of record, gross, over all intervals of whatever verdict, as far as it counts. */
   readonly inMwh: number;
   readonly outMwh: number;
+  /** mWh in and out of record in intervals and gaps that is beyond what the module can hold: it counts nowhere. */
+  readonly uncountedMwh: number;
   readonly intervals: number;
   readonly windows: number;
 }
@@ -54,7 +58,7 @@ export class LedgerFold {
   readonly society: SocietyFold;
   readonly #checks: LedgerChecks;
   readonly #modules = new ModuleBook();
-  readonly #windows = new WindowBook();
+  readonly #windows = new WindowBook((net) => this.society.countable(net));
   readonly #context: {
     lct: LctId | undefined;
     epochState: EpochState | undefined;
@@ -66,6 +70,7 @@ export class LedgerFold {
   #ended = false;
   #inMwh = 0;
   #outMwh = 0;
+  #uncountedMwh = 0;
   #intervals = 0;
   #windowCount = 0;
 
@@ -106,6 +111,7 @@ export class LedgerFold {
     return {
       inMwh: this.#inMwh,
       outMwh: this.#outMwh,
+      uncountedMwh: this.#uncountedMwh,
       intervals: this.#intervals,
       windows: this.#windowCount,
     };
@@ -131,8 +137,8 @@ export class LedgerFold {
   }
 
   /**
-   * Takes entry `index`. Throws LedgerError, naming the entry, and then has changed nothing; InvariantViolation
-   * when the books do not balance any more, and then this fold is of no further use.
+   * Takes entry `index`. Throws LedgerError, naming the entry, and then has changed nothing; InvariantViolation,
+   * naming it too, when the books do not balance any more, and then this fold is of no further use.
    */
   apply(index: number, entry: Entry): void {
     try {
@@ -168,11 +174,10 @@ export class LedgerFold {
         this.#interval(index, entry.body, timeMs);
         break;
       case "energy.gap":
-        this.#modules.gap(entry.body);
-        this.#windows.gap(index, entry.body);
+        this.#count(index, entry.body, this.#modules.gap(entry.body, timeMs));
         break;
       case "energy.reset":
-        this.#modules.reset(entry.body);
+        this.#modules.reset(entry.body, timeMs);
         break;
       case "energy.window":
         this.#windows.check(entry.body, timeMs);
@@ -220,11 +225,18 @@ export class LedgerFold {
   }
 
   #interval(index: number, interval: EnergyInterval, now: Millis): void {
-    this.#modules.interval(interval);
-    this.#windows.interval(index, interval, now);
-    this.#inMwh += interval.in;
-    this.#outMwh += interval.out;
+    const counted = this.#modules.interval(interval, now);
+    this.#count(index, interval, counted);
+    if (interval.verdict === "suspect") this.#windows.suspect(index, counted.in, now);
+    this.#inMwh += counted.in;
+    this.#outMwh += counted.out;
     this.#intervals += 1;
+  }
+
+  #count(index: number, record: EnergyInterval | EnergyGap, counted: Counted): void {
+    this.#windows.add(index, counted.net);
+    const beyond = record.in - counted.in + (record.out - counted.out);
+    this.#uncountedMwh = Math.min(Number.MAX_SAFE_INTEGER, this.#uncountedMwh + beyond);
   }
 
   #document(index: number, sign1: Uint8Array): void {
@@ -254,7 +266,10 @@ function requireType(found: string, wanted: string, why: string): void {
 
 /** The same error, naming the entry. */
 function located(thrown: unknown, index: number, type: Entry["type"]): Error {
-  if (thrown instanceof InvariantViolation) return thrown;
+  if (thrown instanceof InvariantViolation) {
+    const message = `entry ${index} (${type}): ${thrown.message}`;
+    return new InvariantViolation(message, { cause: thrown });
+  }
   if (thrown instanceof LedgerError) {
     const { code, reason, kind } = thrown;
     return new LedgerError(code, reason, { index, type, kind, cause: thrown });

@@ -1,4 +1,4 @@
-import { type MilliwattHours, type ModuleUid, toHex } from "@wattseal/base";
+import { type Millis, type MilliwattHours, type ModuleUid, toHex } from "@wattseal/base";
 import type {
   Counters,
   EnergyGap,
@@ -8,14 +8,20 @@ import type {
 } from "../entries/energy.js";
 import type { LinkPaired } from "../entries/lifecycle.js";
 import { LedgerError, type LedgerErrorCode } from "../errors.js";
+import { exceedsExtremes, LONGEST_INTERVAL, mostHeld } from "../metering/limits.js";
 import type { ModuleEnd } from "../metering/meter.js";
-import { verdictOf } from "../metering/verdict.js";
+import { judge, NOTHING_USED, type ToleranceUse } from "../metering/verdict.js";
+import { type Counted, UnprovenFlow } from "./unproven.js";
+
+/** A record may end this long after its entry's time, ms: the bus's time stamps and the wall clock are two clocks. */
+const AHEAD = 5_000;
 
 interface ModuleState {
   /** Where its record ends; absent until its first interval. */
   end: ModuleEnd | undefined;
   /** mWh, while it is paired. */
   capacity: MilliwattHours | undefined;
+  readonly unproven: UnprovenFlow;
 }
 
 function refuse(code: LedgerErrorCode, module: ModuleUid, problem: string): never {
@@ -46,34 +52,40 @@ export class ModuleBook {
     state.capacity = undefined;
   }
 
-  interval(interval: EnergyInterval): void {
-    const { module, t0, t1, start, end } = interval;
-    const state = this.#modules.get(module);
-    if (t0 > t1) refuse("time", module, "the interval ends before it starts");
+  /** Takes an interval of an entry dated `now`; returns what counts of it. */
+  interval(interval: EnergyInterval, now: Millis): Counted {
+    const { module, t0, t1, start, end, in: inward, out } = interval;
+    const known = this.#modules.get(module);
+    checkTime(module, t0, t1, now);
     checkRecord(interval);
     checkExtremes(interval);
-    checkVerdict(interval, state?.capacity);
-    if (state?.end !== undefined) checkTiling(module, state.end, t0, start);
-    (state ?? this.#state(module)).end = { t1, end };
+    const used = checkVerdict(interval, known);
+    if (known?.end !== undefined) checkTiling(module, known.end, t0, start);
+    const state = known ?? this.#state(module);
+    state.end = { t1, end, used };
+    if (interval.verdict === "consistent") return { in: inward, out, net: inward - out };
+    return state.unproven.count(t1, inward, out, mostHeld(state.capacity ?? 0));
   }
 
-  gap({ module, t0, t1, start, end, in: inward, out }: EnergyGap): void {
-    const state = this.#continued(module, t0, t1, start);
+  /** Returns what counts of the gap. */
+  gap({ module, t0, t1, start, end, in: inward, out }: EnergyGap, now: Millis): Counted {
+    const { state, used } = this.#continued(module, t0, t1, start, now);
     const known = start !== undefined && end !== undefined;
     const passedIn = known ? end.in - start.in : 0;
     const passedOut = known ? end.out - start.out : 0;
     if (inward !== passedIn || out !== passedOut) {
       refuse("record", module, "the gap's energy is not its counters' difference");
     }
-    state.end = { t1, end };
+    state.end = { t1, end, used };
+    return state.unproven.count(t1, inward, out, mostHeld(state.capacity ?? 0));
   }
 
-  reset({ module, t0, t1, start, end }: EnergyReset): void {
-    const state = this.#continued(module, t0, t1, start);
+  reset({ module, t0, t1, start, end }: EnergyReset, now: Millis): void {
+    const { state, used } = this.#continued(module, t0, t1, start, now);
     if (end.in >= start.in && end.out >= start.out) {
       refuse("record", module, "a reset where no counter went back");
     }
-    state.end = { t1, end };
+    state.end = { t1, end, used };
   }
 
   /** A statement names its module in its first 8 bytes, and only a paired module has a word to give. */
@@ -87,18 +99,24 @@ export class ModuleBook {
   #state(module: ModuleUid): ModuleState {
     const known = this.#modules.get(module);
     if (known !== undefined) return known;
-    const state = { end: undefined, capacity: undefined };
+    const state = { end: undefined, capacity: undefined, unproven: new UnprovenFlow() };
     this.#modules.set(module, state);
     return state;
   }
 
-  #continued(module: ModuleUid, t0: number, t1: number, start: Counters | undefined) {
+  #continued(module: ModuleUid, t0: Millis, t1: Millis, start: Counters | undefined, now: Millis) {
     const state = this.#modules.get(module);
     if (state?.end === undefined) refuse("tiling", module, "a hole before its first interval");
-    if (t0 > t1) refuse("time", module, "the hole ends before it starts");
+    checkTime(module, t0, t1, now);
     checkTiling(module, state.end, t0, start);
-    return state;
+    return { state, used: state.end.used };
   }
+}
+
+function checkTime(module: ModuleUid, t0: Millis, t1: Millis, now: Millis): void {
+  if (t0 > t1) refuse("time", module, "its record ends before it starts");
+  if (t1 > now + AHEAD)
+    refuse("time", module, `its record ends at ${t1}, after its entry's ${now}`);
 }
 
 function checkTiling(
@@ -131,6 +149,7 @@ function checkRecord(interval: EnergyInterval): void {
   refuse("record", module, `energy of record is not the ${source}`);
 }
 
+/** What contradicts itself no gateway has measured; counters that the readings do not bear out are a verdict's matter. */
 function checkExtremes(i: EnergyInterval): void {
   const ordered =
     i.voltageLow <= i.voltageHigh &&
@@ -138,15 +157,26 @@ function checkExtremes(i: EnergyInterval): void {
     i.temperatureLow <= i.temperatureHigh;
   if (!ordered) refuse("record", i.module, "a lowest value is above the highest");
   if (i.readings === 0) refuse("record", i.module, "an interval without a reading");
+  if (i.t1 - i.t0 > LONGEST_INTERVAL) {
+    refuse("record", i.module, `an interval of ${i.t1 - i.t0} ms, where a minute closes it`);
+  }
+  if (exceedsExtremes(i)) {
+    refuse("record", i.module, "the integral is more than its extremes allow in the time");
+  }
 }
 
-/** A gateway may be stricter than the figures (it may know more), never milder. */
-function checkVerdict(interval: EnergyInterval, capacity: number | undefined): void {
+/**
+ * A gateway may be stricter than the figures (it may know more), never milder. Returns what is used of the
+ * tolerance then.
+ */
+function checkVerdict(interval: EnergyInterval, state: ModuleState | undefined): ToleranceUse {
   const { module, verdict } = interval;
-  if (interval.start !== undefined && capacity === undefined) {
+  if (interval.start !== undefined && state?.capacity === undefined) {
     refuse("pairing", module, "has authenticated counters, but is not paired");
   }
-  const earned = verdictOf(interval, capacity ?? 0);
-  if (verdict === earned || (earned === "consistent" && verdict === "suspect")) return;
-  refuse("verdict", module, `verdict is ${verdict}, but the figures say ${earned}`);
+  const before = state?.end?.used ?? NOTHING_USED;
+  const earned = judge(interval, state?.capacity ?? 0, before);
+  if (verdict === earned.verdict) return earned.used;
+  if (earned.verdict === "consistent" && verdict === "suspect") return before;
+  return refuse("verdict", module, `verdict is ${verdict}, but the figures say ${earned.verdict}`);
 }

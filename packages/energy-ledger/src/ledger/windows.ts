@@ -1,10 +1,13 @@
 import type { Millis } from "@wattseal/base";
-import type { EnergyGap, EnergyInterval, EnergyResolve, EnergyWindow } from "../entries/energy.js";
+import { MOST_NET } from "../codec/scalars.js";
+import type { EnergyResolve, EnergyWindow } from "../entries/energy.js";
 import { LedgerError } from "../errors.js";
 import { DAY } from "../society/policy.js";
 
 /** A suspect interval can be settled for this long, ms; then its in is forgone. */
 const RESOLVE_WITHIN = 7 * DAY;
+/** And so many are kept open, the newest: as many as 31 modules make in that time, one a minute each. */
+const MOST_SUSPECTS = (31 * RESOLVE_WITHIN) / 60_000;
 
 interface Suspect {
   readonly in: number;
@@ -13,21 +16,33 @@ interface Suspect {
 
 /** Adds up what the next window will carry. */
 export class WindowBook {
+  /** What the accounts can take of a net, mWh: a window can always be closed. */
+  readonly #countable: (net: number) => number;
   #first: number | undefined;
   #count = 0;
   #net = 0;
   #lastEnd: Millis | undefined;
   readonly #suspects = new Map<number, Suspect>();
 
-  /** Suspect, unauthenticated: their out counts, never their in. */
-  interval(index: number, { in: inward, out, verdict }: EnergyInterval, now: Millis): void {
-    this.#add(index, verdict === "consistent" ? inward - out : -out);
-    if (verdict === "suspect") this.#suspects.set(index, { in: inward, since: now });
+  constructor(countable: (net: number) => number) {
+    this.#countable = countable;
   }
 
-  /** Its out counts, never its in. */
-  gap(index: number, { out }: EnergyGap): void {
-    this.#add(index, -out);
+  /** Entry `index` adds `net` mWh. */
+  add(index: number, net: number): void {
+    this.#first ??= index;
+    this.#count += 1;
+    this.#net = Math.max(-MOST_NET, Math.min(MOST_NET, this.#net + net));
+  }
+
+  /** Interval `index` is suspect; `inward` mWh join a later window if that is settled. */
+  suspect(index: number, inward: number, now: Millis): void {
+    this.#suspects.set(index, { in: inward, since: now });
+    if (this.#suspects.size <= MOST_SUSPECTS) return;
+    for (const oldest of this.#suspects.keys()) {
+      this.#suspects.delete(oldest);
+      break;
+    }
   }
 
   resolve(index: number, { interval, decision }: EnergyResolve, now: Millis): void {
@@ -36,13 +51,7 @@ export class WindowBook {
       throw new LedgerError("resolve", `entry ${interval} is no suspect interval that is open`);
     }
     this.#suspects.delete(interval);
-    if (decision === "accept") this.#add(index, suspect.in);
-  }
-
-  #add(index: number, net: number): void {
-    this.#first ??= index;
-    this.#count += 1;
-    this.#net += net;
+    if (decision === "accept") this.add(index, suspect.in);
   }
 
   /** The window that would end at `t1`. */
@@ -52,7 +61,7 @@ export class WindowBook {
       t1,
       first: this.#first,
       count: this.#count,
-      net: this.#net,
+      net: this.#countable(this.#net),
     };
   }
 

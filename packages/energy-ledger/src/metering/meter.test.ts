@@ -5,7 +5,9 @@ import { describe, expect, it } from "vitest";
 import { decodeEntry, encodeEntry } from "../entries/entry.js";
 import { ModuleBook } from "../ledger/modules.js";
 import { counters, MODULE, NOON, OTHER } from "../samples.fixture.js";
-import { type MeterEntry, ModuleMeter, type Reading, windowEnd } from "./meter.js";
+import { type MeterEntry, ModuleMeter, type Reading } from "./meter.js";
+import { NOTHING_USED } from "./verdict.js";
+import { windowEnd } from "./window.js";
 
 const MINUTE = 60_000;
 const START = Math.ceil(NOON / MINUTE) * MINUTE;
@@ -121,7 +123,7 @@ describe("a hole", () => {
   });
 
   it("is a gap after a restart, however short", () => {
-    const meter = meterOf({ t1: millis(START), end: counters(100, 200) });
+    const meter = meterOf({ t1: millis(START), end: counters(100, 200), used: NOTHING_USED });
     const gap = only(meter.accept(reading(START + 300, { counters: counters(100, 207) })));
     expect(gap).toMatchObject({
       type: "energy.gap",
@@ -130,7 +132,7 @@ describe("a hole", () => {
   });
 
   it("that a clock stepped back over leaves times in order", () => {
-    const meter = meterOf({ t1: millis(START), end: counters(0, 0) });
+    const meter = meterOf({ t1: millis(START), end: counters(0, 0), used: NOTHING_USED });
     const gap = only(meter.accept(reading(START - 8_000)));
     expect(gap.body).toMatchObject({ t0: START, t1: START });
     meter.accept(reading(START - 7_800));
@@ -228,11 +230,11 @@ class MeteredModule {
 
   #record(entry: MeterEntry): void {
     if (entry.type === "energy.reset") {
-      this.book.reset(entry.body);
+      this.book.reset(entry.body, entry.body.t1);
       return;
     }
-    if (entry.type === "energy.interval") this.book.interval(entry.body);
-    else this.book.gap(entry.body);
+    if (entry.type === "energy.interval") this.book.interval(entry.body, entry.body.t1);
+    else this.book.gap(entry.body, entry.body.t1);
     this.recorded.in += entry.body.in;
     this.recorded.out += entry.body.out;
   }

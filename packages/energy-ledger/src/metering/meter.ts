@@ -14,15 +14,8 @@ import { LedgerError } from "../errors.js";
 import { ReadingDigest } from "./digest.js";
 import { Extremes, type RawState } from "./extremes.js";
 import { ExactIntegral, MAX_STEP, rawPower } from "./integral.js";
-import { verdictOf } from "./verdict.js";
-
-/** Length of a window, ms: one UTC minute. */
-export const WINDOW = 60_000;
-
-/** The first UTC minute boundary after `time`. */
-export function windowEnd(time: Millis): Millis {
-  return millis((Math.floor(time / WINDOW) + 1) * WINDOW);
-}
+import { judge, NOTHING_USED, type ToleranceUse } from "./verdict.js";
+import { WINDOW } from "./window.js";
 
 /** One accepted telemetry message of a module. */
 export interface Reading extends RawState {
@@ -42,11 +35,16 @@ export type MeterEntry = {
   readonly [Type in MeterType]: Pick<Entry<Type>, "type" | "body">;
 }[MeterType];
 
-/** Where a module's record ends: the end of its last interval, gap or reset. */
-export interface ModuleEnd {
+interface RecordEnd {
   readonly t1: Millis;
   /** Absent for a module without counters. */
   readonly end: Counters | undefined;
+}
+
+/** Where a module's record ends: the end of its last interval, gap or reset. */
+export interface ModuleEnd extends RecordEnd {
+  /** Of the tolerance of the window it ends in: a restart within the minute gives no more of it. */
+  readonly used: ToleranceUse;
 }
 
 export interface MeterOptions {
@@ -83,13 +81,15 @@ export class ModuleMeter {
   readonly #digest = new ReadingDigest();
   #session: Uint8Array | undefined;
   /** End of the record in the log, until the first reading after a start. */
-  #resume: ModuleEnd | undefined;
+  #resume: RecordEnd | undefined;
+  #used: ToleranceUse;
   #last: Point | undefined;
   #open: OpenInterval | undefined;
 
   constructor(options: MeterOptions) {
     this.#options = options;
     this.#resume = options.resume;
+    this.#used = options.resume?.used ?? NOTHING_USED;
   }
 
   get module(): ModuleUid {
@@ -194,7 +194,7 @@ export class ModuleMeter {
     }
   }
 
-  #hole(from: ModuleEnd, to: ModuleEnd, reason: EnergyGap["reason"]): MeterEntry {
+  #hole(from: RecordEnd, to: RecordEnd, reason: EnergyGap["reason"]): MeterEntry {
     const { module } = this.#options;
     const { t1: t0, end: start } = from;
     const { t1, end } = to;
@@ -213,15 +213,18 @@ export class ModuleMeter {
     const { counters: end } = last;
     const record =
       start === undefined ? { in: integralIn, out: integralOut } : difference(start, end);
-    const measured = { ...record, start, end, integralIn, integralOut, ...open.extremes.fields() };
+    const t1 = msOf(last.time);
+    const integral = { integralIn, integralOut };
+    const measured = { t1, ...record, start, end, ...integral, ...open.extremes.fields() };
+    const { verdict, used } = judge(measured, capacity, this.#used);
+    this.#used = used;
     const body = {
       module,
       t0: msOf(open.from.time),
-      t1: msOf(last.time),
       ...measured,
       readings: open.readings,
       digest: authenticated ? this.#digest.take() : undefined,
-      verdict: verdictOf(measured, capacity),
+      verdict,
     };
     return { type: "energy.interval", body };
   }
@@ -231,7 +234,7 @@ function msOf(time: Micros): Millis {
   return millis(Math.floor(time / 1000));
 }
 
-function endOf(point: Point): ModuleEnd {
+function endOf(point: Point): RecordEnd {
   return { t1: msOf(point.time), end: point.counters };
 }
 

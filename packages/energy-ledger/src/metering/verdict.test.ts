@@ -1,7 +1,8 @@
-import { milliwattHours } from "@wattseal/base";
-import { expect, it } from "vitest";
+import { millis, milliwattHours } from "@wattseal/base";
+import { describe, expect, it } from "vitest";
 import { counters, interval } from "../samples.fixture.js";
-import { verdictOf } from "./verdict.js";
+import { judge, NOTHING_USED } from "./verdict.js";
+import { WINDOW, windowOf } from "./window.js";
 
 const mwh = milliwattHours;
 const measured = (over: Partial<typeof interval>) => ({
@@ -11,6 +12,8 @@ const measured = (over: Partial<typeof interval>) => ({
   ...over,
 });
 const CAPACITY = 2_000_000;
+const verdictOf = (figures: ReturnType<typeof measured>, capacity: number) =>
+  judge(figures, capacity, NOTHING_USED).verdict;
 
 it.each([
   ["within 1 % of what went through and 100 mWh", 10_000, 10_200, "consistent"],
@@ -47,4 +50,38 @@ it("is unauthenticated without counters, whatever the figures", () => {
     "unauthenticated",
   );
   expect(verdictOf(measured({ start: counters(0, 0) }), CAPACITY)).not.toBe("unauthenticated");
+});
+
+describe("the tolerance of a window", () => {
+  const MINUTE_START = windowOf(interval.t1) * WINDOW;
+  const apart = (difference: number, ms: number, through = 0) =>
+    measured({
+      t1: millis(MINUTE_START + ms),
+      in: mwh(through + difference),
+      integralIn: mwh(through),
+      out: mwh(0),
+      integralOut: mwh(0),
+    });
+
+  it("is one for all intervals that end in the minute", () => {
+    const first = judge(apart(60, 1_000), 0, NOTHING_USED);
+    const second = judge(apart(40, 2_000), 0, first.used);
+    expect([first.verdict, second.verdict]).toEqual(["consistent", "consistent"]);
+    // one in a hundred goes through, and is tolerated
+    expect(judge(apart(2, 59_999), 0, second.used).verdict).toBe("suspect");
+    expect(judge(apart(100, 60_000), 0, second.used).verdict).toBe("consistent");
+  });
+
+  it("is not used by what is suspect, and grows with what goes through", () => {
+    const suspect = judge(apart(102, 1_000), 0, NOTHING_USED);
+    expect(suspect).toEqual({ verdict: "suspect", used: NOTHING_USED });
+    const through = judge(apart(100, 2_000, 9_900), 0, suspect.used);
+    expect(judge(apart(100, 3_000), 0, through.used).verdict).toBe("consistent");
+    expect(judge(apart(104, 3_000), 0, through.used).verdict).toBe("suspect");
+  });
+
+  it("has differences of either sign add up, not cancel out", () => {
+    const more = judge(apart(80, 1_000, 100), 0, NOTHING_USED);
+    expect(judge(apart(-80, 2_000, 100), 0, more.used).verdict).toBe("suspect");
+  });
 });

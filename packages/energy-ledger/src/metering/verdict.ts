@@ -1,4 +1,5 @@
 import type { EnergyInterval, Verdict } from "../entries/energy.js";
+import { windowOf } from "./window.js";
 
 /** 1 % of what went through, and 100 mWh: design, ledger. */
 const TOLERANCE_PERCENT = 1;
@@ -16,13 +17,38 @@ const SOC_TOLERANCE_STEPS = 2;
 
 type Measured = Pick<
   EnergyInterval,
-  "in" | "out" | "start" | "integralIn" | "integralOut" | "socStart" | "socEnd"
+  "t1" | "in" | "out" | "start" | "integralIn" | "integralOut" | "socStart" | "socEnd"
 >;
 
-function countersAgree(interval: Measured): boolean {
+/**
+ * What a module's consistent intervals have used of one window's tolerance. The window is the UTC minute in which
+ * an interval ends, not an energy.window entry: neither resets, gaps and restarts nor windows closed early, all of
+ * which make more intervals, make more tolerance.
+ */
+export interface ToleranceUse {
+  /** UTC minutes since 1970. */
+  readonly window: number;
+  /** Σ |Δin| + |Δout|, counters against integral, mWh. */
+  readonly difference: number;
+  /** Σ in + out, mWh. */
+  readonly through: number;
+}
+export const NOTHING_USED: ToleranceUse = { window: 0, difference: 0, through: 0 };
+
+function usedWith(used: ToleranceUse, interval: Measured): ToleranceUse {
   const difference =
     Math.abs(interval.in - interval.integralIn) + Math.abs(interval.out - interval.integralOut);
   const through = interval.in + interval.out;
+  const window = windowOf(interval.t1);
+  if (used.window !== window) return { window, difference, through };
+  return {
+    window,
+    difference: used.difference + difference,
+    through: used.through + through,
+  };
+}
+
+function countersAgree({ difference, through }: ToleranceUse): boolean {
   return 100 * (difference - TOLERANCE_MWH) <= TOLERANCE_PERCENT * through;
 }
 
@@ -34,8 +60,21 @@ function chargeAgrees(interval: Measured, capacity: number): boolean {
   return Math.abs(interval.in - interval.out - steps * step) <= tolerance * step;
 }
 
-/** The verdict that the figures earn. `capacity` in mWh, 0 when unknown. */
-export function verdictOf(interval: Measured, capacity: number): Verdict {
-  if (interval.start === undefined) return "unauthenticated";
-  return countersAgree(interval) && chargeAgrees(interval, capacity) ? "consistent" : "suspect";
+export interface Judgement {
+  /** What the figures earn. */
+  readonly verdict: Verdict;
+  /** What has been used once the interval counts as that: a suspect one uses nothing, for it earns nothing. */
+  readonly used: ToleranceUse;
+}
+
+/**
+ * Judges a module's next interval; meter and fold both ask here. `capacity` in mWh, 0 when unknown; `used` by the
+ * module's intervals before this one.
+ */
+export function judge(interval: Measured, capacity: number, used: ToleranceUse): Judgement {
+  if (interval.start === undefined) return { verdict: "unauthenticated", used };
+  const after = usedWith(used, interval);
+  return countersAgree(after) && chargeAgrees(interval, capacity)
+    ? { verdict: "consistent", used: after }
+    : { verdict: "suspect", used };
 }

@@ -1,9 +1,7 @@
 import { InvariantViolation, type Millis, type MilliwattHours } from "@wattseal/base";
+import { MOST_NET } from "../codec/scalars.js";
 import { LedgerError } from "../errors.js";
 import { type Dated, DatedQueue } from "./queue.js";
-
-/** Bound of each sum in mWh, so that all of them together stay exact. */
-const MOST = 2 ** 51;
 
 /** The society's accounts, mWh. Tokens: available + reserved + adp = supply. The other four stand beside them. */
 export interface SocietySummary {
@@ -69,6 +67,11 @@ export class SocietyBook {
   open(stock: MilliwattHours): void {
     this.#opening = stock;
     this.#unclaimed += stock;
+  }
+
+  /** The part of `net` that keeps the sum over all windows in its range: all of it, in any pack's life. */
+  countable(net: number): number {
+    return Math.max(-MOST_NET - this.#net, Math.min(MOST_NET - this.#net, net));
   }
 
   /** A window's net energy, of either sign. */
@@ -173,19 +176,19 @@ export class SocietyBook {
     };
   }
 
-  /** Invariants 2 and 3 of the design, and that a deficit leaves nothing else. `after` names the entry. */
-  check(after: string): void {
+  /** Invariants 2 and 3 of the design, and that a deficit leaves nothing else. Throws InvariantViolation. */
+  check(): void {
     const s = this.summary();
     const tokens = s.atp + s.reserved + s.adp;
-    if (tokens !== s.supply) fail(after, `${tokens} tokens for a supply of ${s.supply}`);
+    if (tokens !== s.supply) fail(`${tokens} tokens for a supply of ${s.supply}`);
     const energy = this.stock;
     const measured = s.opening + s.net - s.recordedLoss;
-    if (energy !== measured) fail(after, `${energy} mWh on the book, ${measured} mWh measured`);
+    if (energy !== measured) fail(`${energy} mWh on the book, ${measured} mWh measured`);
     const held = [s.atp, s.reserved, s.adp, s.eligible, s.withheld, s.unclaimed, s.deficit];
     if (!held.every((value) => Number.isSafeInteger(value) && value >= 0)) {
-      fail(after, "an account is negative or inexact");
+      fail("an account is negative or inexact");
     }
-    if (s.deficit > 0 && energy !== -s.deficit) fail(after, "energy is held beside a deficit");
+    if (s.deficit > 0 && energy !== -s.deficit) fail("energy is held beside a deficit");
   }
 }
 
@@ -194,10 +197,11 @@ function totalOf(items: readonly Dated[]): number {
 }
 
 function within(value: number, what: string): number {
-  if (Math.abs(value) > MOST) throw new LedgerError("overflow", `${what} would exceed 2^51 mWh`);
+  if (Math.abs(value) > MOST_NET)
+    throw new LedgerError("overflow", `${what} would exceed 2^51 mWh`);
   return value;
 }
 
-function fail(after: string, what: string): never {
-  throw new InvariantViolation(`society after ${after}: ${what}`);
+function fail(what: string): never {
+  throw new InvariantViolation(`the society's books do not balance: ${what}`);
 }

@@ -122,7 +122,8 @@ describe("a charge", () => {
     const amount = 2 ** 47 + 12_345;
     log.mint(2 ** 48 - 1);
     log.source({ provenAt: millis(START - 20 * DAY), ratedWatts: 2 ** 31 - 1 });
-    log.minute(amount, 0);
+    const body = { ...log.fold.nextWindow(millis(log.now + 1)), net: amount };
+    log.fold.society.apply(log.fold.size, { type: "energy.window", timeMs: body.t1, body });
     log.charge(amount, 9_999);
     expect(log.summary.atp).toBe(Number((BigInt(amount) * 9_999n) / 10_000n));
   });

@@ -81,10 +81,15 @@ export class SocietyFold {
     return this.#book.summary();
   }
 
+  /** The part of a window's net that the accounts can take; see `SocietyBook.countable`. */
+  countable(net: number): number {
+    return this.#book.countable(net);
+  }
+
   /** Throws LedgerError and changes nothing, or InvariantViolation when both would not add up any more. */
   apply(index: number, entry: SocietyEntry): void {
     this.#apply(index, entry);
-    this.#book.check(`entry ${index} (${entry.type})`);
+    this.#book.check();
   }
 
   #apply(index: number, { type, body, timeMs }: SocietyEntry): void {

@@ -1,0 +1,38 @@
+import type { Millis } from "@wattseal/base";
+import { windowOf } from "../metering/window.js";
+
+/** What the books take an entry's energy for, mWh. */
+export interface Counted {
+  readonly in: number;
+  readonly out: number;
+  /** Of the two, what the entry adds to its window's net. */
+  readonly net: number;
+}
+
+/**
+ * One module's energy that is not proven: of suspect and unauthenticated intervals, and of gaps. Its counters may
+ * say anything up to 2^48 mWh; between two moments a module gives or takes, net, at most what it holds. So a
+ * window counts at most that for a module, however many entries say how much. Duration is no measure: a clock that
+ * was set back leaves hours of use in an entry of no length, and a gap of days is at most one charge.
+ */
+export class UnprovenFlow {
+  /** UTC minute in which the entries end. */
+  #window = -1;
+  #in = 0;
+  #out = 0;
+
+  /** What counts of this entry, of which `out` counts in its window. `most` mWh is what the module can hold. */
+  count(t1: Millis, inward: number, out: number, most: number): Counted {
+    const window = windowOf(t1);
+    if (window !== this.#window) {
+      this.#window = window;
+      this.#in = 0;
+      this.#out = 0;
+    }
+    const countedIn = Math.min(inward, Math.max(0, most - this.#in));
+    const countedOut = Math.min(out, Math.max(0, most - this.#out));
+    this.#in += countedIn;
+    this.#out += countedOut;
+    return { in: countedIn, out: countedOut, net: 0 - countedOut };
+  }
+}

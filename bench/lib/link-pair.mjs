@@ -7,6 +7,8 @@ import { entropy } from "./pack.mjs";
 const START = 1_760_000_000_000;
 const STEP_MS = 200;
 const LINKED_WITHIN = 100;
+const UID = moduleUid("0102000000000001");
+const AT = { slot: slot(1), busId: 0 };
 
 /** @typedef {import("@wattseal/can-protocol").CanFrame} CanFrame */
 
@@ -24,32 +26,55 @@ export function connect(fd) {
 
 class LinkPair {
   #now = START;
+  #fd;
+  #packHalf = DeviceHalf.generate(entropy);
+  #moduleHalf = DeviceHalf.generate(entropy);
+  #packHash = entropy.bytes(32);
   #pack;
   #module;
 
   /** @param {boolean} fd */
   constructor(fd) {
-    const packHalf = DeviceHalf.generate(entropy);
-    const moduleHalf = DeviceHalf.generate(entropy);
-    const packHash = entropy.bytes(32);
-    const uid = moduleUid("0102000000000001");
-    const at = { slot: slot(1), busId: 0 };
-    this.#pack = new PackLink({
-      packHash,
-      module: { uid, ...at, half: moduleHalf.publicKey },
-      custody: packHalf,
+    this.#fd = fd;
+    this.#pack = this.#newPack();
+    this.#module = this.#newModule();
+  }
+
+  #newPack() {
+    return new PackLink({
+      packHash: this.#packHash,
+      module: { uid: UID, ...AT, half: this.#moduleHalf.publicKey },
+      custody: this.#packHalf,
       entropy,
-      fd,
+      fd: this.#fd,
     });
-    this.#module = new ModuleLink({
-      uid,
-      pairing: { packHash, packHalf: packHalf.publicKey, ...at, fed: entropy.bytes(32) },
-      custody: moduleHalf,
+  }
+
+  #newModule() {
+    const packHalf = this.#packHalf.publicKey;
+    return new ModuleLink({
+      uid: UID,
+      pairing: { packHash: this.#packHash, packHalf, ...AT, fed: packHalf },
+      custody: this.#moduleHalf,
       entropy,
-      fd,
+      fd: this.#fd,
       bootedAt: millis(START),
       capabilities: 0,
     });
+  }
+
+  /** The pack's end. */
+  get pack() {
+    return this.#pack;
+  }
+
+  /** Both ends start anew, with the keys they have, and link. */
+  again() {
+    this.#pack = this.#newPack();
+    this.#module = this.#newModule();
+    this.handle("module", { kind: "open" });
+    this.handle("pack", { kind: "open" });
+    if (!this.linked) throw new Error("the two ends of the link do not come together");
   }
 
   get linked() {

@@ -26,6 +26,17 @@ export function formatTable(title, unit, rows) {
   ].join("\n");
 }
 
+/**
+ * Figures that no rate describes.
+ *
+ * @param {string} title
+ * @param {readonly { what: string, value: number, unit: string }[]} figures
+ */
+export function formatFigures(title, figures) {
+  const body = figures.map(({ what, value, unit }) => `| ${what} | ${quantity(value)} ${unit} |`);
+  return [`### ${title}`, "", "| figure | |", "|---|--:|", ...body, ""].join("\n");
+}
+
 /** @param {number} value */
 function quantity(value) {
   const digits = value >= 100 ? 3 : 2;

@@ -2,6 +2,7 @@ import { hkdfSync } from "node:crypto";
 import { chacha20poly1305 } from "@noble/ciphers/chacha.js";
 import { fromHex, toHex } from "@wattseal/base";
 import fc from "fast-check";
+import sodium from "libsodium-wrappers";
 import { describe, expect, it } from "vitest";
 import { newNonce, setNonce } from "./aead.js";
 import { createAead, deriveKey, hmacSha256, noiseHkdf, TransportCipher } from "./index.js";
@@ -9,7 +10,8 @@ import { createAead, deriveKey, hmacSha256, noiseHkdf, TransportCipher } from ".
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
 
 describe("ChaCha20-Poly1305", () => {
-  it("is what an independent implementation computes", () => {
+  it("is what two independent implementations compute, and refuse", async () => {
+    await sodium.ready;
     const cases = fc.tuple(
       bytes(32),
       bytes(12),
@@ -20,7 +22,14 @@ describe("ChaCha20-Poly1305", () => {
       fc.property(cases, ([key, nonce, ad, plaintext]) => {
         const sealed = createAead(key).seal(nonce, ad, plaintext);
         expect(toHex(sealed)).toBe(toHex(chacha20poly1305(key, nonce, ad).encrypt(plaintext)));
+        const { crypto_aead_chacha20poly1305_ietf_encrypt: encrypt } = sodium;
+        expect(toHex(sealed)).toBe(toHex(encrypt(plaintext, ad, null, nonce, key)));
         expect(createAead(key).open(nonce, ad, sealed)).toEqual(plaintext);
+        sealed[sealed.length - 1]! ^= 1;
+        expect(createAead(key).open(nonce, ad, sealed)).toBeUndefined();
+        const { crypto_aead_chacha20poly1305_ietf_decrypt: decrypt } = sodium;
+        expect(() => decrypt(null, sealed, ad, nonce, key)).toThrow();
+        expect(() => chacha20poly1305(key, nonce, ad).decrypt(sealed)).toThrow();
       }),
       { numRuns: 200 },
     );

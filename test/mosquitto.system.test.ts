@@ -1,51 +1,166 @@
 import { randomBytes } from "node:crypto";
-import { type Clock, type Entropy, millis, silentLogger, toHex } from "@wattseal/base";
-import { type Federation, startFederation } from "@wattseal/federation";
-import { parseVkey } from "@wattseal/tlog";
+import { rm } from "node:fs/promises";
 import {
-  decodeRequest,
-  encodeResponse,
-  fleetName,
-  leafBytes,
-  PendingCheckpoints,
-  type SenderEffect,
-  type SenderEvent,
-  takeResponse,
-  topicOf,
-  UplinkCursors,
-  UplinkSender,
-} from "@wattseal/uplink";
+  type Clock,
+  type Entropy,
+  fromUtf8,
+  millis,
+  originOf,
+  silentLogger,
+  toHex,
+} from "@wattseal/base";
+import { readStoredLog, SqliteStore, startFederation } from "@wattseal/federation";
+import { signCheckpoint, verifyCosignature } from "@wattseal/tlog";
+import { LogStore } from "@wattseal/tlog/store";
+import { encodeBatch, fleetName, type PackName, topicOf } from "@wattseal/uplink";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { AUTHORITY, TestPack, WITNESS } from "../packages/federation/src/fleet.fixture.js";
-import {
-  connectPackClient,
-  openPackClient,
-} from "../packages/federation/src/mqtt/pack-client.fixture.js";
+import { connectPackClient } from "../packages/federation/src/mqtt/pack-client.fixture.js";
 import { hasMosquitto, Mosquitto } from "./support/mosquitto.js";
-import { temporaryFolder } from "./support/program.js";
+import { type LogLine, Role, temporaryFolder, wattseal } from "./support/program.js";
 
 const present = hasMosquitto();
 const skipped = present ? "" : " (skipped: mosquitto is not installed; apt-get install mosquitto)";
-const fleet = fleetName("system");
+const fleet = fleetName("demo");
 
-const clock: Clock = {
+const named = (name: string) => (line: LogLine) => line.msg === name;
+
+/** One pack's three roles, each a process of its own, around a broker that is killed and started again. */
+class Fleet {
+  readonly state: string;
+  readonly broker: Mosquitto;
+  readonly simulator: Role;
+  readonly gateway: Role;
+  federation: Role;
+
+  private constructor(state: string, broker: Mosquitto, simulator: Role) {
+    this.state = state;
+    this.broker = broker;
+    this.simulator = simulator;
+    this.federation = this.#role();
+    this.gateway = new Role(["gateway", "--state", state, "--log-level", "debug"]);
+  }
+
+  /** `speed`: simulated seconds a second. */
+  static async start(speed = 240): Promise<Fleet> {
+    const folder = await temporaryFolder();
+    const broker = await Mosquitto.start(folder, fleet);
+    onTestFinished(() => broker.kill());
+    const state = `${folder}/state`;
+    const flags = ["--modules", "4", "--broker", broker.url];
+    expect((await wattseal(["init", "--demo", "--state", state, ...flags])).status).toBe(0);
+    const simulator = new Role(["sim", "--state", state, "--speed", `${speed}`]);
+    await simulator.line(named("sim.running"));
+    return new Fleet(state, broker, simulator);
+  }
+
+  /** Resolves when the gateway has recorded `count` entries more. */
+  async recorded(count: number): Promise<void> {
+    for (let i = 0; i < count; i += 1) {
+      await this.gateway.line(named("ledger.durable"), this.gateway.lines.length);
+    }
+  }
+
+  /** Stops the federation and starts it again. */
+  async restart(options: { readonly losingItsStore: boolean }): Promise<void> {
+    await this.federation.stop();
+    if (options.losingItsStore) await rm(`${this.state}/federation/store`, { recursive: true });
+    this.federation = this.#role();
+    await this.federation.line(named("federation.running"));
+  }
+
+  /** Stops everything; the gateway waits for its last receipts. What the two sides have then. */
+  async finish() {
+    expect(await this.gateway.stop()).toBe(0);
+    await this.simulator.stop();
+    await this.federation.stop();
+    const log = await LogStore.openReadOnly({ directory: `${this.state}/gateway/log` });
+    const store = await SqliteStore.open(`${this.state}/federation/store`);
+    onTestFinished(() => store.close());
+    const [pack, ...others] = await store.packs();
+    expect(others).toEqual([]);
+    const stored: Uint8Array[] = [];
+    if (pack !== undefined) {
+      for await (const leaf of readStoredLog(store, pack.pack)) stored.push(leaf);
+    }
+    return { log, stored, receipt: pack?.receipt, parked: await store.parked() };
+  }
+
+  #role(): Role {
+    const url = this.broker.url.replace("mqtt://", "mqtt://federation@");
+    return new Role(["federation", "--state", this.state, "--broker", url]);
+  }
+}
+
+/** Byte for byte the gateway's log, receipted to its end. */
+function expectWhole({ log, stored, receipt, parked }: Awaited<ReturnType<Fleet["finish"]>>): void {
+  expect(stored).toHaveLength(log.durableSize);
+  expect(toHex(Buffer.concat(stored))).toBe(toHex(Buffer.concat([...log.entries()])));
+  expect(receipt?.size).toBe(log.durableSize);
+  expect(parked).toEqual([]);
+}
+
+describe.skipIf(!present)(`over mosquitto${skipped}`, () => {
+  it("nothing is lost when the broker, which keeps nothing, is killed and started again under load", async () => {
+    const roles = await Fleet.start();
+    await roles.gateway.line(named("uplink.up"));
+    for (let outage = 0; outage < 4; outage += 1) {
+      await roles.recorded(3 + 2 * outage);
+      await roles.broker.kill();
+      await roles.recorded(5);
+      if (outage === 1) {
+        const { lines } = roles.gateway;
+        const from = lines.length;
+        const restarted = roles.restart({ losingItsStore: false });
+        await roles.broker.up();
+        await restarted;
+        await roles.gateway.line(named("uplink.up"), Math.min(from, lines.length));
+      } else {
+        const from = roles.gateway.lines.length;
+        await roles.broker.up();
+        await roles.gateway.line(named("uplink.up"), from);
+      }
+    }
+    await roles.recorded(3);
+    const { federation } = roles;
+    expectWhole(await roles.finish());
+    const alarms = federation.lines.filter((line) => Number(line["level"]) >= 50);
+    expect(alarms).toEqual([]);
+  });
+
+  it("a federation that lost its store is given the whole log again, and says that it is catching up", async () => {
+    const roles = await Fleet.start(1500);
+    await roles.federation.line(named("federation.pack-contact"));
+    const isLong = (line: LogLine) => named("ledger.durable")(line) && Number(line["index"]) > 600;
+    await roles.gateway.line(isLong); // more than one response carries
+    await roles.restart({ losingItsStore: true });
+    const contact = await roles.federation.line(named("federation.pack-contact"));
+    expect(contact).toMatchObject({ new: true });
+    await roles.federation.line(named("federation.pack-caught-up"));
+    expectWhole(await roles.finish());
+  });
+});
+
+/** Nothing that waits for longer than a second ever happens: what is witnessed then has waited for nothing. */
+const impatient: Clock = {
   now: () => millis(Date.now()),
   at: (time, task) => {
+    if (time > Date.now() + 1000) return () => {};
     const timer = setTimeout(task, Math.max(0, time - Date.now()));
     return () => clearTimeout(timer);
   },
 };
 const entropy: Entropy = { bytes: (length) => new Uint8Array(randomBytes(length)) };
 
-async function federationAt(directory: string, broker: string): Promise<Federation> {
+async function federationOver(broker: Mosquitto, directory: string) {
   const federation = await startFederation({
     directory,
     fleet,
-    broker,
+    broker: broker.url,
     account: { username: "federation" },
     witnessKey: WITNESS,
     authorityKeys: [AUTHORITY.publicKey],
-    clock,
+    clock: impatient,
     entropy,
     logger: silentLogger,
   });
@@ -53,194 +168,71 @@ async function federationAt(directory: string, broker: string): Promise<Federati
   return federation;
 }
 
-/** A pack's uplink: log, pending checkpoints, cursors and sender over one MQTT connection. */
-class PackUplink {
-  readonly pack = new TestPack(toHex(randomBytes(8)));
-  readonly cursors: UplinkCursors;
-  readonly #pending: PendingCheckpoints;
-  readonly #sender: UplinkSender;
-  readonly #client: ReturnType<typeof openPackClient>;
-  #signed = 0;
-  #timer: NodeJS.Timeout | undefined;
-  #progress: (() => void)[] = [];
-
-  constructor(url: string, witnessVkey: string) {
-    const { pack } = this;
-    const log = {
-      get size() {
-        return pack.size;
-      },
-      root: (size: number) => pack.root(size),
-      keyAt: (size: number) => pack.keyAt(size),
-    };
-    const { origin } = pack;
-    const destination = parseVkey(witnessVkey);
-    const save = async () => {};
-    this.cursors = UplinkCursors.load({
-      origin,
-      log,
-      destinations: [destination],
-      stored: () => undefined,
-      save,
-    });
-    const stored = { origin, log, witnessed: 0, stored: undefined, save };
-    this.#pending = PendingCheckpoints.load(stored).pending;
-    this.#sender = new UplinkSender({ witnessed: 0, pending: this.#pending, retryMs: 300 });
-    this.#client = openPackClient(url, pack.name, { reconnectPeriod: 20 });
-    this.#client.on("connect", () => void this.#subscribe());
-    this.#client.on("close", () => this.#tell({ kind: "disconnected" }));
-    this.#client.on(
-      "message",
-      (topic, payload) => void this.#take(topic, payload, destination.name),
-    );
-    onTestFinished(async () => {
-      clearTimeout(this.#timer);
-      await this.#client.endAsync(true);
-    });
-  }
-
-  /** Appends and signs; returns the signed size. */
-  async grow(count: number): Promise<number> {
-    this.pack.work(count);
-    const { size } = this.pack;
-    const bytes = leafBytes(this.pack.leaves.slice(this.#signed));
-    await this.#pending.add({ size, note: this.pack.note(), bytes });
-    this.#signed = size;
-    this.#tell({ kind: "signed" });
-    return size;
-  }
-
-  /** Resolves when everything below `size` is witnessed. */
-  async witnessed(size: number): Promise<void> {
-    while (this.cursors.witnessedByAll < size) {
-      await new Promise<void>((resolve) => {
-        this.#progress.push(resolve);
-      });
-    }
-  }
-
-  async #subscribe(): Promise<void> {
-    const topics = (["receipt", "request"] as const).map((c) => topicOf(fleet, this.pack.name, c));
-    await this.#client.subscribeAsync(topics, { qos: 1 }).catch(() => {});
-    this.#tell({ kind: "connected" });
-  }
-
-  async #take(topic: string, payload: Buffer, destination: string): Promise<void> {
-    if (topic.endsWith("/request")) {
-      this.#tell({ kind: "request", request: decodeRequest(payload) });
-      return;
-    }
-    const { size } = await this.cursors.accept(destination, payload);
-    this.#pending.prune(this.cursors.witnessedByAll);
-    this.#tell({ kind: "witnessed", size });
-    for (const resolve of this.#progress.splice(0)) resolve();
-  }
-
-  #tell(event: SenderEvent): void {
-    for (const effect of this.#sender.handle(event, clock.now())) this.#do(effect);
-    clearTimeout(this.#timer);
-    const { deadline } = this.#sender;
-    if (deadline === undefined) return;
-    this.#timer = setTimeout(
-      () => this.#tell({ kind: "tick" }),
-      Math.max(0, deadline - Date.now()),
-    );
-  }
-
-  #do(effect: SenderEffect): void {
-    const { pack } = this;
-    if (effect.kind === "head") this.#publish("head", Buffer.from(effect.note), true);
-    if (effect.kind === "batch") {
-      this.#publish("batch", pack.batch(effect.from, effect.to, { checkpoint: effect.note }));
-    }
-    if (effect.kind === "response") {
-      this.#publish("response", encodeResponse(takeResponse(pack.source, effect)));
-    }
-  }
-
-  #publish(channel: "head" | "batch" | "response", payload: Uint8Array, retain = false): void {
-    if (!this.#client.connected) return;
-    const topic = topicOf(fleet, this.pack.name, channel);
-    this.#client.publish(topic, Buffer.from(payload), { qos: 1, retain }, () => {});
-  }
+async function clientOf(broker: Mosquitto, name: string) {
+  const client = await connectPackClient(broker.url, name);
+  onTestFinished(() => client.endAsync(true));
+  return client;
 }
 
-async function storedLeaves(federation: Federation, pack: TestPack): Promise<Uint8Array[]> {
-  const leaves: Uint8Array[] = [];
-  for await (const leaf of federation.readStoredLog(pack.name)) leaves.push(leaf);
-  return leaves;
+/** Sends all of a pack's log; resolves with the size that the receipt covers. */
+async function witnessedSize(broker: Mosquitto, pack: TestPack): Promise<number> {
+  const client = await clientOf(broker, pack.name);
+  await client.subscribeAsync(topicOf(fleet, pack.name, "receipt"), { qos: 1 });
+  const receipt = new Promise<string>((resolve) => {
+    client.on("message", (_topic, payload) => {
+      resolve(fromUtf8(payload));
+    });
+  });
+  const batch = Buffer.from(pack.batch(0));
+  await client.publishAsync(topicOf(fleet, pack.name, "batch"), batch, { qos: 1 });
+  return verifyCosignature(await receipt, WITNESS).checkpoint.size;
 }
 
-describe.skipIf(!present)(`over mosquitto${skipped}`, () => {
-  it("nothing is lost when the broker, which keeps nothing, is killed and started again", async () => {
-    const folder = await temporaryFolder();
-    const broker = await Mosquitto.start(folder, fleet);
-    onTestFinished(() => broker.kill());
-    let federation = await federationAt(`${folder}/store`, broker.url);
-    const uplinks = [1, 2, 3].map(() => new PackUplink(broker.url, federation.witnessVkey));
-    const grow = () => Promise.all(uplinks.map((uplink) => uplink.grow(40)));
-    for (let outage = 0; outage < 4; outage += 1) {
-      const before = await uplinks[outage % 3]?.grow(1);
-      await grow();
-      if (outage % 2 === 0) await uplinks[outage % 3]?.witnessed(before ?? 0);
-      await broker.kill();
-      await grow();
-      await grow();
-      await broker.up();
-      await grow();
-      if (outage === 1) {
-        await federation.stop();
-        federation = await federationAt(`${folder}/store`, broker.url);
-      }
-    }
-    await Promise.all(uplinks.map((uplink) => uplink.witnessed(uplink.pack.size)));
-    for (const { pack } of uplinks) {
-      expect(Buffer.concat(await storedLeaves(federation, pack))).toEqual(
-        Buffer.concat(pack.leaves),
-      );
-      expect(federation.stats.latest.get(pack.name)).toEqual({
-        size: pack.size,
-        witnessed: pack.size,
-      });
-    }
-    expect(federation.stats.refused).toEqual({});
-  });
+/** Of no pack's signing: a batch that begins beyond what is stored. */
+function junk(name: PackName, prevSize: number): Buffer {
+  const origin = originOf(name);
+  const head = { size: prevSize + 1, root: new Uint8Array(32) };
+  const checkpoint = signCheckpoint(head, { ...WITNESS, name: origin });
+  return Buffer.from(encodeBatch({ origin, prevSize, leaves: [Uint8Array.of(1)], checkpoint }));
+}
 
-  it("a federation that starts anew is given the whole log again", async () => {
-    const folder = await temporaryFolder();
-    const broker = await Mosquitto.start(folder, fleet);
-    onTestFinished(() => broker.kill());
-    const first = await federationAt(`${folder}/first`, broker.url);
-    const uplink = new PackUplink(broker.url, first.witnessVkey);
-    for (let i = 0; i < 5; i += 1) await uplink.grow(200);
-    await uplink.witnessed(uplink.pack.size);
-    await first.stop();
-    const second = await federationAt(`${folder}/second`, broker.url);
-    while ((await second.receipt(uplink.pack.name)) === undefined) {
-      await new Promise((resolve) => {
-        setTimeout(resolve, 50);
-      });
-    }
-    await uplink.grow(10);
-    await uplink.witnessed(uplink.pack.size);
-    expect(Buffer.concat(await storedLeaves(second, uplink.pack))).toEqual(
-      Buffer.concat(uplink.pack.leaves),
-    );
-  });
-
+describe.skipIf(!present)(`among strangers, over mosquitto${skipped}`, () => {
   it("a pack cannot publish in another's place, though the broker acknowledges it", async () => {
     const folder = await temporaryFolder();
     const broker = await Mosquitto.start(folder, fleet);
     onTestFinished(() => broker.kill());
-    const federation = await federationAt(`${folder}/store`, broker.url);
+    const federation = await federationOver(broker, `${folder}/store`);
     const victim = new TestPack("victim");
-    const thief = await connectPackClient(broker.url, "thief");
-    onTestFinished(() => thief.endAsync(true));
+    const thief = await clientOf(broker, "thief");
     const batch = Buffer.from(victim.batch(0));
     await thief.publishAsync(topicOf(fleet, victim.name, "batch"), batch, { qos: 1 });
-    const uplink = new PackUplink(broker.url, federation.witnessVkey);
-    await uplink.grow(1);
-    await uplink.witnessed(uplink.pack.size);
+    expect(await witnessedSize(broker, new TestPack("honest"))).toBe(2);
     expect(federation.stats).toMatchObject({ packs: 1, refused: {} });
+  });
+
+  it("packs whose batches wait for what never comes do not fill the broker's in-flight window", async () => {
+    const folder = await temporaryFolder();
+    const broker = await Mosquitto.start(folder, fleet);
+    onTestFinished(() => broker.kill());
+    const federation = await federationOver(broker, `${folder}/store`);
+    const signed = new TestPack("ahead");
+    expect(await witnessedSize(broker, signed)).toBe(2);
+    signed.work(40);
+    const ahead = await clientOf(broker, signed.name);
+    const stranger = new TestPack("junk").name;
+    const unsigned = await clientOf(broker, stranger);
+    for (let i = 3; i < 40; i += 1) {
+      const batches = [
+        ahead.publishAsync(
+          topicOf(fleet, signed.name, "batch"),
+          Buffer.from(signed.batch(i, i + 1)),
+          { qos: 1 },
+        ),
+        unsigned.publishAsync(topicOf(fleet, stranger, "batch"), junk(stranger, i), { qos: 1 }),
+      ];
+      await Promise.all(batches);
+    }
+    expect(await witnessedSize(broker, new TestPack("honest"))).toBe(2);
+    expect(federation.stats.packs).toBe(2);
   });
 });

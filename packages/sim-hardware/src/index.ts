@@ -5,6 +5,14 @@ export {
   type Corruption,
   VirtualBus,
 } from "./bus/virtual-bus.js";
+export {
+  type ConformanceOptions,
+  type ConformanceReport,
+  type PointReport,
+  runConformance,
+} from "./conformance/runner.js";
+export type { Verdict } from "./conformance/script.js";
+export type { BenchPairing } from "./conformance/types.js";
 export { SimError, type SimErrorCode } from "./errors.js";
 export { FAULT_NAMES, FAULTS, type Fault, type FaultName, isFaultName } from "./faults/fault.js";
 export {

@@ -1,4 +1,5 @@
 import { Command, Option } from "commander";
+import { conformance, parseBusAddress, parseSlot, STATES } from "./commands/conformance.js";
 import { dbc, parseModuleIds } from "./commands/dbc.js";
 import { parseDuration, parseLegacy, parseModules, parseSpeed } from "./commands/duration.js";
 import { init } from "./commands/init.js";
@@ -130,6 +131,7 @@ function addRoles(wattseal: Command, report: Report): void {
     )
     .addHelpText("after", example("wattseal sim dbc --modules 1-8 > modbatt.dbc"))
     .action((options) => report(dbc(options)));
+  addConformance(sim, report);
   wattseal
     .command("gateway")
     .description("the pack side: links, metering, ledger, uplink")
@@ -148,6 +150,46 @@ function addRoles(wattseal: Command, report: Report): void {
     .addOption(logLevel())
     .addHelpText("after", example("wattseal federation --state ./pack"))
     .action(async (options) => report(await runFederation(options)));
+}
+
+function addConformance(sim: Command, report: Report): void {
+  sim
+    .command("conformance")
+    .description(
+      "try a module end on a bus against docs/firmware, point by point; no other pack may be on it",
+    )
+    .requiredOption("--bus <address>", "unix:PATH of a served virtual bus", parseBusAddress)
+    .requiredOption("--slot <n>", "the module's slot, 1 to 31", parseSlot)
+    .requiredOption(
+      "--pairing <file>",
+      "the pack's pairing record, or a bench file (docs/firmware/vectors/pairing.json)",
+    )
+    .option("--key <file>", "the pack's secret half (default: as the record names it, beside it)")
+    .option("--federation-key <file>", "the federation's secret half, to check counter statements")
+    .option("--fd", "CAN FD instead of classic CAN", false)
+    .addOption(
+      new Option(
+        "--allow <state>",
+        "the highest state to let the module into; above off, its relay closes",
+      )
+        .choices(STATES)
+        .default("off"),
+    )
+    .option("--reset", "ask for a reset of the module in the run, and try what follows it", false)
+    .option("--key-roll", "roll the pack's half to another and back", false)
+    .option("--erase", "end with an erase: the module is unpaired then", false)
+    .option("--json", "one JSON object on standard output", false)
+    .addHelpText(
+      "after",
+      "\nNot there yet: a serial port (SLCAN) and SocketCAN; the bus is one that `wattseal sim` serves.\n",
+    )
+    .addHelpText(
+      "after",
+      example(
+        "wattseal sim conformance --bus unix:./pack/sim/bus.sock --slot 1 --pairing ./pack/gateway/pairings.cbor --allow on",
+      ),
+    )
+    .action(async (options) => report(await conformance(options)));
 }
 
 function addRecord(wattseal: Command, report: Report): void {

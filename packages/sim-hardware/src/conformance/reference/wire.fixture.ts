@@ -113,11 +113,21 @@ export type Put =
   | "pdu-length"
   | "interrupted";
 
-/** Puts the segments of one class together (link.md, Segmentation). */
+/** Ways to get it wrong. */
+export interface AssemblyFaults {
+  readonly timeoutMs?: number;
+  readonly anyOrder?: boolean;
+  readonly repeats?: boolean;
+}
+
+/** Puts the segments of one class together (link.md §3). */
 export class Assembly {
+  readonly #faults: AssemblyFaults;
   bytes: Uint8Array = new Uint8Array(0);
   counter = 0;
-  #parts: Uint8Array[] = [];
+  #parts: (Uint8Array | undefined)[] = [];
+  /** Segments in all, once the last has come. */
+  #end = 0;
   #length = 0;
   #collecting = false;
   #skipping = false;
@@ -125,10 +135,15 @@ export class Assembly {
   #since = 0;
   #previous: CanFrame | undefined;
 
+  constructor(faults: AssemblyFaults = {}) {
+    this.#faults = faults;
+  }
+
   put(frame: CanFrame, now: number): Put {
     const id = parseId(frame.id);
     const before = this.#previous;
-    if (before !== undefined && same(before, frame)) return "duplicate";
+    const mayRepeat = this.#faults.repeats === true;
+    if (before !== undefined && same(before, frame) && !mayRepeat) return "duplicate";
     this.#previous = frame;
     const interrupted = id.first && this.#collecting;
     if (id.first) this.#begin(id, frame);
@@ -136,19 +151,27 @@ export class Assembly {
     else if (!this.#continues(id, frame, now)) return this.#giveUp("order", id.counter);
     const fault = this.#faultOf(id, frame);
     if (fault !== undefined) return this.#giveUp(fault, id.counter);
-    this.#parts.push(frame.data);
+    const parts = this.#keep(id, frame, now);
+    if (parts.length !== this.#end) return interrupted ? "interrupted" : "waiting";
+    this.#collecting = false;
+    this.bytes = join(...parts);
+    return "whole";
+  }
+
+  #keep(id: Id, frame: CanFrame, now: number): readonly Uint8Array[] {
+    if (this.#faults.anyOrder === true) this.#parts[id.segment] = frame.data;
+    else this.#parts.push(frame.data);
     this.#length += frame.data.length;
     this.#since = now;
-    if (!id.last) return interrupted ? "interrupted" : "waiting";
-    this.#collecting = false;
-    this.bytes = join(...this.#parts);
-    return "whole";
+    if (id.last) this.#end = this.#faults.anyOrder === true ? id.segment + 1 : this.#parts.length;
+    return this.#parts.filter((part) => part !== undefined);
   }
 
   #begin(id: Id, frame: CanFrame): void {
     this.#collecting = true;
     this.#skipping = false;
     this.#parts = [];
+    this.#end = 0;
     this.#length = 0;
     this.counter = id.counter;
     this.#fd = frame.fd;
@@ -156,12 +179,13 @@ export class Assembly {
 
   #continues(id: Id, frame: CanFrame, now: number): boolean {
     if (!this.#collecting || id.counter !== this.counter) return false;
-    return frame.fd === this.#fd && now - this.#since <= 200;
+    return frame.fd === this.#fd && now - this.#since <= (this.#faults.timeoutMs ?? 200);
   }
 
   #faultOf(id: Id, frame: CanFrame): Put | undefined {
     const { length } = frame.data;
-    if (id.segment !== this.#parts.length % 16) return "order";
+    const isInOrder = id.segment === this.#parts.length % 16;
+    if (!isInOrder && this.#faults.anyOrder !== true) return "order";
     if (this.#length + length > 4096) return "pdu-length";
     const full = frame.fd ? 64 : 8;
     const good = id.last ? frameSizeAllowed(length, frame.fd) : length === full;

@@ -168,10 +168,7 @@ function flood(pair: LinkPair, until: number): number {
   let forgeries = 0;
   for (let ms = 0; ms < until; ms += 1) {
     if (ms < 5000 || ms % 10 < 2) {
-      const even = ms % 2 === 0;
-      for (const frame of forged(even ? 0x633 : 0x632, ms, 24, ms >> 1)) {
-        pair.inject(frame, even ? "module" : "pack");
-      }
+      forge(pair, ms);
       forgeries += 1;
     }
     if (ms % 200 === 0) pair.sendReading();
@@ -179,6 +176,11 @@ function flood(pair: LinkPair, until: number): number {
     pair.now = (pair.now + 1) as typeof pair.now;
   }
   return forgeries;
+}
+
+function forge(pair: LinkPair, n: number): void {
+  const [base, from] = n % 2 === 0 ? ([0x633, "module"] as const) : ([0x632, "pack"] as const);
+  for (const frame of forged(base, n, 24, n >> 1)) pair.inject(frame, from);
 }
 
 describe("handshakes", () => {

@@ -94,6 +94,17 @@ function keyOf(message: ModuleMessage | PackMessage): string | undefined {
   return `state ${Math.round(message.hvBusVoltage / VOLT)}`;
 }
 
+/** In [0, 1): mulberry32. */
+function uniform(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
 interface End {
   readonly place: number;
   readonly side: Side;
@@ -118,11 +129,7 @@ export class HostileBus {
 
   constructor(seed: number) {
     this.#seed = seed;
-    const entropy = seededEntropy(seed);
-    this.#random = () => {
-      const [a = 0, b = 0, c = 0] = entropy.bytes(3);
-      return (a * 65_536 + b * 256 + c) / 2 ** 24;
-    };
+    this.#random = uniform(seed);
     this.#fd = this.#random() < 0.7;
     this.#ends = [0, 1].flatMap((place) => [
       this.#newEnd(place, "pack"),

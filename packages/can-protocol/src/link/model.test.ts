@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { HostileBus } from "./model.fixture.js";
 
 const STEPS = 1_000_000;
-const STEPS_PER_RUN = 2000;
+const STEPS_PER_RUN = 5000;
 /** Runs of seeds that once failed, first. */
 const KEPT_SEEDS: readonly number[] = [];
 const seed = randomInt(2 ** 31);

@@ -1,7 +1,7 @@
 import mqtt, { type IClientOptions, type MqttClient } from "mqtt";
 
 /** A pack's connection as a gateway makes it: its name is client id and user name, its session persists. */
-export function openPackClient(
+function openPackClient(
   url: string,
   name: string,
   options: IClientOptions = {},

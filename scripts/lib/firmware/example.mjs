@@ -40,7 +40,7 @@ function given() {
     "",
     "Written by `npm run vectors` (scripts/firmware-vectors.mjs) from the link machines of both ends; a test holds this",
     "page and [vectors/](vectors/) to what the script produces, and another to an implementation of its own, written from",
-    "these pages. Do not edit it by hand. The sections named are those of [link.md](link.md) and [messages.md](messages.md).",
+    "[link.md](link.md) and [messages.md](messages.md). Do not edit it by hand.",
     "",
     "The keys are published here, so they are worth nothing: benches only.",
     "",

@@ -1,11 +1,9 @@
-import mqtt, { type IClientOptions, type MqttClient } from "mqtt";
+import mqtt, { type MqttClient } from "mqtt";
 
-/** A pack's connection as a gateway makes it: its name is client id and user name, its session persists. */
-function openPackClient(
-  url: string,
-  name: string,
-  options: IClientOptions = {},
-): MqttClient {
+/**
+ * A pack's connection as a gateway makes it, once it stands: its name is client id and user name, its session persists.
+ */
+export async function connectPackClient(url: string, name: string): Promise<MqttClient> {
   const client = mqtt.connect(url, {
     clientId: name,
     username: name,
@@ -13,15 +11,8 @@ function openPackClient(
     clean: false,
     resubscribe: false,
     reconnectPeriod: 0,
-    ...options,
   });
   client.on("error", () => {});
-  return client;
-}
-
-/** As `openPackClient`, and connected. */
-export async function connectPackClient(url: string, name: string): Promise<MqttClient> {
-  const client = openPackClient(url, name);
   await new Promise<void>((resolve) => {
     client.once("connect", () => resolve());
   });

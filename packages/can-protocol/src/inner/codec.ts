@@ -1,7 +1,8 @@
 import { DecodeError } from "@wattseal/base";
 import type { PduClass } from "../link/types.js";
-import { type BodySpec, MODULE_BODIES, PACK_BODIES } from "./bodies.js";
+import { type BodySpec, MODULE_BODIES } from "./bodies.js";
 import type { ModuleMessage, PackMessage } from "./messages.js";
+import { PACK_BODIES } from "./pack-bodies.js";
 
 /** A message as its PDU carries it. */
 export interface InnerPdu {

@@ -2,7 +2,7 @@ import { type Millis, millis } from "@wattseal/base";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { CanFrame } from "../bus.js";
-import type { BrokenReason } from "../link/types.js";
+import type { BrokenReason } from "../link/alarm.js";
 import { paddedLength } from "./fd.js";
 import { Reassembler } from "./reassembly.js";
 import { MAX_PDU, segment } from "./segments.js";

@@ -4,10 +4,10 @@
  * nothing of counters beyond their order, of keys or of segments.
  */
 import type { ModuleMessage, PackMessage } from "../inner/messages.js";
-import type { ModuleLinkEffect, PackLinkEffect, PduClass } from "./types.js";
+import type { Accepted, PduClass } from "./types.js";
 
 export type Side = "pack" | "module";
-type Accepted = Extract<PackLinkEffect | ModuleLinkEffect, { kind: "message" }>;
+type AnyAccepted = Accepted<ModuleMessage> | Accepted<PackMessage>;
 /** Volts a step, in the fields that carry a serial number here. */
 export const VOLT = 0.015;
 
@@ -39,7 +39,7 @@ export class Model {
     this.#sessions.set(`${side} ${place}`, known.add(hash));
   }
 
-  accepts(place: number, side: Side, effect: Accepted, age: number | undefined): void {
+  accepts(place: number, side: Side, effect: AnyAccepted, age: number | undefined): void {
     const { class: cls, counter, message } = effect;
     const hash = String(effect.handshakeHash);
     const at = `${side} ${place}`;

@@ -95,7 +95,7 @@ interface Transmit {
   readonly frames: readonly CanFrame[];
 }
 
-interface Accepted<Message> {
+export interface Accepted<Message> {
   /** One accepted PDU, never told twice. `body` is the recipient's to keep. */
   readonly kind: "message";
   readonly class: PduClass;

@@ -52,6 +52,10 @@ export interface GatewayOptions {
   readonly openSigner: (log: ContinuedLog) => Promise<Signer>;
   /** Readings a second to ask each module for, 1 to 10; fewer where the wire does not carry them. */
   readonly telemetryHz: number;
+  /** Makes the pack's pairing record durable. */
+  readonly storePairing: (pairing: PackPairing) => Promise<void>;
+  /** The half that is to follow, while the record says that a roll is under way. */
+  readonly nextCustody?: DeviceCustody | undefined;
   /** Name of the registered source that charges are attributed to. */
   readonly source: string;
   readonly fleet: FleetName;
@@ -192,6 +196,11 @@ export class Gateway {
     const orders = this.#links.orderAll(() => ({ kind: "isolate", cause: ISOLATE_BY_OPERATOR }));
     for (const [uid, result] of orders) results.set(uid, await result);
     return results;
+  }
+
+  /** Begins to roll the pack's device half over to `next`, which is in safe keeping already; see LinkManager. */
+  rollPackHalf(next: DeviceCustody, reference: string): Promise<void> {
+    return this.#links.roll(next, reference);
   }
 
   /** Asks the modules for their counter statements, and waits a moment for them. */

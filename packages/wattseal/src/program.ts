@@ -138,6 +138,7 @@ function addRoles(wattseal: Command, report: Report): void {
     .requiredOption("--state <dir>", "state folder made by init")
     .option("--bus <address>", "unix:PATH of a served virtual bus")
     .option("--broker <url>", "MQTT broker")
+    .option("--roll-half", "give all modules a new pack half; each follows in its own time", false)
     .addOption(logLevel())
     .addHelpText("after", example("wattseal gateway --state ./pack"))
     .action(async (options) => report(await runGateway(options)));

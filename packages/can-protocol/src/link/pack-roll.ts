@@ -36,6 +36,11 @@ export class PackRoll {
     return { roll: new PackRoll(begun), effect: { kind: "store-pairing", pairing: begun } };
   }
 
+  /** The pack's record as it stands. */
+  get pairing(): PackPairing {
+    return this.#pairing;
+  }
+
   /** Modules that have not proven a session under the next half in this run. */
   get waiting(): readonly ModuleUid[] {
     return [...this.#waiting];

@@ -10,13 +10,14 @@ import {
 } from "@wattseal/base";
 import {
   type BusListener,
+  CAPABILITY,
   type CanBus,
   type CanFrame,
   ModuleLink,
   type ModuleLinkEffect,
   type ModuleMessage,
 } from "@wattseal/can-protocol";
-import { DeviceHalf, type PairedModule } from "@wattseal/device-keys";
+import { DeviceHalf, type PackPairing, type PairedModule } from "@wattseal/device-keys";
 import { describe, expect, it } from "vitest";
 import { HandClock } from "../clock.fixture.js";
 import { LinkManager } from "./manager.js";
@@ -105,13 +106,20 @@ function paired(count: number) {
         entropy,
         fd: false,
         bootedAt: clock.now(),
-        capabilities: 0,
+        capabilities: CAPABILITY.keyRoll,
       }),
     );
   }
   const carryOut = (effects: readonly ModuleLinkEffect[]) => {
     for (const effect of effects) {
       if (effect.kind === "transmit") for (const frame of effect.frames) wire.fromModule(frame);
+      if (effect.kind === "store-pairing") {
+        // Flash takes a moment, and answers after that.
+        clock.at(millis(clock.now() + 5), () => {
+          for (const link of links)
+            carryOut(link.handle({ kind: "stored", durable: true }, clock.now()));
+        });
+      }
     }
   };
   wire.toModules = (frame) => {
@@ -132,6 +140,7 @@ function paired(count: number) {
     clock.advance(50);
   };
   const events: string[] = [];
+  const stored: PackPairing[] = [];
   const manager = new LinkManager({
     bus: wire,
     pairing: {
@@ -143,6 +152,9 @@ function paired(count: number) {
     clock,
     entropy,
     logger: silentLogger,
+    storePairing: async (pairing) => {
+      stored.push(pairing);
+    },
     listener: {
       session: (module) => {
         events.push(`session ${module.slot}`);
@@ -169,7 +181,7 @@ function paired(count: number) {
   };
   wire.fromModuleLink = (from, message) =>
     carryOut(from.handle({ kind: "send", message }, clock.now()));
-  return { clock, wire, manager, link, links, modules, say, events };
+  return { clock, wire, manager, link, links, modules, say, events, stored };
 }
 
 describe("the link manager", () => {
@@ -238,6 +250,23 @@ describe("the link manager", () => {
       kind: "unsent",
       reason: "no-session",
     });
+  });
+
+  it("rolls the pack's half, and keeps the old one on record until every module has proven the new", async () => {
+    const { link, manager, clock, say, stored } = paired(1);
+    link();
+    say(1);
+    const next = DeviceHalf.generate(entropy);
+    await manager.roll(next, "next.key");
+    expect(stored).toHaveLength(1);
+    expect(manager.rolling).toHaveLength(1);
+    for (let i = 0; i < 40 && manager.rolling.length > 0; i += 1) {
+      clock.advance(200);
+      say(1);
+    }
+    expect(manager.rolling).toEqual([]);
+    expect(stored.at(-1)?.packHalf.publicKey).toEqual(next.publicKey);
+    expect(stored).toHaveLength(2);
   });
 
   it("counts frames that belong to nobody, and stays deaf and silent once stopped", () => {

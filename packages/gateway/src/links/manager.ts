@@ -6,6 +6,7 @@ import {
   type Micros,
   type Millis,
   type ModuleUid,
+  messageOf,
   micros,
 } from "@wattseal/base";
 import {
@@ -23,6 +24,7 @@ import {
   type PackLinkEffect,
   type PackLinkEvent,
   type PackOrder,
+  PackRoll,
   slotOf,
 } from "@wattseal/can-protocol";
 import type { DeviceCustody, PackPairing, PairedModule } from "@wattseal/device-keys";
@@ -59,6 +61,10 @@ export interface LinkManagerOptions {
   readonly entropy: Entropy;
   readonly logger: Logger;
   readonly listener: LinkListener;
+  /** The half that is to follow, while the pairing says that a roll is under way; outlives the manager. */
+  readonly nextCustody?: DeviceCustody | undefined;
+  /** Makes the pack's record durable: while a half is rolled, each step rests on the one before. */
+  readonly storePairing: (pairing: PackPairing) => Promise<void>;
 }
 
 interface Peer {
@@ -77,13 +83,15 @@ export class LinkManager implements BusListener {
   readonly #outbox: Outbox;
   readonly #peers = new Map<number, Peer>();
   /** Orders on their way, and who waits for what becomes of them. */
+  #roll: PackRoll | undefined;
   readonly #orders = new Map<PackOrder, (result: OrderResult) => void>();
   #unlisten: (() => void) | undefined;
   #foreign = 0;
 
   constructor(options: LinkManagerOptions) {
     this.#options = options;
-    const { bus, pairing, custody, entropy, logger } = options;
+    const { bus, pairing, custody, entropy, logger, nextCustody } = options;
+    if (nextCustody !== undefined) this.#roll = new PackRoll(pairing);
     this.#outbox = new Outbox(bus, (frameClass, frames) =>
       logger.warn("bus.unsent", { class: frameClass, frames }),
     );
@@ -95,6 +103,7 @@ export class LinkManager implements BusListener {
         entropy,
         fd: bus.info.dataBitRate !== undefined,
         maxState: MODULE_STATE.on,
+        ...(nextCustody === undefined ? {} : { nextCustody }),
       });
       this.#peers.set(module.slot, { module, link, armed: undefined, timer: undefined });
     }
@@ -131,6 +140,29 @@ export class LinkManager implements BusListener {
       if (link.status.linked) results.set(module.uid, this.order(module.uid, make()));
     }
     return results;
+  }
+
+  /**
+   * Rolls the pack's half over to `next`, which is in safe keeping already: resolves when the record says so and the
+   * links have been told. Each module follows in its own time; `rolling` names those that have not.
+   * Throws DeviceKeysError `bad-pairing` while another roll is under way.
+   */
+  async roll(next: DeviceCustody, reference: string): Promise<void> {
+    const { pairing, storePairing } = this.#options;
+    const { publicKey } = next;
+    const { roll, effect } = PackRoll.begin(this.#roll?.pairing ?? pairing, {
+      reference,
+      publicKey,
+    });
+    await storePairing(effect.pairing);
+    this.#roll = roll;
+    for (const peer of this.#peers.values())
+      this.#handle(peer, { kind: "key-roll", custody: next });
+  }
+
+  /** Modules that have still to prove a session under the pack's next half. */
+  get rolling(): readonly ModuleUid[] {
+    return this.#roll?.waiting ?? [];
   }
 
   linked(uid: ModuleUid): boolean {
@@ -208,11 +240,23 @@ export class LinkManager implements BusListener {
         listener.lost(module, effect.silentMs);
         break;
       case "rolled":
-        break; // no roll is ever begun here
+        this.#proven(module);
+        break;
       case "down":
         listener.down(module, effect.reason);
         break;
     }
+  }
+
+  #proven(module: PairedModule): void {
+    const { logger, storePairing } = this.#options;
+    logger.info("link.rolled", { module: module.uid });
+    const done = this.#roll?.proven(module.uid);
+    if (done === undefined) return;
+    storePairing(done.pairing).then(
+      () => logger.info("link.roll-complete", { modules: done.pairing.modules.length }),
+      (error: unknown) => logger.error("link.roll-not-stored", { error: messageOf(error) }),
+    );
   }
 
   #peerOf(uid: ModuleUid): Peer | undefined {

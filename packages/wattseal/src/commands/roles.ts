@@ -13,7 +13,7 @@ import { CliError, EXIT } from "../errors.js";
 import { onStopSignal } from "../ports/signals.js";
 import { pinoLogger, systemClock, systemWallClock } from "../ports/system.js";
 import { openFederation } from "../roles/federation.js";
-import { openGateway } from "../roles/gateway.js";
+import { openGateway, rollPackHalf } from "../roles/gateway.js";
 import { makeFolder } from "../state/files.js";
 import { layoutOf } from "../state/layout.js";
 import { readModules } from "../state/modules.js";
@@ -38,6 +38,7 @@ export async function runGateway(options: {
   readonly state: string;
   readonly bus?: string;
   readonly broker?: string;
+  readonly rollHalf: boolean;
   readonly logLevel?: string;
 }): Promise<number> {
   const layout = layoutOf(resolve(options.state));
@@ -74,6 +75,7 @@ export async function runGateway(options: {
     });
     const release = connection.addReader({ ready: () => gateway.ready() });
     logger.info("gateway.running", { modules: gateway.status().modules.length });
+    if (options.rollHalf) await rollPackHalf(gateway, layout);
     const lost = connection.done.then((reason) => `bus lost: ${reason}`);
     const reason = await Promise.race([signal, lost]);
     logger.info("gateway.stopping", { reason });
@@ -151,6 +153,7 @@ export async function runSimulator(
     kernel: simulator.kernel,
     bus: simulator.bus,
     path,
+    wall: systemWallClock,
     logger,
   });
   logger.info("sim.running", { socket: path, modules: simulator.modules.length });

@@ -8,7 +8,7 @@ import { CliError } from "../errors.js";
 import { systemClock, systemEntropy } from "../ports/system.js";
 import type { Layout } from "../state/layout.js";
 import { VERSION } from "../version.js";
-import { readPackFiles } from "./pack-files.js";
+import { createHalf, readPackFiles, writePairing } from "./pack-files.js";
 
 export interface GatewayRoleOptions {
   readonly layout: Layout;
@@ -23,7 +23,8 @@ export interface GatewayRoleOptions {
 /** A gateway with the software anchor of its state folder. */
 export async function openGateway(options: GatewayRoleOptions): Promise<Gateway> {
   const { layout, config, clock, clockState } = options;
-  const { trust, document, pairing, custody, statements } = await readPackFiles(layout);
+  const files = await readPackFiles(layout);
+  const { trust, document, pairing, custody, nextCustody, statements } = files;
   const witness = trust.witnesses.find(({ name }) => name === config.uplink.witness);
   if (witness === undefined) {
     throw new CliError(
@@ -44,6 +45,8 @@ export async function openGateway(options: GatewayRoleOptions): Promise<Gateway>
     statements,
     pairing,
     custody,
+    nextCustody,
+    storePairing: (record) => writePairing(layout, record),
     legacy: legacyIn(config),
     openSigner: (log) =>
       SoftwareSigner.open({
@@ -74,4 +77,10 @@ function legacyIn({ bus, legacy }: GatewayConfig): readonly LegacyUnit[] | undef
     capacity: milliwattHours(1000 * capacityWh),
     quirks: { swapped, ...(stateChangeBytes === undefined ? {} : { stateChangeBytes }) },
   }));
+}
+
+/** Gives all modules a new pack half; the old one stays in its file until the last of them has followed. */
+export async function rollPackHalf(gateway: Gateway, layout: Layout): Promise<void> {
+  const { half, reference } = await createHalf(layout, systemEntropy);
+  await gateway.rollPackHalf(half, reference);
 }

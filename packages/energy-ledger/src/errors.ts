@@ -4,8 +4,8 @@ import { type ErrorKind, WattsealError } from "@wattseal/base";
  * Why the ledger refused something.
  * `order`, `time`, `epoch`: the entry may not stand where it stands. `pairing`, `tiling`, `record`, `verdict`,
  * `window`: it contradicts the metering entries before it. `authority`, `policy`, `source`, `mint`, `charge`,
- * `expire`, `reconcile`, `resolve`, `closed`: the society's rules. `overflow`: a sum beyond 2^53 − 1. `reading`: a
- * reading the meter cannot take.
+ * `certify`, `ticket`, `expire`, `reconcile`, `resolve`, `closed`: the society's rules. `overflow`: a sum beyond
+ * 2^53 − 1. `reading`: a reading the meter cannot take.
  */
 export type LedgerErrorCode =
   | "order"
@@ -21,6 +21,8 @@ export type LedgerErrorCode =
   | "source"
   | "mint"
   | "charge"
+  | "certify"
+  | "ticket"
   | "expire"
   | "reconcile"
   | "resolve"

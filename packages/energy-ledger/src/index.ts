@@ -32,8 +32,12 @@ export {
   mintPayload,
   type PolicyPayload,
   policyPayload,
+  type SocietyCertify,
   type SocietyCharge,
+  type SocietyCommit,
   type SocietyExpire,
+  type SocietyReserve,
+  type SocietyRollback,
   type SourceKind,
   type SourcePayload,
   sourcePayload,
@@ -58,10 +62,9 @@ export {
 export type { ToleranceUse } from "./metering/verdict.js";
 export { WINDOW, windowEnd } from "./metering/window.js";
 export type { SocietySummary } from "./society/book.js";
-export {
-  type SocietyContext,
-  type SocietyEntry,
-  SocietyFold,
-} from "./society/fold.js";
+export type { SocietyContext } from "./society/charter.js";
+export type { DueEntry } from "./society/dues.js";
+export { type SocietyEntry, SocietyFold } from "./society/fold.js";
 export type { EpochState } from "./society/policy.js";
 export { PROOF_AGE } from "./society/sources.js";
+export type { OpenTicket } from "./society/tickets.js";

@@ -1,5 +1,6 @@
 /** A log written against a fold, without keys: an authority's signed object is its payload here. */
-import { type Millis, type ModuleUid, millis, milliwattHours, slot } from "@wattseal/base";
+import { lctId, type Millis, type ModuleUid, millis, milliwattHours, slot } from "@wattseal/base";
+import { expect } from "vitest";
 import { encodeAs } from "./codec/schema.js";
 import type { EnergyInterval } from "./entries/energy.js";
 import {
@@ -9,6 +10,7 @@ import {
   type EntryType,
   encodeEntry,
 } from "./entries/entry.js";
+import { type LctState, statusPayload } from "./entries/lifecycle.js";
 import {
   mintPayload,
   type PolicyPayload,
@@ -25,6 +27,7 @@ export const MINUTE = 60_000;
 export const DAY = 86_400_000;
 /** On a UTC minute. */
 export const START = Math.ceil(NOON / MINUTE) * MINUTE;
+export const WORKER = lctId(`lct:agent:${"w".repeat(32)}`);
 const mwh = milliwattHours;
 
 export function foldOf(epochs: readonly EpochState[] = ["attested"]): LedgerFold {
@@ -181,15 +184,54 @@ export class TestLog {
     return this.add("society.charge", { amount: mwh(amount), sources, tierBps });
   }
 
+  /** The authority ends the society. */
+  close(state: LctState): void {
+    const payload = { purpose: "wattseal-status-1", lct: PACK, since: this.time } as const;
+    const sign1 = encodeAs(statusPayload, { ...payload, state, reason: "" });
+    this.add("lct.status", { sign1 });
+  }
+
+  certify(amount: number): number {
+    const said = { by: "load", certifier: "pump", proof: undefined } as const;
+    return this.add("society.certify", { amount: mwh(amount), ...said });
+  }
+
+  /** Opens a ticket; returns its name. */
+  reserve(amount: number): number {
+    const order = { worker: WORKER, task: "compute", order: undefined };
+    return this.add("society.reserve", { amount: mwh(amount), ...order });
+  }
+
+  commit(ticket: number, amount?: number): number {
+    const committed = amount === undefined ? undefined : mwh(amount);
+    const result = { quality: 8_000, proof: undefined };
+    return this.add("society.commit", { ticket, amount: committed, ...result });
+  }
+
+  fail(ticket: number): number {
+    return this.add("society.rollback", this.fold.society.rollbackFor(this.time, ticket));
+  }
+
+  /** Appends everything that is due; returns how many entries that took. */
   expire(): number {
     let entries = 0;
     for (;;) {
-      const due = this.fold.society.dueExpiries(this.time);
+      const due = this.fold.society.dueEntry(this.time);
       if (due === undefined) return entries;
-      this.add("society.expire", due);
+      if (due.type === "society.expire") this.add(due.type, due.body);
+      else this.add(due.type, due.body);
       entries += 1;
     }
   }
+}
+
+/** Expects `code`, and the fold as it was. */
+export function refused(log: TestLog, code: string, attempt: () => unknown): void {
+  const before = log.summary;
+  const tickets = log.fold.society.tickets();
+  expect(attempt).toThrow(expect.objectContaining({ name: "LedgerError", code }));
+  expect(log.summary).toEqual(before);
+  expect(log.fold.society.tickets()).toEqual(tickets);
 }
 
 /** Ready to charge: policy, a million mWh of supply, a source. */

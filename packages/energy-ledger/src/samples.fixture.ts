@@ -146,6 +146,50 @@ export const SAMPLES: readonly Entry[] = [
     body: { amount: mwh(10), sources: [{ source: "roof-1", amount: mwh(10) }], tierBps: 9_000 },
   },
   {
+    type: "society.certify",
+    timeMs: millis(NOON),
+    body: { amount: mwh(3), by: "load", certifier: "pump:2", proof: bytes(32, 8) },
+  },
+  {
+    type: "society.certify",
+    timeMs: millis(NOON),
+    body: { amount: mwh(2 ** 48 - 1), by: "peer", certifier: PACK, proof: undefined },
+  },
+  {
+    type: "society.reserve",
+    timeMs: millis(NOON),
+    body: { amount: mwh(500), worker: PACK, task: "maintenance", order: bytes(32, 10) },
+  },
+  {
+    type: "society.reserve",
+    timeMs: millis(NOON),
+    body: { amount: mwh(1), worker: PACK, task: "compute", order: undefined },
+  },
+  {
+    type: "society.commit",
+    timeMs: millis(NOON),
+    body: { ticket: 30, amount: mwh(499), quality: 10_000, proof: undefined },
+  },
+  {
+    type: "society.commit",
+    timeMs: millis(NOON),
+    body: { ticket: 31, amount: undefined, quality: 0, proof: bytes(32, 11) },
+  },
+  {
+    type: "society.rollback",
+    timeMs: millis(NOON),
+    body: { ticket: 32, reason: "failure", lots: [] },
+  },
+  {
+    type: "society.rollback",
+    timeMs: millis(NOON),
+    body: {
+      ticket: 2 ** 32,
+      reason: "deadline",
+      lots: [{ charge: 8, since: millis(NOON), amount: mwh(1) }],
+    },
+  },
+  {
     type: "society.expire",
     timeMs: millis(NOON),
     body: { lots: [{ charge: 8, since: millis(NOON), amount: mwh(1) }], withheld: [] },

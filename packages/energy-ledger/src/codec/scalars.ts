@@ -51,7 +51,9 @@ export const label: Schema<string> = text("label", /^[a-z0-9]+(-[a-z0-9]+)*$/);
 export const phrase: Schema<string> = text("phrase of up to 200 characters", /^[^\p{Cc}]{0,200}$/u);
 /** The authority's name of a source: an LCT id or a label. */
 export const sourceName: Schema<string> = text("source name", /^[a-zA-Z0-9:._-]{1,64}$/);
-export const lct: Schema<LctId> = branded(text("LCT id", /^lct:[a-z]+:[a-z2-7]{32}$/), lctId);
+/** Of the kinds that `lctId` takes, so that any other is a decoder's refusal. */
+const LCT = /^lct:(app|pack|module|policy|person|society|source|agent):[a-z2-7]{32}$/;
+export const lct: Schema<LctId> = branded(text("LCT id", LCT), lctId);
 export const slotNumber: Schema<Slot> = branded(integer("a slot", 1, 31), slot);
 
 interface Known {

@@ -11,7 +11,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { FieldReader } from "../codec/reader.js";
 import { encodeAs } from "../codec/schema.js";
-import { NOON, SAMPLES } from "../samples.fixture.js";
+import { NOON, PACK, SAMPLES } from "../samples.fixture.js";
 import { energyInterval, energyIntervalByFields } from "./energy.js";
 import { decodeEntry, ENTRY_TYPES, type Entry, encodeEntry } from "./entry.js";
 
@@ -139,6 +139,25 @@ describe("amounts", () => {
     const wrong = { ...entry, body: { ...entry.body, amount } };
     expect(() => encodeEntry(wrong)).toThrow(RangeViolation);
   });
+
+  const work = (amount: unknown): readonly unknown[] => [
+    ["society.certify", [amount, "load", "pump", []]],
+    ["society.reserve", [amount, PACK, "compute", []]],
+    ["society.commit", [7, amount, 10_000, []]],
+    ["society.rollback", [7, "failure", [[1, NOON, amount]]]],
+  ];
+  const encoded = (amount: unknown) =>
+    work(amount).map((each) =>
+      cborg.encode([1, (each as unknown[])[0], NOON, (each as unknown[])[1]]),
+    );
+
+  it.each([0, -1, 1.5, 2 ** 48, 2n ** 63n, "10"])(
+    "of %s are refused in certified and reserved work",
+    (value) => {
+      for (const bytes of encoded(value)) expect(() => decodeEntry(bytes)).toThrow(DecodeError);
+      for (const bytes of encoded(1)) expect(decodeEntry(bytes).timeMs).toBe(NOON);
+    },
+  );
 
   it("up to 48 bits pass", () => {
     expect(decodeEntry(charge(2 ** 48 - 1)).body).toMatchObject({ amount: 2 ** 48 - 1 });

@@ -22,7 +22,15 @@ import {
   opsClock,
   opsConfig,
 } from "./lifecycle.js";
-import { signedEntry, societyCharge, societyExpire } from "./society.js";
+import {
+  signedEntry,
+  societyCertify,
+  societyCharge,
+  societyCommit,
+  societyExpire,
+  societyReserve,
+  societyRollback,
+} from "./society.js";
 
 /** What one type is: its name, its body's schema, and how an entry of it is read. */
 function row<const T extends string, B>(type: T, schema: Schema<B>) {
@@ -53,6 +61,10 @@ const ROWS = [
   row("society.source", signedEntry),
   row("society.policy", signedEntry),
   row("society.charge", societyCharge),
+  row("society.certify", societyCertify),
+  row("society.reserve", societyReserve),
+  row("society.commit", societyCommit),
+  row("society.rollback", societyRollback),
   row("society.expire", societyExpire),
   row("ops.clock", opsClock),
   row("ops.config", opsConfig),

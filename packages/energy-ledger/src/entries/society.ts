@@ -3,6 +3,8 @@ import {
   basisPoints,
   energy,
   entryIndex,
+  hash32,
+  label,
   lct,
   sign1,
   sourceName,
@@ -93,6 +95,43 @@ export const societyCharge = record({
 });
 export type SocietyCharge = Value<typeof societyCharge>;
 
+/** Turns the oldest withheld energy into lots with the dates of their charges. */
+export const societyCertify = record({
+  /** mWh, at most what is withheld and at most ADP. */
+  amount,
+  /** What bears the energy out: a load that was served, the application that used it, a peer that saw it. */
+  by: oneOf("certifier", "load", "application", "peer"),
+  certifier: sourceName,
+  /** SHA-256 of what they said. */
+  proof: optional(hash32),
+});
+export type SocietyCertify = Value<typeof societyCertify>;
+
+/** Opens a work ticket, which this entry's index names: it takes the oldest lots. */
+export const societyReserve = record({
+  /** mWh. */
+  amount,
+  worker: lct,
+  /** E.g. `compute`, `maintenance`. */
+  task: label,
+  /** SHA-256 of the order. */
+  order: optional(hash32),
+});
+export type SocietyReserve = Value<typeof societyReserve>;
+
+/** Closes a ticket whose work is done; what it holds beyond `amount` returns to its lots. */
+export const societyCommit = record({
+  /** Index of the society.reserve. */
+  ticket: entryIndex,
+  /** mWh of what the ticket still holds; absent where windows have used all that the work took. */
+  amount: optional(amount),
+  /** Share of the work that earns the worker reputation. */
+  quality: basisPoints,
+  /** SHA-256 of what shows that the work is done. */
+  proof: optional(hash32),
+});
+export type SocietyCommit = Value<typeof societyCommit>;
+
 /** One lot or withheld amount, named by the charge that made it, which names its sources. */
 const expiredItem = record({
   /** Index of the society.charge. */
@@ -114,3 +153,13 @@ export const societyExpire = record({
   withheld: list(expiredItem, { max: MAX_EXPIRED }),
 });
 export type SocietyExpire = Value<typeof societyExpire>;
+
+/** Closes a ticket without its work; what it holds returns to its lots. */
+export const societyRollback = record({
+  /** Index of the society.reserve. */
+  ticket: entryIndex,
+  reason: oneOf("rollback reason", "failure", "deadline"),
+  /** Those of its lots that are past their date, oldest first: tokens to ADP, energy to unclaimed, waste. */
+  lots: list(expiredItem, { max: MAX_EXPIRED }),
+});
+export type SocietyRollback = Value<typeof societyRollback>;

@@ -13,7 +13,8 @@ import { LedgerError, type LedgerErrorCode } from "../errors.js";
 import type { ModuleEnd } from "../metering/meter.js";
 import { WINDOW } from "../metering/window.js";
 import type { SocietySummary } from "../society/book.js";
-import { type SocietyContext, SocietyFold } from "../society/fold.js";
+import type { SocietyContext } from "../society/charter.js";
+import { SocietyFold } from "../society/fold.js";
 import type { EpochState } from "../society/policy.js";
 import { ModuleBook } from "./modules.js";
 import type { Counted } from "./unproven.js";
@@ -217,6 +218,10 @@ export class LedgerFold {
       case "society.source":
       case "society.policy":
       case "society.charge":
+      case "society.certify":
+      case "society.reserve":
+      case "society.commit":
+      case "society.rollback":
       case "society.expire":
       case "energy.reconcile":
         this.society.apply(index, entry);

@@ -1,13 +1,15 @@
-import { InvariantViolation, type Millis, type MilliwattHours } from "@wattseal/base";
+import { InvariantViolation, type LctId, type Millis, type MilliwattHours } from "@wattseal/base";
 import { MOST_NET } from "../codec/scalars.js";
 import { LedgerError } from "../errors.js";
-import { type Dated, DatedQueue } from "./queue.js";
+import { type Dated, DatedQueue, totalOf } from "./queue.js";
+import { TicketBook } from "./tickets.js";
 
 /** The society's accounts, mWh. Tokens: available + reserved + adp = supply. The other four stand beside them. */
 export interface SocietySummary {
   readonly supply: number;
   /** Available, in lots; reserved is apart. */
   readonly atp: number;
+  /** In the lots that work tickets hold. */
   readonly reserved: number;
   readonly adp: number;
   /** Measured net charge that no charge entry has used yet. */
@@ -22,7 +24,7 @@ export interface SocietySummary {
   readonly net: number;
   /** Signed: what reconciling wrote off. */
   readonly recordedLoss: number;
-  /** Σ of lots that expired or were written off. */
+  /** Σ of lots that expired or were written off; stays at 2^53 − 1 once there. */
   readonly wasted: number;
 }
 
@@ -30,8 +32,7 @@ export interface SocietySummary {
 export class SocietyBook {
   readonly #lots = new DatedQueue();
   readonly #withheld = new DatedQueue();
-  /** Work tickets will hold lots here; nothing reserves yet. */
-  readonly #reserved = 0;
+  readonly #tickets = new TicketBook();
   #supply = 0;
   #adp = 0;
   #eligible = 0;
@@ -56,6 +57,10 @@ export class SocietyBook {
 
   get withheld(): DatedQueue {
     return this.#withheld;
+  }
+
+  get tickets(): TicketBook {
+    return this.#tickets;
   }
 
   mint(amount: MilliwattHours): void {
@@ -88,9 +93,12 @@ export class SocietyBook {
     this.#eligible += energy - repaid;
   }
 
-  /** Design, ledger, Window net: lots first-in first-out, then unclaimed, withheld, eligible, deficit. */
+  /** Design, ledger, Window net: tickets in their order, lots, then unclaimed, withheld, eligible, deficit. */
   #lose(energy: number): void {
     let open = energy;
+    const used = this.#tickets.use(open);
+    this.#adp += used;
+    open -= used;
     open -= this.#spendLots(open);
     open -= this.#drawUnclaimed(open);
     open -= this.#withheld.draw(open);
@@ -120,21 +128,54 @@ export class SocietyBook {
   charge(charge: number, since: Millis, lot: MilliwattHours, rest: MilliwattHours): void {
     this.#eligible -= lot + rest;
     this.#adp -= lot;
-    if (lot > 0) this.#lots.push({ charge, since, amount: lot });
-    if (rest > 0) this.#withheld.push({ charge, since, amount: rest });
+    if (lot > 0) this.#lots.put({ charge, since, amount: lot });
+    if (rest > 0) this.#withheld.put({ charge, since, amount: rest });
+  }
+
+  /** The oldest withheld energy becomes lots with its dates. The caller has checked that it and ADP are there. */
+  certify(amount: MilliwattHours): void {
+    for (const item of this.#withheld.take(amount)) this.#lots.put(item);
+    this.#adp -= amount;
+  }
+
+  /** The oldest lots go to a ticket. The caller has checked that they are there. */
+  reserve(ticket: number, since: Millis, worker: LctId, amount: MilliwattHours): void {
+    this.#tickets.open(ticket, since, worker, this.#lots.take(amount));
+  }
+
+  /** The ticket's oldest `spent` mWh: tokens to ADP, energy (no window has used it) to unclaimed; the rest to its lots. */
+  commit(ticket: number, spent: number): void {
+    this.#closeTicket(ticket, spent);
+  }
+
+  /** What is past its date of the ticket's lots is waste; the rest returns to its lots. */
+  rollback(ticket: number, expired: readonly Dated[]): void {
+    const tokens = totalOf(expired);
+    this.#closeTicket(ticket, tokens);
+    this.#waste(tokens);
+  }
+
+  #closeTicket(ticket: number, gone: number): void {
+    for (const lot of this.#tickets.close(ticket, gone)) this.#lots.put(lot);
+    this.#adp += gone;
+    this.#unclaimed += gone;
   }
 
   /** Takes these off the front of the queues: tokens to ADP, energy to unclaimed. */
   expire(lots: readonly Dated[], withheld: readonly Dated[]): void {
-    const tokens = this.#lots.draw(totalOf(lots));
-    this.#adp += tokens;
-    this.#wasted += tokens;
+    const tokens = this.#spendLots(totalOf(lots));
+    this.#waste(tokens);
     this.#unclaimed += tokens + this.#withheld.draw(totalOf(withheld));
+  }
+
+  #waste(tokens: number): void {
+    this.#wasted = Math.min(Number.MAX_SAFE_INTEGER, this.#wasted + tokens);
   }
 
   /** The book's idea of what is in the pack. */
   get stock(): number {
-    const claimed = this.#lots.total + this.#reserved + this.#eligible + this.#withheld.total;
+    const tokens = this.#lots.total + this.#tickets.held;
+    const claimed = tokens + this.#eligible + this.#withheld.total;
     return claimed + this.#unclaimed - this.#deficit;
   }
 
@@ -155,15 +196,17 @@ export class SocietyBook {
     open -= this.#drawUnclaimed(open);
     open -= this.#withheld.draw(open);
     open -= this.#drawEligible(open);
-    const wasted = this.#spendLots(open);
-    this.#wasted += wasted;
+    const available = this.#spendLots(open);
+    const reserved = this.#tickets.writeOff(open - available);
+    this.#adp += reserved;
+    this.#waste(available + reserved);
   }
 
   summary(): SocietySummary {
     return {
       supply: this.#supply,
       atp: this.#lots.total,
-      reserved: this.#reserved,
+      reserved: this.#tickets.held,
       adp: this.#adp,
       eligible: this.#eligible,
       withheld: this.#withheld.total,
@@ -190,10 +233,6 @@ export class SocietyBook {
     }
     if (s.deficit > 0 && energy !== -s.deficit) fail("energy is held beside a deficit");
   }
-}
-
-function totalOf(items: readonly Dated[]): number {
-  return items.reduce((sum, { amount }) => sum + amount, 0);
 }
 
 function within(value: number, what: string): number {

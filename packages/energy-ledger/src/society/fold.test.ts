@@ -3,18 +3,11 @@ import { describe, expect, it } from "vitest";
 import { encodeAs } from "../codec/schema.js";
 import { statusPayload } from "../entries/lifecycle.js";
 import { mintPayload } from "../entries/society.js";
-import { DAY, MINUTE, readyLog, START, TestLog } from "../ledger.fixture.js";
+import { DAY, MINUTE, readyLog, refused, START, TestLog } from "../ledger.fixture.js";
 import { OTHER, PACK } from "../samples.fixture.js";
 import { PROOF_AGE } from "./sources.js";
 
 const mwh = milliwattHours;
-
-/** Expects `code`, and the fold as it was. */
-function refused(log: TestLog, code: string, attempt: () => unknown): void {
-  const before = log.summary;
-  expect(attempt).toThrow(expect.objectContaining({ name: "LedgerError", code }));
-  expect(log.summary).toEqual(before);
-}
 
 describe("a window's net energy", () => {
   it("that is positive becomes eligible", () => {

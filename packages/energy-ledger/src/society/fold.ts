@@ -1,40 +1,23 @@
-import { type LctId, type Millis, milliwattHours } from "@wattseal/base";
-import { decodeAs, type Schema } from "../codec/schema.js";
+import { type Millis, milliwattHours } from "@wattseal/base";
 import type { EnergyReconcile, EnergyWindow } from "../entries/energy.js";
 import type { Entry } from "../entries/entry.js";
-import { type StatusPayload, statusPayload } from "../entries/lifecycle.js";
 import {
   MAX_EXPIRED,
-  mintPayload,
   type PolicyPayload,
-  policyPayload,
+  type SocietyCertify,
   type SocietyCharge,
+  type SocietyCommit,
   type SocietyExpire,
-  sourcePayload,
+  type SocietyReserve,
+  type SocietyRollback,
 } from "../entries/society.js";
 import { LedgerError } from "../errors.js";
 import { SocietyBook, type SocietySummary } from "./book.js";
-import {
-  checkPolicy,
-  DAY,
-  type EpochState,
-  largestWithShare,
-  shareOf,
-  tierBpsOf,
-} from "./policy.js";
-import type { Dated } from "./queue.js";
-import { SourceBook } from "./sources.js";
-
-/** What the society's rules depend on and other entries say. */
-export interface SocietyContext {
-  /** The log's LCT: a pack's log is one society. */
-  readonly lct: LctId | undefined;
-  readonly epochState: EpochState | undefined;
-  /** Whether the wall clock is: only synchronised time expires anything. */
-  readonly synchronised: boolean;
-  /** The payload of an authority's COSE_Sign1; throws unless an accepted authority signed it. */
-  verifyAuthority(sign1: Uint8Array, index: number): { readonly payload: Uint8Array };
-}
+import { Charter, type SocietyContext } from "./charter.js";
+import { type DueEntry, Dues } from "./dues.js";
+import { largestWithShare, shareOf } from "./policy.js";
+import { totalOf } from "./queue.js";
+import { MOST_TICKETS, type OpenTicket } from "./tickets.js";
 
 /** Entries that move the society. */
 export type SocietyEntry = Entry<
@@ -43,12 +26,14 @@ export type SocietyEntry = Entry<
   | "society.source"
   | "society.policy"
   | "society.charge"
+  | "society.certify"
+  | "society.reserve"
+  | "society.commit"
+  | "society.rollback"
   | "society.expire"
   | "energy.window"
   | "energy.reconcile"
 >;
-
-const DEFAULT_LIFE_DAYS = 7;
 
 /**
  * The ATP/ADP society as a fold: state(n) from state(n − 1) and one entry. Memory is bounded by what has not
@@ -56,16 +41,16 @@ const DEFAULT_LIFE_DAYS = 7;
  */
 export class SocietyFold {
   readonly #context: SocietyContext;
+  readonly #charter: Charter;
   readonly #book = new SocietyBook();
-  readonly #sources = new SourceBook();
-  #policy: PolicyPayload | undefined;
-  #lastSerial = 0;
+  readonly #dues: Dues;
   #opened = false;
   #windows = false;
-  #closed: StatusPayload["state"] | undefined;
 
   constructor(context: SocietyContext) {
     this.#context = context;
+    this.#charter = new Charter(context);
+    this.#dues = new Dues(context, this.#charter, this.#book);
   }
 
   /** An opening stock may no longer be entered: it has been, or a window has closed without. */
@@ -74,7 +59,12 @@ export class SocietyFold {
   }
 
   get policy(): PolicyPayload | undefined {
-    return this.#policy;
+    return this.#charter.policy;
+  }
+
+  /** Open work tickets, oldest first. */
+  tickets(): readonly OpenTicket[] {
+    return [...this.#book.tickets.all()];
   }
 
   summary(): SocietySummary {
@@ -95,19 +85,31 @@ export class SocietyFold {
   #apply(index: number, { type, body, timeMs }: SocietyEntry): void {
     switch (type) {
       case "lct.status":
-        this.#status(index, body.sign1);
+        this.#charter.status(index, body.sign1);
         break;
       case "society.mint":
         this.#mint(index, body.sign1);
         break;
       case "society.source":
-        this.#source(index, body.sign1, timeMs);
+        this.#charter.source(index, body.sign1, timeMs);
         break;
       case "society.policy":
-        this.#setPolicy(index, body.sign1);
+        this.#charter.setPolicy(index, body.sign1);
         break;
       case "society.charge":
         this.#charge(index, body, timeMs);
+        break;
+      case "society.certify":
+        this.#certify(body, timeMs);
+        break;
+      case "society.reserve":
+        this.#reserve(index, body, timeMs);
+        break;
+      case "society.commit":
+        this.#commit(body, timeMs);
+        break;
+      case "society.rollback":
+        this.#rollback(body, timeMs);
         break;
       case "society.expire":
         this.#expire(body, timeMs);
@@ -121,150 +123,128 @@ export class SocietyFold {
     }
   }
 
-  #payload<T>(index: number, sign1: Uint8Array, schema: Schema<T>, what: string): T {
-    const { payload } = this.#context.verifyAuthority(sign1, index);
-    return decodeAs(schema, payload, `${what} payload`);
-  }
-
-  #requireOurs(society: LctId): void {
-    if (society === this.#context.lct) return;
-    throw new LedgerError(
-      "authority",
-      `is for ${society}, not for this log's ${this.#context.lct}`,
-    );
-  }
-
-  #requireOpen(): void {
-    if (this.#closed === undefined) return;
-    throw new LedgerError("closed", `the society is closed: its LCT is ${this.#closed}`);
-  }
-
-  #status(index: number, sign1: Uint8Array): void {
-    const status = this.#payload(index, sign1, statusPayload, "LCT status");
-    if (status.lct !== this.#context.lct) return;
-    this.#requireOpen();
-    const { state } = status;
-    if (state === "void" || state === "slashed" || state === "retired") this.#closed = state;
-  }
-
   #mint(index: number, sign1: Uint8Array): void {
-    this.#requireOpen();
-    const mint = this.#payload(index, sign1, mintPayload, "mint");
-    this.#requireOurs(mint.society);
-    if (mint.serial <= this.#lastSerial) {
-      throw new LedgerError("mint", `serial ${mint.serial} is not above ${this.#lastSerial}`);
-    }
+    const mint = this.#charter.mint(index, sign1);
     this.#book.mint(mint.amount);
-    this.#lastSerial = mint.serial;
-  }
-
-  #source(index: number, sign1: Uint8Array, now: Millis): void {
-    this.#requireOpen();
-    const proof = this.#payload(index, sign1, sourcePayload, "source");
-    this.#requireOurs(proof.society);
-    this.#sources.prove(proof, now);
-  }
-
-  #setPolicy(index: number, sign1: Uint8Array): void {
-    this.#requireOpen();
-    const policy = this.#payload(index, sign1, policyPayload, "policy");
-    this.#requireOurs(policy.society);
-    checkPolicy(policy, this.#policy);
-    this.#policy = policy;
-  }
-
-  /** The policy and the share in force. */
-  #terms() {
-    const policy = this.#policy;
-    const { epochState } = this.#context;
-    if (policy === undefined || epochState === undefined) {
-      throw new LedgerError("charge", "no policy is in force");
-    }
-    return { policy, tierBps: tierBpsOf(policy, epochState) };
+    this.#charter.minted(mint);
   }
 
   #charge(index: number, charge: SocietyCharge, now: Millis): void {
-    this.#requireOpen();
-    this.#requireNothingDue(now);
-    const { policy, tierBps } = this.#terms();
+    this.#charter.requireOpen();
+    this.#dues.requireNone(now);
+    const { tierBps } = this.#charter.terms();
     const { amount, sources } = charge;
     if (charge.tierBps !== tierBps) {
       throw new LedgerError("charge", `tierBps is ${charge.tierBps}, but ${tierBps} is in force`);
     }
-    const named = sources.reduce((sum, part) => sum + part.amount, 0);
+    const named = totalOf(sources);
     if (named !== amount) {
       throw new LedgerError("charge", `the sources add up to ${named} mWh, not ${amount}`);
     }
-    if (amount > this.#book.eligible) {
-      throw new LedgerError("charge", `${amount} mWh, but ${this.#book.eligible} are eligible`);
-    }
+    requireUpTo("charge", amount, this.#book.eligible, "eligible");
     const lot = shareOf(amount, tierBps);
-    if (lot > this.#book.adp) {
-      throw new LedgerError("charge", `a lot of ${lot} mWh, but ADP is ${this.#book.adp}`);
-    }
-    this.#sources.check(sources, now, policy.declaredCap);
-    this.#sources.use(sources);
+    requireUpTo("charge", lot, this.#book.adp, "ADP");
+    this.#charter.useSources(sources, now);
     this.#book.charge(index, now, milliwattHours(lot), milliwattHours(amount - lot));
   }
 
   /** The next charge entry from one source, as large as the rules allow now; undefined when they allow none. */
   chargeFor(now: Millis, source: string): SocietyCharge | undefined {
-    if (this.#policy === undefined || this.#closed !== undefined) return undefined;
-    const { policy, tierBps } = this.#terms();
+    if (this.policy === undefined || this.#charter.closed) return undefined;
+    const { tierBps } = this.#charter.terms();
     const amount = Math.min(
       this.#book.eligible,
       largestWithShare(this.#book.adp, tierBps),
-      this.#sources.left(source, now, policy.declaredCap),
+      this.#charter.sourceLeft(source, now),
     );
     if (amount < 1) return undefined;
     const energy = milliwattHours(amount);
     return { amount: energy, sources: [{ source, amount: energy }], tierBps };
   }
 
-  #dated(days: number | undefined, now: Millis): number {
-    return now - (days ?? DEFAULT_LIFE_DAYS) * DAY;
+  /** An unattested epoch has everything withheld: its own word does not undo that. */
+  #certify({ amount }: SocietyCertify, now: Millis): void {
+    this.#charter.requireOpen();
+    this.#dues.requireNone(now);
+    if (this.#context.epochState === "unattested") {
+      throw new LedgerError("certify", "an unattested epoch certifies nothing");
+    }
+    requireUpTo("certify", amount, this.#book.withheld.total, "withheld");
+    requireUpTo("certify", amount, this.#book.adp, "ADP");
+    this.#book.certify(amount);
+  }
+
+  /** mWh that one ticket can take now: a ticket's lots have to fit into its rollback entry. */
+  get reservable(): number {
+    return this.#book.lots.totalOfOldest(MAX_EXPIRED);
+  }
+
+  #reserve(index: number, { amount, worker }: SocietyReserve, now: Millis): void {
+    this.#charter.requireOpen();
+    this.#dues.requireNone(now);
+    if (this.#book.tickets.count >= MOST_TICKETS) {
+      throw new LedgerError("ticket", `${MOST_TICKETS} tickets are open`);
+    }
+    requireUpTo("ticket", amount, this.reservable, `in the oldest ${MAX_EXPIRED} lots`);
+    this.#book.reserve(index, now, worker, amount);
+  }
+
+  #commit({ ticket, amount = milliwattHours(0) }: SocietyCommit, now: Millis): void {
+    this.#charter.requireOpen();
+    this.#dues.requireNone(now);
+    const { held, used } = this.#book.tickets.of(ticket);
+    requireUpTo("ticket", amount, held, `held by ticket ${ticket}`);
+    if (amount + used === 0) throw new LedgerError("ticket", `ticket ${ticket} has used nothing`);
+    this.#book.commit(ticket, amount);
   }
 
   /**
-   * The expire entry that has to come before the next window, charge or reconcile at `now`; undefined when
-   * nothing is due. One entry holds a bounded number of items: ask again after it.
+   * Who earns what by this commit, which has not been applied yet: `reputation` is the share `quality` of the mWh
+   * that the work took, used by windows or committed. Throws LedgerError `ticket`.
    */
-  dueExpiries(now: Millis): SocietyExpire | undefined {
-    if (!this.#context.synchronised) return undefined;
-    const lotsUntil = this.#dated(this.#policy?.lotDays, now);
-    const withheldUntil = this.#dated(this.#policy?.withheldDays, now);
-    const lots = this.#book.lots.datedUntil(lotsUntil, MAX_EXPIRED);
-    const withheld = this.#book.withheld.datedUntil(withheldUntil, MAX_EXPIRED);
-    return lots.length + withheld.length === 0 ? undefined : { lots, withheld };
+  rewardOf({ ticket, amount = milliwattHours(0), quality }: SocietyCommit) {
+    const { worker, used } = this.#book.tickets.of(ticket);
+    return { worker, reputation: milliwattHours(shareOf(used + amount, quality)) };
   }
 
-  /** Whether an operator should hear of this expire entry's waste. */
-  alerts(expire: SocietyExpire): boolean {
-    const wasted = expire.lots.reduce((sum, { amount }) => sum + amount, 0);
-    return this.#policy !== undefined && wasted > this.#policy.wasteAlert;
+  #rollback(rollback: SocietyRollback, now: Millis): void {
+    this.#dues.checkRollback(rollback, now);
+    this.#book.rollback(rollback.ticket, rollback.lots);
   }
 
-  #requireNothingDue(now: Millis): void {
-    const due = this.dueExpiries(now);
-    if (due === undefined) return;
-    const count = due.lots.length + due.withheld.length;
-    throw new LedgerError("expire", `${count} lots or withheld amounts are past their date first`);
+  /** The rollback of an open ticket whose work failed. Throws LedgerError `ticket`. */
+  rollbackFor(now: Millis, ticket: number): SocietyRollback {
+    return this.#dues.rollback(now, ticket, "failure");
   }
 
   #expire(expire: SocietyExpire, now: Millis): void {
-    if (!this.#context.synchronised) {
-      throw new LedgerError("expire", "the clock is not synchronised: nothing expires");
-    }
-    const due = this.dueExpiries(now);
-    if (due === undefined) throw new LedgerError("expire", "nothing is past its date");
-    if (!sameItems(expire.lots, due.lots) || !sameItems(expire.withheld, due.withheld)) {
-      throw new LedgerError("expire", "does not name exactly what is past its date, oldest first");
-    }
-    this.#book.expire(due.lots, due.withheld);
+    this.#dues.checkExpire(expire, now);
+    this.#book.expire(expire.lots, expire.withheld);
+  }
+
+  /**
+   * The entry that has to come before any other that touches lots at `now`: rollbacks of tickets past their
+   * deadline, then `dueExpiries`; undefined when nothing is due. Ask again after it.
+   */
+  dueEntry(now: Millis): DueEntry | undefined {
+    return this.#dues.next(now);
+  }
+
+  /**
+   * The expire entry that has to come before any other that touches lots at `now`, once no ticket is past its
+   * deadline; undefined when nothing is due. One entry holds a bounded number of items: ask again after it.
+   */
+  dueExpiries(now: Millis): SocietyExpire | undefined {
+    return this.#dues.expiries(now);
+  }
+
+  /** Whether an operator should hear of this expire or rollback entry's waste. */
+  alerts({ lots }: SocietyExpire | SocietyRollback): boolean {
+    return this.policy !== undefined && totalOf(lots) > this.policy.wasteAlert;
   }
 
   #window(window: EnergyWindow, now: Millis): void {
-    this.#requireNothingDue(now);
+    this.#dues.requireNone(now);
     this.#book.move(window.net);
     this.#windows = true;
   }
@@ -277,19 +257,16 @@ export class SocietyFold {
       this.#opened = true;
       return;
     }
-    this.#requireNothingDue(now);
+    this.#dues.requireNone(now);
     this.#book.reconcile(stock);
   }
 }
 
-function sameItems(a: readonly Dated[], b: readonly Dated[]): boolean {
-  return (
-    a.length === b.length &&
-    a.every((item, i) => {
-      const other = b[i];
-      return (
-        item.charge === other?.charge && item.since === other.since && item.amount === other.amount
-      );
-    })
-  );
+function requireUpTo(
+  code: "charge" | "certify" | "ticket",
+  wanted: number,
+  most: number,
+  what: string,
+): void {
+  if (wanted > most) throw new LedgerError(code, `${wanted} mWh, but ${most} are ${what}`);
 }

@@ -11,7 +11,11 @@ export interface Dated {
   readonly amount: MilliwattHours;
 }
 
-/** First in, first out; dates do not decrease. */
+export function totalOf(items: readonly { readonly amount: number }[]): number {
+  return items.reduce((sum, { amount }) => sum + amount, 0);
+}
+
+/** Oldest first: in the order of the charges, whose dates do not decrease. One item a charge. */
 export class DatedQueue {
   #items: Dated[] = [];
   #head = 0;
@@ -21,27 +25,38 @@ export class DatedQueue {
     return this.#total;
   }
 
-  push(item: Dated): void {
-    this.#items.push(item);
+  /** An item has its place by its charge, whenever it comes; what is there of the same charge grows. */
+  put(item: Dated): void {
+    const place = this.#placeOf(item.charge);
+    const there = this.#items[place];
+    if (there?.charge === item.charge) {
+      this.#items[place] = { ...there, amount: milliwattHours(there.amount + item.amount) };
+    } else this.#items.splice(place, 0, item);
     this.#total += item.amount;
   }
 
-  /** Takes up to `wanted` mWh from the oldest on; returns what it got. */
-  draw(wanted: number): number {
-    const drawn = Math.min(wanted, this.#total);
-    let open = drawn;
+  /** Takes up to `wanted` mWh from the oldest on. */
+  take(wanted: number): readonly Dated[] {
+    const taken: Dated[] = [];
+    let open = Math.min(wanted, this.#total);
+    this.#total -= open;
     while (open > 0) {
       const oldest = this.#items[this.#head];
       if (oldest === undefined) break;
-      const part = Math.min(open, oldest.amount);
+      const part = milliwattHours(Math.min(open, oldest.amount));
       open -= part;
+      taken.push({ ...oldest, amount: part });
       if (part < oldest.amount) {
         this.#items[this.#head] = { ...oldest, amount: milliwattHours(oldest.amount - part) };
       } else this.#head += 1;
     }
-    this.#total -= drawn;
     this.#compact();
-    return drawn;
+    return taken;
+  }
+
+  /** The same, where only the sum matters. */
+  draw(wanted: number): number {
+    return totalOf(this.take(wanted));
   }
 
   /** Those dated `until` or before, oldest first, at most `most`. */
@@ -55,9 +70,27 @@ export class DatedQueue {
     return this.#items.slice(this.#head, end);
   }
 
+  /** mWh in the oldest `most` items. */
+  totalOfOldest(most: number): number {
+    return totalOf(this.#items.slice(this.#head, this.#head + most));
+  }
+
   /** What is in it, oldest first. */
   items(): readonly Dated[] {
     return this.#items.slice(this.#head);
+  }
+
+  /** Where `charge` is, or belongs. */
+  #placeOf(charge: number): number {
+    let low = this.#head;
+    let high = this.#items.length;
+    if ((this.#items[high - 1]?.charge ?? -1) < charge) return high;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#items[middle]?.charge ?? 0) < charge) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   #compact(): void {

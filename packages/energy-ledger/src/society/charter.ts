@@ -1,0 +1,123 @@
+import type { LctId, Millis } from "@wattseal/base";
+import { decodeAs, type Schema } from "../codec/schema.js";
+import { type StatusPayload, statusPayload } from "../entries/lifecycle.js";
+import {
+  type MintPayload,
+  mintPayload,
+  type PolicyPayload,
+  policyPayload,
+  type SocietyCharge,
+  sourcePayload,
+} from "../entries/society.js";
+import { LedgerError } from "../errors.js";
+import { checkPolicy, type EpochState, tierBpsOf } from "./policy.js";
+import { SourceBook } from "./sources.js";
+
+/** What the society's rules depend on and other entries say. */
+export interface SocietyContext {
+  /** The log's LCT: a pack's log is one society. */
+  readonly lct: LctId | undefined;
+  readonly epochState: EpochState | undefined;
+  /** Whether the wall clock is: only synchronised time expires anything. */
+  readonly synchronised: boolean;
+  /** The payload of an authority's COSE_Sign1; throws unless an accepted authority signed it. */
+  verifyAuthority(sign1: Uint8Array, index: number): { readonly payload: Uint8Array };
+}
+
+/** What the authority has said of this society: who else may say so, `verifyAuthority` decides. */
+export class Charter {
+  readonly #context: SocietyContext;
+  readonly #sources = new SourceBook();
+  #policy: PolicyPayload | undefined;
+  #lastSerial = 0;
+  #closed: StatusPayload["state"] | undefined;
+
+  constructor(context: SocietyContext) {
+    this.#context = context;
+  }
+
+  get policy(): PolicyPayload | undefined {
+    return this.#policy;
+  }
+
+  get closed(): boolean {
+    return this.#closed !== undefined;
+  }
+
+  requireOpen(): void {
+    if (this.#closed === undefined) return;
+    throw new LedgerError("closed", `the society is closed: its LCT is ${this.#closed}`);
+  }
+
+  /** The policy and the share in force. */
+  terms() {
+    const policy = this.#policy;
+    const { epochState } = this.#context;
+    if (policy === undefined || epochState === undefined) {
+      throw new LedgerError("charge", "no policy is in force");
+    }
+    return { policy, tierBps: tierBpsOf(policy, epochState) };
+  }
+
+  status(index: number, sign1: Uint8Array): void {
+    const status = this.#payload(index, sign1, statusPayload, "LCT status");
+    if (status.lct !== this.#context.lct) return;
+    this.requireOpen();
+    const { state } = status;
+    if (state === "void" || state === "slashed" || state === "retired") this.#closed = state;
+  }
+
+  /** What may be minted; `minted` counts it once it is. */
+  mint(index: number, sign1: Uint8Array): MintPayload {
+    this.requireOpen();
+    const mint = this.#payload(index, sign1, mintPayload, "mint");
+    this.#requireOurs(mint.society);
+    if (mint.serial <= this.#lastSerial) {
+      throw new LedgerError("mint", `serial ${mint.serial} is not above ${this.#lastSerial}`);
+    }
+    return mint;
+  }
+
+  minted({ serial }: MintPayload): void {
+    this.#lastSerial = serial;
+  }
+
+  source(index: number, sign1: Uint8Array, now: Millis): void {
+    this.requireOpen();
+    const proof = this.#payload(index, sign1, sourcePayload, "source");
+    this.#requireOurs(proof.society);
+    this.#sources.prove(proof, now);
+  }
+
+  setPolicy(index: number, sign1: Uint8Array): void {
+    this.requireOpen();
+    const policy = this.#payload(index, sign1, policyPayload, "policy");
+    this.#requireOurs(policy.society);
+    checkPolicy(policy, this.#policy);
+    this.#policy = policy;
+  }
+
+  /** mWh that may be charged from `source` at `now`. */
+  sourceLeft(source: string, now: Millis): number {
+    return this.#sources.left(source, now, this.#policy?.declaredCap ?? 0);
+  }
+
+  /** Counts what a charge takes from its sources; throws LedgerError `source` unless they cover it. */
+  useSources(parts: SocietyCharge["sources"], now: Millis): void {
+    this.#sources.check(parts, now, this.#policy?.declaredCap ?? 0);
+    this.#sources.use(parts);
+  }
+
+  #payload<T>(index: number, sign1: Uint8Array, schema: Schema<T>, what: string): T {
+    const { payload } = this.#context.verifyAuthority(sign1, index);
+    return decodeAs(schema, payload, `${what} payload`);
+  }
+
+  #requireOurs(society: LctId): void {
+    if (society === this.#context.lct) return;
+    throw new LedgerError(
+      "authority",
+      `is for ${society}, not for this log's ${this.#context.lct}`,
+    );
+  }
+}

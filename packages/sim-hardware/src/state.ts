@@ -1,10 +1,9 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
-  type CborValue,
-  DecodeError,
   decodeCbor,
   encodeCbor,
+  Fields,
   fromHex,
   type Micros,
   type MilliwattHours,
@@ -21,6 +20,10 @@ import type { SimKernel, TimeReader } from "./time/kernel.js";
 
 const VERSION = 1;
 const FILE = "simulator.state";
+const UID_LENGTH = 8;
+/** Kept of modules that are no longer there, too. */
+const MOST_MODULES = 1024;
+const COUNT = { least: 0, most: Number.MAX_SAFE_INTEGER } as const;
 const PARTS_PER_UNIT = 1_000_000;
 /** Time promised ahead of use, and how much of it is left when the next promise is written. */
 const LEASE_MICROS = 20_000_000;
@@ -75,38 +78,24 @@ function encodeState(state: SimulatorState): Uint8Array {
 }
 
 function decodeState(bytes: Uint8Array): SimulatorState {
-  const [version, time, modules] = listOf(decodeCbor(bytes, { what: "simulator state" }), 3);
-  if (version !== VERSION) throw malformed("has an unknown version");
+  const what = "simulator state";
+  const state = new Fields(decodeCbor(bytes, { what }), what, 3);
+  if (state.value(0) !== VERSION) state.fail("has an unknown version");
+  const modules = new Fields(state.value(2), `${what}, modules`, { least: 0, most: MOST_MODULES });
   return {
-    time: micros(integerOf(time)),
-    modules: listOf(modules).map((fields) => {
-      const [uid, boot, energyIn, energyOut, soc] = listOf(fields, 5);
-      if (!(uid instanceof Uint8Array)) throw malformed("has a module without uid");
-      return {
-        uid: moduleUid(toHex(uid)),
-        boot: integerOf(boot),
-        in: milliwattHours(integerOf(energyIn)),
-        out: milliwattHours(integerOf(energyOut)),
-        soc: integerOf(soc) / PARTS_PER_UNIT,
-      };
-    }),
+    time: micros(state.integer(1, "time", COUNT)),
+    modules: modules.each((i) => decodeModule(new Fields(modules.value(i), `${what}, module`, 5))),
   };
 }
 
-function listOf(value: CborValue | undefined, length?: number): readonly CborValue[] {
-  if (!Array.isArray(value) || (length !== undefined && value.length !== length)) {
-    throw malformed("is not the list it should be");
-  }
-  return value;
-}
-
-function integerOf(value: CborValue | undefined): number {
-  if (typeof value !== "number") throw malformed("lacks an integer");
-  return value;
-}
-
-function malformed(problem: string): DecodeError {
-  return new DecodeError("simulator state", 0, problem);
+function decodeModule(fields: Fields): ModuleState {
+  return {
+    uid: moduleUid(toHex(fields.bytes(0, "uid", UID_LENGTH))),
+    boot: fields.integer(1, "boot counter", { least: 0, most: 2 ** 16 - 1 }),
+    in: milliwattHours(fields.integer(2, "energy in", COUNT)),
+    out: milliwattHours(fields.integer(3, "energy out", COUNT)),
+    soc: fields.integer(4, "SOC", { least: 0, most: PARTS_PER_UNIT }) / PARTS_PER_UNIT,
+  };
 }
 
 /**

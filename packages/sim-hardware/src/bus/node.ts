@@ -9,6 +9,7 @@ import type {
 } from "@wattseal/can-protocol";
 import { SimError } from "../errors.js";
 import { FaultConfinement } from "./confinement.js";
+import { BusListeners } from "./listeners.js";
 
 /** What a controller needs of the wire it is attached to. */
 export interface Attachment {
@@ -69,7 +70,7 @@ export class BusNode implements CanBus {
   readonly #moreFilters: readonly AcceptanceFilter[];
   /** In the order of arbitration; equal ones in the order of `send`. */
   readonly #queue: CanFrame[] = [];
-  #listeners: readonly BusListener[] = [];
+  readonly #listeners = new BusListeners();
   #told: BusState = "active";
   #closed = false;
 
@@ -117,17 +118,14 @@ export class BusNode implements CanBus {
   }
 
   listen(listener: BusListener): () => void {
-    this.#listeners = [...this.#listeners, listener];
-    return () => {
-      this.#listeners = this.#listeners.filter((other) => other !== listener);
-    };
+    return this.#listeners.add(listener);
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#queue.length = 0;
-    this.#listeners = [];
+    this.#listeners.clear();
     this.#wire.detach(this);
   }
 
@@ -141,7 +139,7 @@ export class BusNode implements CanBus {
   /** A frame that is whole. */
   receive(frame: CanFrame, time: Micros): void {
     if (!this.accepts(frame.id)) return;
-    for (const listener of this.#listeners) listener.frame(frame, time);
+    this.#listeners.frame(frame, time);
   }
 
   /** Our frame has left: frees its mailbox. */
@@ -149,11 +147,11 @@ export class BusNode implements CanBus {
     const at = this.#queue.indexOf(frame);
     if (at === -1) return;
     this.#queue.splice(at, 1);
-    for (const listener of this.#listeners) listener.sent(frame, time);
+    this.#listeners.sent(frame, time);
   }
 
   fail(error: BusError, time: Micros): void {
-    for (const listener of this.#listeners) listener.error(error, time);
+    this.#listeners.error(error, time);
   }
 
   /** After a change of the counters: tells a new state, and forgets in bus-off what was queued. */
@@ -162,6 +160,6 @@ export class BusNode implements CanBus {
     if (state === this.#told) return;
     this.#told = state;
     if (state === "bus-off") this.#queue.length = 0;
-    for (const listener of this.#listeners) listener.state(state, time);
+    this.#listeners.state(state, time);
   }
 }

@@ -7,6 +7,7 @@ import type {
   CanBus,
   CanFrame,
 } from "@wattseal/can-protocol";
+import { BusListeners } from "../bus/listeners.js";
 import { checkFrame } from "../bus/node.js";
 import { SimError } from "../errors.js";
 
@@ -16,11 +17,11 @@ export class ClientBus implements CanBus {
   readonly #mailboxes: number;
   readonly #transmit: (frame: CanFrame) => void;
   readonly #leave: () => void;
+  readonly #listeners = new BusListeners();
   #outstanding: CanFrame[] = [];
   /** Queued when bus-off came. The server may have taken them afterwards, and then says that they were sent. */
   #forgotten: readonly CanFrame[] = [];
   #state: BusState = "active";
-  #listeners: readonly BusListener[] = [];
   #closed = false;
 
   constructor(
@@ -49,10 +50,7 @@ export class ClientBus implements CanBus {
   }
 
   listen(listener: BusListener): () => void {
-    this.#listeners = [...this.#listeners, listener];
-    return () => {
-      this.#listeners = this.#listeners.filter((other) => other !== listener);
-    };
+    return this.#listeners.add(listener);
   }
 
   close(): void {
@@ -64,11 +62,11 @@ export class ClientBus implements CanBus {
     if (this.#closed) return;
     this.#closed = true;
     this.#outstanding.length = 0;
-    for (const listener of this.#listeners) listener.state("bus-off", time);
+    this.#listeners.state("bus-off", time);
   }
 
   fail(error: BusError, time: Micros): void {
-    for (const listener of this.#listeners) listener.error(error, time);
+    this.#listeners.error(error, time);
   }
 
   enter(state: BusState, time: Micros): void {
@@ -77,11 +75,11 @@ export class ClientBus implements CanBus {
       this.#forgotten = this.#outstanding;
       this.#outstanding = [];
     }
-    for (const listener of this.#listeners) listener.state(state, time);
+    this.#listeners.state(state, time);
   }
 
   receive(frame: CanFrame, time: Micros): void {
-    for (const listener of this.#listeners) listener.frame(frame, time);
+    this.#listeners.frame(frame, time);
   }
 
   /** The server's echo of a frame of ours; false when it is of none. */
@@ -89,7 +87,7 @@ export class ClientBus implements CanBus {
     const at = this.#outstanding.findIndex((frame) => same(frame, echo));
     const [frame] = at === -1 ? [] : this.#outstanding.splice(at, 1);
     if (frame === undefined) return this.#forgotten.some((other) => same(other, echo));
-    for (const listener of this.#listeners) listener.sent(frame, time);
+    this.#listeners.sent(frame, time);
     return true;
   }
 }

@@ -103,6 +103,7 @@ describe("bus records", () => {
     ["error class that is not made here", "0100002008000000"],
     ["state without its counters", "0400002008000000"],
     ["state that its counters do not put a controller in", "04020020080000000020000000007f03"],
+    ["state that is better than its counters", "0402002008000000004000000000008000"],
     ["error record of 7 bytes", "88000020070000000000810000"],
     ["error record with flags", "88000020080400000000810000000000"],
     ["error with an unknown detail", "88000020080000000000910000000000"],

@@ -8,6 +8,7 @@ import {
   meaningOf,
   type TraceRecord,
 } from "@wattseal/can-protocol";
+import { BusListeners } from "../bus/listeners.js";
 import type { TimeReader } from "../time/kernel.js";
 import { carried, type ReplayCounts, ReplayTally } from "./carried.js";
 import { type PlayerOptions, TracePlayer } from "./player.js";
@@ -28,7 +29,7 @@ export class ReplayBus implements CanBus, TimeReader {
   readonly refusal = "this bus is a recording: it takes no frames";
   readonly #player: TracePlayer;
   readonly #tally = new ReplayTally();
-  #listeners: readonly BusListener[] = [];
+  readonly #listeners = new BusListeners();
   #state: BusState = "active";
   #refused = 0;
 
@@ -62,14 +63,11 @@ export class ReplayBus implements CanBus, TimeReader {
   }
 
   listen(listener: BusListener): () => void {
-    this.#listeners = [...this.#listeners, listener];
-    return () => {
-      this.#listeners = this.#listeners.filter((other) => other !== listener);
-    };
+    return this.#listeners.add(listener);
   }
 
   close(): void {
-    this.#listeners = [];
+    this.#listeners.clear();
     this.#player.stop();
   }
 
@@ -79,7 +77,7 @@ export class ReplayBus implements CanBus, TimeReader {
     else if (typeof frame === "string") this.#tally.leave(frame);
     else {
       this.#tally.played += 1;
-      for (const listener of this.#listeners) listener.frame(frame, time);
+      this.#listeners.frame(frame, time);
     }
     return true;
   }
@@ -92,9 +90,7 @@ export class ReplayBus implements CanBus, TimeReader {
     }
     this.#tally.played += 1;
     if (state !== undefined) this.#state = state;
-    for (const listener of this.#listeners) {
-      if (error !== undefined) listener.error(error, time);
-      if (state !== undefined) listener.state(state, time);
-    }
+    if (error !== undefined) this.#listeners.error(error, time);
+    if (state !== undefined) this.#listeners.state(state, time);
   }
 }

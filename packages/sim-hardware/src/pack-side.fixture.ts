@@ -46,6 +46,10 @@ export interface Heard {
 export class PackSide {
   readonly heard: Heard[] = [];
   readonly rejected: string[] = [];
+  /** What became of orders: their kind, and the result or the module's reason. */
+  readonly outcomes: string[] = [];
+  /** Slots that have proven the pack's new half. */
+  readonly rolled: number[] = [];
   /** Of each slot, the last. */
   readonly telemetry = new Map<number, Telemetry>();
   /** Of its own controller. */
@@ -113,6 +117,10 @@ export class PackSide {
     this.#handle(at, { kind: "send", message });
   }
 
+  roll(at: number, custody: DeviceHalf): void {
+    this.#handle(at, { kind: "key-roll", custody });
+  }
+
   maxState(at: number, state: number): void {
     this.#handle(at, { kind: "max-state", state });
   }
@@ -132,6 +140,11 @@ export class PackSide {
     if (effect.kind === "transmit") this.#scheduler.offer(effect.class, effect.frames);
     if (effect.kind === "session") this.sessions += 1;
     if (effect.kind === "alarm") this.rejected.push(effect.alarm.kind);
+    if (effect.kind === "rolled") this.rolled.push(at);
+    if (effect.kind === "outcome") {
+      const { order, result } = effect;
+      this.outcomes.push(`${order.kind} ${"reason" in result ? result.reason : result.kind}`);
+    }
     if (effect.kind !== "message") return;
     if (effect.message.kind === "telemetry") {
       this.readings += 1;

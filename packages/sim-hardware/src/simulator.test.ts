@@ -146,7 +146,6 @@ describe("startSimulator: modules", () => {
       { kind: "hardware-request" },
       { kind: "capability-request" },
       { kind: "counter-statement-request" },
-      { kind: "erase" },
       { kind: "telemetry-request", periodMs: 100 },
       { kind: "telemetry-request", periodMs: 99 },
     ];
@@ -162,7 +161,6 @@ describe("startSimulator: modules", () => {
       "hardware",
       "capability",
       "counter-statement",
-      OUTCOME.failed,
       OUTCOME.done,
       OUTCOME.unsupported,
     ]);
@@ -254,6 +252,23 @@ describe("startSimulator: replay", () => {
     expect(Math.abs(sum("inMwh") - recording.wattHours.in * 1000)).toBeLessThanOrEqual(8);
     expect(Math.abs(sum("outMwh") - recording.wattHours.out * 1000)).toBeLessThanOrEqual(8);
     expect([...side.telemetry.values()].every(({ status1 }) => status1.current === 0)).toBe(true);
+  });
+
+  it("tells the largest values that readings have, and changes of state at them", async () => {
+    const rows = Array.from({ length: 60 }, (_, i) => `${i},983.025,${i < 30 ? 655.34 : -655.34}`);
+    const { simulator, join, run } = await packUnder({
+      count: 1,
+      drive: { kind: "replay", recording: readRecording(`t_s,V,A\n${rows.join("\n")}`, "x") },
+    });
+    const { side } = join();
+    const currents = new Set<number>();
+    side.onReading = (_at, { status1 }) => {
+      expect(status1.voltage).toBe(983.025);
+      currents.add(status1.current);
+    };
+    await run(70);
+    expect([...currents]).toEqual([0, 655.34, -655.34]);
+    await simulator.stop();
   });
 });
 

@@ -14,7 +14,8 @@ import { type Fault, startFault } from "./faults/fault.js";
 import type { Stage } from "./faults/stage.js";
 import { LegacyModule, type LegacyModuleView } from "./legacy/legacy-module.js";
 import type { SimLegacyModule } from "./legacy/quirks.js";
-import type { ModuleFlash } from "./module/flash.js";
+import { isPaired, type ModuleFlash, type PairedFlash } from "./module/flash.js";
+import { FlashStore } from "./module/flash-store.js";
 import { HIGHEST_RATE } from "./module/messages.js";
 import { type ModuleView, SimModule } from "./module/sim-module.js";
 import { ModuleCells } from "./pack/cells.js";
@@ -52,7 +53,10 @@ export type Drive =
   | { readonly kind: "replay"; readonly recording: Recording };
 
 export interface SimulatorOptions {
-  /** Paired, with slots of their own; the halves stay the caller's to dispose of, after `stop()`. */
+  /**
+   * With slots of their own; the halves stay the caller's to dispose of, after `stop()`. Those that are not paired
+   * (any more) take no part.
+   */
   readonly modules: readonly ModuleFlash[];
   /** Clear-text modules beside them, on a classic bus only. */
   readonly legacyModules?: readonly SimLegacyModule[];
@@ -71,7 +75,7 @@ export interface SimulatorOptions {
   readonly dataBitRate?: number;
   /** Readings per second of each module, above 0 to 10. */
   readonly telemetryHz?: number;
-  /** Keeps time, boot counters, energy counters and SOC across restarts. */
+  /** Keeps time, boot counters, energy counters and SOC across restarts, and what a pack stores in the modules' flash. */
   readonly stateDirectory?: string;
   readonly logger?: Logger;
 }
@@ -103,8 +107,8 @@ export interface Simulator {
  * Throws SimError `configuration` or `state-folder`.
  */
 export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
-  const { modules: flashes, stateDirectory } = options;
-  const { legacyModules = [] } = options;
+  const { stateDirectory, legacyModules = [], logger = silentLogger } = options;
+  const flashes = pairedOf(options.modules, logger);
   checkModules(flashes);
   checkLegacy(options, legacyModules);
   const kept = stateDirectory === undefined ? undefined : await readState(stateDirectory);
@@ -116,6 +120,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   const random = new SeededRandom(options.seed ?? DEFAULT_SEED);
   const eeproms = [...flashes, ...legacyModules].map(({ uid }) => eepromOf(uid, kept));
   let keeper: StateKeeper | undefined;
+  const flashStore = new FlashStore(stateDirectory, logger);
   const periodMs = telemetryPeriod(options.telemetryHz ?? DEFAULT_TELEMETRY_HZ);
   const modules = flashes.map(
     (flash, i) =>
@@ -130,7 +135,8 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
         periodMs,
         phaseMs: Math.floor((i * periodMs) / flashes.length),
         booted: () => keeper?.renew(),
-        logger: options.logger ?? silentLogger,
+        store: (written, done) => flashStore.write(written, done),
+        logger,
       }),
   );
   const legacy = legacyModules.map(
@@ -145,15 +151,20 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   );
   const all = [...modules, ...legacy];
   const source = sourceOf(options, kernel, all, random, eeproms);
+  const absent = kept?.modules.filter(({ uid }) => !all.some((module) => module.uid === uid)) ?? [];
   keeper =
     stateDirectory === undefined
       ? undefined
-      : await StateKeeper.open(stateDirectory, kernel, () => all.map(({ eeprom }) => eeprom));
+      : await StateKeeper.open(stateDirectory, kernel, () => [
+          ...all.map(({ eeprom }) => eeprom),
+          ...absent,
+        ]);
   if (keeper !== undefined) kernel.addReader(keeper);
-  return new RunningSimulator(kernel, bus, { modules, legacy }, source, keeper, {
+  kernel.addReader(flashStore);
+  return new RunningSimulator(kernel, bus, { modules, legacy }, source, [flashStore, keeper], {
     events: options.events ?? [],
     random: new SeededRandom((options.seed ?? DEFAULT_SEED) ^ FAULT_STREAM),
-    logger: options.logger ?? silentLogger,
+    logger,
   });
 }
 
@@ -172,6 +183,7 @@ class RunningSimulator implements Simulator {
   readonly #source: PackSource;
   readonly #stage: Stage;
   readonly #endFaults: Cancel;
+  readonly #flashStore: FlashStore;
   readonly #keeper: StateKeeper | undefined;
   #running: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
@@ -181,7 +193,7 @@ class RunningSimulator implements Simulator {
     bus: VirtualBus,
     all: { readonly modules: readonly SimModule[]; readonly legacy: readonly LegacyModule[] },
     source: PackSource,
-    keeper: StateKeeper | undefined,
+    [flashStore, keeper]: readonly [FlashStore, StateKeeper | undefined],
     { events, random, logger }: Faults,
   ) {
     this.kernel = kernel;
@@ -190,6 +202,7 @@ class RunningSimulator implements Simulator {
     this.legacyModules = all.legacy;
     this.finished = source.finished;
     this.#source = source;
+    this.#flashStore = flashStore;
     this.#keeper = keeper;
     this.#stage = { kernel, bus, modules: this.modules, random };
     this.#endFaults = scheduleFaults(events, this.#stage, logger);
@@ -229,16 +242,24 @@ class RunningSimulator implements Simulator {
     this.#endFaults();
     this.#source.stop();
     for (const module of [...this.modules, ...this.legacyModules]) module.stop();
+    await this.#flashStore.ready();
     await this.#keeper?.close();
   }
 }
 
-function checkModules(flashes: readonly ModuleFlash[]): void {
+/** An erased module has no slot to speak from. */
+function pairedOf(flashes: readonly ModuleFlash[], logger: Logger): readonly PairedFlash[] {
+  for (const flash of flashes) {
+    if (!isPaired(flash)) logger.warn("sim.module.unpaired", { uid: flash.uid });
+  }
+  return flashes.filter(isPaired);
+}
+
+function checkModules(flashes: readonly PairedFlash[]): void {
   const refuse = (problem: string) => new SimError("configuration", "usage", problem);
-  if (flashes.length === 0) throw refuse("a pack has at least one module");
+  if (flashes.length === 0) throw refuse("a pack has at least one module that is paired with it");
   const slots = new Set<number>();
-  for (const { uid, pairing } of flashes) {
-    if (pairing === undefined) throw refuse(`module ${uid} is not paired with a pack`);
+  for (const { pairing } of flashes) {
     if (slots.has(pairing.slot)) throw refuse(`slot ${pairing.slot} is given to two modules`);
     slots.add(pairing.slot);
   }

@@ -27,6 +27,7 @@ import {
   counterStatement,
   HIGHEST_RATE,
   hardware,
+  packVolts,
   statusOf,
   telemetryOf,
 } from "./messages.js";
@@ -49,6 +50,8 @@ export interface ControllerOptions {
   /** Telemetry falls on multiples of the period plus this. */
   readonly phaseMs: number;
   readonly alarm: () => void;
+  /** Writes the pairing to the flash, or erases it; `done` hears whether it is durable. */
+  readonly store: (pairing: ModulePairing | undefined, done: (durable: boolean) => void) => void;
   readonly logger: Logger;
 }
 
@@ -65,6 +68,7 @@ export class Controller {
   #periodMs: number;
   #linked = false;
   #hung = false;
+  #stopped = false;
   /** What it says its state of charge is, whatever the cells hold. */
   #frozenSoc: number | undefined;
   #nextTelemetry: Cancel | undefined;
@@ -130,6 +134,7 @@ export class Controller {
   }
 
   stop(): void {
+    this.#stopped = true;
     this.#nextTelemetry?.();
     this.#driver.close();
     this.#linked = false;
@@ -178,13 +183,18 @@ export class Controller {
       case "message":
         if (effect.message.kind !== "ping") this.#obey(effect.message, effect);
         return;
-      case "store-pairing": // flash is not written while a simulation runs
-        this.#driver.handle({ kind: "stored", durable: false });
+      case "store-pairing":
+        this.#options.store(effect.pairing, (durable) => this.#stored(durable));
         return;
       case "transmit":
       case "unsent":
         return;
     }
+  }
+
+  /** The supply may have failed meanwhile. */
+  #stored(durable: boolean): void {
+    if (!this.#stopped) this.#driver.handle({ kind: "stored", durable });
   }
 
   #obey(command: PackCommand, pdu: PduOf<ModuleLinkEffect>): void {
@@ -218,9 +228,11 @@ export class Controller {
         this.#answer(pdu, OUTCOME.done);
         return;
       case "log-frame-request":
+        this.#answer(pdu, OUTCOME.unsupported);
+        return;
       case "key-roll":
       case "erase":
-        this.#answer(pdu, OUTCOME.unsupported);
+        return; // the link's own; see store-pairing
     }
   }
 
@@ -274,7 +286,7 @@ export class Controller {
       state,
       status: statusOf(this.#options.cells),
       faults: 0,
-      voltage: this.#options.cells.volts,
+      voltage: packVolts(this.#options.cells.volts),
     });
   }
 }

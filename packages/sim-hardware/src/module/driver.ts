@@ -27,6 +27,8 @@ export class LinkDriver {
   readonly #events: ModuleLinkEvent[] = [];
   #waiting: readonly Waiting[] = [];
   #hung = false;
+  /** The flash was written while the firmware hung. */
+  #missed: ModuleLinkEvent | undefined;
   #timer: { readonly time: number; readonly cancel: Cancel } | undefined;
 
   constructor(options: {
@@ -63,7 +65,10 @@ export class LinkDriver {
 
   /** What an effect gives rise to is handled after the effects before it. */
   handle(event: ModuleLinkEvent): void {
-    if (this.#hung) return;
+    if (this.#hung) {
+      if (event.kind === "stored") this.#missed = event;
+      return;
+    }
     this.#events.push(event);
     if (this.#events.length > 1) return;
     for (let next = this.#events[0]; next !== undefined; next = this.#events[0]) {
@@ -80,6 +85,9 @@ export class LinkDriver {
   hang(hung: boolean): void {
     this.#hung = hung;
     if (hung) return;
+    const missed = this.#missed;
+    this.#missed = undefined;
+    if (missed !== undefined) this.handle(missed);
     this.handle({ kind: "bus", state: this.#bus.state });
     this.handle({ kind: "timer" });
   }

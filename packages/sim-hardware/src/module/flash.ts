@@ -1,11 +1,10 @@
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
-  type CborValue,
-  DecodeError,
   decodeCbor,
   type Entropy,
   encodeCbor,
+  Fields,
   fromHex,
   type MilliwattHours,
   type ModuleUid,
@@ -22,7 +21,7 @@ import {
   type ModulePairing,
 } from "@wattseal/device-keys";
 import { SimError } from "../errors.js";
-import { writeAtomically } from "../files.js";
+import { writeDurably } from "../files.js";
 import { RATED_AMP_HOURS, SERIES_CELLS } from "../pack/cells.js";
 
 const VERSION = 1;
@@ -53,6 +52,14 @@ export interface ModuleFlash {
   readonly pairing: ModulePairing | undefined;
 }
 
+export interface PairedFlash extends ModuleFlash {
+  readonly pairing: ModulePairing;
+}
+
+export function isPaired(flash: ModuleFlash): flash is PairedFlash {
+  return flash.pairing !== undefined;
+}
+
 /** Makes 1 to 31 modules with unique ids and halves of their own. */
 export function provisionModules(count: number, entropy: Entropy): readonly ProvisionedModule[] {
   if (!Number.isInteger(count) || count < 1 || count > MOST_MODULES) {
@@ -76,7 +83,7 @@ export function provisionModules(count: number, entropy: Entropy): readonly Prov
 }
 
 /**
- * Writes one module's flash file, readable by its owner alone; returns its path.
+ * Writes one module's flash file durably, readable by its owner alone; returns its path.
  *
  * Trust: whoever can read the file is the module, on any bus.
  */
@@ -89,7 +96,7 @@ export async function writeModuleFlash(directory: string, flash: ModuleFlash): P
     encodeCbor([VERSION, fromHex(flash.uid), secret, pairing]),
   );
   try {
-    await writeAtomically(path, bytes);
+    await writeDurably(path, bytes);
   } finally {
     bytes.fill(0);
   }
@@ -116,23 +123,16 @@ async function readFlash(path: string): Promise<ModuleFlash> {
 }
 
 function decodeFlash(bytes: Uint8Array): ModuleFlash {
-  const fields: CborValue = decodeCbor(bytes, { what: "module flash" });
-  if (!Array.isArray(fields) || fields.length !== 4) throw malformed("is not a list of four");
-  const [version, uid, secret, pairing] = fields;
-  if (version !== VERSION) throw malformed("has an unknown version");
-  if (!(uid instanceof Uint8Array) || uid.length !== UID_LENGTH) throw malformed("has no uid");
-  if (!(secret instanceof Uint8Array) || secret.length !== HALF_LENGTH) {
-    throw malformed("has no half");
-  }
-  if (!(pairing instanceof Uint8Array)) throw malformed("has no pairing");
+  const what = "module flash";
+  const fields = new Fields(decodeCbor(bytes, { what }), what, 4);
+  if (fields.value(0) !== VERSION) fields.fail("has an unknown version");
+  const uid = moduleUid(toHex(fields.bytes(1, "uid", UID_LENGTH)));
+  const secret = fields.bytes(2, "half", HALF_LENGTH);
+  // Copied out of the file's bytes, which are wiped.
+  const pairing = Uint8Array.from(fields.bytes(3, "pairing", { least: 0, most: bytes.length }));
   return {
-    uid: moduleUid(toHex(uid)),
+    uid,
     half: DeviceHalf.fromSecret(secret),
-    // Copied out of the file's bytes, which are wiped.
-    pairing: pairing.length === 0 ? undefined : decodeModulePairing(Uint8Array.from(pairing)),
+    pairing: pairing.length === 0 ? undefined : decodeModulePairing(pairing),
   };
-}
-
-function malformed(problem: string): DecodeError {
-  return new DecodeError("module flash", 0, problem);
 }

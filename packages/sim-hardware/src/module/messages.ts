@@ -13,11 +13,13 @@ import {
 import type { DeviceHalf, ModulePairing } from "@wattseal/device-keys";
 import { type ModuleCells, RATED_AMP_HOURS, SERIES_CELLS } from "../pack/cells.js";
 import type { EnergyMeter } from "../pack/energy-meter.js";
+import { READING } from "../pack/reach.js";
 
 const FIRMWARE = 0x0100;
 const HARDWARE = 1;
 const LINK_VERSION = 1;
-export const CAPABILITIES = CAPABILITY.cellDetail | CAPABILITY.counterStatement;
+export const CAPABILITIES =
+  CAPABILITY.cellDetail | CAPABILITY.counterStatement | CAPABILITY.keyRoll;
 /** Readings per second. */
 export const HIGHEST_RATE = 10;
 const LONGEST_PDU = 4096;
@@ -28,10 +30,11 @@ const LARGEST_RATE_PER_HOUR = 3;
 
 const clamp = (value: number, lowest: number, highest: number): number =>
   Math.min(highest, Math.max(lowest, value));
-const current = (amps: number) => clamp(amps, -655, 655);
-const packVolts = (volts: number) => clamp(volts, 0, 983);
-const cellVolts = (volts: number) => clamp(volts, 0, 65.535);
-const temperature = (celsius: number) => clamp(celsius, -55, 600);
+const current = (amps: number) => clamp(amps, -READING.amps, READING.amps);
+export const packVolts = (volts: number) => clamp(volts, 0, READING.volts);
+const cellVolts = (volts: number) => clamp(volts, 0, READING.cellVolts);
+const temperature = (celsius: number) =>
+  clamp(celsius, READING.lowestCelsius, READING.highestCelsius);
 const percent = (share: number) => clamp(share * 100, 0, 100);
 
 export function statusOf(cells: ModuleCells): number {

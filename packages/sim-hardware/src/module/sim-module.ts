@@ -10,14 +10,13 @@ import {
 import type { LinkCounts, LinkStatus } from "@wattseal/can-protocol";
 import type { ModulePairing } from "@wattseal/device-keys";
 import type { VirtualBus } from "../bus/virtual-bus.js";
-import { SimError } from "../errors.js";
 import type { ModuleCells } from "../pack/cells.js";
 import { EnergyMeter } from "../pack/energy-meter.js";
 import type { PackModule } from "../pack/source.js";
 import type { ModuleState } from "../state.js";
 import type { SimKernel } from "../time/kernel.js";
 import { Controller } from "./controller.js";
-import type { ModuleFlash } from "./flash.js";
+import type { ModuleFlash, PairedFlash } from "./flash.js";
 import { ModuleClock } from "./module-clock.js";
 
 /** How often the firmware writes its counters to the EEPROM: so much is lost with the supply. */
@@ -53,7 +52,7 @@ export interface ModuleView {
 export interface SimModuleOptions {
   readonly kernel: SimKernel;
   readonly bus: VirtualBus;
-  readonly flash: ModuleFlash;
+  readonly flash: PairedFlash;
   readonly entropy: Entropy;
   readonly fd: boolean;
   readonly cells: ModuleCells;
@@ -63,6 +62,8 @@ export interface SimModuleOptions {
   readonly phaseMs: number;
   /** The boot counter has moved: to be kept before time goes on. */
   readonly booted: () => void;
+  /** Writes the flash; `done` hears whether it is durable, before time goes on. */
+  readonly store: (flash: ModuleFlash, done: (durable: boolean) => void) => void;
   readonly logger: Logger;
 }
 
@@ -76,33 +77,32 @@ export class SimModule implements PackModule, ModuleView {
   readonly cells: ModuleCells;
   readonly clock: ModuleClock;
   readonly #options: SimModuleOptions;
-  readonly #pairing: ModulePairing;
+  /** As written last. */
+  #flash: ModuleFlash;
   /** Of the last write. */
   #eeprom: ModuleState;
   #meter: EnergyMeter;
   #gain = 1;
   #alarms = 0;
+  /** The firmware; none without power, and none in a module that has been erased. */
   #controller: Controller | undefined;
-  #powerOff: Cancel = () => {};
+  /** Undefined without power. */
+  #powerOff: Cancel | undefined;
   #lastLink: LinkStatus;
   /** Of earlier boots. */
   #countsBefore: LinkCounts | undefined;
 
-  /** Throws SimError `configuration` for a module that was never paired. */
   constructor(options: SimModuleOptions) {
     const { kernel, flash, eeprom } = options;
-    if (flash.pairing === undefined) {
-      throw new SimError("configuration", "usage", `module ${flash.uid} is not paired with a pack`);
-    }
     this.uid = flash.uid;
     this.slot = flash.pairing.slot;
     this.cells = options.cells;
     this.clock = new ModuleClock(kernel);
     this.#options = options;
-    this.#pairing = flash.pairing;
+    this.#flash = flash;
     this.#eeprom = eeprom;
     this.#meter = new EnergyMeter(eeprom);
-    const controller = this.#powerOn();
+    const controller = this.#powerOn(flash.pairing);
     this.#controller = controller;
     this.#lastLink = controller.link;
   }
@@ -156,7 +156,7 @@ export class SimModule implements PackModule, ModuleView {
 
   /** What has to survive a restart. */
   get eeprom(): ModuleState {
-    if (this.#controller === undefined) return { ...this.#eeprom, soc: this.cells.soc };
+    if (this.#powerOff === undefined) return { ...this.#eeprom, soc: this.cells.soc };
     const { uid, bootCounter, meter, cells } = this;
     return { uid, boot: bootCounter, in: meter.in, out: meter.out, soc: cells.soc };
   }
@@ -179,14 +179,15 @@ export class SimModule implements PackModule, ModuleView {
   brownOut(): Cancel {
     this.#lose();
     return () => {
-      if (this.#controller !== undefined) return;
+      if (this.#powerOff !== undefined) return;
       const { boot } = this.#eeprom;
       this.#eeprom = { ...this.#eeprom, boot: (boot + 1) % BOOT_COUNTERS };
       this.#meter = new EnergyMeter(this.#eeprom);
       this.#meter.gain = this.#gain;
-      this.#controller = this.#powerOn();
+      const { pairing } = this.#flash;
+      this.#controller = pairing === undefined ? this.#powerUnpaired() : this.#powerOn(pairing);
       this.#options.booted();
-      this.#controller.start();
+      this.#controller?.start();
     };
   }
 
@@ -213,7 +214,7 @@ export class SimModule implements PackModule, ModuleView {
     };
   }
 
-  #powerOn(): Controller {
+  #powerOn(pairing: ModulePairing): Controller {
     const { bus, flash, entropy, fd, periodMs, phaseMs, logger } = this.#options;
     const node = bus.attach({
       name: moduleNodeName(this.slot),
@@ -228,7 +229,7 @@ export class SimModule implements PackModule, ModuleView {
       clock: this.clock,
       bus: node,
       flash,
-      pairing: this.#pairing,
+      pairing,
       entropy,
       fd,
       cells: this.cells,
@@ -239,6 +240,7 @@ export class SimModule implements PackModule, ModuleView {
       alarm: () => {
         this.#alarms += 1;
       },
+      store: (next, done) => this.#store({ ...this.#flash, pairing: next }, done),
       logger,
     });
     const cancelWrites = this.#writeLater();
@@ -250,12 +252,30 @@ export class SimModule implements PackModule, ModuleView {
     return controller;
   }
 
+  /** Says nothing, and acknowledges what it hears. */
+  #powerUnpaired(): undefined {
+    const node = this.#options.bus.attach({ name: moduleNodeName(this.slot) });
+    const cancelWrites = this.#writeLater();
+    this.#powerOff = () => {
+      cancelWrites();
+      node.close();
+    };
+  }
+
+  #store(flash: ModuleFlash, done: (durable: boolean) => void): void {
+    this.#options.store(flash, (durable) => {
+      if (durable) this.#flash = flash;
+      done(durable);
+    });
+  }
+
   #lose(): void {
-    if (this.#controller === undefined) return;
+    if (this.#powerOff === undefined) return;
     this.#lastLink = this.link;
     this.#countsBefore = this.#lastLink.counts;
     this.#controller = undefined;
     this.#powerOff();
+    this.#powerOff = undefined;
     this.#meter = new EnergyMeter(this.#eeprom);
   }
 

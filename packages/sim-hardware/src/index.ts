@@ -30,6 +30,8 @@ export {
   writeModuleFlash,
 } from "./module/flash.js";
 export type { ModuleStateName, ModuleView } from "./module/sim-module.js";
+export type { Column, Columns } from "./replay/columns.js";
+export { notesOf } from "./replay/notes.js";
 export {
   type RecordedSample,
   type Recording,

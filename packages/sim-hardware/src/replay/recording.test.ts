@@ -18,6 +18,7 @@ describe("readRecording", () => {
       "50,81,-2,13,390,1",
     ).samples;
     expect(first).toEqual({
+      line: 2,
       seconds: 0,
       volts: 390,
       amps: -2,
@@ -25,7 +26,7 @@ describe("readRecording", () => {
       soc: 0.81,
       afterHole: false,
     });
-    const [short] = table("t,V,A,T", "0,4,1,25", "1,4,1,25").samples;
+    const [short] = table("time,V,A,temp", "0,4,1,25", "1,4,1,25").samples;
     expect(short).toMatchObject({ seconds: 0, volts: 4, amps: 1, celsius: 25, soc: undefined });
   });
 
@@ -56,7 +57,7 @@ describe("readRecording", () => {
       "",
       "3,4,-1,nan",
       "4,-4,-1,25",
-      "5,4,1e9,25",
+      "5,4,1e999,25",
       "NaN,4,-1,25",
     );
     expect(recording.samples.map(({ seconds }) => seconds)).toEqual([0, 2.5, 3]);
@@ -75,7 +76,7 @@ describe("readRecording", () => {
   });
 
   it("bridges 5 s, and does not integrate across more", () => {
-    const recording = table("t,V,A", "0,100,-36", "5,100,-36", "10.5,100,-36", "11.5,100,-36");
+    const recording = table("t_s,V,A", "0,100,-36", "5,100,-36", "10.5,100,-36", "11.5,100,-36");
     expect(recording.wattHours.out).toBeCloseTo(6, 9);
     expect(recording.holes).toBe(1);
     expect(recording.holeSeconds).toBe(5.5);
@@ -89,20 +90,70 @@ describe("readRecording", () => {
 
   it("counts every problem and keeps the first 200", () => {
     const lines = Array.from({ length: 500 }, () => "x");
-    const recording = table("t,V,A", "0,1,1", "1,1,1", ...lines);
+    const recording = table("t_s,V,A", "0,1,1", "1,1,1", ...lines);
     expect(recording.problemCount).toBe(500);
     expect(recording.problems.length).toBe(200);
   });
 
   it.each([
-    ["", "no time"],
-    ["t,V", "no current"],
-    ["t,A", "no voltage"],
-    ["V,A", "no time"],
-    ["t,V,A\n0,1,1", "fewer than two usable rows"],
-    ["t,V,A\n0,x,1\n1,x,1", "line 2: no usable voltage"],
+    ["", "x.csv: no header row"],
+    ["t_s,V", "no current"],
+    ["t_s,A", "no voltage"],
+    ["V,A", "no time column (such as t_s or time) among: V, A"],
+    ["t_s,V,A\n0,1,1", "fewer than two usable rows"],
+    ["t_s,V,A\n0,x,1\n1,x,1", "line 2: no usable voltage"],
+    [
+      "# SI\nt_s,V,A\n0,380,1\n1,3868,1",
+      "x.csv, line 4: 3868 V: a module's reading holds 983.025 V",
+    ],
+    [
+      "t_s,V,A\n0,380,1\n1,380,-20316",
+      "x.csv, line 3: -20316 A: the readings of a pack hold 20315.54 A",
+    ],
   ])("refuses a file that cannot be played: %j", (text, problem) => {
     expect(() => readRecording(text, "x.csv")).toThrowError(
+      expect.objectContaining({ code: "recording", message: expect.stringContaining(problem) }),
+    );
+  });
+
+  const columns = (header: string) => {
+    const found = table(header, "0,1,2,3,4,5,6,7,8,9", "1,1,2,3,4,5,6,7,8,9").columns;
+    return Object.entries(found).map(([of, column]) => `${of} ${column?.name} ${column?.unit}`);
+  };
+
+  it.each([
+    [
+      "t [ms],battery_voltage,I [A],Current (mA)",
+      "time t [ms] ms",
+      "volts battery_voltage V",
+      "amps Current (mA) mA",
+    ],
+    ["timestamp,V,A,pack_V,speed", "time timestamp s", "volts pack_V V", "amps A A"],
+    [
+      "Time [s],Battery Voltage [V],Battery Current [A],displayed SoC [%]",
+      "volts Battery Voltage [V] V",
+      "soc undefined undefined",
+    ],
+    ["time,voltage,current,max_V,cell_voltage", "volts voltage V", "celsius undefined undefined"],
+    ["time_s,pack_V,pack_A,amb_C,batt_C", "celsius batt_C °C"],
+  ])("says which columns it took, and in which units: %s", (header, ...said) => {
+    expect(columns(header)).toEqual(expect.arrayContaining(said));
+  });
+
+  it.each([
+    ["time,u,i,temp,max,charge,a,v", "no voltage column"],
+    ["time,voltage,a", "no current column"],
+    ["t,V,A", "no time column"],
+    ["time,voltage [kV],A", "no voltage column"],
+    [
+      "time,pack_voltage,battery_V,A",
+      'more than one voltage column: "pack_voltage" (column 2), "battery_V" (column 3)',
+    ],
+    ["time,time_ms,V,A", "more than one time column"],
+    ["time,V,V,A", "more than one voltage column"],
+    ["time,V,A,temp,temperature", "more than one temperature column"],
+  ])("takes no column by a guess: %s", (header, problem) => {
+    expect(() => columns(header)).toThrowError(
       expect.objectContaining({ code: "recording", message: expect.stringContaining(problem) }),
     );
   });

@@ -1,15 +1,18 @@
 import { SimError } from "../errors.js";
-import { type Columns, findColumns } from "./columns.js";
+import { READING } from "../pack/reach.js";
+import { type Column, type Columns, findColumns } from "./columns.js";
 import { EnergySum } from "./energy-sum.js";
 
 /** Longer than this between two usable rows, and nothing is known of what flowed. */
-const LONGEST_BRIDGED_SECONDS = 5;
+export const LONGEST_BRIDGED_SECONDS = 5;
 /** Problems kept with their line; the rest are counted. */
 const PROBLEMS_KEPT = 200;
-const LARGEST_VOLTS = 10_000;
-const LARGEST_AMPS = 100_000;
+/** A pack has as many modules as its bus. */
+const LARGEST_AMPS = 31 * READING.amps;
 
 export interface RecordedSample {
+  /** Of the file, from 1. */
+  readonly line: number;
   readonly seconds: number;
   readonly volts: number;
   /** Positive charges. */
@@ -29,6 +32,8 @@ export interface RecordingProblem {
 
 export interface Recording {
   readonly name: string;
+  /** What was read as what. */
+  readonly columns: Columns;
   /** In the order of time; at least two. */
   readonly samples: readonly RecordedSample[];
   /** Rows that were passed over: the first 200, and how many in all. */
@@ -44,23 +49,21 @@ export interface Recording {
 /**
  * Reads a recorded drive: a table with a header row, separated by comma, semicolon or tab. Needs a time, a
  * voltage and a current column (positive charging); temperature and SOC in % are optional. A row that cannot
- * be used is reported and passed over. Throws SimError `recording` when nothing playable is left.
+ * be used is reported and passed over. Throws SimError `recording` when the header lacks a column or leaves open
+ * which it is, when a value is beyond what any module's reading can say, and when nothing playable is left.
  */
 export function readRecording(source: Uint8Array | string, name: string): Recording {
   const text = typeof source === "string" ? source : new TextDecoder().decode(source);
   const lines = text.replace(/^\ufeff/, "").split(/\r\n|\n|\r/);
   const headerAt = lines.findIndex((line) => line.trim() !== "" && !line.startsWith("#"));
-  const header = lines[headerAt] ?? "";
+  const header = lines[headerAt];
+  if (header === undefined) throw new SimError("recording", "input", `${name}: no header row`);
   const separator = [";", "\t", ","].find((one) => header.includes(one)) ?? ",";
-  const columns = findColumns(header.split(separator));
-  if ("missing" in columns) {
-    throw new SimError(
-      "recording",
-      "input",
-      `${name}, line ${headerAt + 1}: no ${columns.missing} column in the header`,
-    );
-  }
-  const reader = new RowReader(columns, separator);
+  const refuse = (line: number, problem: string): never => {
+    throw new SimError("recording", "input", `${name}, line ${line}: ${problem}`);
+  };
+  const columns = findColumns(header.split(separator), (problem) => refuse(headerAt + 1, problem));
+  const reader = new RowReader(columns, separator, refuse);
   for (let at = headerAt + 1; at < lines.length; at += 1) reader.read(lines[at] ?? "", at + 1);
   if (reader.samples.length < 2) {
     const first = reader.problems[0];
@@ -75,42 +78,55 @@ class RowReader {
   readonly problems: RecordingProblem[] = [];
   readonly #columns: Columns;
   readonly #separator: string;
+  readonly #refuse: (line: number, problem: string) => never;
   readonly #energy = new EnergySum();
   #problemCount = 0;
   #holes = 0;
   #holeSeconds = 0;
   #rowSeconds = Number.NEGATIVE_INFINITY;
 
-  constructor(columns: Columns, separator: string) {
+  constructor(
+    columns: Columns,
+    separator: string,
+    refuse: (line: number, problem: string) => never,
+  ) {
     this.#columns = columns;
     this.#separator = separator;
+    this.#refuse = refuse;
   }
 
   read(text: string, line: number): void {
     if (text.trim() === "" || text.startsWith("#")) return;
-    const problem = this.#take(text.split(this.#separator));
+    const problem = this.#take(text.split(this.#separator), line);
     if (problem === undefined) return;
     this.#problemCount += 1;
     if (this.problems.length < PROBLEMS_KEPT) this.problems.push({ line, problem });
   }
 
   /** Returns why a row was passed over. */
-  #take(fields: readonly string[]): string | undefined {
-    const seconds = this.#number(fields, this.#columns.time) * this.#columns.timeUnit;
+  #take(fields: readonly string[], line: number): string | undefined {
+    const seconds = this.#number(fields, this.#columns.time);
     if (!Number.isFinite(seconds)) return "no time";
     if (seconds <= this.#rowSeconds) return "time does not increase";
     this.#rowSeconds = seconds;
     const volts = this.#number(fields, this.#columns.volts);
-    if (!(volts >= 0 && volts <= LARGEST_VOLTS)) return "no usable voltage";
+    if (!Number.isFinite(volts) || volts < 0) return "no usable voltage";
     const amps = this.#number(fields, this.#columns.amps);
-    if (!(Math.abs(amps) <= LARGEST_AMPS)) return "no usable current";
-    this.#add(seconds, volts, amps, fields);
+    if (!Number.isFinite(amps)) return "no usable current";
+    if (volts > READING.volts) {
+      this.#refuse(line, `${volts} V: a module's reading holds ${READING.volts} V at most`);
+    }
+    if (Math.abs(amps) > LARGEST_AMPS) {
+      this.#refuse(line, `${amps} A: the readings of a pack hold ${LARGEST_AMPS} A at most`);
+    }
+    this.#add({ line, seconds, volts, amps }, fields);
     return undefined;
   }
 
   finish(name: string): Recording {
     return {
       name,
+      columns: this.#columns,
       samples: this.samples,
       problems: this.problems,
       problemCount: this.#problemCount,
@@ -120,7 +136,11 @@ class RowReader {
     };
   }
 
-  #add(seconds: number, volts: number, amps: number, fields: readonly string[]): void {
+  #add(
+    row: Pick<RecordedSample, "line" | "seconds" | "volts" | "amps">,
+    fields: readonly string[],
+  ): void {
+    const { seconds, volts, amps } = row;
     const before = this.samples.at(-1);
     const gap = before === undefined ? 0 : seconds - before.seconds;
     const afterHole = gap > LONGEST_BRIDGED_SECONDS;
@@ -131,16 +151,17 @@ class RowReader {
     }
     this.#energy.sample(seconds, volts * amps);
     const celsius = finite(this.#number(fields, this.#columns.celsius));
-    const percent = this.#number(fields, this.#columns.soc);
-    const soc = percent >= 0 && percent <= 100 ? percent / 100 : undefined;
-    this.samples.push({ seconds, volts, amps, celsius, soc, afterHole });
+    const share = this.#number(fields, this.#columns.soc);
+    const soc = share >= 0 && share <= 1 ? share : undefined;
+    this.samples.push({ ...row, celsius, soc, afterHole });
   }
 
-  #number(fields: readonly string[], column: number | undefined): number {
+  #number(fields: readonly string[], column: Column | undefined): number {
     if (column === undefined) return Number.NaN;
-    const text = (fields[column] ?? "").trim();
+    const text = (fields[column.at] ?? "").trim();
     if (text === "") return Number.NaN;
-    return Number(this.#separator === "," ? text : text.replace(",", "."));
+    const value = Number(this.#separator === "," ? text : text.replace(",", "."));
+    return value / column.divisor;
   }
 }
 

@@ -59,7 +59,7 @@ describe("ReplaySource", () => {
   }
 
   it("gives each module a fixed positive share, the whole voltage, and the file's temperature and SOC", async () => {
-    const recording = readRecording("t,V,A,T,soc\n0,380,-80,21,70\n1,370,-160,22,69\n", "x");
+    const recording = readRecording("t_s,V,A,temp,soc\n0,380,-80,21,70\n1,370,-160,22,69\n", "x");
     const player = play(recording, 8);
     await player.until(1500);
     const shares = fixedShares(8, 1);
@@ -77,7 +77,7 @@ describe("ReplaySource", () => {
   });
 
   it("waits for every link with zero current, then for no more than 60 s", async () => {
-    const recording = readRecording("t,V,A\n100,380,-36\n101,380,-36\n", "x");
+    const recording = readRecording("t_s,V,A\n100,380,-36\n101,380,-36\n", "x");
     const late = play(recording, 2, (now) => now >= START + 5000);
     await late.until(5900);
     expect(late.modules[0]!.cells).toMatchObject({ volts: 380, amps: 0 });
@@ -88,7 +88,10 @@ describe("ReplaySource", () => {
   });
 
   it("skips a hole, however long, in one second of zero current", async () => {
-    const recording = readRecording("t,V,A\n0,100,-36\n1,100,-36\n5000,100,36\n5001,100,36\n", "x");
+    const recording = readRecording(
+      "t_s,V,A\n0,100,-36\n1,100,-36\n5000,100,36\n5001,100,36\n",
+      "x",
+    );
     const player = play(recording, 1);
     await player.until(2500);
     expect(player.modules[0]!.cells.amps).toBe(0);
@@ -96,9 +99,25 @@ describe("ReplaySource", () => {
     expect([player.sum("in"), player.sum("out")]).toEqual([1000, 1000]);
   });
 
+  it("refuses a current whose share is beyond a module's reading, before it plays anything", () => {
+    const recording = readRecording("t_s,V,A\n0,380,-36\n1,380,1220\n2,380,-1400\n", "x.csv");
+    const refused = (count: number, line: number) =>
+      expect(() => play(recording, count)).toThrowError(
+        expect.objectContaining({
+          code: "recording",
+          message: expect.stringMatching(
+            new RegExp(`^x\\.csv, line ${line}: .* one of ${count} modules?; .*655\\.34 A`),
+          ),
+        }),
+      );
+    refused(1, 3);
+    refused(2, 4);
+    expect(() => play(recording, 3)).not.toThrow();
+  });
+
   it("counts charge where the file has no SOC", async () => {
     const rows = Array.from({ length: 361 }, (_, i) => `${i},380,-32`);
-    const player = play(readRecording(`t,V,A\n${rows.join("\n")}\n`, "x"), 2);
+    const player = play(readRecording(`t_s,V,A\n${rows.join("\n")}\n`, "x"), 2);
     const first = player.modules[0]!.cells.soc;
     await player.toEnd();
     // 32 A for 0.1 h from two modules of 16 Ah.
@@ -121,7 +140,7 @@ describe("ReplaySource", () => {
             time += step;
             return `${time / 1000},${volts / 10},${amps / 10}`;
           });
-          const recording = readRecording(`t,V,A\n${rows.join("\n")}`, "any");
+          const recording = readRecording(`t_s,V,A\n${rows.join("\n")}`, "any");
           const player = play(recording, count);
           await player.toEnd();
           expectTotals(player, recording);

@@ -1,9 +1,11 @@
 import type { Cancel } from "@wattseal/base";
-import { RATED_AMP_HOURS, SERIES_CELLS } from "../pack/cells.js";
-import { socAtRest } from "../pack/ocv.js";
+import { SimError } from "../errors.js";
+import { RATED_AMP_HOURS } from "../pack/cells.js";
 import { fixedShares } from "../pack/random.js";
+import { READING } from "../pack/reach.js";
 import type { PackModule, PackSource } from "../pack/source.js";
 import type { SimKernel } from "../time/kernel.js";
+import { cellsFor, firstSoc } from "./cell-string.js";
 import type { RecordedSample, Recording } from "./recording.js";
 
 const MICROS = 1_000_000;
@@ -16,10 +18,6 @@ const SETTLE_MICROS = 1 * MICROS;
 const HOLE_MICROS = 1 * MICROS;
 /** After the last sample, for the last telemetry of every module. */
 const FINISH_MICROS = 1.5 * MICROS;
-/** Voltages that 94 NMC cells in series can have. */
-const PACK_VOLTS = { lowest: SERIES_CELLS * 2.5, highest: SERIES_CELLS * 4.3 } as const;
-const MEAN_CELL_VOLTS = 3.7;
-const LARGEST_CELL_COUNT = 255;
 
 /**
  * Plays a recording at its own sample times: every module has the pack's voltage, and a fixed share of its
@@ -41,6 +39,7 @@ export class ReplaySource implements PackSource {
   /** Simulated time of the file's time 0. */
   #origin = 0;
 
+  /** Throws SimError `recording` for a current that is beyond a module's readings. */
   constructor(options: {
     readonly kernel: SimKernel;
     readonly modules: readonly PackModule[];
@@ -51,14 +50,14 @@ export class ReplaySource implements PackSource {
     this.#modules = options.modules;
     this.#samples = options.recording.samples;
     this.#shares = fixedShares(options.modules.length, options.seed);
+    checkShares(options.recording, this.#shares);
     this.#ampSeconds = RATED_AMP_HOURS * 3600 * options.modules.length;
     this.finished = new Promise((resolve) => {
       this.#finish = resolve;
     });
     const first = this.#samples[0];
-    const cells = cellCount(first?.volts ?? 0);
-    this.#soc = first?.soc ?? socAtRest((first?.volts ?? 0) / cells);
-    for (const module of this.#modules) module.cells.cells = cells;
+    this.#soc = first === undefined ? 0 : firstSoc(first);
+    for (const module of this.#modules) module.cells.cells = cellsFor(first?.volts ?? 0);
     if (first !== undefined) this.#show(first, 0);
   }
 
@@ -147,8 +146,13 @@ function fileMicros(sample: RecordedSample | undefined): number {
   return Math.round((sample?.seconds ?? 0) * MICROS);
 }
 
-/** Cells in series that fit a pack's voltage: 94, unless it cannot be. */
-function cellCount(volts: number): number {
-  if (volts >= PACK_VOLTS.lowest && volts <= PACK_VOLTS.highest) return SERIES_CELLS;
-  return Math.min(LARGEST_CELL_COUNT, Math.max(1, Math.round(volts / MEAN_CELL_VOLTS)));
+function checkShares({ name, samples }: Recording, shares: readonly number[]): void {
+  const largest = Math.max(...shares);
+  const beyond = samples.find(({ amps }) => Math.abs(amps) * largest > READING.amps);
+  if (beyond === undefined) return;
+  const { line, amps } = beyond;
+  const modules = `${shares.length} ${shares.length === 1 ? "module" : "modules"}`;
+  const share = `a share of ${(amps * largest).toFixed(2)} A for one of ${modules}`;
+  const limit = `its reading holds ${READING.amps} A at most`;
+  throw new SimError("recording", "input", `${name}, line ${line}: ${amps} A: ${share}; ${limit}`);
 }

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FAULT_NAMES } from "@wattseal/sim-hardware";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { systemEntropy } from "../ports/system.js";
 import { faultHelp, parseFaultName, planOf } from "./scenario.js";
 
@@ -57,6 +57,35 @@ describe("what a simulation is to do", () => {
     if (content !== undefined) write(name, content);
     await expect(planOf({ scenario: name }, folder)).rejects.toMatchObject({
       code: "bad-scenario",
+      kind: "usage",
+      message: expect.stringContaining(message),
+    });
+  });
+
+  it("says on standard error how a recording is read, and which lines of it are not used", async () => {
+    const told = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+    const bad = Array.from({ length: 300 }, () => "x,350,1\n").join("");
+    write("drive.csv", `time,pack_V,current,temp,soc\n0,350,1,20,50\n1,350,1,20,50\n${bad}`);
+    await planOf({ replay: "drive.csv" }, folder);
+    const lines = told.mock.calls.map(([line]) => String(line).replace(folder, ""));
+    told.mockRestore();
+    expect(lines[0]).toBe(
+      '/drive.csv: time "time" in s, voltage "pack_V" in V, current "current" in A positive charging, temperature "temp" in °C, SOC "soc" in %\n',
+    );
+    expect(lines[1]).toBe("/drive.csv:4: no time\n");
+    expect(lines.at(-1)).toBe("/drive.csv: 290 more lines like these\n");
+  });
+
+  it.each([
+    ["time,u,i,temp,max,charge,a,v\n", "no voltage column"],
+    [
+      "time,V,A\n0,350,1\n1,3868,1\n",
+      "drive.csv, line 3: 3868 V: a module's reading holds 983.025 V",
+    ],
+  ])("refuses a recording before anything starts: %j", async (text, message) => {
+    write("drive.csv", text);
+    await expect(planOf({ replay: "drive.csv" }, folder)).rejects.toMatchObject({
+      code: "bad-replay",
       kind: "usage",
       message: expect.stringContaining(message),
     });

@@ -9,7 +9,9 @@ import {
   type FaultEvent,
   type FaultName,
   isFaultName,
+  notesOf,
   parseScenario,
+  type Recording,
   readRecording,
   type Scenario,
   SimError,
@@ -127,17 +129,27 @@ async function driveOf({ drive }: Scenario, folder: string): Promise<Drive> {
   return drive.kind === "replay" ? recordingIn(resolve(folder, drive.file)) : drive;
 }
 
-/** Its unusable lines are named on standard error. */
+/** How it is read, and its unusable lines, are told on standard error. */
 async function recordingIn(path: string): Promise<Drive> {
   const bytes = await readFile(path).catch((cause: unknown) => {
     throw new CliError("bad-replay", `${path} cannot be read: ${messageOf(cause)}`, { cause });
   });
-  const recording = readRecording(bytes, path);
-  const { problems } = recording;
+  const recording = parseRecording(bytes, path);
+  const { problems, problemCount } = recording;
+  for (const note of notesOf(recording)) process.stderr.write(`${path}: ${note}\n`);
   for (const { line, problem } of problems.slice(0, PROBLEMS_SHOWN)) {
     process.stderr.write(`${path}:${line}: ${problem}\n`);
   }
-  const more = problems.length - PROBLEMS_SHOWN;
+  const more = problemCount - PROBLEMS_SHOWN;
   if (more > 0) process.stderr.write(`${path}: ${more} more lines like these\n`);
   return { kind: "replay", recording };
+}
+
+function parseRecording(bytes: Uint8Array, path: string): Recording {
+  try {
+    return readRecording(bytes, path);
+  } catch (cause) {
+    if (!(cause instanceof SimError)) throw cause;
+    throw new CliError("bad-replay", cause.message, { cause });
+  }
 }

@@ -15,9 +15,9 @@ export class Attacker {
   #pending: CanFrame[] = [];
   #gone = false;
 
-  constructor(stage: Stage, kind: string) {
+  constructor(stage: Stage, name: string, mailboxes = MAILBOXES) {
     this.#stage = stage;
-    this.node = stage.bus.attach({ name: `attacker-${kind}`, mailboxes: MAILBOXES });
+    this.node = stage.bus.attach({ name, mailboxes });
     this.node.listen({
       frame: () => {},
       sent: () => this.#fill(),
@@ -27,6 +27,10 @@ export class Attacker {
         else this.#fill();
       },
     });
+  }
+
+  hear(frame: (frame: CanFrame) => void): void {
+    this.node.listen({ frame, sent: () => {}, error: () => {}, state: () => {} });
   }
 
   /** Behind what is still waiting, in this order. */

@@ -17,7 +17,7 @@ import { modulesAt, type Slots, type Stage } from "./stage.js";
 export type Attack =
   /**
    * Records what it hears and sends it again, `delayMs` later, bit for bit. On CAN nothing on the wire can be
-   * reordered or held back; this is as near as an attacker comes without cutting the cable.
+   * reordered or held back; this is as near as an attacker comes without cutting the cable (see `jam`).
    */
   | {
       readonly fault: "replay";
@@ -52,7 +52,7 @@ const ORDER_BASES = [0x630, 0x632] as const;
 const ORDER_FRAMES = 3;
 
 export function startAttack(attack: Attack, stage: Stage): Cancel {
-  const attacker = new Attacker(stage, attack.fault);
+  const attacker = new Attacker(stage, `attacker-${attack.fault}`);
   switch (attack.fault) {
     case "replay":
       replay(attacker, attack);
@@ -92,16 +92,11 @@ function replay(
   attacker: Attacker,
   { record, delayMs, slots }: Attack & { fault: "replay" },
 ): void {
-  attacker.node.listen({
-    frame: (frame) => {
-      const { id } = frame;
-      if (!isSecured(id) || !BASES[record].includes(baseOf(id))) return;
-      if (slots !== undefined && !slots.includes(slotOf(id))) return;
-      attacker.after(delayMs, () => attacker.send([frame]));
-    },
-    sent: () => {},
-    error: () => {},
-    state: () => {},
+  attacker.hear((frame) => {
+    const { id } = frame;
+    if (!isSecured(id) || !BASES[record].includes(baseOf(id))) return;
+    if (slots !== undefined && !slots.includes(slotOf(id))) return;
+    attacker.after(delayMs, () => attacker.send([frame]));
   });
 }
 

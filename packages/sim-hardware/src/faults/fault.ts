@@ -1,12 +1,13 @@
 import type { Cancel } from "@wattseal/base";
 import { SimError } from "../errors.js";
 import { type Attack, startAttack } from "./attacks.js";
+import { type Jam, startJam } from "./jam.js";
 import { type ModuleFault, startModuleFault } from "./module-faults.js";
 import type { Slots, Stage } from "./stage.js";
 import { startWireFault, type WireFault } from "./wire-faults.js";
 
 /** Everything that can go wrong, as data. */
-export type Fault = WireFault | ModuleFault | Attack;
+export type Fault = WireFault | ModuleFault | Attack | Jam;
 export type FaultName = Fault["fault"];
 
 interface FaultKind {
@@ -84,6 +85,11 @@ export const FAULTS: Readonly<Record<FaultName, FaultKind>> = {
     example: (slot) => ({ fault: "clear-frames", perSecond: 5, slots: [slot] }),
     seconds: 30,
   },
+  jam: {
+    description: "somebody in the cut cable hands a module the pack's orders 5 s late",
+    example: (slot) => ({ fault: "jam", delayMs: 5000, slots: [slot] }),
+    seconds: 30,
+  },
   babbling: {
     description: "a defective node sends identifier 0 without a pause",
     example: () => ({ fault: "babbling" }),
@@ -128,5 +134,7 @@ export function startFault(fault: Fault, stage: Stage): Cancel {
     case "clear-frames":
     case "babbling":
       return startAttack(fault, stage);
+    case "jam":
+      return startJam(fault, stage);
   }
 }

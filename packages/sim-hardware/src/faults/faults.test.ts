@@ -257,6 +257,57 @@ describe("attackers", () => {
     await bench.simulator.stop();
   });
 
+  it("jam: an order that comes late is refused as stale, and the module goes Off", async () => {
+    const bench = await faultBench({ count: 2 });
+    await bench.run(SETTLED);
+    const { readings } = bench.side;
+    const end = bench.simulator.inject({ fault: "jam", delayMs: 4000, slots: [1] });
+    bench.side.order(1, { kind: "isolate", cause: 1 });
+    await bench.run(3.9);
+    expect(bench.side.outcomes).toEqual(["isolate timed-out"]);
+    expect(bench.modules[0]!.alarms).toBe(0);
+    await bench.run(3);
+    // It has arrived, in a session that still stands.
+    expect(bench.modules.map(({ linked, state }) => linked && state)).toEqual(["on", "on"]);
+    expect(bench.modules[0]!.alarms).toBe(1);
+    expect(bench.side.readings - readings).toBeGreaterThanOrEqual(2 * 6 * 5);
+    // Nothing fresh for 11.1 s.
+    await bench.run(6);
+    expect(bench.modules.map(({ state }) => state)).toEqual(["off", "on"]);
+    expect(bench.node.state).toBe("active");
+    end();
+    await bench.run(60);
+    expect(bench.modules.map(({ state }) => state)).toEqual(["on", "on"]);
+    expect(bench.wrong).toEqual([]);
+    await bench.simulator.stop();
+  });
+
+  it("jam: an order half a second late is an order", async () => {
+    const bench = await faultBench({ count: 2 });
+    await bench.run(SETTLED);
+    bench.simulator.inject({ fault: "jam", delayMs: 500, slots: [1] });
+    bench.side.order(1, { kind: "isolate", cause: 1 });
+    await bench.run(0.45);
+    expect(bench.modules[0]!.state).toBe("on");
+    await bench.run(0.2);
+    expect(bench.modules[0]!.state).toBe("off");
+    expect(bench.side.outcomes).toEqual(["isolate acknowledged"]);
+    await bench.run(30);
+    expect(bench.side.linked).toBe(2);
+    expect([...bench.side.rejected, bench.modules[0]!.alarms]).toEqual([0]);
+    await bench.simulator.stop();
+  });
+
+  it("jam: two at once, one inside the other, end with every link back", async () => {
+    const jam = (at: number, seconds: number, slots: readonly number[]) =>
+      ({ at, seconds, fault: { fault: "jam", delayMs: 3000, slots } }) as const;
+    const bench = await faultBench({ events: [jam(15, 20, [1, 2]), jam(20, 10, [2, 3])] });
+    await bench.run(120);
+    expect(bench.side.linked).toBe(4);
+    expect(bench.bus.controllers.map(({ name }) => name).join()).not.toContain("attacker");
+    await bench.simulator.stop();
+  });
+
   it("babbling: nobody else is heard while it lasts", async () => {
     const bench = await under({ fault: "babbling" }, 5);
     expect(bench.during.readings).toBeLessThanOrEqual(1);

@@ -88,6 +88,11 @@ const READERS: Readonly<Record<FaultName, Reader>> = {
     const of = field.object([...EVENT, "perSecond", "slots"]);
     return { fault: "clear-frames", perSecond: perSecond(of.perSecond), slots: slots(of.slots) };
   },
+  jam: (field) => {
+    const of = field.object([...EVENT, "delayMs", "slots"]);
+    const delayMs = of.delayMs.number(0, LONGEST_DELAY_MS);
+    return { fault: "jam", delayMs, slots: slots(of.slots) };
+  },
   babbling: (field) => {
     field.object(EVENT);
     return { fault: "babbling" };
@@ -98,7 +103,7 @@ const READERS: Readonly<Record<FaultName, Reader>> = {
 export function parseFault(event: Field): Fault {
   const name = event.peek("fault");
   if (name.text() === "reorder") {
-    throw name.refuse("frames on a CAN bus cannot be reordered; a replay comes nearest");
+    throw name.refuse("frames on a CAN bus cannot be reordered; replay and jam come nearest");
   }
   return READERS[name.choice(FAULT_NAMES)](event);
 }

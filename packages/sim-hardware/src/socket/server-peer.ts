@@ -4,6 +4,7 @@ import type { BusError, BusListener, BusState, CanFrame } from "@wattseal/can-pr
 import type { VirtualBus, VirtualNode } from "../bus/virtual-bus.js";
 import type { SimKernel, TimeReader } from "../time/kernel.js";
 import type { ErrorRecord, StateRecord } from "./error-record.js";
+import type { Holder } from "./hold-watch.js";
 import { Outbox } from "./outbox.js";
 import {
   type AcknowledgeRecord,
@@ -32,7 +33,8 @@ export interface PeerOptions {
  * the client has acknowledged T together with its next deadline. The next grant falls on that deadline, a
  * quantum after the next frame, or 100 ms later, whichever is first.
  */
-export class ServerPeer implements BusListener, TimeReader {
+export class ServerPeer implements BusListener, TimeReader, Holder {
+  readonly name: string;
   readonly #kernel: SimKernel;
   readonly #socket: Socket;
   readonly #quantum: number;
@@ -50,6 +52,7 @@ export class ServerPeer implements BusListener, TimeReader {
   #closed = false;
 
   constructor(options: PeerOptions) {
+    this.name = options.name;
     this.#kernel = options.kernel;
     this.#socket = options.socket;
     this.#quantum = options.quantumMicros;
@@ -69,6 +72,10 @@ export class ServerPeer implements BusListener, TimeReader {
       time: this.#granted,
     });
     this.#grant();
+  }
+
+  get outstanding(): object | undefined {
+    return this.#waiting;
   }
 
   ready(): Promise<void> | undefined {

@@ -5,6 +5,8 @@ import { type Logger, messageOf, silentLogger } from "@wattseal/base";
 import type { VirtualBus } from "../bus/virtual-bus.js";
 import { SimError } from "../errors.js";
 import type { SimKernel } from "../time/kernel.js";
+import type { WallClock } from "../time/wall-clock.js";
+import { HoldWatch } from "./hold-watch.js";
 import { DEFAULT_QUANTUM_MICROS, ServerPeer } from "./server-peer.js";
 
 /** sun_path of unix(7), without its closing zero. */
@@ -17,6 +19,8 @@ export interface BusServerOptions {
   readonly path: string;
   /** Simulated µs between a frame and the moment a client hears of it. */
   readonly quantumMicros?: number;
+  /** With it, the log names a client that holds time for 10 s. */
+  readonly wall?: WallClock;
   readonly logger?: Logger;
 }
 
@@ -33,12 +37,15 @@ export class BusServer {
   readonly #logger: Logger;
   readonly #peers = new Set<ServerPeer>();
   readonly #waiting: (() => void)[] = [];
+  readonly #holds: HoldWatch | undefined;
   #joined = 0;
 
   private constructor(options: BusServerOptions) {
     this.path = options.path;
     this.#options = options;
     this.#logger = options.logger ?? silentLogger;
+    const { wall } = options;
+    this.#holds = wall === undefined ? undefined : new HoldWatch(wall, this.#logger);
     this.#server = createServer((socket) => this.#join(socket));
   }
 
@@ -47,6 +54,7 @@ export class BusServer {
     await preparePath(options.path);
     const server = new BusServer(options);
     await server.#listen();
+    void server.#holds?.watch(server.#peers);
     return server;
   }
 
@@ -63,6 +71,7 @@ export class BusServer {
   }
 
   async close(): Promise<void> {
+    this.#holds?.close();
     for (const peer of this.#peers) peer.close("the simulator has stopped");
     await new Promise<void>((resolve) => {
       this.#server.close(() => resolve());

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, statSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { dirname, join } from "node:path";
-import { type Millis, micros, millis } from "@wattseal/base";
+import { type LogFields, type Millis, micros, millis, silentLogger } from "@wattseal/base";
 import type { CanBus, CanFrame } from "@wattseal/can-protocol";
 import { frameNanos } from "@wattseal/can-protocol";
 import fc from "fast-check";
@@ -43,12 +43,80 @@ afterEach(async () => {
   directory.remove();
 });
 
+/** Wall time that passes when told to. */
+class SteppedWall {
+  #time = 0;
+  #wake: (() => void) | undefined;
+
+  now(): number {
+    return this.#time;
+  }
+  sleep(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const due = this.#time + milliseconds;
+      this.#wake = () => {
+        if (this.#time >= due) resolve();
+      };
+    });
+  }
+  async pass(milliseconds: number): Promise<void> {
+    for (let passed = 0; passed < milliseconds; passed += 100) {
+      this.#time += 100;
+      this.#wake?.();
+      await turns(1);
+    }
+  }
+}
+
 const runFor = (ms: number) => kernel.run({ until: millis(kernel.now() + ms) });
 const since = (time: number) => time - START;
 /** The client's side of `close` has been seen by the server. */
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await turns(1);
 }
+
+describe("BusServer: a client that holds time", () => {
+  it("is named in the log after 10 s of wall time, once, and nothing is done to it", async () => {
+    const wall = new SteppedWall();
+    const told: string[] = [];
+    const warn = (event: string, fields?: LogFields) =>
+      void told.push(`${event} ${fields?.["client"]}`);
+    const other = await BusServer.listen({
+      kernel,
+      bus,
+      path: join(directory.path, "run", "other.sock"),
+      wall,
+      logger: { ...silentLogger, warn },
+    });
+    const quick = await connectBus(other.path);
+    const hung = await connectBus(other.path);
+    let release = () => {};
+    hung.addReader({
+      ready: (next) =>
+        next < START_MICROS + 50_000
+          ? undefined
+          : new Promise((resolve) => {
+              release = resolve;
+            }),
+    });
+    const run = runFor(150);
+    while (since(kernel.now()) < 100) await turns(1);
+    await turns(20);
+    await wall.pass(9500);
+    expect(told).toEqual([]);
+    await wall.pass(1000);
+    expect(told).toEqual(["bus.client.holds-time client-2"]);
+    await wall.pass(60_000);
+    expect(told.length).toBe(1);
+    expect(other.clients).toBe(2);
+    hung.close();
+    release();
+    await run;
+    expect(since(kernel.now())).toBe(150);
+    quick.close();
+    await other.close();
+  });
+});
 
 describe("BusServer and connectBus: time", () => {
   it("fires the client's tasks at exactly their time, however the server runs", async () => {

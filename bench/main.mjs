@@ -4,11 +4,12 @@ import { audit } from "./audit.mjs";
 import { ledger } from "./ledger.mjs";
 import { machineFacts } from "./lib/machine.mjs";
 import { link } from "./link.mjs";
+import { sim } from "./sim.mjs";
 
 /** @typedef {(scratch: string) => Promise<string>} Benchmark prints nothing; resolves with Markdown */
 
 /** @type {Readonly<Record<string, Benchmark>>} */
-const BENCHMARKS = { aead, link, ledger, audit };
+const BENCHMARKS = { aead, link, sim, ledger, audit };
 
 /**
  * Runs the named benchmarks, all of them by default, and writes Markdown to standard output.

@@ -37,6 +37,27 @@ export function formatFigures(title, figures) {
   return [`### ${title}`, "", "| figure | |", "|---|--:|", ...body, ""].join("\n");
 }
 
+/**
+ * Simulated time against two peers at once: time as it passes, and the wire, which takes its own time for the frames.
+ *
+ * @param {string} title
+ * @param {readonly { what: string, pace: number, wire: number }[]} rows `pace` in simulated seconds, and `wire` in
+ *   seconds of a busy wire, each in a wall second
+ * @param {readonly string[]} remarks
+ */
+export function formatPaces(title, rows, remarks) {
+  const body = rows.map(({ what, pace, wire }) => `| ${what} | ${ratio(pace)} | ${ratio(wire)} |`);
+  return [
+    `### ${title}`,
+    "",
+    "| simulated | against real time | against the wire's own time for its frames |",
+    "|---|--:|--:|",
+    ...body,
+    "",
+    ...remarks.flatMap((remark) => [remark, ""]),
+  ].join("\n");
+}
+
 /** @param {number} value */
 function quantity(value) {
   const digits = value >= 100 ? 3 : 2;

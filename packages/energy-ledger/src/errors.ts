@@ -3,7 +3,7 @@ import { type ErrorKind, WattsealError } from "@wattseal/base";
 /**
  * Why the ledger refused something.
  * `order`, `time`, `epoch`: the entry may not stand where it stands. `pairing`, `tiling`, `record`, `verdict`,
- * `window`: it contradicts the metering entries before it. `authority`, `policy`, `source`, `mint`, `charge`,
+ * `window`, `check`: it contradicts the metering entries before it. `authority`, `policy`, `source`, `mint`, `charge`,
  * `certify`, `ticket`, `expire`, `reconcile`, `resolve`, `closed`: the society's rules. `overflow`: a sum beyond
  * 2^53 − 1. `reading`: a reading the meter cannot take.
  */
@@ -16,6 +16,7 @@ export type LedgerErrorCode =
   | "record"
   | "verdict"
   | "window"
+  | "check"
   | "authority"
   | "policy"
   | "source"

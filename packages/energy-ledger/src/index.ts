@@ -2,6 +2,7 @@ export { MAX_ENERGY } from "./codec/scalars.js";
 export { decodeAs, encodeAs, type Schema, type Value } from "./codec/schema.js";
 export type {
   Counters,
+  EnergyCheck,
   EnergyGap,
   EnergyInterval,
   EnergyReconcile,
@@ -50,6 +51,7 @@ export {
   type LedgerChecks,
   LedgerFold,
 } from "./ledger/fold.js";
+export type { ShuntReading } from "./ledger/shunt.js";
 export { ReadingDigest } from "./metering/digest.js";
 export { CURRENT_ZERO, ExactIntegral, MAX_STEP, rawPower } from "./metering/integral.js";
 export {

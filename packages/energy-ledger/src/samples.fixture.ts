@@ -128,6 +128,20 @@ export const SAMPLES: readonly Entry[] = [
     body: { t0: millis(0), t1: millis(1), first: undefined, count: 0, net: 0 },
   },
   {
+    type: "energy.check",
+    timeMs: millis(NOON),
+    body: {
+      shunt: "pack-shunt",
+      t0: millis(NOON - 60_000),
+      t1: millis(NOON - 100),
+      first: 12,
+      count: 2,
+      in: mwh(0),
+      out: mwh(24_000),
+      verdict: "suspect",
+    },
+  },
+  {
     type: "energy.reconcile",
     timeMs: millis(NOON),
     body: { kind: "opening", stock: mwh(0), basis: "SOC 81 % × 33 kWh" },

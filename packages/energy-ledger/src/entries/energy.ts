@@ -6,6 +6,7 @@ import {
   module,
   netEnergy,
   phrase,
+  sourceName,
   time,
   u8,
   u16,
@@ -140,7 +141,7 @@ export const energyWindow = record({
   /** UTC ms: the end of the window before, and this one's. */
   t0: time,
   t1: time,
-  /** First interval, gap or accepted resolve since the last window; absent when there is none. */
+  /** First interval, gap, suspect check or accepted resolve since the last window; absent when there is none. */
   first: optional(entryIndex),
   /** How many of those there are. */
   count: u32,
@@ -148,6 +149,23 @@ export const energyWindow = record({
   net: netEnergy,
 });
 export type EnergyWindow = Value<typeof energyWindow>;
+
+/** The pack's own shunt over the time of modules' records, which it bears out together or not. */
+export const energyCheck = record({
+  shunt: sourceName,
+  /** UTC ms of its first and last reading: within 5 s those of the records' start and end. */
+  t0: time,
+  t1: time,
+  /** First interval or gap since the last check or window, and how many of those there are. */
+  first: entryIndex,
+  count: u32,
+  /** mWh by the shunt. */
+  in: energy,
+  out: energy,
+  /** `suspect` makes suspects of the consistent intervals among them. */
+  verdict: oneOf("check verdict", "consistent", "suspect"),
+});
+export type EnergyCheck = Value<typeof energyCheck>;
 
 /** The stock as measured, where the book can be set right. */
 export const energyReconcile = record({

@@ -3,6 +3,7 @@ import { type FieldReader, Words } from "../codec/reader.js";
 import { time } from "../codec/scalars.js";
 import { decodeAs, encodeAs, type Schema, type Value } from "../codec/schema.js";
 import {
+  energyCheck,
   energyGap,
   energyInterval,
   energyReconcile,
@@ -55,6 +56,7 @@ const ROWS = [
   row("energy.reset", energyReset),
   row("energy.statement", energyStatement),
   row("energy.window", energyWindow),
+  row("energy.check", energyCheck),
   row("energy.reconcile", energyReconcile),
   row("energy.resolve", energyResolve),
   row("society.mint", signedEntry),

@@ -1,15 +1,8 @@
-import {
-  InvariantViolation,
-  type LctId,
-  type Millis,
-  type ModuleUid,
-  messageOf,
-  millis,
-} from "@wattseal/base";
-import type { EnergyGap, EnergyInterval, EnergyWindow } from "../entries/energy.js";
+import { type LctId, type Millis, type ModuleUid, millis } from "@wattseal/base";
+import type { EnergyCheck, EnergyGap, EnergyInterval, EnergyWindow } from "../entries/energy.js";
 import type { Entry } from "../entries/entry.js";
 import type { EpochBegin, EpochEnd } from "../entries/lifecycle.js";
-import { LedgerError, type LedgerErrorCode } from "../errors.js";
+import { LedgerError } from "../errors.js";
 import type { ModuleEnd } from "../metering/meter.js";
 import { WINDOW } from "../metering/window.js";
 import type { SocietySummary } from "../society/book.js";
@@ -17,6 +10,8 @@ import type { SocietyContext } from "../society/charter.js";
 import { SocietyFold } from "../society/fold.js";
 import type { EpochState } from "../society/policy.js";
 import { ModuleBook } from "./modules.js";
+import { located, requireType } from "./refusal.js";
+import { ShuntBook, type ShuntReading } from "./shunt.js";
 import type { Counted } from "./unproven.js";
 import { WindowBook } from "./windows.js";
 
@@ -48,9 +43,6 @@ export interface EnergyTotals {
   readonly windows: number;
 }
 
-/** What code an error of the injected checks gets. */
-const CHECK_CODE: Partial<Record<Entry["type"], LedgerErrorCode>> = { "epoch.begin": "epoch" };
-
 /**
  * One log as a fold: the order of entries, every module's chain, windows, and the society. The same code in
  * gateway, federation and verifier, so that what one writes the others can recompute.
@@ -60,6 +52,7 @@ export class LedgerFold {
   readonly #checks: LedgerChecks;
   readonly #modules = new ModuleBook();
   readonly #windows = new WindowBook((net) => this.society.countable(net));
+  readonly #shunt = new ShuntBook();
   readonly #context: {
     lct: LctId | undefined;
     epochState: EpochState | undefined;
@@ -137,6 +130,11 @@ export class LedgerFold {
     return this.#windows.next(from, t1);
   }
 
+  /** Body of the energy.check that this reading makes; undefined while there is nothing to check. */
+  nextCheck(reading: ShuntReading): EnergyCheck | undefined {
+    return this.#shunt.next(reading);
+  }
+
   /**
    * Takes entry `index`. Throws LedgerError, naming the entry, and then has changed nothing; InvariantViolation,
    * naming it too, when the books do not balance any more, and then this fold is of no further use.
@@ -185,6 +183,10 @@ export class LedgerFold {
         this.society.apply(index, entry);
         this.#windowCount += 1;
         this.#windows.close(entry.body, timeMs);
+        this.#shunt.close();
+        break;
+      case "energy.check":
+        this.#check(index, entry.body, timeMs);
         break;
       case "energy.resolve":
         this.#windows.resolve(index, entry.body, timeMs);
@@ -240,8 +242,19 @@ export class LedgerFold {
 
   #count(index: number, record: EnergyInterval | EnergyGap, counted: Counted): void {
     this.#windows.add(index, counted.net);
+    this.#shunt.add(index, record, counted);
     const beyond = record.in - counted.in + (record.out - counted.out);
     this.#uncountedMwh = Math.min(Number.MAX_SAFE_INTEGER, this.#uncountedMwh + beyond);
+  }
+
+  /** What the shunt does not bear out joins a later window, if it is settled. */
+  #check(index: number, check: EnergyCheck, now: Millis): void {
+    const doubted = this.#shunt.check(check, now);
+    if (check.verdict === "consistent") return;
+    for (const [interval, inward] of doubted.intervals) {
+      this.#windows.suspect(interval, inward, now);
+    }
+    this.#windows.add(index, 0 - doubted.inMwh);
   }
 
   #document(index: number, sign1: Uint8Array): void {
@@ -263,22 +276,4 @@ export class LedgerFold {
     }
     this.#ended = true;
   }
-}
-
-function requireType(found: string, wanted: string, why: string): void {
-  if (found !== wanted) throw new LedgerError("order", `is not ${wanted}: ${why}`);
-}
-
-/** The same error, naming the entry. */
-function located(thrown: unknown, index: number, type: Entry["type"]): Error {
-  if (thrown instanceof InvariantViolation) {
-    const message = `entry ${index} (${type}): ${thrown.message}`;
-    return new InvariantViolation(message, { cause: thrown });
-  }
-  if (thrown instanceof LedgerError) {
-    const { code, reason, kind } = thrown;
-    return new LedgerError(code, reason, { index, type, kind, cause: thrown });
-  }
-  const code = CHECK_CODE[type] ?? "authority";
-  return new LedgerError(code, messageOf(thrown), { index, type, cause: thrown });
 }

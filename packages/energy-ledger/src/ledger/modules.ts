@@ -14,7 +14,7 @@ import { judge, NOTHING_USED, type ToleranceUse } from "../metering/verdict.js";
 import { type Counted, UnprovenFlow } from "./unproven.js";
 
 /** A record may end this long after its entry's time, ms: the bus's time stamps and the wall clock are two clocks. */
-const AHEAD = 5_000;
+export const AHEAD = 5_000;
 
 interface ModuleState {
   /** Where its record ends; absent until its first interval. */

@@ -7,7 +7,7 @@ import { DAY } from "../society/policy.js";
 /** A suspect interval can be settled for this long, ms; then its in is forgone. */
 const RESOLVE_WITHIN = 7 * DAY;
 /** And so many are kept open, the newest: as many as 31 modules make in that time, one a minute each. */
-const MOST_SUSPECTS = (31 * RESOLVE_WITHIN) / 60_000;
+export const MOST_SUSPECTS = (31 * RESOLVE_WITHIN) / 60_000;
 
 interface Suspect {
   readonly in: number;

@@ -1,96 +1,14 @@
-import {
-  type Clock,
-  type Entropy,
-  type Logger,
-  type Millis,
-  type ModuleUid,
-  messageOf,
-  millis,
-} from "@wattseal/base";
-import type { CanBus, LinkCounts, OrderResult, PackOrder, Telemetry } from "@wattseal/can-protocol";
-import type { DeviceCustody, PackPairing, PairedModule } from "@wattseal/device-keys";
-import type { SocietySummary } from "@wattseal/energy-ledger";
-import type { Signer } from "@wattseal/lct-keys";
-import type { LctDocument } from "@wattseal/lct-keys/verify";
-import type { FleetName } from "@wattseal/uplink";
-import type { Trust } from "@wattseal/verifier";
-import { type ContinuedLog, type Draft, EnergyLog } from "./ledger/energy-log.js";
-import type { StatementDraft } from "./ledger/entered.js";
-import {
-  ClearBus,
-  type ClearListener,
-  type LegacyStatus,
-  type LegacyUnit,
-} from "./legacy/clear-bus.js";
+import { type Millis, type ModuleUid, messageOf, millis } from "@wattseal/base";
+import type { ModuleMessage, OrderResult, PackOrder, Telemetry } from "@wattseal/can-protocol";
+import type { DeviceCustody, PairedModule } from "@wattseal/device-keys";
+import { type Draft, EnergyLog } from "./ledger/energy-log.js";
+import { ClearBus, type ClearListener } from "./legacy/clear-bus.js";
 import { type LinkListener, LinkManager } from "./links/manager.js";
 import { Supervisor } from "./links/supervisor.js";
 import { Recorder } from "./metering/recorder.js";
-import { Delivery, type Uplink } from "./uplink/delivery.js";
-
-export interface GatewayOptions {
-  readonly bus: CanBus;
-  /** The pack's time: links, windows, entries. The simulator's when the bus is virtual. */
-  readonly clock: Clock;
-  /** How far `clock` can be trusted: entered at each start; only synchronised time expires anything. */
-  readonly clockState: { readonly synchronised: boolean; readonly source: string };
-  /** Network time, for delivery. */
-  readonly wallClock: Clock;
-  readonly entropy: Entropy;
-  readonly logger: Logger;
-  /** Folder of the log. */
-  readonly directory: string;
-  readonly document: LctDocument;
-  /** Authorities that this pack obeys. */
-  readonly trust: Trust;
-  /** What the authority signed for this society, each entered once. */
-  readonly statements: readonly StatementDraft[];
-  readonly pairing: PackPairing;
-  /** Clear-text modules that the configuration admits; undefined: any clear frame is an alarm. */
-  readonly legacy?: readonly LegacyUnit[] | undefined;
-  /** Holds the pack's device half; outlives the gateway. */
-  readonly custody: DeviceCustody;
-  readonly openSigner: (log: ContinuedLog) => Promise<Signer>;
-  /** Readings a second to ask each module for, 1 to 10; fewer where the wire does not carry them. */
-  readonly telemetryHz: number;
-  /** Makes the pack's pairing record durable. */
-  readonly storePairing: (pairing: PackPairing) => Promise<void>;
-  /** The half that is to follow, while the record says that a roll is under way. */
-  readonly nextCustody?: DeviceCustody | undefined;
-  /** Name of the registered source that charges are attributed to. */
-  readonly source: string;
-  readonly fleet: FleetName;
-  readonly uplinks: readonly Uplink[];
-  /** An entry that was acknowledged, with its leaf hash: for whoever keeps accounts of that elsewhere. */
-  readonly onDurable?: ((index: number, leafHash: Uint8Array) => void) | undefined;
-}
-
-export interface ModuleStatus {
-  readonly uid: ModuleUid;
-  readonly authenticated: true;
-  readonly slot: number;
-  readonly linked: boolean;
-  readonly counts: LinkCounts | undefined;
-  readonly telemetry: Telemetry | undefined;
-  /** No reading for 2 s: shown as stale, never as live. */
-  readonly stale: boolean;
-}
-
-export interface GatewayStatus {
-  readonly time: Millis;
-  readonly modules: readonly ModuleStatus[];
-  /** Modules without a sealed link: nothing that they say is authenticated. */
-  readonly legacyModules: readonly LegacyStatus[];
-  readonly entries: number;
-  readonly checkpoints: number;
-  /** Entries that every destination has witnessed. */
-  readonly witnessed: number;
-  readonly connected: boolean;
-  readonly society: SocietySummary;
-  /** mWh of record, gross, over the whole log. */
-  readonly energy: { readonly inMwh: number; readonly outMwh: number };
-  readonly refusedEntries: number;
-  readonly stopped: string | undefined;
-}
+import type { GatewayOptions } from "./options.js";
+import type { GatewayStatus, ModuleStatus } from "./status.js";
+import { Delivery } from "./uplink/delivery.js";
 
 const STALE_MS = 2000;
 const STATEMENTS_MS = 1000;
@@ -113,6 +31,7 @@ export class Gateway {
   readonly #links: LinkManager;
   readonly #supervisor: Supervisor;
   readonly #clear: ClearBus;
+  readonly #faults = new Map<ModuleUid, number>();
   readonly #last = new Map<ModuleUid, LastReading>();
   #renewal: Promise<void> | undefined;
 
@@ -128,6 +47,7 @@ export class Gateway {
       modules: options.pairing.modules,
       hz: options.telemetryHz,
       clock: options.clock,
+      synchronised: options.clockState.synchronised,
       logger: options.logger,
     });
     const { legacy } = options;
@@ -179,6 +99,9 @@ export class Gateway {
       connected: this.#delivery.connected,
       society: fold.summary(),
       energy: fold.totals,
+      isolated: this.#links.isolated,
+      foreignFrames: this.#links.foreignFrames,
+      busState: this.#options.bus.state,
       refusedEntries: this.#recorder.refused,
       stopped: this.#log.stopped?.message,
     };
@@ -189,13 +112,23 @@ export class Gateway {
     return this.#links.order(uid, order);
   }
 
-  /** Orders every linked module to open its relay, in one burst, and all clear-text ones; resolves with what each linked one answered. */
+  /**
+   * Orders every module to open its relay, in one burst, and grants nothing but Off until `allow`, whoever comes back
+   * or links later. Resolves with what each paired module answered. Clear-text modules have no answer to give.
+   */
   async isolateAll(): Promise<ReadonlyMap<ModuleUid, OrderResult>> {
     this.#clear.isolate();
     const results = new Map<ModuleUid, OrderResult>();
-    const orders = this.#links.orderAll(() => ({ kind: "isolate", cause: ISOLATE_BY_OPERATOR }));
-    for (const [uid, result] of orders) results.set(uid, await result);
+    for (const [uid, result] of this.#links.isolateAll(ISOLATE_BY_OPERATOR)) {
+      results.set(uid, await result);
+    }
     return results;
+  }
+
+  /** Lets paired modules close their relays again after `isolateAll`, and orders them On. */
+  allow(): void {
+    this.#links.allow();
+    this.#supervisor.allowed();
   }
 
   /** Begins to roll the pack's device half over to `next`, which is in safe keeping already; see LinkManager. */
@@ -257,14 +190,14 @@ export class Gateway {
     return {
       session: (module) => {
         logger.info("link.session", { module: module.uid, slot: module.slot });
-        void this.#supervisor.linked(module);
+        this.#supervisor.linked(module);
       },
       message: (module, received) => {
         const { message } = received;
-        if (message.kind === "counter-statement") this.#recorder.statement(module, received.body);
-        if (message.kind !== "telemetry") return;
-        this.#last.set(module.uid, { telemetry: message, time: clock.now() });
-        this.#recorder.telemetry(module, received, message);
+        if (message.kind === "telemetry") {
+          this.#last.set(module.uid, { telemetry: message, time: clock.now() });
+          this.#recorder.telemetry(module, received, message);
+        } else this.#told(module, message, received.body);
       },
       alarm: (module, alarm) => {
         const { kind, suppressed } = alarm;
@@ -273,12 +206,27 @@ export class Gateway {
       },
       lost: (module, silentMs) => {
         logger.error("link.lost", { module: module.uid, silentMs });
+        this.#recorder.notice(module, "lost", `silent for ${silentMs} ms`);
       },
       down: (module, reason) => {
         const level = reason === "closed" ? "info" : "warn";
         logger[level]("link.down", { module: module.uid, reason });
       },
     };
+  }
+
+  /** What a module says besides its readings. */
+  #told(module: PairedModule, message: ModuleMessage, body: Uint8Array): void {
+    const { logger } = this.#options;
+    if (message.kind === "time-request") this.#supervisor.tellTime(module);
+    if (message.kind === "counter-statement" && this.#supervisor.answered(module)) {
+      this.#recorder.statement(module, body);
+    }
+    if (message.kind !== "state-report") return;
+    const { state, status, faults } = message;
+    logger.info("module.state", { module: module.uid, state, status, faults });
+    this.#faults.set(module.uid, faults);
+    if (faults !== 0) this.#recorder.notice(module, "module-fault", `fault bits ${faults}`);
   }
 
   #clearListener(): ClearListener {
@@ -294,12 +242,15 @@ export class Gateway {
 
   #moduleStatus(module: PairedModule, now: Millis): ModuleStatus {
     const last = this.#last.get(module.uid);
+    const link = this.#links.status(module.uid);
     return {
       uid: module.uid,
       authenticated: true,
       slot: module.slot,
-      linked: this.#links.linked(module.uid),
-      counts: this.#links.counts(module.uid),
+      linked: link?.linked ?? false,
+      strikes: link?.strikes ?? 0,
+      faults: this.#faults.get(module.uid) ?? 0,
+      counts: link?.counts,
       telemetry: last?.telemetry,
       stale: last === undefined || now - last.time > STALE_MS,
     };

@@ -1,10 +1,5 @@
 export { GatewayError, type GatewayErrorCode } from "./errors.js";
-export {
-  Gateway,
-  type GatewayOptions,
-  type GatewayStatus,
-  type ModuleStatus,
-} from "./gateway.js";
+export { Gateway } from "./gateway.js";
 export {
   type ContinuedLog,
   type Draft,
@@ -14,3 +9,5 @@ export {
 } from "./ledger/energy-log.js";
 export type { StatementDraft } from "./ledger/entered.js";
 export type { LegacyStatus, LegacyUnit } from "./legacy/clear-bus.js";
+export type { GatewayOptions } from "./options.js";
+export type { GatewayStatus, ModuleStatus } from "./status.js";

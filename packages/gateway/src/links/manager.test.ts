@@ -13,6 +13,7 @@ import {
   CAPABILITY,
   type CanBus,
   type CanFrame,
+  MODULE_STATE,
   ModuleLink,
   type ModuleLinkEffect,
   type ModuleMessage,
@@ -110,15 +111,20 @@ function paired(count: number) {
       }),
     );
   }
+  const granted: number[] = [];
+  // Flash takes a moment, and answers after that.
+  const store = () =>
+    clock.at(millis(clock.now() + 5), () => {
+      for (const link of links) {
+        carryOut(link.handle({ kind: "stored", durable: true }, clock.now()));
+      }
+    });
   const carryOut = (effects: readonly ModuleLinkEffect[]) => {
     for (const effect of effects) {
-      if (effect.kind === "transmit") for (const frame of effect.frames) wire.fromModule(frame);
-      if (effect.kind === "store-pairing") {
-        // Flash takes a moment, and answers after that.
-        clock.at(millis(clock.now() + 5), () => {
-          for (const link of links)
-            carryOut(link.handle({ kind: "stored", durable: true }, clock.now()));
-        });
+      if (effect.kind === "transmit") effect.frames.map((frame) => wire.fromModule(frame));
+      if (effect.kind === "store-pairing") store();
+      if (effect.kind === "message" && effect.message.kind === "heartbeat") {
+        granted.push(effect.message.maxState);
       }
     }
   };
@@ -181,18 +187,18 @@ function paired(count: number) {
   };
   wire.fromModuleLink = (from, message) =>
     carryOut(from.handle({ kind: "send", message }, clock.now()));
-  return { clock, wire, manager, link, links, modules, say, events, stored };
+  return { clock, wire, manager, link, links, modules, say, events, stored, granted };
 }
 
 describe("the link manager", () => {
   it("links every paired module and hands its messages on", () => {
     const { manager, link, modules, say, events } = paired(3);
     link();
-    expect(modules.every(({ uid }) => manager.linked(uid))).toBe(true);
+    expect(modules.every(({ uid }) => manager.status(uid)?.linked === true)).toBe(true);
     say(2);
     expect(events).toContain("session 3");
     expect(events.at(-1)).toBe("telemetry 2");
-    expect(manager.counts(modules[1]!.uid)?.accepted).toBeGreaterThan(0);
+    expect(manager.status(modules[1]!.uid)?.counts.accepted).toBeGreaterThan(0);
   });
 
   it("says that a module has fallen silent, once, and links it again when it speaks", () => {
@@ -242,7 +248,7 @@ describe("the link manager", () => {
     });
     clock.advance(20);
     expect(await answered).toEqual({ kind: "acknowledged" });
-    const ignored = manager.orderAll(() => ({ kind: "isolate", cause: 1 }));
+    const ignored = manager.isolateAll(1);
     clock.advance(30_000);
     const results = await Promise.all([...ignored.values()]);
     expect(results).toEqual([{ kind: "timed-out" }, { kind: "timed-out" }]);
@@ -250,6 +256,36 @@ describe("the link manager", () => {
       kind: "unsent",
       reason: "no-session",
     });
+  });
+
+  it("keeps everyone isolated until allowed: who comes back later too", async () => {
+    const { link, manager, clock, say, granted } = paired(2);
+    link();
+    say(1);
+    say(2);
+    clock.advance(1000);
+    expect(granted.at(-1)).toBe(MODULE_STATE.on);
+    void manager.isolateAll(1);
+    expect(manager.isolated).toBe(true);
+    for (let second = 0; second < 5; second += 1) {
+      say(1);
+      say(2);
+      clock.advance(1000);
+    }
+    expect(granted.slice(-4)).toEqual(new Array(4).fill(MODULE_STATE.off));
+    manager.allow();
+    say(1);
+    clock.advance(1000);
+    expect(granted.at(-1)).toBe(MODULE_STATE.on);
+  });
+
+  it("answers for every paired module, linked or not, when one order goes to all", async () => {
+    const { manager, modules } = paired(2);
+    manager.start();
+    const results = manager.orderAll({ kind: "capability-request" });
+    expect([...results.keys()]).toEqual(modules.map(({ uid }) => uid));
+    const unsent = { kind: "unsent", reason: "no-session" };
+    expect(await Promise.all([...results.values()])).toEqual([unsent, unsent]);
   });
 
   it("rolls the pack's half, and keeps the old one on record until every module has proven the new", async () => {

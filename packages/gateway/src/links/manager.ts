@@ -16,7 +16,7 @@ import {
   type DownReason,
   isSecured,
   type LinkAlarm,
-  type LinkCounts,
+  type LinkStatus,
   MODULE_STATE,
   type ModuleMessage,
   type OrderResult,
@@ -82,11 +82,12 @@ export class LinkManager implements BusListener {
   readonly #options: LinkManagerOptions;
   readonly #outbox: Outbox;
   readonly #peers = new Map<number, Peer>();
-  /** Orders on their way, and who waits for what becomes of them. */
   #roll: PackRoll | undefined;
+  /** Orders on their way, and who waits for what becomes of them. */
   readonly #orders = new Map<PackOrder, (result: OrderResult) => void>();
   #unlisten: (() => void) | undefined;
   #foreign = 0;
+  #granted: number = MODULE_STATE.on;
 
   constructor(options: LinkManagerOptions) {
     this.#options = options;
@@ -127,19 +128,52 @@ export class LinkManager implements BusListener {
   order(uid: ModuleUid, order: PackOrder): Promise<OrderResult> {
     const peer = this.#peerOf(uid);
     if (peer === undefined) return Promise.resolve({ kind: "unsent", reason: "no-session" });
-    return new Promise((resolve) => {
-      this.#orders.set(order, resolve);
-      this.#handle(peer, { kind: "send", message: order });
+    // A copy of our own: outcomes come back with the very object, and one order may go to many.
+    const message = { ...order };
+    return new Promise((resolve, reject) => {
+      this.#orders.set(message, resolve);
+      try {
+        this.#handle(peer, { kind: "send", message });
+      } catch (error) {
+        this.#orders.delete(message);
+        reject(error);
+      }
     });
   }
 
-  /** Orders every linked module at once; the orders are on their way to the bus when this returns. */
-  orderAll(make: () => PackOrder): ReadonlyMap<ModuleUid, Promise<OrderResult>> {
+  /** Orders every paired module at once; what can leave is on its way to the bus when this returns. */
+  orderAll(order: PackOrder): ReadonlyMap<ModuleUid, Promise<OrderResult>> {
     const results = new Map<ModuleUid, Promise<OrderResult>>();
     for (const { module, link } of this.#peers.values()) {
-      if (link.status.linked) results.set(module.uid, this.order(module.uid, make()));
+      const { linked } = link.status;
+      const unsent = { kind: "unsent", reason: "no-session" } as const;
+      results.set(module.uid, linked ? this.order(module.uid, order) : Promise.resolve(unsent));
     }
     return results;
+  }
+
+  /**
+   * Isolates every module, and keeps it so: heartbeats allow nothing but Off until `allow`, also to modules that
+   * come back or link later.
+   */
+  isolateAll(cause: number): ReadonlyMap<ModuleUid, Promise<OrderResult>> {
+    const results = this.orderAll({ kind: "isolate", cause });
+    this.#grant(MODULE_STATE.off);
+    return results;
+  }
+
+  /** Lets modules close their relays again after `isolateAll`. */
+  allow(): void {
+    this.#grant(MODULE_STATE.on);
+  }
+
+  get isolated(): boolean {
+    return this.#granted === MODULE_STATE.off;
+  }
+
+  #grant(state: number): void {
+    this.#granted = state;
+    for (const peer of this.#peers.values()) this.#handle(peer, { kind: "max-state", state });
   }
 
   /**
@@ -165,12 +199,8 @@ export class LinkManager implements BusListener {
     return this.#roll?.waiting ?? [];
   }
 
-  linked(uid: ModuleUid): boolean {
-    return this.#peerOf(uid)?.link.status.linked ?? false;
-  }
-
-  counts(uid: ModuleUid): LinkCounts | undefined {
-    return this.#peerOf(uid)?.link.status.counts;
+  status(uid: ModuleUid): LinkStatus | undefined {
+    return this.#peerOf(uid)?.link.status;
   }
 
   /** Frames that belong to no paired slot or are in clear: ignored. */
@@ -201,9 +231,16 @@ export class LinkManager implements BusListener {
   /** Only frames bring messages, so only their time is of interest. */
   #handle(peer: Peer, event: PackLinkEvent, frameTime?: Micros): void {
     const now = this.#options.clock.now();
-    const effects = peer.link.handle(event, now);
     const time = frameTime ?? micros(now * 1000);
-    for (const effect of effects) this.#perform(peer.module, effect, time);
+    try {
+      const effects = peer.link.handle(event, now);
+      for (const effect of effects) this.#perform(peer.module, effect, time);
+    } finally {
+      this.#rearm(peer);
+    }
+  }
+
+  #rearm(peer: Peer): void {
     const { deadline } = peer.link;
     if (deadline === peer.armed) return;
     peer.timer?.();

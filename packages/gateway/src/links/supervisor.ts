@@ -1,5 +1,11 @@
 import { type Cancel, type Clock, type Logger, type ModuleUid, millis } from "@wattseal/base";
-import { type BusInfo, telemetryPeriod } from "@wattseal/can-protocol";
+import {
+  type BusInfo,
+  MODULE_STATE,
+  type OrderResult,
+  type PackOrder,
+  telemetryPeriod,
+} from "@wattseal/can-protocol";
 import type { PairedModule } from "@wattseal/device-keys";
 import type { LinkManager } from "./manager.js";
 
@@ -10,15 +16,25 @@ export interface SupervisorOptions {
   /** Readings a second to ask for where the wire allows. */
   readonly hz: number;
   readonly clock: Clock;
+  /** Whether `clock` is set. */
+  readonly synchronised: boolean;
   readonly logger: Logger;
 }
 
 const HOUR_MS = 3_600_000;
+const FIRST_RETRY_MS = 2000;
+const LONGEST_RETRY_MS = 60_000;
 
-/** What the pack asks of its modules by itself: a telemetry rate that the wire carries, and their word every hour. */
+/**
+ * What the pack asks of its modules by itself: at each new session a telemetry rate that the wire carries and,
+ * unless the pack is isolated, On; and their word every hour.
+ */
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #periodMs: number;
+  /** Which session of each module is the present one: what an older one still waits for is given up. */
+  readonly #sessions = new Map<ModuleUid, number>();
+  readonly #asked = new Set<ModuleUid>();
   #timer: Cancel | undefined;
 
   constructor(options: SupervisorOptions) {
@@ -31,11 +47,8 @@ export class Supervisor {
     const fd = info.dataBitRate !== undefined;
     const { periodMs, load } = telemetryPeriod({ modules: modules.length, info, fd, hz });
     this.#periodMs = periodMs;
-    logger.info("bus.plan", {
-      modules: modules.length,
-      periodMs,
-      loadPercent: Math.round(load * 100),
-    });
+    const loadPercent = Math.round(load * 100);
+    logger.info("bus.plan", { modules: modules.length, periodMs, loadPercent });
   }
 
   start(): void {
@@ -46,27 +59,76 @@ export class Supervisor {
     });
   }
 
+  /** Asks for nothing more. */
   stop(): void {
     this.#timer?.();
+    this.#sessions.clear();
   }
 
-  /** A session is new: the module may have forgotten its rate. */
-  async linked(module: PairedModule): Promise<void> {
-    const { links, logger } = this.#options;
-    const order = { kind: "telemetry-request", periodMs: this.#periodMs } as const;
-    const { kind } = await links.order(module.uid, order);
-    if (kind !== "acknowledged")
-      logger.warn("link.rate-not-set", { module: module.uid, result: kind });
+  /** A session is new: the module may have started afresh, and forgotten rate and state. */
+  linked({ uid }: PairedModule): void {
+    const session = (this.#sessions.get(uid) ?? 0) + 1;
+    this.#sessions.set(uid, session);
+    void this.#insist(uid, session, { kind: "telemetry-request", periodMs: this.#periodMs });
+    this.#switchOn(uid);
   }
 
-  /** Asks every linked module for its counter statement; resolves when each has answered or will not. */
+  /** Modules may close their relays again. */
+  allowed(): void {
+    for (const uid of this.#sessions.keys()) this.#switchOn(uid);
+  }
+
+  /** A module asks for the time. */
+  tellTime({ uid }: PairedModule): void {
+    const { links, clock, synchronised } = this.#options;
+    void links.order(uid, { kind: "time", utcMs: clock.now(), valid: synchronised ? 1 : 0 });
+  }
+
+  /** Whether this statement answers a question of ours; anything else could fill the ledger. */
+  answered({ uid }: PairedModule): boolean {
+    return this.#asked.delete(uid);
+  }
+
+  /** Asks every module for its counter statement; resolves when each has answered or will not. */
   async askStatements(): Promise<void> {
-    const { links, logger } = this.#options;
-    const asked = links.orderAll(() => ({ kind: "counter-statement-request" }));
+    const { links, modules, logger } = this.#options;
+    for (const { uid } of modules) this.#asked.add(uid);
     const unanswered: ModuleUid[] = [];
-    for (const [uid, answer] of asked) {
+    for (const [uid, answer] of links.orderAll({ kind: "counter-statement-request" })) {
       if ((await answer).kind !== "acknowledged") unanswered.push(uid);
     }
     if (unanswered.length > 0) logger.warn("link.no-statement", { modules: unanswered.join(" ") });
+  }
+
+  #switchOn(uid: ModuleUid): void {
+    const session = this.#sessions.get(uid);
+    if (session === undefined || this.#options.links.isolated) return;
+    // 0 V: the pack has no measurement of its high-voltage bus.
+    const on = { kind: "state-change", state: MODULE_STATE.on, hvBusVoltage: 0 } as const;
+    void this.#insist(uid, session, on);
+  }
+
+  /** Sends until it is acknowledged or refused, for as long as the session lasts. */
+  async #insist(uid: ModuleUid, session: number, order: PackOrder): Promise<void> {
+    const { links, logger } = this.#options;
+    for (let wait = FIRST_RETRY_MS; ; wait = Math.min(2 * wait, LONGEST_RETRY_MS)) {
+      const result: OrderResult = await links.order(uid, order);
+      if (result.kind === "acknowledged") return;
+      if (result.kind === "refused") {
+        const { reason } = result;
+        logger.warn("link.order-refused", { module: uid, order: order.kind, reason });
+        return;
+      }
+      await this.#pause(wait);
+      const given = order.kind === "state-change" && links.isolated;
+      if (this.#sessions.get(uid) !== session || given) return;
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    const { clock } = this.#options;
+    return new Promise((resolve) => {
+      clock.at(millis(clock.now() + ms), resolve);
+    });
   }
 }

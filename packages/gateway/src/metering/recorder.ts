@@ -11,11 +11,12 @@ import {
 } from "@wattseal/base";
 import type { ClearAlarm, LegacyReading, LinkAlarm, Telemetry } from "@wattseal/can-protocol";
 import type { PackPairing, PairedModule } from "@wattseal/device-keys";
-import { type MeterEntry, ModuleMeter, windowEnd } from "@wattseal/energy-ledger";
+import { type EntryBody, type MeterEntry, ModuleMeter, windowEnd } from "@wattseal/energy-ledger";
 import type { Draft, EnergyLog } from "../ledger/energy-log.js";
 import type { LegacyUnit } from "../legacy/clear-bus.js";
 import { legacyReadingOf } from "../legacy/reading.js";
 import type { LinkMessage } from "../links/manager.js";
+import { AlarmBook } from "./alarm-book.js";
 import { readingOf } from "./reading.js";
 
 export interface RecorderOptions {
@@ -37,6 +38,9 @@ interface Metered {
   readonly authenticated: boolean;
 }
 
+/** Inputs that wait while an epoch gives way to the next: some seconds of a full pack. */
+const HELD_LIMIT = 4096;
+
 /**
  * Turns what the links say into entries: meters every module, closes the window at each UTC minute, and keeps the
  * society's books behind it (expiry due, window, charge).
@@ -49,7 +53,9 @@ export class Recorder {
   readonly #soc = new Map<string, number>();
   #timer: Cancel | undefined;
   #writing: Promise<unknown> = Promise.resolve();
+  readonly #alarms = new AlarmBook();
   #refused = 0;
+  #overflowed = 0;
   #unwritten = 0;
   /** While an epoch gives way to the next, what comes in waits here in its order. */
   #held: (() => void)[] | undefined;
@@ -65,9 +71,9 @@ export class Recorder {
     return this.#refused;
   }
 
-  /** Appends that the disk has not confirmed. */
+  /** Appends that the disk has not confirmed, and inputs that wait for an epoch. */
   get unwritten(): number {
-    return this.#unwritten;
+    return this.#unwritten + (this.#held?.length ?? 0);
   }
 
   /** Everything recorded so far is durable, or the log has stopped. */
@@ -107,29 +113,28 @@ export class Recorder {
 
   alarm(module: PairedModule, alarm: LinkAlarm): void {
     const { kind, slot, suppressed, ...detail } = alarm;
-    const body = {
+    this.#enterAlarm({
       module: module.uid,
       slot,
       alarm: kind,
       count: suppressed + 1,
       detail: JSON.stringify(detail),
-    };
-    this.#inTurn(() => {
-      this.record({ type: "link.alarm", body });
     });
+  }
+
+  /** What a module reports of itself, or the pack of it: a fault, its loss. */
+  notice(module: PairedModule, alarm: string, detail: string): void {
+    this.#enterAlarm({ module: module.uid, slot: module.slot, alarm, count: 1, detail });
   }
 
   clearAlarm(alarm: ClearAlarm): void {
     const { kind, suppressed, ...detail } = alarm;
-    const body = {
+    this.#enterAlarm({
       module: "uid" in alarm ? alarm.uid : undefined,
       slot: "slot" in alarm ? alarm.slot : undefined,
       alarm: kind,
       count: suppressed + 1,
       detail: JSON.stringify(detail),
-    };
-    this.#inTurn(() => {
-      this.record({ type: "link.alarm", body });
     });
   }
 
@@ -142,6 +147,9 @@ export class Recorder {
     const held = this.#held ?? [];
     this.#held = undefined;
     for (const input of held) input();
+    if (this.#overflowed === 0) return;
+    this.#options.logger.error("recorder.overflowed", { inputs: this.#overflowed });
+    this.#overflowed = 0;
   }
 
   stop(): void {
@@ -150,9 +158,8 @@ export class Recorder {
 
   /** Closes every open interval and the window now, ahead of the minute: shutdown, end of an epoch. */
   closeEarly(): void {
-    for (const meter of this.#meters.values())
-      for (const entry of meter.close()) this.record(entry);
-    this.#closeBooks(this.#options.clock.now());
+    for (const body of this.#alarms.flush()) this.record({ type: "link.alarm", body });
+    this.#closeWindow((meter) => meter.close(), this.#options.clock.now());
   }
 
   /** Hands one entry to the log; false when it was refused, which is counted and logged, never silent. */
@@ -168,21 +175,35 @@ export class Recorder {
       this.#refused += 1;
       logger.error("ledger.refused", { type: draft.type, error: messageOf(error) });
     });
-    this.#writing = Promise.all([this.#writing, written]).finally(() => {
+    // Nothing of what was awaited is kept: the chain must not grow with the log.
+    this.#writing = Promise.all([this.#writing, written]).then(() => {
       this.#unwritten -= 1;
     });
     return log.fold.size > size;
   }
 
+  /** While held, what would not fit is let go: readings that are missing become a gap by themselves. */
   #inTurn(input: () => void): void {
     if (this.#held === undefined) input();
-    else this.#held.push(input);
+    else if (this.#held.length < HELD_LIMIT) this.#held.push(input);
+    else this.#overflowed += 1;
+  }
+
+  #enterAlarm(body: EntryBody<"link.alarm">): void {
+    this.#inTurn(() => {
+      const entry = this.#alarms.note(body, this.#options.clock.now());
+      if (entry !== undefined) this.record({ type: "link.alarm", body: entry });
+    });
   }
 
   #arm(): void {
     const boundary = windowEnd(this.#options.clock.now());
     this.#timer = this.#options.clock.at(boundary, () => {
       this.#options.onMinute();
+      this.#inTurn(() => {
+        const due = this.#alarms.due(this.#options.clock.now());
+        for (const body of due) this.record({ type: "link.alarm", body });
+      });
       this.#inTurn(() => this.#closeWindow((meter) => meter.closeWindow(boundary), boundary));
       this.#arm();
     });

@@ -1,0 +1,48 @@
+import type { Clock, Entropy, Logger } from "@wattseal/base";
+import type { CanBus } from "@wattseal/can-protocol";
+import type { DeviceCustody, PackPairing } from "@wattseal/device-keys";
+import type { Signer } from "@wattseal/lct-keys";
+import type { LctDocument } from "@wattseal/lct-keys/verify";
+import type { FleetName } from "@wattseal/uplink";
+import type { Trust } from "@wattseal/verifier";
+import type { ContinuedLog } from "./ledger/energy-log.js";
+import type { StatementDraft } from "./ledger/entered.js";
+import type { LegacyUnit } from "./legacy/clear-bus.js";
+import type { Uplink } from "./uplink/delivery.js";
+
+export interface GatewayOptions {
+  readonly bus: CanBus;
+  /** The pack's time: links, windows, entries. The simulator's when the bus is virtual. */
+  readonly clock: Clock;
+  /** How far `clock` can be trusted: entered at each start; only synchronised time expires anything. */
+  readonly clockState: { readonly synchronised: boolean; readonly source: string };
+  /** Network time, for delivery. */
+  readonly wallClock: Clock;
+  readonly entropy: Entropy;
+  readonly logger: Logger;
+  /** Folder of the log. */
+  readonly directory: string;
+  readonly document: LctDocument;
+  /** Authorities that this pack obeys. */
+  readonly trust: Trust;
+  /** What the authority signed for this society, each entered once. */
+  readonly statements: readonly StatementDraft[];
+  readonly pairing: PackPairing;
+  /** Clear-text modules that the configuration admits; undefined: any clear frame is an alarm. */
+  readonly legacy?: readonly LegacyUnit[] | undefined;
+  /** Holds the pack's device half; outlives the gateway. */
+  readonly custody: DeviceCustody;
+  readonly openSigner: (log: ContinuedLog) => Promise<Signer>;
+  /** Readings a second to ask each module for, 1 to 10; fewer where the wire does not carry them. */
+  readonly telemetryHz: number;
+  /** Makes the pack's pairing record durable. */
+  readonly storePairing: (pairing: PackPairing) => Promise<void>;
+  /** The half that is to follow, while the record says that a roll is under way. */
+  readonly nextCustody?: DeviceCustody | undefined;
+  /** Name of the registered source that charges are attributed to. */
+  readonly source: string;
+  readonly fleet: FleetName;
+  readonly uplinks: readonly Uplink[];
+  /** An entry that was acknowledged, with its leaf hash: for whoever keeps accounts of that elsewhere. */
+  readonly onDurable?: ((index: number, leafHash: Uint8Array) => void) | undefined;
+}

@@ -1,0 +1,41 @@
+import type { Millis, ModuleUid } from "@wattseal/base";
+import type { BusState, LinkCounts, Telemetry } from "@wattseal/can-protocol";
+import type { SocietySummary } from "@wattseal/energy-ledger";
+import type { LegacyStatus } from "./legacy/clear-bus.js";
+
+export interface ModuleStatus {
+  readonly uid: ModuleUid;
+  readonly authenticated: true;
+  readonly slot: number;
+  readonly linked: boolean;
+  /** Times 4 s of silence, up to three: then it counts as lost. */
+  readonly strikes: number;
+  /** Fault bits as it last reported them (FAULT). */
+  readonly faults: number;
+  readonly counts: LinkCounts | undefined;
+  readonly telemetry: Telemetry | undefined;
+  /** No reading for 2 s: shown as stale, never as live. */
+  readonly stale: boolean;
+}
+
+export interface GatewayStatus {
+  readonly time: Millis;
+  readonly modules: readonly ModuleStatus[];
+  /** Modules without a sealed link: nothing that they say is authenticated. */
+  readonly legacyModules: readonly LegacyStatus[];
+  readonly entries: number;
+  readonly checkpoints: number;
+  /** Entries that every destination has witnessed. */
+  readonly witnessed: number;
+  readonly connected: boolean;
+  readonly society: SocietySummary;
+  /** mWh of record, gross, over the whole log. */
+  readonly energy: { readonly inMwh: number; readonly outMwh: number };
+  /** Modules may close their relays only after `allow`. */
+  readonly isolated: boolean;
+  /** Frames on the bus that belong to no paired slot. */
+  readonly foreignFrames: number;
+  readonly busState: BusState;
+  readonly refusedEntries: number;
+  readonly stopped: string | undefined;
+}

@@ -61,6 +61,18 @@ describe("wattseal start", () => {
     }
   }
 
+  it("carries a full bus of 31 modules at 5 Hz without losing a reading, and their word at the end", async () => {
+    const { status, summary } = await run(["--modules", "31", "--for", "6s", "--speed", "10"]);
+    expect(status).toBe(0);
+    expect(summary).toMatchObject({ modules: 31, linked: 31, verified: true });
+    expect(summary.pdus).toMatchObject({ accepted: summary.pdus.sent, rejected: 0 });
+    const log = await LogStore.openReadOnly({ directory: summary.log });
+    const statements = [...log.entries()]
+      .map((bytes) => decodeEntry(bytes))
+      .filter(({ type }) => type === "energy.statement");
+    expect(statements).toHaveLength(31);
+  });
+
   it("goes on in a state folder that is there", async () => {
     const first = await run(["--for", "3s", "--modules", "2"]);
     const again = await wattseal(["start", "--json", "--state", first.state, "--for", "3s"]);

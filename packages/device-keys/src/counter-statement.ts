@@ -65,16 +65,21 @@ export function readCounterStatement(
   custody: DeviceCustody,
   moduleHalf: Uint8Array,
 ): CounterReading | undefined {
+  const said = unverifiedCounterStatement(statement);
+  const mac = authenticate(statement.subarray(0, FIELDS_LENGTH), custody, moduleHalf);
+  return timingSafeEqual(mac, statement.subarray(FIELDS_LENGTH)) ? said : undefined;
+}
+
+/** What a statement claims, whoever wrote it: for people to look at. Throws DecodeError for another length. */
+export function unverifiedCounterStatement(statement: Uint8Array): CounterReading {
   if (statement.length !== COUNTER_STATEMENT_LENGTH) {
     throw new DecodeError(
       "counter statement",
       statement.length,
-      `has ${COUNTER_STATEMENT_LENGTH} bytes`,
+      `is not ${COUNTER_STATEMENT_LENGTH} bytes long`,
     );
   }
   const fields = statement.subarray(0, FIELDS_LENGTH);
-  const mac = authenticate(fields, custody, moduleHalf);
-  if (!timingSafeEqual(mac, statement.subarray(FIELDS_LENGTH))) return undefined;
   const view = viewOf(fields);
   return {
     uid: moduleUid(toHex(fields.subarray(0, UID_LENGTH))),

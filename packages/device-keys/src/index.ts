@@ -3,6 +3,7 @@ export {
   COUNTER_STATEMENT_LENGTH,
   type CounterReading,
   readCounterStatement,
+  unverifiedCounterStatement,
   writeCounterStatement,
 } from "./counter-statement.js";
 export { DeviceKeysError, type DeviceKeysErrorCode } from "./errors.js";

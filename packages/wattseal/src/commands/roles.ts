@@ -84,8 +84,14 @@ export async function runGateway(options: {
     const final = await gateway.stop(DRAIN_MS);
     const { entries, witnessed, refusedEntries, stopped } = final;
     logger.info("gateway.stopped", { entries, witnessed, refusedEntries });
-    const sound = stopped === undefined && refusedEntries === 0;
-    return sound && !reason.startsWith("bus lost") ? EXIT.ok : EXIT.unavailable;
+    if (reason.startsWith("bus lost")) {
+      process.stderr.write(
+        `wattseal: ${reason}. Start wattseal sim, then wattseal gateway again.\n`,
+      );
+      return EXIT.unavailable;
+    }
+    if (stopped !== undefined || refusedEntries > 0) return EXIT.unavailable;
+    return witnessed === entries ? EXIT.ok : EXIT.failed;
   } finally {
     connection.close();
   }

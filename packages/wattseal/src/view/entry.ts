@@ -1,4 +1,5 @@
 import { decodeSign1, toHex } from "@wattseal/base";
+import { unverifiedCounterStatement } from "@wattseal/device-keys";
 import {
   decodeAs,
   type Entry,
@@ -44,6 +45,7 @@ function saidIn({ type, body }: Entry): object | undefined {
   if (type === "society.source") return signed(sourcePayload);
   if (type === "lct.status") return signed(statusPayload);
   if (type === "lct.document") return decodeGenesis(decodeSign1(body.sign1).payload);
+  if (type === "energy.statement") return unverifiedCounterStatement(body.statement);
   return type === "epoch.begin" ? decodeEpochEvidence(body.evidence).body : undefined;
 }
 

@@ -8,7 +8,8 @@ export {
 } from "./keys/key-file.js";
 export { P256SecretKey } from "./keys/p256.js";
 export { createSoftwareAnchor, type SoftwareSignerOptions } from "./signer/epoch-begin.js";
-export type { Signer, SignerIdentity, SignRequest, TreeHead } from "./signer/port.js";
+export { softwareOcmfSigner } from "./signer/ocmf.js";
+export type { OcmfSigner, Signer, SignerIdentity, SignRequest, TreeHead } from "./signer/port.js";
 export type { ContinuedLog } from "./signer/recovery.js";
 export { SoftwareSigner } from "./signer/software-signer.js";
 export { type LctKeysCode, LctKeysError } from "./verify/errors.js";

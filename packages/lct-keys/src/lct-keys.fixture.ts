@@ -20,6 +20,7 @@ import {
   epochSignedBytes,
 } from "./verify/evidence.js";
 import type { LctGenesis } from "./verify/genesis.js";
+import type { OcmfDay } from "./verify/ocmf.js";
 
 export const START = millis(1_760_000_000_000);
 
@@ -234,4 +235,21 @@ export function* flips(bytes: Uint8Array): Generator<{ bit: number; flipped: Uin
     flipped[bit >> 3]! ^= 1 << (bit & 7);
     yield { bit, flipped };
   }
+}
+
+/** 20 November 2026, with 5 mWh that no register holds. */
+export function dayOf(change: Partial<OcmfDay> = {}): OcmfDay {
+  const start = Date.UTC(2026, 10, 20);
+  return {
+    page: 12,
+    start,
+    begin: { time: start - 1, synchronised: true, inMwh: 500_000, outMwh: 1 },
+    end: { time: start + 86_400_000, synchronised: true, inMwh: 12_345_678, outMwh: 1 },
+    leftOut: { inMwh: 5, outMwh: 0, resets: 0 },
+    softwareVersion: "0.1.0",
+    first: 7,
+    last: 99,
+    root: new Uint8Array(32).fill(0xab),
+    ...change,
+  };
 }

@@ -40,7 +40,7 @@ export async function createSoftwareAnchor(
   return anchor.publicKey;
 }
 
-async function openAnchor(directory: string, document: LctDocument): Promise<P256SecretKey> {
+export async function openAnchor(directory: string, document: LctDocument): Promise<P256SecretKey> {
   const anchor = await openP256KeyFile(join(directory, ANCHOR_FILE));
   const enrolled = document.anchor;
   const same = enrolled.type === "p256" && bytesEqual(enrolled.publicKey, anchor.publicKey);

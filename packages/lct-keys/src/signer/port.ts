@@ -1,6 +1,7 @@
 /** What the gateway asks of whoever holds the anchor and the epoch key, in this process or in another. */
 import type { LctId } from "@wattseal/base";
 import type { Binding } from "../verify/genesis.js";
+import type { OcmfDay } from "../verify/ocmf.js";
 
 export interface SignerIdentity {
   readonly lct: LctId;
@@ -23,7 +24,16 @@ export interface SignRequest extends TreeHead {
   readonly consistency: readonly Uint8Array[];
 }
 
-export interface Signer {
+export interface OcmfSigner {
+  /**
+   * The day as an OCMF record, signed by the anchor. The same day gives the same record. Throws LctKeysError
+   * `ocmf-signed` when the page was signed with another payload, `key-…`, `anchor-mismatch`; RangeViolation for a
+   * day that contradicts itself.
+   */
+  ocmf(day: OcmfDay): Promise<string>;
+}
+
+export interface Signer extends OcmfSigner {
   identity(): SignerIdentity;
   /** Belongs into the log as epoch.begin, at the index that is the continued tree's size, before anything is signed. */
   readonly epochEvidence: Uint8Array;

@@ -5,7 +5,9 @@ import type { Ed25519SecretKey } from "../keys/ed25519.js";
 import type { LctDocument } from "../verify/document.js";
 import type { VerifiedEpoch } from "../verify/epoch.js";
 import { LctKeysError } from "../verify/errors.js";
+import type { OcmfDay } from "../verify/ocmf.js";
 import { beginSoftwareEpoch, type SoftwareSignerOptions } from "./epoch-begin.js";
+import { signDay } from "./ocmf.js";
 import type { Signer, SignerIdentity, SignRequest, TreeHead } from "./port.js";
 import { encodeState } from "./state.js";
 import { type StateFiles, stateFilesIn } from "./state-files.js";
@@ -21,6 +23,7 @@ export async function openSoftwareSigner(
 }
 
 interface Parts {
+  readonly directory: string;
   readonly clock: Clock;
   readonly document: LctDocument;
   readonly files: StateFiles;
@@ -69,6 +72,14 @@ export class SoftwareSigner implements Signer {
     const root = new Uint8Array(request.root);
     const consistency = request.consistency.map((hash) => new Uint8Array(hash));
     return this.#inTurn(() => this.#sign({ size: request.size, root, consistency }));
+  }
+
+  ocmf(day: OcmfDay): Promise<string> {
+    const root = new Uint8Array(day.root);
+    return this.#inTurn(() => {
+      if (this.#stopped !== undefined) throw this.#stopped;
+      return signDay(this.#parts, { ...day, root });
+    });
   }
 
   async close(): Promise<void> {

@@ -17,6 +17,7 @@ const KIND = {
   "epoch-missing": "input",
   "checkpoint-signature": "input",
   "checkpoint-size": "input",
+  "ocmf-signature": "input",
   // key files
   "key-exists": "usage",
   "key-missing": "usage",
@@ -33,6 +34,7 @@ const KIND = {
   "sign-smaller": "usage",
   "sign-forked": "usage",
   "sign-inconsistent": "usage",
+  "ocmf-signed": "usage",
   "signer-superseded": "usage",
   "signer-faulted": "hardware",
   "signer-closed": "usage",

@@ -40,3 +40,4 @@ export {
   type LctLink,
   TRUST_CEILING_BPS,
 } from "./genesis.js";
+export { type OcmfDay, type OcmfReading, verifyOcmf } from "./ocmf.js";

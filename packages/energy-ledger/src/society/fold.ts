@@ -1,4 +1,5 @@
 import { type Millis, milliwattHours } from "@wattseal/base";
+import { MAX_ENERGY } from "../codec/scalars.js";
 import type { EnergyReconcile, EnergyWindow } from "../entries/energy.js";
 import type { Entry } from "../entries/entry.js";
 import {
@@ -153,6 +154,7 @@ export class SocietyFold {
     if (this.policy === undefined || this.#charter.closed) return undefined;
     const { tierBps } = this.#charter.terms();
     const amount = Math.min(
+      MAX_ENERGY,
       this.#book.eligible,
       largestWithShare(this.#book.adp, tierBps),
       this.#charter.sourceLeft(source, now),
@@ -176,7 +178,7 @@ export class SocietyFold {
 
   /** mWh that one ticket can take now: a ticket's lots have to fit into its rollback entry. */
   get reservable(): number {
-    return this.#book.lots.totalOfOldest(MAX_EXPIRED);
+    return Math.min(MAX_ENERGY, this.#book.lots.totalOfOldest(MAX_EXPIRED));
   }
 
   #reserve(index: number, { amount, worker }: SocietyReserve, now: Millis): void {

@@ -1,8 +1,9 @@
-import { milliwattHours } from "@wattseal/base";
+import { millis, milliwattHours } from "@wattseal/base";
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import { MAX_ENERGY } from "../codec/scalars.js";
 import { decodeEntry } from "../entries/entry.js";
-import { DAY, foldOf, MINUTE, readyLog, type TestLog } from "../ledger.fixture.js";
+import { DAY, foldOf, MINUTE, readyLog, TestLog } from "../ledger.fixture.js";
 import { OTHER } from "../samples.fixture.js";
 
 interface Lot {
@@ -194,4 +195,20 @@ it("refuses any entry of a history with its amounts changed", () => {
     changed += 1;
   }
   expect(changed).toBe(15);
+});
+
+it("asks for no more in one charge or ticket than an entry can say", () => {
+  const log = new TestLog();
+  log.policy();
+  for (let i = 0; i < 3; i += 1) log.mint(MAX_ENERGY);
+  log.source({ provenAt: millis(log.now - 20 * DAY + 1), ratedWatts: 2 ** 31 - 1 });
+  const body = { ...log.fold.nextWindow(millis(log.now + 1)), net: 2 ** 49 };
+  log.fold.society.apply(log.fold.size, { type: "energy.window", timeMs: body.t1, body });
+  for (let i = 0; i < 2; i += 1) {
+    const charge = log.fold.society.chargeFor(log.time, "roof")!;
+    expect(charge.amount).toBe(MAX_ENERGY);
+    log.add("society.charge", charge);
+  }
+  expect(log.fold.society.reservable).toBe(MAX_ENERGY);
+  log.reserve(MAX_ENERGY);
 });

@@ -107,8 +107,10 @@ export type {
   PackLinkEffect,
   PackLinkEvent,
   PduClass,
+  Queueing,
   RefusalReason,
   UnsentReason,
+  Withdrawn,
 } from "./link/types.js";
 export { FrameScheduler, type SchedulerListener } from "./scheduler.js";
 export { LINK_VERSION } from "./secured/handshake.js";

@@ -1,6 +1,6 @@
 import type { BusState, CanBus, CanFrame } from "./bus.js";
-import type { FrameClass } from "./link/types.js";
-import { classOf, isSecured } from "./secured/identifier.js";
+import type { FrameClass, Queueing, Withdrawn } from "./link/types.js";
+import { classOf, isSecured, slotOf } from "./secured/identifier.js";
 
 export interface SchedulerListener {
   /** After `offer` answered false: this class has room for a PDU again. */
@@ -11,30 +11,43 @@ export interface SchedulerListener {
 
 /** Frames that a class may have waiting; a PDU is taken whole or not at all. */
 const QUEUE_LIMIT = 4096;
-/** Frames already sent are cut off the front of a queue only now and then. */
+/** And with those that have a reserved place. */
+const RESERVED_LIMIT = 2 * QUEUE_LIMIT;
+/** PDUs already sent are cut off the front of a queue only now and then. */
 const COMPACT_AT = 256;
 
 /** The order in which the controller is filled; on the wire, identifiers arbitrate in the same order. */
 const ORDER = ["urgent", "normal", "handshake", "bulk"] as const satisfies readonly FrameClass[];
 
+interface WaitingPdu {
+  readonly frames: readonly CanFrame[];
+  /** Undefined for frames of no secured link. */
+  readonly slot: number | undefined;
+  readonly latest: boolean;
+  /** How many of its frames have left. */
+  left: number;
+}
+
 interface Queue {
   readonly class: FrameClass;
-  frames: CanFrame[];
-  /** How many frames each waiting PDU still has, the one in progress first. */
-  pdus: number[];
+  pdus: WaitingPdu[];
+  /** The PDU in progress, or next. */
   head: number;
+  /** Frames in all that have not left. */
+  waiting: number;
   /** The frame now in the controller. */
   outstanding: CanFrame | undefined;
   refused: boolean;
 }
 
 function newQueue(cls: FrameClass): Queue {
-  return { class: cls, frames: [], pdus: [], head: 0, outstanding: undefined, refused: false };
+  return { class: cls, pdus: [], head: 0, waiting: 0, outstanding: undefined, refused: false };
 }
 
 /**
  * Keeps at most one frame of each class in the controller, so that a PDU's segments leave in order and an
- * urgent one waits for one frame at most. Nothing taken is ever dropped without `unsent`.
+ * urgent one waits for one frame at most. Nothing taken is dropped without `unsent`, but for what its sender has
+ * replaced or withdrawn; of a PDU that has begun to leave, all leaves.
  */
 export class FrameScheduler {
   readonly #bus: CanBus;
@@ -57,25 +70,43 @@ export class FrameScheduler {
     this.#queues = ORDER.map((cls) => this.#byClass[cls]);
   }
 
-  /** False: bus-off, or the queue of this class is full. Nothing was taken; offer it again after `room`. */
-  offer(cls: FrameClass, frames: readonly CanFrame[]): boolean {
+  /**
+   * The frames of one PDU. False: bus-off, or the queue of this class is full. Nothing was taken; offer it again
+   * after `room`. A handshake message is always `latest`.
+   */
+  offer(cls: FrameClass, frames: readonly CanFrame[], queueing?: Queueing): boolean {
     const queue = this.#byClass[cls];
-    const waiting = queue.frames.length - queue.head;
-    if (this.#stopped || (waiting > 0 && waiting + frames.length > QUEUE_LIMIT)) {
+    const [first] = frames;
+    if (first === undefined) return true;
+    const slot = isSecured(first.id) ? slotOf(first.id) : undefined;
+    const latest = cls === "handshake" || queueing === "latest";
+    if (latest && slot !== undefined) drop(queue, (pdu) => pdu.latest && pdu.slot === slot);
+    const limit = queueing === "reserved" ? RESERVED_LIMIT : QUEUE_LIMIT;
+    if (this.#stopped || (queue.waiting > 0 && queue.waiting + frames.length > limit)) {
       queue.refused = true;
       return false;
     }
-    for (const frame of frames) queue.frames.push(frame);
-    if (frames.length > 0) queue.pdus.push(frames.length);
+    queue.pdus.push({ frames, slot, latest, left: 0 });
+    queue.waiting += frames.length;
     this.#fill();
     return true;
+  }
+
+  /** What waits of `slot` and has not begun to leave will not leave any more. */
+  withdraw(slot: number, what: Withdrawn): void {
+    for (const queue of this.#queues) {
+      if ((queue.class === "handshake") === (what === "handshake")) {
+        drop(queue, (pdu) => pdu.slot === slot);
+      }
+    }
+    this.#tellRoom();
   }
 
   /** Frames waiting or in the controller, of one class or of all. */
   waiting(cls?: FrameClass): number {
     let sum = 0;
     for (const queue of this.#queues) {
-      if (cls === undefined || queue.class === cls) sum += queue.frames.length - queue.head;
+      if (cls === undefined || queue.class === cls) sum += queue.waiting;
     }
     return sum;
   }
@@ -84,7 +115,7 @@ export class FrameScheduler {
   sent(frame: CanFrame): void {
     if (isSecured(frame.id)) {
       const queue = this.#byClass[classOf(frame.id)];
-      if (queue.outstanding?.id === frame.id) this.#advance(queue);
+      if (queue.outstanding?.id === frame.id) advance(queue);
     }
     this.#fill();
     this.#tellRoom();
@@ -107,22 +138,11 @@ export class FrameScheduler {
     this.#giveBack();
   }
 
-  #advance(queue: Queue): void {
-    queue.outstanding = undefined;
-    queue.head += 1;
-    const left = (queue.pdus[0] ?? 1) - 1;
-    if (left > 0) queue.pdus[0] = left;
-    else queue.pdus.shift();
-    if (queue.head === queue.frames.length) queue.frames.length = 0;
-    else if (queue.head >= COMPACT_AT) queue.frames = queue.frames.slice(queue.head);
-    else return;
-    queue.head = 0;
-  }
-
   #fill(): void {
     if (this.#stopped) return;
     for (const queue of this.#queues) {
-      const next = queue.frames[queue.head];
+      const pdu = queue.pdus[queue.head];
+      const next = pdu?.frames[pdu.left];
       if (queue.outstanding !== undefined || next === undefined) continue;
       queue.outstanding = next; // before `send`: a bus may report it sent from within
       if (!this.#bus.send(next)) {
@@ -134,8 +154,7 @@ export class FrameScheduler {
 
   #tellRoom(): void {
     for (const queue of this.#queues) {
-      const room = queue.frames.length - queue.head <= QUEUE_LIMIT / 2;
-      if (!queue.refused || !room || this.#stopped) continue;
+      if (!queue.refused || queue.waiting > QUEUE_LIMIT / 2 || this.#stopped) continue;
       queue.refused = false;
       this.#listener.room?.(queue.class);
     }
@@ -143,16 +162,39 @@ export class FrameScheduler {
 
   #giveBack(): void {
     for (const queue of this.#queues) {
-      const { frames, pdus, head } = queue;
-      queue.frames = [];
+      const given = queue.pdus.slice(queue.head);
       queue.pdus = [];
       queue.head = 0;
+      queue.waiting = 0;
       queue.outstanding = undefined;
-      let at = head;
-      for (const length of pdus) {
-        this.#listener.unsent?.(queue.class, frames.slice(at, at + length));
-        at += length;
+      for (const { frames, left } of given) {
+        this.#listener.unsent?.(queue.class, left === 0 ? frames : frames.slice(left));
       }
     }
   }
+}
+
+function advance(queue: Queue): void {
+  const pdu = queue.pdus[queue.head];
+  if (pdu === undefined) return;
+  queue.outstanding = undefined;
+  queue.waiting -= 1;
+  pdu.left += 1;
+  if (pdu.left < pdu.frames.length) return;
+  queue.head += 1;
+  if (queue.head === queue.pdus.length) queue.pdus.length = 0;
+  else if (queue.head >= COMPACT_AT) queue.pdus = queue.pdus.slice(queue.head);
+  else return;
+  queue.head = 0;
+}
+
+/** Of those that have not begun to leave. */
+function drop(queue: Queue, isDropped: (pdu: WaitingPdu) => boolean): void {
+  const begun = queue.outstanding !== undefined || (queue.pdus[queue.head]?.left ?? 0) > 0;
+  const from = queue.head + (begun ? 1 : 0);
+  const kept = queue.pdus.filter((pdu, at) => at >= queue.head && (at < from || !isDropped(pdu)));
+  if (kept.length === queue.pdus.length - queue.head) return;
+  queue.pdus = kept;
+  queue.head = 0;
+  queue.waiting = kept.reduce((sum, { frames, left }) => sum + frames.length - left, 0);
 }

@@ -4,11 +4,13 @@
  * Trust: anyone on the wire can send any of them. Nothing that bears a paired slot or unique id passes here, so
  * that nobody speaks for a paired module by speaking in clear.
  */
-import { DecodeError, type ModuleUid, type Slot, slot } from "@wattseal/base";
+import { DecodeError, type Millis, type ModuleUid, millis, type Slot, slot } from "@wattseal/base";
 import type { CanFrame } from "../bus.js";
 import { type ClearMessage, decodeClear, uidOf } from "../catalogue/clear-codec.js";
 import { parseClearId } from "../catalogue/clear-id.js";
 import { CLEAR_FRAMES } from "../catalogue/frames.js";
+import { AlarmLimiter } from "../link/alarms.js";
+import { NEVER } from "../link/link-time.js";
 import { LEGACY_LIMITS } from "./limits.js";
 import type { ClearAlarm, RaisedClearAlarm, SecuredModule } from "./types.js";
 
@@ -71,46 +73,51 @@ export class ClearInspector {
   }
 }
 
-/** One alarm of each kind per `spacingMs`, telling how many it stands for. */
-export class ClearAlarmLimiter {
-  readonly #spacingMs: number;
-  readonly #quiet = new Map<ClearAlarm["kind"], { until: number; suppressed: number }>();
+/** One alarm of each kind and slot in a while, so that noise about one module does not hide an attack on another. */
+export const newClearLimiter = (spacingMs: number): AlarmLimiter<RaisedClearAlarm> =>
+  new AlarmLimiter(spacingMs, subjectOf);
 
-  constructor(spacingMs: number) {
-    this.#spacingMs = spacingMs;
-  }
-
-  /** Undefined when it is only counted. */
-  pass(alarm: RaisedClearAlarm, now: number): ClearAlarm | undefined {
-    const known = this.#quiet.get(alarm.kind);
-    if (known !== undefined && now < known.until) {
-      known.suppressed += 1;
-      return undefined;
-    }
-    this.#quiet.set(alarm.kind, { until: now + this.#spacingMs, suppressed: 0 });
-    return { ...alarm, suppressed: known?.suppressed ?? 0 };
-  }
+/** A paired uid is one of 31; one that a stranger claims could be any, and must not open a meter of its own. */
+function subjectOf(alarm: RaisedClearAlarm): string {
+  if (alarm.kind === "clear-paired-uid") return `${alarm.kind} ${alarm.uid}`;
+  return "slot" in alarm ? `${alarm.kind} ${alarm.slot}` : alarm.kind;
 }
 
 /** For a bus that admits no clear-text module: every clear frame is one too many. */
 export class ClearGuard {
   readonly #inspector: ClearInspector;
-  readonly #limiter: ClearAlarmLimiter;
+  readonly #limiter: AlarmLimiter<RaisedClearAlarm>;
 
   constructor(
     secured: readonly SecuredModule[],
     alarmSpacingMs: number = LEGACY_LIMITS.alarmSpacingMs,
   ) {
     this.#inspector = new ClearInspector(secured);
-    this.#limiter = new ClearAlarmLimiter(alarmSpacingMs);
+    this.#limiter = newClearLimiter(alarmSpacingMs);
   }
 
-  /** Undefined for other frames, and for alarms that are only counted. */
-  frame(frame: CanFrame, now: number): ClearAlarm | undefined {
+  /** When `due` has something to tell. */
+  get deadline(): Millis | undefined {
+    const { deadline } = this.#limiter;
+    return deadline === NEVER ? undefined : millis(deadline);
+  }
+
+  /** Undefined for other frames, and for alarms that are only counted until `due` or `close`. */
+  frame(frame: CanFrame, now: Millis): ClearAlarm | undefined {
     const inspected = this.#inspector.inspect(frame);
     if (inspected === undefined) return undefined;
     const alarm = inspected.kind === "alarm" ? inspected.alarm : foreign(inspected.message);
     return this.#limiter.pass(alarm, now);
+  }
+
+  /** What was only counted, in the last alarm of each kind and slot. */
+  due(now: Millis): readonly ClearAlarm[] {
+    return this.#limiter.due(now);
+  }
+
+  /** What was counted and not told yet. */
+  close(): readonly ClearAlarm[] {
+    return this.#limiter.rest();
   }
 }
 

@@ -2,7 +2,7 @@ import { moduleUid, slot } from "@wattseal/base";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ClearGuard, encodeClear, type LegacyPackEvent } from "../index.js";
-import { A, Answers, B, identity, PAIRED, PackBench, STATUS_1 } from "./legacy-pack.fixture.js";
+import { A, Answers, at, B, identity, PAIRED, PackBench, STATUS_1 } from "./legacy-pack.fixture.js";
 
 const bases = fc.integer({ min: 0x4fe, max: 0x526 });
 const addresses = fc.oneof(fc.integer({ min: 0, max: 4 }), fc.constant(0xff), fc.nat(255));
@@ -79,14 +79,18 @@ describe("whatever comes", () => {
     );
   });
 
-  it("frames that are no answers bring at most an alarm of each kind in ten seconds", () => {
+  it("frames that are no answers bring at most an alarm of each kind and slot in ten seconds", () => {
     fc.assert(
       fc.property(fc.array(frames, { maxLength: 200 }), (events) => {
         const bench = new PackBench();
         bench.do({ kind: "open" });
         bench.forget();
         for (const event of events) bench.do(event);
-        expect(bench.of("alarm").length).toBeLessThanOrEqual(5);
+        const subjects = bench
+          .of("alarm")
+          .map(({ alarm }) => `${alarm.kind} ${"slot" in alarm ? alarm.slot : ""}`);
+        expect(new Set(subjects).size).toBe(subjects.length);
+        expect(subjects.length).toBeLessThanOrEqual(4 + 32);
         // Each stranger is sent away once.
         expect(bench.of("transmit").length).toBeLessThanOrEqual(31);
       }),
@@ -153,25 +157,49 @@ describe("a bus without clear-text modules", () => {
   it("alarms on every clear frame, with what it claims, and on nothing else", () => {
     const guard = new ClearGuard([PAIRED], 1000);
     const status = { id: 0x14080005, data: new Uint8Array(8), fd: false };
-    expect(guard.frame(status, 0)).toEqual({
+    expect(guard.frame(status, at(0))).toEqual({
       kind: "clear-foreign",
       base: 0x502,
       uid: undefined,
       slot: slot(5),
       suppressed: 0,
     });
-    expect(guard.frame(status, 999)).toBeUndefined();
-    expect(guard.frame(status, 1000)).toMatchObject({ suppressed: 1 });
-    expect(guard.frame({ ...status, id: 0x14080001 }, 0)).toMatchObject({
+    expect(guard.frame({ ...status, id: 0x14080001 }, at(0))).toMatchObject({
       kind: "clear-paired-slot",
       slot: 1,
     });
     const announce = Uint8Array.from([1, 0, 0x57, 0x01, 0x00, 0x00, 0x00, 0x01]);
-    expect(guard.frame({ id: 0x140000ff, data: announce, fd: false }, 0)).toMatchObject({
+    expect(guard.frame({ id: 0x140000ff, data: announce, fd: false }, at(0))).toMatchObject({
       kind: "clear-paired-uid",
       uid: moduleUid("5701000000000001"),
     });
-    expect(guard.frame({ ...status, id: 0x632 << 18 }, 0)).toBeUndefined();
-    expect(guard.frame({ ...status, id: 0x400 << 18 }, 0)).toBeUndefined();
+    expect(guard.frame({ ...status, id: 0x632 << 18 }, at(0))).toBeUndefined();
+    expect(guard.frame({ ...status, id: 0x400 << 18 }, at(0))).toBeUndefined();
+  });
+
+  it("counts every alarm in one that is told, and hides no slot behind another", () => {
+    const guard = new ClearGuard([PAIRED], 1000);
+    const status = (address: number) => encodeClear("status1", STATUS_1, { address });
+    for (let n = 0; n < 20; n += 1) guard.frame(status(2), at(50 * n));
+    expect(guard.frame(status(7), at(500))).toMatchObject({ slot: 7, suppressed: 0 });
+    expect(guard.deadline).toBe(at(1000));
+    expect(guard.due(at(999))).toEqual([]);
+    expect(guard.due(at(1000))).toMatchObject([{ slot: 2, suppressed: 18 }]);
+    expect(guard.deadline).toBeUndefined();
+    guard.frame(status(7), at(1200));
+    guard.frame(status(7), at(1300));
+    guard.frame(status(7), at(1300));
+    expect(guard.close()).toMatchObject([{ slot: 7, suppressed: 2 }]);
+    expect(guard.close()).toEqual([]);
+    expect(guard.deadline).toBeUndefined();
+  });
+
+  it("lets a stranger's claims open no meters of their own", () => {
+    const guard = new ClearGuard([PAIRED], 1000);
+    const told = Array.from({ length: 100 }, (_, unique) =>
+      guard.frame(encodeClear("announce", { fw: 1, manufacturer: 9, part: 9, unique }), at(0)),
+    );
+    expect(told.filter((alarm) => alarm !== undefined)).toHaveLength(1);
+    expect(guard.due(at(1000))).toMatchObject([{ suppressed: 98 }]);
   });
 });

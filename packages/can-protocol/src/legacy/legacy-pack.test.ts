@@ -78,8 +78,28 @@ describe("registration", () => {
     expect(bench.sent("register")).toEqual([]);
     expect(bench.of("alarm").map(({ alarm }) => alarm)).toEqual([
       { kind: "clear-foreign", base: 0x500, uid: B, slot: undefined, suppressed: 0 },
-      { kind: "clear-foreign", base: 0x500, uid: B, slot: undefined, suppressed: 1 },
+      { kind: "clear-foreign", base: 0x500, uid: B, slot: undefined, suppressed: 0 },
     ]);
+  });
+
+  it("counts every alarm in one that is told, also when the frames or the pack stop", () => {
+    const bench = new PackBench();
+    bench.do({ kind: "open" });
+    const forge = () => bench.hear("status1", STATUS_1, { address: PAIRED.slot });
+    const told = () => bench.of("alarm").map(({ alarm }) => alarm.suppressed);
+    for (let n = 0; n < 20; n += 1) forge();
+    expect(told()).toEqual([0]);
+    bench.run(10_000);
+    expect(told()).toEqual([0, 18]);
+    for (let n = 0; n < 3; n += 1) forge();
+    bench.do({ kind: "bus", state: "bus-off" });
+    bench.run(10_000);
+    expect(told()).toEqual([0, 18, 2]);
+    bench.do({ kind: "bus", state: "active" });
+    for (let n = 0; n < 4; n += 1) forge();
+    bench.do({ kind: "close" });
+    expect(told()).toEqual([0, 18, 2, 3]);
+    expect(bench.pack.deadline).toBeUndefined();
   });
 
   it("sends away whoever holds an id that we did not give, and does not give it meanwhile", () => {

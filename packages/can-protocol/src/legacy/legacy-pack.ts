@@ -10,6 +10,7 @@ import type { CanFrame } from "../bus.js";
 import { encodeClear, uidOf } from "../catalogue/clear-codec.js";
 import { MODULE_STATE } from "../catalogue/scales.js";
 import { CanProtocolError } from "../errors.js";
+import { NEVER } from "../link/link-time.js";
 import { CellRound } from "./cell-round.js";
 import { ClearInspector, foreign, type ModuleSays } from "./clear-guard.js";
 import { take } from "./intake.js";
@@ -85,15 +86,19 @@ export class LegacyPack {
 
   /** When `handle({kind: "timer"}, …)` is next due. */
   get deadline(): Millis | undefined {
-    if (!this.#open || this.#busOff) return undefined;
-    let earliest = this.#announceAt;
+    const earliest = Math.min(this.#voice.alarmsDeadline, this.#speaks ? this.#earliest() : NEVER);
+    return earliest === NEVER ? undefined : millis(earliest);
+  }
+
+  #earliest(): number {
+    let earliest: number = this.#announceAt;
     if (this.#records.some(({ holdsSlot }) => holdsSlot)) {
       earliest = Math.min(earliest, this.#tickAt, this.#heartbeatAt);
     }
     for (const { round } of this.#records) {
       if (round !== undefined) earliest = Math.min(earliest, round.until);
     }
-    return millis(earliest);
+    return earliest;
   }
 
   /** Throws CanProtocolError `legacy-modules` or `field-range` for an order about no listed module, or of no such value. */
@@ -144,6 +149,7 @@ export class LegacyPack {
         if (this.#speaks) this.#tellTime(now);
         break;
     }
+    this.#voice.tellAlarms(now);
     return this.#voice.flush();
   }
 
@@ -168,6 +174,7 @@ export class LegacyPack {
   /** Says nothing more: modules go Off by their own silence timer. */
   #close(): void {
     this.#open = false;
+    this.#voice.tellLastAlarms();
     for (const record of this.#records) {
       if (record.isRegistered)
         this.#voice.event(record, { kind: "deregistered", reason: "closed" });

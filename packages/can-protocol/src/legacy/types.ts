@@ -39,7 +39,7 @@ export interface LegacyLimits {
   readonly cellMs: number;
   /** Between two frames of a log transfer. */
   readonly segmentMs: number;
-  /** Least time between two alarms of one kind. */
+  /** Least time between two alarms of one kind about one slot. */
   readonly alarmSpacingMs: number;
 }
 
@@ -142,7 +142,10 @@ export type LegacyEvent = { readonly uid: ModuleUid } & (
     }
 );
 
-/** Clear frames that should not be there. `suppressed`: how many of this kind went unreported since the last one. */
+/**
+ * Clear frames that should not be there. `suppressed`: how many of this kind, about this slot, it stands for beside
+ * itself.
+ */
 export type ClearAlarm = { readonly suppressed: number } & RaisedClearAlarm;
 export type RaisedClearAlarm =
   /** Bears the slot of a paired module, which never speaks in clear. */

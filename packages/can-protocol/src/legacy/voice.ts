@@ -2,7 +2,8 @@ import type { Slot } from "@wattseal/base";
 import { type ClearOptions, encodeClear } from "../catalogue/clear-codec.js";
 import type { ClearFrameName, ClearValues } from "../catalogue/frames.js";
 import { CanProtocolError } from "../errors.js";
-import { ClearAlarmLimiter } from "./clear-guard.js";
+import type { AlarmLimiter } from "../link/alarms.js";
+import { newClearLimiter } from "./clear-guard.js";
 import type { ModuleRecord } from "./module-record.js";
 import type { LegacyEvent, LegacyPackEffect, RaisedClearAlarm } from "./types.js";
 
@@ -12,12 +13,12 @@ const NOTHING: readonly LegacyPackEffect[] = [];
 /** Collects what is to be done; the only place from which clear frames leave. */
 export class Voice {
   readonly #secured: ReadonlySet<number>;
-  readonly #limiter: ClearAlarmLimiter;
+  readonly #limiter: AlarmLimiter<RaisedClearAlarm>;
   #out: LegacyPackEffect[] = [];
 
   constructor(secured: readonly Slot[], alarmSpacingMs: number) {
     this.#secured = new Set(secured);
-    this.#limiter = new ClearAlarmLimiter(alarmSpacingMs);
+    this.#limiter = newClearLimiter(alarmSpacingMs);
   }
 
   /** To all, or to all that are unregistered. */
@@ -49,6 +50,20 @@ export class Voice {
   alarm(raised: RaisedClearAlarm, now: number): void {
     const alarm = this.#limiter.pass(raised, now);
     if (alarm !== undefined) this.#out.push({ kind: "alarm", alarm });
+  }
+
+  /** When alarms that were only counted are to be told. */
+  get alarmsDeadline(): number {
+    return this.#limiter.deadline;
+  }
+
+  tellAlarms(now: number): void {
+    for (const alarm of this.#limiter.due(now)) this.#out.push({ kind: "alarm", alarm });
+  }
+
+  /** All that were only counted. */
+  tellLastAlarms(): void {
+    for (const alarm of this.#limiter.rest()) this.#out.push({ kind: "alarm", alarm });
   }
 
   flush(): readonly LegacyPackEffect[] {

@@ -4,25 +4,30 @@ import { NEVER } from "./link-time.js";
 type WithoutSuppressed<A> = A extends unknown ? Omit<A, "suppressed"> : never;
 /** An alarm as it is raised. */
 export type RaisedAlarm = WithoutSuppressed<LinkAlarm>;
+/** As it is told: with how many others it stands for. */
+type Told<Raised> = Raised & { readonly suppressed: number };
 
-interface Meter {
+interface Meter<Raised> {
   quietUntil: number;
   /** Not told since the last one told, and the last of them. */
   untold: number;
-  last: RaisedAlarm;
+  last: Raised;
 }
 
 /**
- * Lets one alarm of each kind through per `spacingMs`. What came meanwhile is told when that time is over: as
- * the last of them, with the number of the others. So every alarm is counted in one that is told.
+ * Lets one alarm of each key through per `spacingMs`. What came meanwhile is told when that time is over: as
+ * the last of them, with the number of the others. So every alarm is counted in one that is told. There are as
+ * many meters as keys: nobody on the bus may choose them freely.
  */
-export class AlarmLimiter {
+export class AlarmLimiter<Raised> {
   readonly #spacingMs: number;
-  readonly #meters = new Map<LinkAlarm["kind"], Meter>();
+  readonly #keyOf: (alarm: Raised) => string;
+  readonly #meters = new Map<string, Meter<Raised>>();
   #deadline = NEVER;
 
-  constructor(spacingMs: number) {
+  constructor(spacingMs: number, keyOf: (alarm: Raised) => string) {
     this.#spacingMs = spacingMs;
+    this.#keyOf = keyOf;
   }
 
   /** When `due` has something to tell. */
@@ -31,10 +36,11 @@ export class AlarmLimiter {
   }
 
   /** Undefined when the alarm is only counted for now. */
-  pass(alarm: RaisedAlarm, now: number): LinkAlarm | undefined {
-    const meter = this.#meters.get(alarm.kind);
+  pass(alarm: Raised, now: number): Told<Raised> | undefined {
+    const key = this.#keyOf(alarm);
+    const meter = this.#meters.get(key);
     if (meter === undefined || (meter.untold === 0 && now >= meter.quietUntil)) {
-      this.#meters.set(alarm.kind, {
+      this.#meters.set(key, {
         quietUntil: now + this.#spacingMs,
         untold: 0,
         last: alarm,
@@ -47,9 +53,9 @@ export class AlarmLimiter {
     return undefined;
   }
 
-  due(now: number): readonly LinkAlarm[] {
+  due(now: number): readonly Told<Raised>[] {
     if (now < this.#deadline) return [];
-    const told: LinkAlarm[] = [];
+    const told: Told<Raised>[] = [];
     this.#deadline = NEVER;
     for (const meter of this.#meters.values()) {
       if (meter.untold === 0) continue;
@@ -62,5 +68,13 @@ export class AlarmLimiter {
       meter.quietUntil = now + this.#spacingMs;
     }
     return told;
+  }
+
+  /** All that was held back, whatever the time: there will be no other. */
+  rest(): readonly Told<Raised>[] {
+    const meters = [...this.#meters.values()].filter(({ untold }) => untold > 0);
+    this.#meters.clear();
+    this.#deadline = NEVER;
+    return meters.map(({ last, untold }) => ({ ...last, suppressed: untold - 1 }));
   }
 }

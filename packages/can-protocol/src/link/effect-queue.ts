@@ -1,6 +1,6 @@
 import type { CanFrame } from "../bus.js";
 import type { LinkAlarm } from "./alarm.js";
-import type { CommonEffect, DownReason, FrameClass } from "./types.js";
+import type { CommonEffect, DownReason, FrameClass, Queueing } from "./types.js";
 
 /** The effects of one event, in their order; `down` once until `up`. */
 export class EffectQueue<Effect extends { readonly kind: string }> {
@@ -11,8 +11,8 @@ export class EffectQueue<Effect extends { readonly kind: string }> {
     this.#queue.push(effect);
   }
 
-  transmit(cls: FrameClass, frames: readonly CanFrame[]): void {
-    this.#queue.push({ kind: "transmit", class: cls, frames });
+  transmit(cls: FrameClass, frames: readonly CanFrame[], queueing?: Queueing): void {
+    this.#queue.push({ kind: "transmit", class: cls, frames, queueing });
   }
 
   alarm(alarm: LinkAlarm): void {

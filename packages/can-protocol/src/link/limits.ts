@@ -26,6 +26,8 @@ export const DEFAULT_LIMITS: LinkLimits = {
 export const HELD_LIMIT = 16;
 /** Commands whose outcome is awaited. */
 export const PENDING_LIMIT = 64;
+/** Places beyond both for orders that turn a module off. */
+export const OFF_LIMIT = 16;
 /** Orders in a row without an outcome after which the pack doubts that the module can open them. */
 export const TIMEOUTS_TO_DOUBT = 2;
 /** Failed handshakes in a row after which the peer is reported. */

@@ -22,7 +22,7 @@ import { DEFAULT_LIMITS } from "./limits.js";
 import type { LinkTime } from "./link-time.js";
 import type { LinkLimits } from "./options.js";
 import { Resync } from "./resync.js";
-import type { FrameClass, LinkStatus, PduClass } from "./types.js";
+import type { FrameClass, LinkStatus, PduClass, Queueing } from "./types.js";
 
 export interface EndParts {
   readonly slot: Slot;
@@ -42,8 +42,13 @@ export interface AcceptedPdu {
   readonly session: Session;
 }
 
+interface SealedFrames {
+  readonly counter: number;
+  readonly frames: readonly CanFrame[];
+}
+
 interface EndEffects {
-  transmit(cls: FrameClass, frames: readonly CanFrame[]): void;
+  transmit(cls: FrameClass, frames: readonly CanFrame[], queueing?: Queueing): void;
   alarm(alarm: LinkAlarm): void;
   /** Newest keys proven, before the first PDU under them. */
   proven(session: Session, now: Millis): void;
@@ -68,7 +73,7 @@ export class LinkEnd implements IntakeHandler {
   readonly #strangers: Budget;
   readonly #entropy: Entropy;
   readonly #intake: Intake;
-  readonly #alarms: AlarmLimiter;
+  readonly #alarms: AlarmLimiter<RaisedAlarm>;
   readonly #effects: EndEffects;
 
   constructor(parts: EndParts, effects: EndEffects) {
@@ -79,7 +84,7 @@ export class LinkEnd implements IntakeHandler {
     this.#slot = parts.slot;
     this.#uid = parts.uid;
     this.#entropy = parts.entropy;
-    this.#alarms = new AlarmLimiter(this.limits.alarmSpacingMs);
+    this.#alarms = new AlarmLimiter(this.limits.alarmSpacingMs, ({ kind }) => kind);
     this.#intake = new Intake(parts.slot, parts.receiving, this);
     this.#effects = effects;
   }
@@ -100,13 +105,13 @@ export class LinkEnd implements IntakeHandler {
     this.#intake.push(frame, now);
   }
 
-  /** Seals under `session` and gives the frames out; returns the PDU's counter. */
-  seal(session: Session, pdu: InnerPdu): number {
+  /** Seals under `session` and gives the frames out. */
+  seal(session: Session, pdu: InnerPdu, queueing?: Queueing): SealedFrames {
     const counter = session.sender.nextCounter(pdu.class);
     const frames = session.sender.seal(pdu);
     this.counts.sent += 1;
-    this.#effects.transmit(pdu.class, frames);
-    return counter;
+    this.#effects.transmit(pdu.class, frames, queueing);
+    return { counter, frames };
   }
 
   alarm(alarm: RaisedAlarm, now: Millis): void {

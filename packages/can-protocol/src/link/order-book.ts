@@ -1,8 +1,10 @@
 /** Every order from `send` to what became of it: held for a tick, pending on the module's word, told once. */
+import type { CanFrame } from "../bus.js";
+import { MODULE_STATE } from "../catalogue/scales.js";
 import type { ModuleMessage, Outcome, PackOrder } from "../inner/messages.js";
 import { OUTCOME } from "../inner/messages.js";
 import { DOMAIN } from "../secured/sealed-pdu.js";
-import { HELD_LIMIT, PENDING_LIMIT } from "./limits.js";
+import { HELD_LIMIT, OFF_LIMIT, PENDING_LIMIT } from "./limits.js";
 import { NEVER } from "./link-time.js";
 import type { LinkLimits } from "./options.js";
 import type {
@@ -20,6 +22,7 @@ export interface OrderPdu {
   readonly counter: number;
   /** Names the session. */
   readonly handshakeHash: Uint8Array;
+  readonly frames: readonly CanFrame[];
 }
 
 interface Held {
@@ -36,6 +39,8 @@ export class OrderBook {
   readonly #tell: (effect: PackLinkEffect) => void;
   #held: readonly Held[] = [];
   #pending: readonly Pending[] = [];
+  /** Requests that timed out a moment ago: their answers may still come. */
+  #late: readonly Held[] = [];
   #timeouts = 0;
 
   constructor(limits: LinkLimits, tell: (effect: PackLinkEffect) => void) {
@@ -52,16 +57,41 @@ export class OrderBook {
     return this.#timeouts;
   }
 
-  /** Whether the outcome of one more can be awaited; told as unsent if not. */
-  admits(order: PackOrder): boolean {
-    if (this.#pending.length < PENDING_LIMIT) return true;
-    this.unsent(order, "queue-full");
+  /**
+   * Whether the outcome of one more can be awaited; told as unsent if not. An order that turns the module off always
+   * can: beyond its own places it takes that of the oldest such order, which is told as timed out.
+   */
+  admits(order: PackOrder, now: number): boolean {
+    const rivals = this.#pending.filter((other) => turnsOff(other.order) === turnsOff(order));
+    if (turnsOff(order)) {
+      const [oldest] = rivals;
+      if (oldest !== undefined && rivals.length >= OFF_LIMIT) this.#settle(oldest, TIMED_OUT);
+      return true;
+    }
+    if (rivals.length >= PENDING_LIMIT) {
+      this.unsent(order, "queue-full");
+      return false;
+    }
+    this.#late = this.#late.filter(({ until }) => now < until);
+    const asked = [...this.#pending, ...this.#late];
+    if (!asked.some((other) => sharesAnswer(order, other.order))) return true;
+    this.unsent(order, "asked");
     return false;
   }
 
+  /** Without a tick nothing leaves; an order that turns the module off waits for one whatever else waits. */
   hold(order: PackOrder, now: number): void {
-    if (this.#held.length >= HELD_LIMIT) this.unsent(order, "queue-full");
-    else this.#held = [...this.#held, { order, until: now + this.#limits.freshnessMs }];
+    const mustLeave = turnsOff(order);
+    const rivals = this.#held.filter((other) => turnsOff(other.order) === mustLeave);
+    const isFull = rivals.length >= (mustLeave ? OFF_LIMIT : HELD_LIMIT);
+    if (isFull && !mustLeave) {
+      this.unsent(order, "queue-full");
+      return;
+    }
+    const evicted = isFull ? rivals[0] : undefined;
+    const held = { order, until: now + this.#limits.freshnessMs };
+    this.#held = [...this.#held.filter((other) => other !== evicted), held];
+    if (evicted !== undefined) this.unsent(evicted.order, "queue-full");
   }
 
   /** A fresh tick has come: the held orders, which are the caller's again. */
@@ -80,24 +110,40 @@ export class OrderBook {
     this.#tell({ kind: "outcome", order, pdu: undefined, result: { kind: "unsent", reason } });
   }
 
-  /** What the module says, under the session named by `handshakeHash`; returns the order that it acknowledges. */
-  hear(message: ModuleMessage, handshakeHash: Uint8Array): PackOrder | undefined {
-    if (this.#pending.length === 0) return undefined;
+  /** An order's frames found no room. */
+  givenBack(frames: readonly CanFrame[]): void {
+    const given = this.#pending.find(({ pdu }) => pdu.frames === frames);
+    if (given === undefined) return;
+    this.#pending = this.#pending.filter((other) => other !== given);
+    this.unsent(given.order, "queue-full");
+  }
+
+  /**
+   * What the module says, under the session named by `handshakeHash`; `current` is the one in use. Returns the order
+   * that it acknowledges. What comes under the session before is no answer to an order of the present one.
+   */
+  hear(
+    message: ModuleMessage,
+    handshakeHash: Uint8Array,
+    current: Uint8Array | undefined,
+  ): PackOrder | undefined {
+    if (this.#pending.length === 0 && this.#late.length === 0) return undefined;
+    const asked = this.#pending.filter(
+      ({ pdu }) => pdu.handshakeHash === handshakeHash || handshakeHash === current,
+    );
     const answered =
       message.kind === "outcome"
-        ? this.#commanded(message, handshakeHash)
-        : this.#pending.find(({ order }) => answers(message, order));
-    if (answered === undefined) return undefined;
+        ? commanded(asked, message, handshakeHash)
+        : asked.find(({ order }) => answers(message, order));
+    if (answered === undefined) {
+      // What was asked for in vain has come after all: nothing more is to be expected of it.
+      this.#late = this.#late.filter(({ order }) => !answers(message, order));
+      return undefined;
+    }
     this.#timeouts = 0;
     const result = message.kind === "outcome" ? resultOf(message) : ACKNOWLEDGED;
     this.#settle(answered, result);
     return result.kind === "acknowledged" ? answered.order : undefined;
-  }
-
-  /** Counters start anew with each session: the present one's order is meant before its predecessor's. */
-  #commanded(outcome: Outcome, handshakeHash: Uint8Array): Pending | undefined {
-    const meant = this.#pending.filter(({ pdu }) => isMeant(outcome, pdu));
-    return meant.find(({ pdu }) => pdu.handshakeHash === handshakeHash) ?? meant[0];
   }
 
   expire(now: number): void {
@@ -108,21 +154,30 @@ export class OrderBook {
     }
     for (let first = this.#pending[0]; first !== undefined && now >= first.until; ) {
       this.#timeouts += 1;
-      this.#settle(first, TIMED_OUT);
+      this.#giveUp(first, now);
       first = this.#pending[0];
     }
   }
 
   /** The session is over: nothing more will be heard of what it carried. */
-  abandon(): void {
+  abandon(now: number): void {
     for (const order of this.release()) this.unsent(order, "no-session");
-    for (const pending of this.#pending) this.#settle(pending, TIMED_OUT);
+    for (const pending of this.#pending) this.#giveUp(pending, now);
     this.#timeouts = 0;
   }
 
   /** Doubt was acted upon. */
   forgetTimeouts(): void {
     this.#timeouts = 0;
+  }
+
+  #giveUp(pending: Pending, now: number): void {
+    const { order } = pending;
+    this.#late = [
+      ...this.#late.filter(({ until }) => now < until),
+      { order, until: now + this.#limits.outcomeMs },
+    ];
+    this.#settle(pending, TIMED_OUT);
   }
 
   #settle(pending: Pending, result: OrderResult): void {
@@ -147,6 +202,16 @@ const REASONS: Readonly<Record<number, RefusalReason>> = {
 function resultOf({ code }: Outcome): OrderResult {
   if (code === OUTCOME.done) return ACKNOWLEDGED;
   return { kind: "refused", reason: REASONS[code] ?? "unknown" };
+}
+
+/** Counters start anew with each session: the present one's order is meant before its predecessor's. */
+function commanded(
+  asked: readonly Pending[],
+  outcome: Outcome,
+  handshakeHash: Uint8Array,
+): Pending | undefined {
+  const meant = asked.filter(({ pdu }) => isMeant(outcome, pdu));
+  return meant.find(({ pdu }) => pdu.handshakeHash === handshakeHash) ?? meant[0];
 }
 
 function isMeant(outcome: Outcome, { class: cls, counter, type }: OrderPdu): boolean {
@@ -183,3 +248,31 @@ function answers(message: ModuleMessage, order: PackOrder): boolean {
       return false;
   }
 }
+
+/** Whether one message could answer either: nothing in it says which request it answers. */
+function sharesAnswer(one: PackOrder, other: PackOrder): boolean {
+  if (one.kind !== other.kind) return false;
+  switch (one.kind) {
+    case "cell-detail-request":
+      return "cell" in other && other.cell === one.cell;
+    case "log-frame-request": {
+      const counters = "counter" in other ? [one.counter, other.counter] : [];
+      return counters[0] === counters[1] || counters.includes(LAST_LOG_FRAME);
+    }
+    case "hardware-request":
+    case "capability-request":
+    case "counter-statement-request":
+      return true;
+    case "telemetry-request": // any reading is what a request for one asks for, whichever brought it
+    case "state-change":
+    case "isolate":
+    case "time":
+    case "key-roll":
+    case "erase":
+      return false;
+  }
+}
+
+/** What must get through whatever else waits. */
+export const turnsOff = (order: PackOrder): boolean =>
+  order.kind === "isolate" || (order.kind === "state-change" && order.state === MODULE_STATE.off);

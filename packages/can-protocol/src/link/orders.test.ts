@@ -1,11 +1,13 @@
 import { millis } from "@wattseal/base";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { CanFrame } from "../bus.js";
-import { OUTCOME } from "../inner/messages.js";
+import { OUTCOME, type PackOrder } from "../inner/messages.js";
 import { FrameScheduler } from "../scheduler.js";
 import { classOf } from "../secured/identifier.js";
 import { frameNanos } from "../wire/frame-bits.js";
 import { forged, hello } from "./attacker.fixture.js";
+import { DEFAULT_LIMITS } from "./limits.js";
 import {
   alarmsOf,
   answerOrders,
@@ -15,6 +17,8 @@ import {
   outcomesOf,
   readingsOf,
 } from "./link-pair.fixture.js";
+import { OrderBook } from "./order-book.js";
+import type { PackLinkEffect } from "./types.js";
 
 describe("orders", () => {
   it("wait for the first telemetry, whose tick they carry", () => {
@@ -33,7 +37,7 @@ describe("orders", () => {
 
   it("that wait 2 s for a tick, or are too many, come back unsent", () => {
     const pair = new LinkPair().link();
-    for (let n = 0; n < 17; n += 1) pair.order({ kind: "hardware-request" });
+    for (let cell = 0; cell < 17; cell += 1) pair.order({ kind: "cell-detail-request", cell });
     const results = () => outcomesOf(pair).map(({ result }) => result);
     expect(results()).toEqual([{ kind: "unsent", reason: "queue-full" }]);
     pair.run(2001);
@@ -216,7 +220,7 @@ describe("orders", () => {
 
   it("are 64 at most in waiting; the next comes back unsent", () => {
     const pair = new LinkPair().link().run(500, 100);
-    for (let n = 0; n < 65; n += 1) pair.order({ kind: "hardware-request" });
+    for (let cell = 0; cell < 65; cell += 1) pair.order({ kind: "cell-detail-request", cell });
     expect(outcomesOf(pair).map(({ result }) => result)).toEqual([
       { kind: "unsent", reason: "queue-full" },
     ]);
@@ -232,6 +236,175 @@ describe("orders", () => {
     pair.run(1);
     expect(kindsAt(pair)).toContain("isolate");
     expect(alarmsOf(pair, "moduleEffects")).toEqual([]);
+  });
+});
+
+describe("an order that turns a module off", () => {
+  const other: fc.Arbitrary<PackOrder> = fc.oneof(
+    fc.nat(93).map((cell) => ({ kind: "cell-detail-request" as const, cell })),
+    fc.nat(3).map((state) => ({ kind: "state-change" as const, state, hvBusVoltage: 0 })),
+    fc.nat(3).map((cause) => ({ kind: "isolate" as const, cause })),
+    fc.constant({ kind: "hardware-request" as const }),
+  );
+  const off = fc.constantFrom<PackOrder[]>(
+    { kind: "isolate", cause: 1 },
+    { kind: "state-change", state: 0, hvBusVoltage: 0 },
+  );
+  const others = fc.array(fc.record({ other, times: fc.nat(70) }), { maxLength: 8 });
+
+  it("always leaves, whatever else is pending, and every order has one outcome", () => {
+    fc.assert(
+      fc.property(others, off, (script, order) => {
+        const pair = new LinkPair().link().run(300, 100);
+        let orders = 1;
+        for (const { other: before, times } of script) {
+          for (let n = 0; n < times; n += 1) pair.order({ ...before });
+          orders += times;
+        }
+        const [leaving] = ofKind(pair.order(order), "transmit");
+        expect(leaving).toMatchObject({ class: "urgent", queueing: "reserved" });
+        pair.run(5);
+        answerOrders(pair);
+        pair.run(5);
+        const told = outcomesOf(pair).filter((outcome) => outcome.order === order);
+        expect(told.map(({ result }) => result.kind)).toEqual(["acknowledged"]);
+        pair.run(4000, 500);
+        expect(outcomesOf(pair)).toHaveLength(orders);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it("leaves with the first tick, whatever else waits for it", () => {
+    fc.assert(
+      fc.property(others, off, (script, order) => {
+        const pair = new LinkPair().link();
+        for (const { other: before, times } of script) {
+          for (let n = 0; n < times; n += 1) pair.order({ ...before });
+        }
+        pair.order(order);
+        pair.sendReading();
+        pair.run(5);
+        expect(kindsAt(pair)).toContain(order.kind);
+        expect(outcomesOf(pair).filter((outcome) => outcome.order === order)).toEqual([]);
+      }),
+      { numRuns: 40 },
+    );
+  });
+});
+
+describe("an answer", () => {
+  const hardware = {
+    kind: "hardware",
+    maxChargeCurrent: 48,
+    maxDischargeCurrent: -48,
+    endVoltage: 394.8,
+    hwVersion: 1,
+    fw: 0x123,
+  } as const;
+  const results = (pair: LinkPair) =>
+    outcomesOf(pair).map(({ result }) => ("reason" in result ? result.reason : result.kind));
+
+  it("to a request that timed out is not taken for that to the next one", () => {
+    const pair = new LinkPair().link().run(500, 100);
+    pair.order({ kind: "hardware-request" });
+    pair.run(3001, 100);
+    pair.order({ kind: "hardware-request" });
+    expect(results(pair)).toEqual(["timed-out", "asked"]);
+    pair.send(hardware);
+    pair.run(1, 100);
+    expect(results(pair)).toHaveLength(2);
+    pair.order({ kind: "hardware-request" });
+    pair.send(hardware);
+    pair.run(1, 100);
+    expect(results(pair)).toEqual(["timed-out", "asked", "acknowledged"]);
+  });
+
+  it("is waited for before the same is asked again, or for as long as it may still come", () => {
+    const pair = new LinkPair().link().run(500, 100);
+    const last = { kind: "log-frame-request", counter: 0xffff_ffff } as const;
+    pair.order({ ...last, counter: 1 });
+    pair.order({ ...last, counter: 2 });
+    pair.order(last); // any log frame would answer it
+    pair.order({ ...last, counter: 1 });
+    pair.order({ kind: "cell-detail-request", cell: 1 });
+    pair.order({ kind: "cell-detail-request", cell: 2 });
+    expect(results(pair)).toEqual(["asked", "asked"]);
+    pair.run(6100, 100);
+    pair.order(last);
+    expect(results(pair)).toEqual(["asked", "asked", ...Array(4).fill("timed-out")]);
+    pair.order({ ...last, counter: 3 });
+    expect(results(pair).at(-1)).toBe("asked");
+  });
+
+  it("sealed under the session before is none to an order of the present one", () => {
+    const told: PackLinkEffect[] = [];
+    const book = new OrderBook(DEFAULT_LIMITS, (effect) => {
+      told.push(effect);
+    });
+    const [before, present] = [new Uint8Array(32), new Uint8Array(32)];
+    const request = { kind: "hardware-request" } as const;
+    const pdu = { class: "normal", type: 3, counter: 0, frames: [] } as const;
+    book.sent(request, { ...pdu, handshakeHash: present }, 0);
+    const done = { kind: "outcome", tick: 0, command: 3, code: 0, class: 1, counter: 0 } as const;
+    for (const message of [hardware, done]) {
+      expect(book.hear(message, before, present)).toBeUndefined();
+    }
+    expect(told).toEqual([]);
+    expect(book.hear(hardware, present, present)).toBe(request);
+  });
+});
+
+describe("an order whose frames found no room", () => {
+  it("comes back unsent, once", () => {
+    const pair = new LinkPair().link().run(500, 100);
+    pair.channel = () => ({ delays: [] });
+    const order = { kind: "time", utcMs: 1, valid: 1 } as const;
+    const [{ frames }] = ofKind(pair.order(order), "transmit") as [{ frames: CanFrame[] }];
+    const outcome = { kind: "outcome", order, pdu: undefined };
+    const result = { kind: "unsent", reason: "queue-full" };
+    expect(pair.toPack({ kind: "unsent", frames })).toEqual([{ ...outcome, result }]);
+    expect(pair.toPack({ kind: "unsent", frames })).toEqual([]);
+    pair.run(3500);
+    expect(outcomesOf(pair)).toHaveLength(1);
+  });
+});
+
+describe("an impossible order", () => {
+  it("changes nothing: what was due is done by the next event", () => {
+    const pair = new LinkPair().link().run(500, 100);
+    pair.now = millis(pair.now + 1900);
+    const { deadline } = pair.pack;
+    const before = pair.pack.status;
+    expect(deadline).toBeLessThan(pair.now);
+    const wrong = { kind: "state-change", state: 3, hvBusVoltage: 1e6 } as const;
+    const fieldRange = expect.objectContaining({ code: "field-range" });
+    expect(() => pair.order(wrong)).toThrow(fieldRange);
+    expect(() => pair.toPack({ kind: "max-state", state: 256 })).toThrow(fieldRange);
+    expect(pair.pack.deadline).toBe(deadline);
+    expect(pair.pack.status).toEqual(before);
+    const effects = pair.toPack({ kind: "timer" });
+    expect(ofKind(effects, "transmit")).toHaveLength(1);
+    expect(pair.pack.deadline).toBeGreaterThan(pair.now);
+    expect(outcomesOf(pair)).toEqual([]);
+  });
+});
+
+describe("what a link gave out and means no more", () => {
+  it("is withdrawn: an attempt that found no answer, and PDUs whose keys are dropped", () => {
+    const pair = new LinkPair().link().run(500, 100);
+    pair.channel = () => ({ delays: [] });
+    pair.packEffects.length = 0;
+    pair.run(10_000);
+    const of = ofKind(pair.packEffects, "withdraw");
+    const { handshakes } = pair.pack.status.counts;
+    expect(of.filter(({ what }) => what === "sealed")).toHaveLength(1);
+    expect(of.filter(({ what }) => what === "handshake")).toHaveLength(handshakes - 1);
+    expect(of.every(({ slot }) => slot === 5)).toBe(true);
+    const heartbeats = ofKind(pair.packEffects, "transmit").filter(
+      (sent) => sent.class === "normal",
+    );
+    expect(heartbeats.map(({ queueing }) => queueing)).toContain("latest");
   });
 });
 

@@ -80,11 +80,14 @@ export class PackHandshake {
     return new Session(answer.session, wire, { capabilities, packHalf, startedAt: now });
   }
 
-  /** Ends the attempt. A module that does not answer to one half may answer to the other. */
-  abandon(): void {
-    if (this.#kk !== undefined && this.#next !== undefined) this.#tryNext = !this.#tryNext;
-    this.#kk?.dispose();
+  /** Ends the attempt; whether one waited for its answer. A module that is silent to one half may answer to the other. */
+  abandon(): boolean {
+    const kk = this.#kk;
+    if (kk === undefined) return false;
+    if (this.#next !== undefined) this.#tryNext = !this.#tryNext;
+    kk.dispose();
     this.#kk = undefined;
+    return true;
   }
 
   /** A half to change over to; `false` when it is the one in use. */

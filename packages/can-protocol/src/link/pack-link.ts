@@ -5,7 +5,7 @@
  * Trust: frames come from anyone on the bus. What leaves here as a `message` was sealed by the holder of the
  * module's half, or of the pack's, in this session, and is told once.
  */
-import type { Millis } from "@wattseal/base";
+import type { Millis, Slot } from "@wattseal/base";
 import { MODULE_STATE } from "../catalogue/scales.js";
 import { decodeModuleMessage, encodePackMessage } from "../inner/codec.js";
 import type { PackOrder } from "../inner/messages.js";
@@ -25,7 +25,14 @@ import {
 } from "./pack-phase.js";
 import { PackVoice } from "./pack-voice.js";
 import { Silence } from "./silence.js";
-import type { DownReason, Link, LinkStatus, PackLinkEffect, PackLinkEvent } from "./types.js";
+import type {
+  DownReason,
+  Link,
+  LinkStatus,
+  PackLinkEffect,
+  PackLinkEvent,
+  Withdrawn,
+} from "./types.js";
 
 export class PackLink implements Link<PackLinkEvent, PackLinkEffect> {
   readonly #time = new LinkTime();
@@ -34,6 +41,7 @@ export class PackLink implements Link<PackLinkEvent, PackLinkEffect> {
   readonly #voice: PackVoice;
   readonly #silence: Silence;
   readonly #out = new EffectQueue<PackLinkEffect>();
+  readonly #slot: Slot;
   #phase: PackPhase = PACK_START;
   #open = false;
   #busOff = false;
@@ -41,11 +49,15 @@ export class PackLink implements Link<PackLinkEvent, PackLinkEffect> {
   #helloSeen = false;
   #renewAt = NEVER;
 
+  /** Throws CanProtocolError `field-range` for a highest state that is none. */
   constructor(options: PackLinkOptions) {
+    const { maxState = MODULE_STATE.off } = options;
+    checkEvent({ kind: "max-state", state: maxState });
+    this.#slot = options.module.slot;
     this.#handshake = new PackHandshake(options);
     const parts = { ...options, ...options.module, receiving: "to-pack" as const };
     this.#end = new LinkEnd(parts, {
-      transmit: (cls, frames) => this.#out.transmit(cls, frames),
+      transmit: (cls, frames, queueing) => this.#out.transmit(cls, frames, queueing),
       alarm: (alarm) => this.#out.alarm(alarm),
       proven: (session, now) => this.#proven(session, now),
       accepted: (pdu, now) => this.#accepted(pdu, now),
@@ -53,9 +65,7 @@ export class PackLink implements Link<PackLinkEvent, PackLinkEffect> {
       handshake: (bits, message, now) => this.#message2(bits, message, now),
       hello: (now) => this.#hello(now),
     });
-    this.#voice = new PackVoice(this.#end, options.maxState ?? MODULE_STATE.off, (effect) =>
-      this.#out.push(effect),
-    );
+    this.#voice = new PackVoice(this.#end, maxState, (effect) => this.#out.push(effect));
     this.#silence = new Silence(this.#end.limits.packSilenceMs);
   }
 
@@ -77,7 +87,9 @@ export class PackLink implements Link<PackLinkEvent, PackLinkEffect> {
     return this.#end.status(this.#phase.kind, this.#silence.strikes, this.#time);
   }
 
+  /** Throws CanProtocolError `field-range` for an order or a state of no such value; nothing has happened then. */
   handle(event: PackLinkEvent, hostTime: Millis): readonly PackLinkEffect[] {
+    checkEvent(event);
     const now = this.#time.take(hostTime);
     const due = this.#earliest();
     if (now - due > this.#end.limits.asleepMs) this.#wake(now);
@@ -95,6 +107,9 @@ export class PackLink implements Link<PackLinkEvent, PackLinkEffect> {
         break; // what was due is done
       case "send":
         this.#send(event.message, now);
+        break;
+      case "unsent":
+        this.#voice.unsent(event.frames);
         break;
       case "max-state":
         this.#voice.grant(event.state, now);
@@ -136,7 +151,7 @@ export class PackLink implements Link<PackLinkEvent, PackLinkEffect> {
         this.#ping(now);
         break;
       case "abandon":
-        this.#handshake.abandon();
+        if (this.#handshake.abandon()) this.#withdraw("handshake");
         break;
       case "report-failure":
         if (this.#end.keys.current === undefined) this.#out.down("handshake");
@@ -152,7 +167,7 @@ export class PackLink implements Link<PackLinkEvent, PackLinkEffect> {
     if (!this.#end.affords(2, now)) return;
     const answer = this.#handshake.message2(message, now);
     if (answer === "version") {
-      this.#dropKeys();
+      this.#dropKeys(now);
       this.#out.down("version");
     } else if (typeof answer === "string") {
       this.#end.badHandshake(2, answer, now);
@@ -252,7 +267,7 @@ export class PackLink implements Link<PackLinkEvent, PackLinkEffect> {
     const strikes = this.#silence.check(now);
     if (strikes === undefined) return;
     if (strikes === 1) {
-      this.#dropKeys();
+      this.#dropKeys(now);
       this.#out.down(this.#helloSeen ? "handshake" : "silent");
       this.#step("wanted", now);
     } else if (strikes === STRIKES_TO_LOSE) {
@@ -265,7 +280,7 @@ export class PackLink implements Link<PackLinkEvent, PackLinkEffect> {
     this.#end.tellAlarms(now);
     if (!this.#open || this.#busOff) return;
     if (this.#end.keys.current !== undefined) {
-      this.#dropKeys();
+      this.#dropKeys(now);
       this.#out.down("asleep");
     }
     this.#silence.start(now);
@@ -287,14 +302,28 @@ export class PackLink implements Link<PackLinkEvent, PackLinkEffect> {
 
   #stop(reason: DownReason, now: Millis): void {
     this.#step("close", now);
-    this.#dropKeys();
+    this.#dropKeys(now);
     this.#silence.stop();
     this.#out.down(reason);
   }
 
-  #dropKeys(): void {
-    this.#end.keys.dropAll();
+  #dropKeys(now: Millis): void {
+    const { keys } = this.#end;
+    if (keys.current !== undefined || keys.unproven !== undefined) this.#withdraw("sealed");
+    keys.dropAll();
     this.#renewAt = NEVER;
-    this.#voice.stop();
+    this.#voice.stop(now);
+  }
+
+  #withdraw(what: Withdrawn): void {
+    this.#out.push({ kind: "withdraw", slot: this.#slot, what });
+  }
+}
+
+/** Before anything is done: whoever gives an impossible order finds the link as it was. */
+function checkEvent(event: PackLinkEvent): void {
+  if (event.kind === "send") encodePackMessage({ ...event.message, tick: 0 });
+  if (event.kind === "max-state") {
+    encodePackMessage({ kind: "heartbeat", tick: 0, maxState: event.state });
   }
 }

@@ -1,8 +1,9 @@
+import type { CanFrame } from "../bus.js";
 import { encodePackMessage } from "../inner/codec.js";
 import type { ModuleMessage, PackOrder, Tick } from "../inner/messages.js";
 import type { LinkEnd } from "./link-end.js";
 import { NEVER } from "./link-time.js";
-import { OrderBook } from "./order-book.js";
+import { OrderBook, turnsOff } from "./order-book.js";
 import type { PackLinkEffect } from "./types.js";
 
 /** What the pack says under its session: orders and heartbeats, each with a tick that the module finds fresh. */
@@ -38,11 +39,11 @@ export class PackVoice {
   }
 
   /** No keys are left: nothing more can be said, nor heard of what was. */
-  stop(): void {
+  stop(now: number): void {
     this.#tick = undefined;
     this.#heartbeatAt = NEVER;
     this.#owed = false;
-    this.#orders.abandon();
+    this.#orders.abandon(now);
   }
 
   fresh(tick: Tick, now: number): void {
@@ -51,9 +52,7 @@ export class PackVoice {
     if (this.#owed || this.#heartbeatAt <= now) this.#heartbeat(now);
   }
 
-  /** Throws CanProtocolError `field-range`, in whatever state the link is. */
   send(order: PackOrder, now: number): void {
-    encodePackMessage({ ...order, tick: 0 });
     const tick = this.#freshTick(now);
     if (this.#end.keys.current === undefined) this.#orders.unsent(order, "no-session");
     else if (tick === undefined) this.#orders.hold(order, now);
@@ -62,7 +61,12 @@ export class PackVoice {
 
   /** The order that `message` acknowledges. */
   hear(message: ModuleMessage, handshakeHash: Uint8Array): PackOrder | undefined {
-    return this.#orders.hear(message, handshakeHash);
+    return this.#orders.hear(message, handshakeHash, this.#end.keys.current?.handshakeHash);
+  }
+
+  /** Frames that found no room. */
+  unsent(frames: readonly CanFrame[]): void {
+    this.#orders.givenBack(frames);
   }
 
   grant(maxState: number, now: number): void {
@@ -81,12 +85,12 @@ export class PackVoice {
 
   #order(order: PackOrder, tick: Tick, now: number): void {
     const session = this.#end.keys.current;
-    if (session === undefined || !this.#orders.admits(order)) return;
+    if (session === undefined || !this.#orders.admits(order, now)) return;
     const pdu = encodePackMessage({ ...order, tick });
-    const counter = this.#end.seal(session, pdu);
+    const sealed = this.#end.seal(session, pdu, turnsOff(order) ? "reserved" : undefined);
     const { class: cls, type } = pdu;
     const { handshakeHash } = session;
-    this.#orders.sent(order, { class: cls, type, counter, handshakeHash }, now);
+    this.#orders.sent(order, { class: cls, type, handshakeHash, ...sealed }, now);
   }
 
   #heartbeat(now: number): void {
@@ -97,7 +101,7 @@ export class PackVoice {
     this.#owed = tick === undefined;
     if (tick === undefined) return;
     const heartbeat = { kind: "heartbeat", tick, maxState: this.#maxState } as const;
-    this.#end.seal(session, encodePackMessage(heartbeat));
+    this.#end.seal(session, encodePackMessage(heartbeat), "latest");
   }
 
   /** The last tick, unless the module would refuse it for its age. */

@@ -1,5 +1,5 @@
 /** What both ends of a link take and give. */
-import type { Millis } from "@wattseal/base";
+import type { Millis, Slot } from "@wattseal/base";
 import type { DeviceCustody, ModulePairing } from "@wattseal/device-keys";
 import type { BusState, CanFrame } from "../bus.js";
 import type { ModuleMessage, PackMessage, PackOrder } from "../inner/messages.js";
@@ -29,6 +29,8 @@ export type PackLinkEvent =
   | BusEvent
   /** Earns exactly one `outcome`. */
   | { readonly kind: "send"; readonly message: PackOrder }
+  /** A `transmit` that found no room and will not leave: its very frames. */
+  | { readonly kind: "unsent"; readonly frames: readonly CanFrame[] }
   /** The state that heartbeats grant from now on (MODULE_STATE); one is sent at once. */
   | { readonly kind: "max-state"; readonly state: number }
   /**
@@ -59,13 +61,15 @@ export type DownReason =
   | "erased"
   | "closed";
 
-/** Why a message did not leave; nothing sealed is ever dropped without one. */
+/** Why a message did not leave. */
 export type UnsentReason =
   | "no-session"
   /** No telemetry fresh enough for its tick to be carried, for longer than the command stays of use. */
   | "no-tick"
-  /** Too many commands wait for that tick, or for their outcome. */
-  | "queue-full";
+  /** Too many commands wait for that tick, for the wire, or for their outcome. */
+  | "queue-full"
+  /** The same was asked a moment ago: the answer to that would be taken for the answer to this. */
+  | "asked";
 
 /** The module's reason, as its outcome's code gives it. */
 export type RefusalReason =
@@ -83,17 +87,27 @@ export type OrderResult =
   /** By outcome, or by the very message that was asked for. */
   | { readonly kind: "acknowledged" }
   | { readonly kind: "refused"; readonly reason: RefusalReason }
-  /** It left, and nothing came back in time: whether it was obeyed is not known. */
+  /** It was given out, and nothing came back in time: whether it was obeyed is not known. */
   | { readonly kind: "timed-out" }
   /** It did not leave. */
   | { readonly kind: "unsent"; readonly reason: UnsentReason };
+
+/**
+ * How a PDU waits (FrameScheduler): `latest` takes the place of the one before it of its slot and class that has
+ * not begun to leave, as handshake messages always do; `reserved` finds room where others no longer do.
+ */
+export type Queueing = "latest" | "reserved";
 
 interface Transmit {
   /** Frames for the scheduler, in order, all of one PDU. */
   readonly kind: "transmit";
   readonly class: FrameClass;
   readonly frames: readonly CanFrame[];
+  readonly queueing?: Queueing | undefined;
 }
+
+/** What a link no longer means of what it gave out: an attempt at a handshake, or PDUs whose keys are gone. */
+export type Withdrawn = "handshake" | "sealed";
 
 export interface Accepted<Message> {
   /** One accepted PDU, never told twice. `body` is the recipient's to keep. */
@@ -130,6 +144,8 @@ export type CommonEffect = Transmit | Linked | Alarm | Down;
 
 export type PackLinkEffect =
   | CommonEffect
+  /** For the scheduler: what waits of this slot, and has not begun to leave, is not to leave any more. */
+  | { readonly kind: "withdraw"; readonly slot: Slot; readonly what: Withdrawn }
   | Accepted<ModuleMessage>
   | {
       /** What became of one order: the very object that was sent, once. */

@@ -110,7 +110,14 @@ describe("a bus that admits nobody in clear", () => {
       "clear-foreign",
       "clear-paired-slot",
       "clear-controller",
+      "clear-foreign",
     ]);
+    expect(alarms.map(({ suppressed }) => suppressed)).toEqual([0, 0, 0, 0]);
+    for (let n = 0; n < 20; n += 1) hear(announce);
+    clock.advance(10_000);
+    for (let n = 0; n < 20; n += 1) hear(announce);
+    clear.stop();
+    expect(alarms.slice(4).map(({ suppressed }) => suppressed)).toEqual([0, 18, 19]);
     expect(controller.sent).toEqual([]);
     expect(clear.status()).toEqual([]);
   });

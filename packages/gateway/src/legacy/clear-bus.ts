@@ -5,7 +5,7 @@
  * Trust: anyone on the wire can say anything here. Readings go out marked as unauthenticated, and nothing that bears
  * a paired slot or unique id goes out at all.
  */
-import type { Cancel, Clock, Logger, MilliwattHours, ModuleUid } from "@wattseal/base";
+import type { Cancel, Clock, Logger, Millis, MilliwattHours, ModuleUid } from "@wattseal/base";
 import {
   type BusListener,
   type BusState,
@@ -115,6 +115,7 @@ export class ClearBus implements BusListener {
   /** Says nothing more on the bus; each module goes Off by its own silence timer. */
   stop(): void {
     this.#do({ kind: "close" });
+    this.#alarms(this.#guard.close());
     this.#timer?.();
     this.#unlisten?.();
     this.#sender.clear();
@@ -143,8 +144,11 @@ export class ClearBus implements BusListener {
       this.#do({ kind: "frame", frame });
       return;
     }
-    const alarm = this.#guard.frame(frame, this.#options.clock.now());
-    if (alarm !== undefined) this.#options.listener.alarm(alarm);
+    const now = this.#options.clock.now();
+    this.#alarms(this.#guard.due(now));
+    const alarm = this.#guard.frame(frame, now);
+    if (alarm !== undefined) this.#alarms([alarm]);
+    this.#arm(this.#guard.deadline, () => this.#guardsTurn());
   }
 
   sent(frame: CanFrame): void {
@@ -164,10 +168,20 @@ export class ClearBus implements BusListener {
     if (this.#pack === undefined) return;
     const now = this.#options.clock.now();
     for (const effect of this.#pack.handle(event, now)) this.#perform(effect);
-    this.#arm(this.#pack);
+    this.#arm(this.#pack.deadline, () => this.#do({ kind: "timer" }));
   }
 
-  #arm({ deadline }: LegacyPack): void {
+  /** Alarms that were only counted. */
+  #guardsTurn(): void {
+    this.#alarms(this.#guard.due(this.#options.clock.now()));
+    this.#arm(this.#guard.deadline, () => this.#guardsTurn());
+  }
+
+  #alarms(alarms: readonly ClearAlarm[]): void {
+    for (const alarm of alarms) this.#options.listener.alarm(alarm);
+  }
+
+  #arm(deadline: Millis | undefined, due: () => void): void {
     if (deadline === this.#armed) return;
     this.#timer?.();
     this.#armed = deadline;
@@ -176,7 +190,7 @@ export class ClearBus implements BusListener {
         ? undefined
         : this.#options.clock.at(deadline, () => {
             this.#armed = undefined;
-            this.#do({ kind: "timer" });
+            due();
           });
   }
 

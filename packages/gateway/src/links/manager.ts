@@ -234,7 +234,7 @@ export class LinkManager implements BusListener {
     const time = frameTime ?? micros(now * 1000);
     try {
       const effects = peer.link.handle(event, now);
-      for (const effect of effects) this.#perform(peer.module, effect, time);
+      for (const effect of effects) this.#perform(peer, effect, time);
     } finally {
       this.#rearm(peer);
     }
@@ -254,11 +254,17 @@ export class LinkManager implements BusListener {
           });
   }
 
-  #perform(module: PairedModule, effect: PackLinkEffect, time: Micros): void {
+  #perform(peer: Peer, effect: PackLinkEffect, time: Micros): void {
     const { listener } = this.#options;
+    const { module } = peer;
     switch (effect.kind) {
-      case "transmit":
-        this.#outbox.transmit(effect.class, effect.frames);
+      case "transmit": {
+        const { frames } = effect;
+        if (!this.#outbox.transmit(effect)) this.#handle(peer, { kind: "unsent", frames });
+        break;
+      }
+      case "withdraw":
+        this.#outbox.scheduler.withdraw(effect.slot, effect.what);
         break;
       case "session":
         listener.session(module, effect.handshakeHash);

@@ -3,20 +3,28 @@ import {
   type CanFrame,
   type FrameClass,
   FrameScheduler,
+  type Queueing,
 } from "@wattseal/can-protocol";
 
+/** One PDU to be sent. */
+export interface Departure {
+  readonly class: FrameClass;
+  readonly frames: readonly CanFrame[];
+  readonly queueing?: Queueing | undefined;
+}
+
 /**
- * All links share one controller. What the scheduler has no room for waits here, in order, and is offered
- * again as soon as it has; a class's backlog is bounded by what links produce between two of its frames.
+ * All links share one controller. What the scheduler has no room for is given back at once: the links know what is
+ * still of use when there is room, and a backlog of their old words would be of none.
  */
 export class Outbox {
   readonly #scheduler: FrameScheduler;
-  readonly #waiting = new Map<FrameClass, (readonly CanFrame[])[]>();
+  readonly #onUnsent: (frameClass: FrameClass, frames: number) => void;
 
   constructor(bus: CanBus, onUnsent: (frameClass: FrameClass, frames: number) => void) {
+    this.#onUnsent = onUnsent;
     this.#scheduler = new FrameScheduler(bus, {
       unsent: (frameClass, frames) => onUnsent(frameClass, frames.length),
-      room: (frameClass) => this.#refill(frameClass),
     });
   }
 
@@ -24,16 +32,10 @@ export class Outbox {
     return this.#scheduler;
   }
 
-  transmit(frameClass: FrameClass, frames: readonly CanFrame[]): void {
-    const waiting = this.#waiting.get(frameClass);
-    if (waiting !== undefined) waiting.push(frames);
-    else if (!this.#scheduler.offer(frameClass, frames)) this.#waiting.set(frameClass, [frames]);
-  }
-
-  #refill(frameClass: FrameClass): void {
-    const waiting = this.#waiting.get(frameClass) ?? [];
-    while (waiting[0] !== undefined && this.#scheduler.offer(frameClass, waiting[0]))
-      waiting.shift();
-    if (waiting.length === 0) this.#waiting.delete(frameClass);
+  /** False: there is no room, and none of it will leave. */
+  transmit({ class: frameClass, frames, queueing }: Departure): boolean {
+    if (this.#scheduler.offer(frameClass, frames, queueing)) return true;
+    this.#onUnsent(frameClass, frames.length);
+    return false;
   }
 }

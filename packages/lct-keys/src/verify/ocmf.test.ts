@@ -19,7 +19,8 @@ const signed = (day = dayOf()) => {
 const sectionsOf = (record: string) => record.split("|");
 /** RFC 5480 §2: the header of a P-256 key's SubjectPublicKeyInfo. */
 const SPKI = fromHex("3059301306072a8648ce3d020106082a8648ce3d030107034200");
-const openssl = spawnSync("openssl", ["version"]).status === 0;
+const OPENSSL = "openssl";
+const openssl = spawnSync(OPENSSL, ["version"]).status === 0;
 
 describe("an OCMF record of a day", () => {
   it("has the fields and readings of the specification", () => {
@@ -94,7 +95,7 @@ describe("an OCMF record of a day", () => {
       const verify = (name: string) => {
         const key = ["-keyform", "DER", "-verify", file("key.der")];
         const args = ["dgst", "-sha256", ...key, "-signature", file("signature"), file(name)];
-        return spawnSync("openssl", args, { encoding: "utf8" }).stdout.trim();
+        return spawnSync(OPENSSL, args, { encoding: "utf8" }).stdout.trim();
       };
       expect(verify("payload")).toBe("Verified OK");
       expect(verify("other")).toBe("Verification failure");

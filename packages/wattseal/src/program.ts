@@ -5,12 +5,14 @@ import { parseDuration, parseLegacy, parseModules, parseSpeed } from "./commands
 import { init } from "./commands/init.js";
 import { listCommand, showCommand } from "./commands/ledger.js";
 import { auditCommand } from "./commands/ledger-audit.js";
+import { exportCommand, parseTime } from "./commands/ledger-export.js";
 import { prove } from "./commands/prove.js";
 import { runFederation, runGateway, runSimulator } from "./commands/roles.js";
 import { faultHelp, parseFaultName } from "./commands/scenario.js";
 import { start } from "./commands/start.js";
 import { convert } from "./commands/trace.js";
 import { verify } from "./commands/verify.js";
+import { FORMATS } from "./export/formats.js";
 import { LOG_LEVELS } from "./ports/system.js";
 import { VERSION } from "./version.js";
 
@@ -240,4 +242,25 @@ function addRecord(wattseal: Command, report: Report): void {
       example("wattseal ledger audit ./pack/gateway/log --trust ./pack/gateway/trust.json"),
     )
     .action(async (path, options) => report(await auditCommand(path, options)));
+  ledger
+    .command("export <path>")
+    .description("rows for other programs, each with the entries and the signed head that back it")
+    .addOption(
+      new Option("--format <format>", "what to write; docs/exports.md says what each number is")
+        .choices(FORMATS)
+        .makeOptionMandatory(),
+    )
+    .option("--from <time>", "periods that end after this, such as 2026-11-20 (UTC)", parseTime)
+    .option("--to <time>", "periods that end by this", parseTime)
+    .option("--out <file>", "file to write, whole or not at all (default: standard output)")
+    .option(
+      "--trust <file>",
+      "accepted authorities; without it entry 0's issuer is taken at its word",
+    )
+    .option("--state <dir>", "state folder whose software anchor signs OCMF records")
+    .addHelpText(
+      "after",
+      example("wattseal ledger export ./pack/gateway/log --format csv --out energy.csv"),
+    )
+    .action(async (path, options) => report(await exportCommand(path, options)));
 }

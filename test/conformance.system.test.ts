@@ -13,14 +13,6 @@ it("wattseal sim conformance tries a module of a served bus, and tells when it i
       ...["--pairing", pairing, ...more],
     ]);
 
-  const own = await tryModule(`${state}/gateway/pairings.cbor`, "--allow", "on");
-  const report = JSON.parse(own.stdout);
-  expect(report.points.filter((point: { verdict: string }) => point.verdict === "failed")).toEqual(
-    [],
-  );
-  expect(own.status).toBe(0);
-  expect(report.passed).toBeGreaterThan(50);
-
   const other = `${await temporaryFolder()}/other`;
   await wattseal(["init", "--demo", "--state", other, "--modules", "1"]);
   const foreign = await tryModule(`${other}/gateway/pairings.cbor`);
@@ -29,7 +21,23 @@ it("wattseal sim conformance tries a module of a served bus, and tells when it i
     expect.objectContaining({ id: "handshake.answer", verdict: "failed" }),
   );
 
-  expect((await tryModule(`${state}/gateway/pairings.cbor`, "--fd")).status).toBe(2);
+  const federation = ["--federation-key", `${state}/federation/device-half.key`];
+  const record = `${state}/gateway/pairings.cbor`;
+  const own = await tryModule(record, "--allow", "on", "--key-roll", "--erase", ...federation);
+  const report = JSON.parse(own.stdout);
+  expect(report.points.filter((point: { verdict: string }) => point.verdict === "failed")).toEqual(
+    [],
+  );
+  expect(own.status).toBe(0);
+  const unseen = report.points.filter((point: { verdict: string }) => point.verdict !== "passed");
+  expect(unseen.map(({ id }: { id: string }) => id)).toEqual(["reset.boot"]);
+
+  expect((await tryModule(record, "--fd")).status).toBe(2);
+  const wrong = await tryModule(`${state}/gateway/gateway.toml`);
+  expect(wrong.status).toBe(2);
+  expect(wrong.stderr).toMatch(/gateway\.toml is neither a pack's pairing record .*bench file/);
   await simulator.stop();
-  expect((await tryModule(`${state}/gateway/pairings.cbor`)).status).toBe(3);
+  const gone = await tryModule(record);
+  expect(gone.status).toBe(3);
+  expect(gone.stderr).toContain("Start: wattseal sim --state");
 });

@@ -15,6 +15,7 @@ export type { Verdict } from "./conformance/script.js";
 export type { BenchPairing } from "./conformance/types.js";
 export { SimError, type SimErrorCode } from "./errors.js";
 export { FAULT_NAMES, FAULTS, type Fault, type FaultName, isFaultName } from "./faults/fault.js";
+export { lockFolder } from "./folder-lock.js";
 export {
   provisionLegacyModules,
   readLegacyModules,
@@ -39,7 +40,7 @@ export {
   readRecording,
 } from "./replay/recording.js";
 export { seededEntropy } from "./scenario/entropy.js";
-export { unmetExpectations } from "./scenario/expect.js";
+export { checkExpectations, unmetExpectations } from "./scenario/expect.js";
 export { parseScenario } from "./scenario/parse.js";
 export type { DriveSpec, Expectations, FaultEvent, Scenario } from "./scenario/scenario.js";
 export {

@@ -26,7 +26,7 @@ import type { PackModule, PackSource } from "./pack/source.js";
 import type { Recording } from "./replay/recording.js";
 import { ReplaySource } from "./replay/replay-source.js";
 import type { FaultEvent } from "./scenario/scenario.js";
-import { scheduleFaults } from "./scenario/schedule.js";
+import { type Schedule, scheduleFaults } from "./scenario/schedule.js";
 import { type ModuleState, readState, type SimulatorState, StateKeeper } from "./state.js";
 import { type RunOptions, SimKernel } from "./time/kernel.js";
 import type { WallClock } from "./time/wall-clock.js";
@@ -75,7 +75,10 @@ export interface SimulatorOptions {
   readonly dataBitRate?: number;
   /** Readings per second of each module, above 0 to 10. */
   readonly telemetryHz?: number;
-  /** Keeps time, boot counters, energy counters and SOC across restarts, and what a pack stores in the modules' flash. */
+  /**
+   * Keeps time, boot counters, energy counters and SOC across restarts, and what a pack stores in the modules' flash.
+   * Held with `lockFolder` where another process could take it.
+   */
   readonly stateDirectory?: string;
   readonly logger?: Logger;
 }
@@ -89,6 +92,8 @@ export interface Simulator {
   readonly finished: Promise<void>;
   /** Of a replay, 0 to 1. */
   readonly progress: number | undefined;
+  /** Of the options' events, those whose time has not come. */
+  readonly eventsAhead: readonly FaultEvent[];
   /** Lets time run, as SimKernel.run. */
   run(options?: RunOptions): Promise<void>;
   /** Lets something go wrong, from now on until called back. Throws SimError `configuration` for a slot that no module has. */
@@ -182,7 +187,7 @@ class RunningSimulator implements Simulator {
   readonly finished: Promise<void>;
   readonly #source: PackSource;
   readonly #stage: Stage;
-  readonly #endFaults: Cancel;
+  readonly #schedule: Schedule;
   readonly #flashStore: FlashStore;
   readonly #keeper: StateKeeper | undefined;
   #running: Promise<void> | undefined;
@@ -205,13 +210,17 @@ class RunningSimulator implements Simulator {
     this.#flashStore = flashStore;
     this.#keeper = keeper;
     this.#stage = { kernel, bus, modules: this.modules, random };
-    this.#endFaults = scheduleFaults(events, this.#stage, logger);
+    this.#schedule = scheduleFaults(events, this.#stage, logger);
     for (const module of all.modules) module.start();
     source.start();
   }
 
   get progress(): number | undefined {
     return this.#source instanceof ReplaySource ? this.#source.progress : undefined;
+  }
+
+  get eventsAhead(): readonly FaultEvent[] {
+    return this.#schedule.ahead;
   }
 
   run(options?: RunOptions): Promise<void> {
@@ -224,7 +233,7 @@ class RunningSimulator implements Simulator {
   }
 
   settle(): Promise<void> {
-    this.#endFaults();
+    this.#schedule.end();
     this.#source.stop();
     for (const module of this.modules) module.quiet();
     return this.run({ until: millis(this.kernel.now() + SETTLE_MS) });
@@ -239,7 +248,7 @@ class RunningSimulator implements Simulator {
     this.kernel.stop();
     // Whoever started the run hears of its failure.
     await this.#running?.catch(() => {});
-    this.#endFaults();
+    this.#schedule.end();
     this.#source.stop();
     for (const module of [...this.modules, ...this.legacyModules]) module.stop();
     await this.#flashStore.ready();

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { encodeCbor } from "@wattseal/base";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { lockFolder } from "./folder-lock.js";
 import { readModuleFlashes, writeModuleFlash } from "./module/flash.js";
 import { pairedPack } from "./pack-side.fixture.js";
 import { readState } from "./state.js";
@@ -65,5 +66,18 @@ describe("simulator state", () => {
 
   it("may be absent", async () => {
     expect(await readState(directory.path)).toBeUndefined();
+  });
+});
+
+describe("a state folder", () => {
+  it("is one simulator's at a time", async () => {
+    const release = await lockFolder(directory.path);
+    await expect(lockFolder(directory.path)).rejects.toMatchObject({
+      code: "state-folder",
+      kind: "usage",
+      message: expect.stringContaining(`another simulator runs on ${directory.path}`),
+    });
+    await release();
+    await (await lockFolder(directory.path))();
   });
 });

@@ -395,8 +395,8 @@ export class Bench implements EarListener {
   }
 
   /** The module starts anew: what it said before binds it no more. */
-  noteReset(): void {
-    this.resets.push(this.#now);
+  noteReset(at: number): void {
+    this.resets.push(at);
     this.#telemetry = undefined;
   }
 

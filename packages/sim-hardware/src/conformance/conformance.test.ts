@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
-import { moduleUid } from "@wattseal/base";
+import { millis, moduleUid } from "@wattseal/base";
 import { DeviceHalf } from "@wattseal/device-keys";
 import { describe, expect, it } from "vitest";
 import { VirtualBus } from "../bus/virtual-bus.js";
-import { pairedPack } from "../pack-side.fixture.js";
-import { startSimulator } from "../simulator.js";
+import { PackSide, pairedPack } from "../pack-side.fixture.js";
+import { type Simulator, startSimulator } from "../simulator.js";
 import { START, seededEntropy, VirtualWall } from "../testing.fixture.js";
 import { SimKernel } from "../time/kernel.js";
 import { DOCS } from "./reference/bodies.fixture.js";
@@ -20,7 +20,18 @@ const FD = { nominalBitRate: 500_000, dataBitRate: 2_000_000 };
 const idsOf = ({ points }: ConformanceReport, verdict: string) =>
   points.filter((point) => point.verdict === verdict).map(({ id }) => id);
 
-async function trySimModule(fd: boolean, highestState: number): Promise<ConformanceReport> {
+interface Run {
+  readonly fd?: boolean;
+  readonly highestState?: number;
+  readonly keyRoll?: boolean;
+  readonly erase?: boolean;
+  /** A gateway of the same pack is there too. */
+  readonly crowded?: boolean;
+  readonly reset?: (simulator: Simulator) => () => boolean;
+}
+
+async function trySimModule(run: Run): Promise<ConformanceReport> {
+  const { fd = false, highestState = ON, keyRoll = false, erase = false, reset } = run;
   const entropy = seededEntropy("conformance");
   const pack = pairedPack(1, entropy);
   const sim = await startSimulator({
@@ -32,10 +43,16 @@ async function trySimModule(fd: boolean, highestState: number): Promise<Conforma
     fd,
   });
   const [{ uid, half, pairing }] = pack.modules as [(typeof pack.modules)[number]];
+  if (run.crowded === true) {
+    new PackSide({ bus: sim.bus.attach({ name: "gateway" }), clock: sim.kernel, entropy, pack });
+  }
   const running = runConformance({
     bus: sim.bus.attach({ name: "tester" }),
     clock: sim.kernel,
     entropy,
+    keyRoll,
+    erase,
+    ...(reset === undefined ? {} : { reset: () => reset(sim) }),
     pairing: {
       packHash: pack.packHash,
       packHalf: pack.packHalf,
@@ -45,14 +62,17 @@ async function trySimModule(fd: boolean, highestState: number): Promise<Conforma
     fd,
     highestState,
   }).finally(() => sim.kernel.stop());
-  const [report] = await Promise.all([running, sim.run()]);
-  await sim.stop();
-  return report;
+  try {
+    const [report] = await Promise.all([running, sim.run()]);
+    return report;
+  } finally {
+    await sim.stop();
+  }
 }
 
 describe("our simulated module", () => {
   it.each([false, true])("passes every point that needs no hand (FD %s)", async (fd) => {
-    const report = await trySimModule(fd, ON);
+    const report = await trySimModule({ fd });
     expect(report.points.filter(({ verdict }) => verdict === "failed")).toEqual([]);
     expect(idsOf(report, "not-observed")).toEqual([
       "reset.boot",
@@ -62,9 +82,47 @@ describe("our simulated module", () => {
   });
 
   it("is never let out of Off unless that is allowed, and passes what can be seen there", async () => {
-    const report = await trySimModule(false, 0);
+    const report = await trySimModule({ highestState: 0 });
     expect(idsOf(report, "failed")).toEqual([]);
     expect(idsOf(report, "not-observed")).toContain("command.limit");
+  });
+
+  it("passes every point there is, with a key-roll, an erase, and a reset that takes its time", async () => {
+    const report = await trySimModule({
+      keyRoll: true,
+      erase: true,
+      reset: (sim) => {
+        sim.kernel.at(millis(sim.kernel.now() + 90_000), () => {
+          const restore = sim.inject({ fault: "brown-out" });
+          sim.kernel.at(millis(sim.kernel.now() + 500), restore);
+        });
+        return () => false;
+      },
+    });
+    expect(report.points.filter(({ verdict }) => verdict !== "passed")).toEqual([]);
+  });
+
+  it("that nobody resets in time is not held to what follows a reset", async () => {
+    let asked = 0;
+    const report = await trySimModule({
+      reset: () => () => {
+        asked += 1;
+        return asked > 200;
+      },
+    });
+    expect(idsOf(report, "failed")).toEqual([]);
+    expect(report.points.find(({ id }) => id === "reset.boot")).toMatchObject({
+      verdict: "not-observed",
+      seen: "the module was not reset",
+    });
+  });
+
+  it("is not tried beside another pack", async () => {
+    await expect(trySimModule({ crowded: true })).rejects.toMatchObject({
+      code: "foreign-pack",
+      kind: "usage",
+      message: expect.stringMatching(/another pack speaks on this bus: .* 0x[0-9a-f]{8}, slot 1/),
+    });
   });
 });
 
@@ -74,11 +132,17 @@ const [bench] = pairing.modules;
 interface Trial {
   readonly fd?: boolean;
   readonly fault?: Fault;
+  readonly withoutErase?: boolean;
   /** Nobody is there. */
   readonly absent?: boolean;
 }
 
-async function tryForeignModule({ fd = false, fault, absent = false }: Trial) {
+async function tryForeignModule({
+  fd = false,
+  fault,
+  withoutErase = false,
+  absent = false,
+}: Trial) {
   const kernel = new SimKernel({ start: START, wall: new VirtualWall() });
   const bus = new VirtualBus(kernel, fd ? FD : CLASSIC);
   const entropy = seededEntropy("foreign");
@@ -96,6 +160,7 @@ async function tryForeignModule({ fd = false, fault, absent = false }: Trial) {
     },
     federationHalf: unhex(pairing.federationHalf),
     fd,
+    withoutErase,
     random: (length) => entropy.bytes(length),
     ...(fault === undefined ? {} : { fault }),
   });
@@ -117,7 +182,10 @@ async function tryForeignModule({ fd = false, fault, absent = false }: Trial) {
     },
     fd,
     highestState: ON,
-    reset: () => module.reset(),
+    reset: () => {
+      module.reset();
+      return () => true;
+    },
     keyRoll: true,
     erase: true,
   }).finally(() => kernel.stop());
@@ -142,6 +210,17 @@ describe("a module written from docs/firmware alone", () => {
     ]);
   });
 
+  it("may do without erase", async () => {
+    const report = await tryForeignModule({ withoutErase: true });
+    expect(report.points.filter(({ verdict }) => verdict !== "passed")).toEqual([
+      expect.objectContaining({
+        id: "pairing.erase",
+        verdict: "not-observed",
+        seen: "outcome unsupported",
+      }),
+    ]);
+  });
+
   it("that is not there fails the first points, and leaves the rest unobserved", async () => {
     const report = await tryForeignModule({ absent: true });
     expect(idsOf(report, "failed")).toEqual([
@@ -149,6 +228,7 @@ describe("a module written from docs/firmware alone", () => {
       "handshake.answer",
       "handshake.authentic",
     ]);
+    expect(report.points[0]!.seen).toBe(`no hello in a minute; one with uid ${bench.uid} was due`);
     expect(idsOf(report, "passed")).toEqual([]);
   });
 });

@@ -1,10 +1,17 @@
 /** Runs the points, one after the other, over a bus and its clock. */
 import { type Cancel, type Clock, type Entropy, millis } from "@wattseal/base";
-import { type CanBus, MODULE_STATE } from "@wattseal/can-protocol";
+import {
+  type CanBus,
+  type CanFrame,
+  isSecured,
+  isToModule,
+  MODULE_STATE,
+  slotOf,
+} from "@wattseal/can-protocol";
 import { SimError } from "../errors.js";
 import { Bench } from "./bench.js";
 import { POINTS } from "./points/index.js";
-import type { Permissions, Point } from "./points/point.js";
+import type { AskForReset, Permissions, Point } from "./points/point.js";
 import { type Finding, PointEnded, type Script, type Verdict, type Wait } from "./script.js";
 import type { BenchPairing } from "./types.js";
 
@@ -17,8 +24,8 @@ export interface ConformanceOptions {
   readonly fd: boolean;
   /** The highest state that the module may be let into (MODULE_STATE): above Off its relay closes. Default Off. */
   readonly highestState?: number;
-  /** Has the module reset. Without it, what needs a reset is not observed. */
-  readonly reset?: () => void;
+  /** Without it, what needs a reset is not observed. */
+  readonly reset?: AskForReset;
   /** Rolls the pack's half to another one and back. If it ends in between, nobody keeps the half that the module knows. */
   readonly keyRoll?: boolean;
   /** Ends with an erase: the module is unpaired then. */
@@ -54,7 +61,8 @@ export const CONFORMANCE_POINTS: readonly Pick<PointReport, "id" | "requirement"
 
 /**
  * Tries the module of a pairing on a bus that it shares with nobody else's pack. Settles when all points are
- * judged, in some six minutes of the bus's time. Rejects when the bus does.
+ * judged, in some six minutes of the bus's time. Rejects when the bus does, and with SimError `foreign-pack` when
+ * another node sends under a pack's identifiers.
  */
 export function runConformance(options: ConformanceOptions): Promise<ConformanceReport> {
   return new Promise((resolve, reject) => {
@@ -92,7 +100,11 @@ class Runner {
   start(): void {
     const { bus, clock } = this.#options;
     this.#unlisten = bus.listen({
-      frame: (frame, time) => this.#do(() => this.#bench.frame(frame, time / 1000)),
+      frame: (frame, time) =>
+        this.#do(() => {
+          refuseOtherPack(frame);
+          this.#bench.frame(frame, time / 1000);
+        }),
       sent: (frame, time) =>
         this.#do(() => {
           this.#bench.advance(time / 1000);
@@ -189,6 +201,16 @@ class Runner {
     this.#unlisten();
     settle();
   }
+}
+
+/** Two packs on one bus take each other's sessions: nothing that a module then does can be held against it. */
+function refuseOtherPack({ id }: CanFrame): void {
+  if (!isSecured(id) || !isToModule(id)) return;
+  throw new SimError(
+    "foreign-pack",
+    "usage",
+    `another pack speaks on this bus: a frame under the pack's identifier 0x${id.toString(16)}, slot ${slotOf(id)}, came from elsewhere. Stop its gateway, and try again`,
+  );
 }
 
 function* judged(point: Point, bench: Bench, permissions: Permissions): Script<Finding> {

@@ -1,5 +1,20 @@
+import { SimError } from "../errors.js";
 import type { ModuleView } from "../module/sim-module.js";
 import type { Expectations } from "./scenario.js";
+
+/** Throws SimError `scenario` for what so many modules can never fulfil. `place` goes before what is wrong. */
+export function checkExpectations(
+  expect: Expectations | undefined,
+  modules: number,
+  place: string,
+): void {
+  for (const name of ["linked", "on"] as const) {
+    const wanted = expect?.[name];
+    if (wanted === undefined || wanted <= modules) continue;
+    const problem = `${place}.${name}: ${wanted} of ${modules} modules`;
+    throw new SimError("scenario", "input", problem);
+  }
+}
 
 /** What of it does not hold, in words; nothing when all of it does. */
 export function unmetExpectations(

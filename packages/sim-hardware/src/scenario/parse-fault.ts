@@ -15,6 +15,8 @@ const slots = (field: Field): readonly number[] | undefined =>
   field.optional((list) => {
     const read = list.list(MOST_MODULES, (slot) => slot.integer(1, MOST_MODULES));
     if (read.length === 0) throw list.refuse("is empty; leave it out for every module");
+    const twice = read.find((slot, i) => read.indexOf(slot) < i);
+    if (twice !== undefined) throw list.refuse(`has slot ${twice} twice`);
     return read;
   });
 const perSecond = (field: Field): number => field.number(0.001, HIGHEST_RATE);

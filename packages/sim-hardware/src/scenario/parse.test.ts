@@ -40,11 +40,17 @@ describe("a scenario file", () => {
     expect(scenario).toMatchObject({ modules: 4, seed: 7, entropy: "seeded", seconds: 120 });
     expect(scenario.drive).toEqual({ kind: "constant", watts: -8000 });
     expect(scenario.events).toEqual([
-      { at: 10, seconds: 0.5, fault: { fault: "brown-out", slots: [2] } },
+      {
+        at: 10,
+        seconds: 0.5,
+        fault: { fault: "brown-out", slots: [2] },
+        place: "file.json.events[0]",
+      },
       {
         at: 20.5,
         seconds: undefined,
         fault: { fault: "corrupt", bitErrorRate: 1e-5, slots: undefined },
+        place: "file.json.events[1]",
       },
     ]);
     expect(scenario.expect).toEqual({ linked: 4, on: undefined, moduleAlarms: 1 });
@@ -88,6 +94,27 @@ describe("a scenario file", () => {
       "lastId",
     ],
     ["reordering", event({ fault: "reorder" }), "cannot be reordered"],
+    ["a slot twice", event({ fault: "mute", slots: [2, 3, 2] }), "slots: has slot 2 twice"],
+    [
+      "a slot that no module has",
+      { ...LEAST, modules: 2, events: [{ at: 1, fault: "mute", slots: [3] }] },
+      "file.json.events[0]: slot 3 of 2 modules",
+    ],
+    [
+      "an event after the end",
+      { ...LEAST, seconds: 5, events: [4, 5].map((at) => ({ at, fault: "babbling" })) },
+      "file.json.events[1]: is at 5 s, and the scenario ends at 5 s",
+    ],
+    [
+      "an event twice",
+      { ...LEAST, events: [1, 2, 1].map((at) => ({ at, fault: "babbling" })) },
+      "file.json.events[2]: is the same as file.json.events[0]",
+    ],
+    [
+      "more modules on than there are",
+      { ...LEAST, seconds: 5, modules: 2, expect: { linked: 2, on: 3 } },
+      "file.json.expect.on: 3 of 2 modules",
+    ],
     ["an end that never comes", { ...LEAST, expect: { linked: 1 } }, "give it seconds"],
   ])("is refused with its place: %s", (_name, value, message) => {
     const bytes = utf8(typeof value === "string" ? value : JSON.stringify(value));

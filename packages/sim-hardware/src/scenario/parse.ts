@@ -1,5 +1,6 @@
 import { fromUtf8, messageOf } from "@wattseal/base";
 import { SimError } from "../errors.js";
+import { checkExpectations } from "./expect.js";
 import { Field } from "./fields.js";
 import { parseFault } from "./parse-fault.js";
 import type { DriveSpec, Expectations, FaultEvent, Scenario } from "./scenario.js";
@@ -32,15 +33,19 @@ export function parseScenario(bytes: Uint8Array, name: string): Scenario {
   if (expect !== undefined && seconds === undefined && drive.kind !== "replay") {
     throw root.refuse("expects something at an end that it does not have: give it seconds");
   }
+  const modules = of.modules.optional((field) => field.integer(1, MOST_MODULES));
+  const events = of.events.optional((field) => field.list(MOST_EVENTS, parseEvent)) ?? [];
+  checkReach(events, seconds, modules);
+  if (modules !== undefined) checkExpectations(expect, modules, of.expect.path);
   return {
     name: of.name.text(80),
     description: of.description.text(),
-    modules: of.modules.optional((field) => field.integer(1, MOST_MODULES)),
+    modules,
     seed: of.seed.optional((field) => field.integer(0, LARGEST_SEED)) ?? DEFAULT_SEED,
     entropy: of.entropy.optional((field) => field.choice(["system", "seeded"])) ?? "system",
     drive,
     seconds,
-    events: of.events.optional((field) => field.list(MOST_EVENTS, parseEvent)) ?? [],
+    events,
     expect,
   };
 }
@@ -77,7 +82,31 @@ function parseEvent(field: Field): FaultEvent {
     at: field.peek("at").number(0, LONGEST_SECONDS),
     seconds: field.peek("seconds").optional((value) => value.number(0.001, LONGEST_SECONDS)),
     fault: parseFault(field),
+    place: field.path,
   };
+}
+
+/** An event that cannot come, or comes twice, is a slip of whoever wrote the file. */
+function checkReach(
+  events: readonly FaultEvent[],
+  seconds: number | undefined,
+  modules: number | undefined,
+): void {
+  const places = new Map<string, string>();
+  for (const { place = "", ...event } of events) {
+    const refuse = (problem: string) => new SimError("scenario", "input", `${place}: ${problem}`);
+    if (seconds !== undefined && event.at >= seconds) {
+      throw refuse(`is at ${event.at} s, and the scenario ends at ${seconds} s`);
+    }
+    const { fault } = event;
+    const slots = "slots" in fault ? fault.slots : undefined;
+    const absent = slots?.find((slot) => modules !== undefined && slot > modules);
+    if (absent !== undefined) throw refuse(`slot ${absent} of ${modules} modules`);
+    const same = JSON.stringify(event);
+    const first = places.get(same);
+    if (first !== undefined) throw refuse(`is the same as ${first}`);
+    places.set(same, place);
+  }
 }
 
 function parseExpectations(field: Field): Expectations {

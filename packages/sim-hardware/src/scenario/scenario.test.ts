@@ -6,7 +6,7 @@ import { faultBench, PATIENCE } from "../faults/fault-bench.fixture.js";
 import type { Drive } from "../simulator.js";
 import { seededEntropy as testEntropy } from "../testing.fixture.js";
 import { seededEntropy } from "./entropy.js";
-import { unmetExpectations } from "./expect.js";
+import { checkExpectations, unmetExpectations } from "./expect.js";
 import { parseScenario } from "./parse.js";
 import type { FaultEvent, Scenario } from "./scenario.js";
 
@@ -109,7 +109,11 @@ describe("a run of a scenario", () => {
     const bench = await faultBench({ count: 1, events, logger });
     const start = bench.kernel.now();
     kernel = () => bench.kernel.now();
-    await bench.run(20);
+    expect(bench.simulator.eventsAhead).toEqual(events);
+    await bench.run(3);
+    expect(bench.simulator.eventsAhead).toEqual(events.slice(1));
+    await bench.run(17);
+    expect(bench.simulator.eventsAhead).toEqual([]);
     expect(told).toEqual(["2000 begun mute", "4000 begun stuck-dominant", "5000 ended mute"]);
     await bench.simulator.settle();
     expect(told.at(-1)).toBe("20000 ended stuck-dominant");
@@ -118,9 +122,12 @@ describe("a run of a scenario", () => {
 
   it("is refused at once when an event names a slot that is not there", async () => {
     const events: readonly FaultEvent[] = [
-      { at: 100, seconds: 1, fault: { fault: "mute", slots: [9] } },
+      { at: 100, seconds: 1, fault: { fault: "mute", slots: [9] }, place: "a.json.events[0]" },
     ];
-    await expect(faultBench({ count: 2, events })).rejects.toMatchObject({ code: "configuration" });
+    await expect(faultBench({ count: 2, events })).rejects.toMatchObject({
+      code: "configuration",
+      message: "a.json.events[0]: mute: no module has slot 9",
+    });
   });
 });
 
@@ -135,6 +142,10 @@ describe("what a scenario expects", () => {
       "alarms of modules: 0, under 1",
     ]);
     expect(unmetExpectations(undefined, modules)).toEqual([]);
+    expect(() => checkExpectations({ ...nothing, on: 2 }, 2, "a.json.expect")).not.toThrow();
+    expect(() => checkExpectations({ ...nothing, on: 3 }, 2, "a.json.expect")).toThrow(
+      "a.json.expect.on: 3 of 2 modules",
+    );
     await simulator.stop();
   });
 });

@@ -15,6 +15,8 @@ export interface FaultEvent {
   /** How long it lasts; undefined: to the end. */
   readonly seconds: number | undefined;
   readonly fault: Fault;
+  /** File and index, for whoever has to put it right. */
+  readonly place?: string;
 }
 
 /** What must hold at the end; undefined fields are not looked at. */

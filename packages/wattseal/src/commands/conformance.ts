@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { messageOf } from "@wattseal/base";
 import { MODULE_STATE } from "@wattseal/can-protocol";
 import {
   type BusConnection,
@@ -47,7 +48,7 @@ export function parseBusAddress(text: string): string {
 /** `wattseal sim conformance`: exit status 1 when a point failed. */
 export async function conformance(flags: ConformanceFlags): Promise<number> {
   const pairing = await readBench(flags);
-  const connection = await connectBus(resolve(flags.bus.slice("unix:".length)));
+  const connection = await connected(flags.bus.slice("unix:".length));
   try {
     if (flags.fd && connection.bus.info.dataBitRate === undefined) {
       throw new CliError("usage", "--fd: this bus is configured as classic");
@@ -74,6 +75,15 @@ export async function conformance(flags: ConformanceFlags): Promise<number> {
   }
 }
 
+async function connected(path: string): Promise<BusConnection> {
+  try {
+    return await connectBus(resolve(path));
+  } catch (cause) {
+    const hint = "Is the bus served? Start: wattseal sim --state DIR --speed 1";
+    throw new CliError("unreachable", `${messageOf(cause)}. ${hint}`, { cause });
+  }
+}
+
 /** The bus may go while nothing is due. */
 async function raced(
   connection: BusConnection,
@@ -85,8 +95,13 @@ async function raced(
   return Promise.race([runConformance(options), lost]);
 }
 
-function askForReset(): void {
-  process.stderr.write(">> reset the module now: a minute is left\n");
+/** Of the person's time: the bus's may run faster. */
+const RESET_MS = 60_000;
+
+function askForReset(): () => boolean {
+  process.stderr.write(">> reset the module now: a minute is left, on the wall clock\n");
+  const end = performance.now() + RESET_MS;
+  return () => performance.now() >= end;
 }
 
 function pointText({ id, verdict, seen, section, requirement }: PointReport): string {

@@ -1,12 +1,6 @@
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { messageOf } from "@wattseal/base";
-import {
-  BusServer,
-  connectBus,
-  readLegacyModules,
-  startSimulator,
-  unmetExpectations,
-} from "@wattseal/sim-hardware";
+import { BusServer, connectBus, readLegacyModules, startSimulator } from "@wattseal/sim-hardware";
 import { loadConfig } from "../config/file.js";
 import { federationSchema, gatewaySchema } from "../config/schema.js";
 import { CliError, EXIT } from "../errors.js";
@@ -16,16 +10,28 @@ import { openFederation } from "../roles/federation.js";
 import { openGateway, rollPackHalf } from "../roles/gateway.js";
 import { makeFolder } from "../state/files.js";
 import { layoutOf } from "../state/layout.js";
-import { readModules } from "../state/modules.js";
-import { endOf, type PlanOptions, planOf } from "./scenario.js";
+import { holdModules, readModules } from "../state/modules.js";
+import { checkPlan, endOf, isScripted, type PlanOptions, planOf, reviewOf } from "./scenario.js";
 import { openRecording, type TraceOptions } from "./trace.js";
 
 const DRAIN_MS = 5000;
+/** What a simulation has been told to do begins with its first client, or after this time of the wall clock. */
+const JOIN_MS = 60_000;
 
 function untilSignal(): Promise<string> {
   return new Promise((stop) => {
     onStopSignal(() => stop("signal"));
   });
+}
+
+/** Until one of them settles, for `ms` of the wall clock at most. */
+async function within(ms: number, ...events: readonly Promise<unknown>[]): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([late, ...events]);
+  clearTimeout(timer);
 }
 
 function busPath(address: string, configPath: string): string {
@@ -138,6 +144,7 @@ export async function runSimulator(
   const layout = layoutOf(resolve(options.state));
   const logger = pinoLogger("wattseal-sim", options.logLevel, process.stderr);
   const plan = await planOf(options, process.cwd());
+  const release = await holdModules(layout);
   const simulator = await startSimulator({
     modules: await readModules(layout),
     legacyModules: await readLegacyModules(layout.sim.directory),
@@ -151,6 +158,7 @@ export async function runSimulator(
     stateDirectory: layout.sim.directory,
     logger,
   });
+  checkPlan(plan, simulator.modules.length);
   const recording = await openRecording(options, process.cwd());
   recording.attach(simulator);
   const path = options.socket === undefined ? layout.sim.bus : resolve(options.socket);
@@ -163,12 +171,20 @@ export async function runSimulator(
     logger,
   });
   logger.info("sim.running", { socket: path, modules: simulator.modules.length });
-  void untilSignal().then(() => simulator.kernel.stop());
+  const signal = untilSignal();
+  if (isScripted(options)) {
+    logger.info("sim.waiting", { forClient: "the first one", seconds: JOIN_MS / 1000 });
+    await within(JOIN_MS, server.joined(), signal);
+  }
+  void signal.then(() => simulator.kernel.stop());
   void simulator.finished.then(() => simulator.kernel.stop());
   let status: number = EXIT.ok;
+  const startedAt = simulator.kernel.now();
   try {
     await simulator.run({ speed: options.speed, ...endOf(plan, simulator) });
-    for (const problem of unmetExpectations(plan.expect, simulator.modules)) {
+    const { unmet, notes } = reviewOf(plan, simulator, startedAt);
+    for (const note of notes) logger.warn("sim.never", { note });
+    for (const problem of unmet) {
       logger.error("sim.unexpected", { problem });
       status = EXIT.failed;
     }
@@ -178,6 +194,7 @@ export async function runSimulator(
   }
   await server.close();
   await simulator.stop();
+  await release();
   logger.info("sim.stopped", { speed: Math.round(simulator.kernel.speed.reached) });
   const recorded = await recording.close();
   for (const line of recorded.lines)

@@ -1,10 +1,11 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { FAULT_NAMES } from "@wattseal/sim-hardware";
+import { millis } from "@wattseal/base";
+import { FAULT_NAMES, SimKernel } from "@wattseal/sim-hardware";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { systemEntropy } from "../ports/system.js";
-import { faultHelp, parseFaultName, planOf } from "./scenario.js";
+import { systemEntropy, systemWallClock } from "../ports/system.js";
+import { checkPlan, faultHelp, isScripted, parseFaultName, planOf, reviewOf } from "./scenario.js";
 
 let folder: string;
 beforeEach(() => {
@@ -89,6 +90,39 @@ describe("what a simulation is to do", () => {
       kind: "usage",
       message: expect.stringContaining(message),
     });
+  });
+
+  it("is held to the modules that there are, and to the end of the run", async () => {
+    write("a.json", {
+      name: "a",
+      description: "",
+      seconds: 100,
+      events: [{ at: 80, fault: "mute" }],
+      expect: { on: 3, moduleAlarms: 1 },
+    });
+    const plan = await planOf({ scenario: "a.json", fault: ["cut"] }, folder);
+    expect(() => checkPlan(plan, 3)).not.toThrow();
+    expect(() => checkPlan(plan, 2)).toThrow(`${folder}/a.json.expect.on: 3 of 2 modules`);
+    const kernel = new SimKernel({ start: millis(62_500), wall: systemWallClock });
+    const review = reviewOf(
+      plan,
+      { kernel, modules: [], eventsAhead: [plan.events[0]!] },
+      millis(0),
+    );
+    expect(review).toEqual({
+      unmet: [
+        "at the run's end, after 62.5 simulated seconds: modules on: 0, not 3",
+        "at the run's end, after 62.5 simulated seconds: alarms of modules: 0, under 1",
+      ],
+      notes: ["at the run's end, after 62.5 simulated seconds: never happened: mute at 80 s"],
+    });
+  });
+
+  it("begins with its first client, when things are to happen at times of their own", () => {
+    expect(isScripted({})).toBe(false);
+    for (const asked of [{ replay: "a" }, { scenario: "a" }, { fault: ["mute" as const] }]) {
+      expect(isScripted(asked)).toBe(true);
+    }
   });
 
   it("is not both a recording and a scenario", async () => {

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { type Entropy, type Millis, messageOf, millis } from "@wattseal/base";
 import {
+  checkExpectations,
   type Drive,
   type Expectations,
   FAULT_NAMES,
@@ -17,6 +18,7 @@ import {
   SimError,
   type Simulator,
   seededEntropy,
+  unmetExpectations,
 } from "@wattseal/sim-hardware";
 import { InvalidArgumentError } from "commander";
 import { CliError } from "../errors.js";
@@ -45,6 +47,8 @@ export interface Plan {
   /** Simulated, from the start. */
   readonly seconds: number | undefined;
   readonly expect: Expectations | undefined;
+  /** Of a scenario. */
+  readonly path: string | undefined;
 }
 
 /** The demonstration, a recording or a scenario file, with the faults asked for by name. Relative paths start at `folder`. */
@@ -65,6 +69,36 @@ export async function planOf(options: PlanOptions, folder: string): Promise<Plan
     modules: undefined,
     seconds: undefined,
     expect: undefined,
+    path: undefined,
+  };
+}
+
+/** Whether something is to happen at times of its own, which somebody should be there to see. */
+export function isScripted({ replay, scenario, fault }: PlanOptions): boolean {
+  return replay !== undefined || scenario !== undefined || fault !== undefined;
+}
+
+/** Throws CliError `bad-scenario` where a pack of so many modules cannot be what the plan expects at its end. */
+export function checkPlan({ expect, path }: Plan, modules: number): void {
+  try {
+    checkExpectations(expect, modules, `${path}.expect`);
+  } catch (cause) {
+    throw new CliError("bad-scenario", messageOf(cause), { cause });
+  }
+}
+
+/** At the end of a run, before anything settles: what is not as expected, and what is only to be told. */
+export function reviewOf(
+  plan: Plan,
+  { kernel, modules, eventsAhead }: Pick<Simulator, "kernel" | "modules" | "eventsAhead">,
+  startedAt: Millis,
+): { readonly unmet: readonly string[]; readonly notes: readonly string[] } {
+  const seconds = Math.round((kernel.now() - startedAt) / 100) / 10;
+  const when = `at the run's end, after ${seconds} simulated seconds`;
+  const never = eventsAhead.map(({ at, fault }) => `${fault.fault} at ${at} s`);
+  return {
+    unmet: unmetExpectations(plan.expect, modules).map((problem) => `${when}: ${problem}`),
+    notes: never.length === 0 ? [] : [`${when}: never happened: ${never.join(", ")}`],
   };
 }
 
@@ -110,6 +144,7 @@ async function scenarioPlan(path: string, named: readonly FaultEvent[]): Promise
     modules,
     seconds,
     expect,
+    path,
   };
 }
 

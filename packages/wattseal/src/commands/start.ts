@@ -4,12 +4,7 @@ import { join, resolve } from "node:path";
 import { messageOf } from "@wattseal/base";
 import type { Federation } from "@wattseal/federation";
 import type { Gateway, GatewayStatus } from "@wattseal/gateway";
-import {
-  readLegacyModules,
-  type Simulator,
-  startSimulator,
-  unmetExpectations,
-} from "@wattseal/sim-hardware";
+import { readLegacyModules, type Simulator, startSimulator } from "@wattseal/sim-hardware";
 import { auditFolder, readTrust } from "../audit/folder.js";
 import { loadConfig } from "../config/file.js";
 import { federationSchema, gatewaySchema } from "../config/schema.js";
@@ -27,11 +22,11 @@ import { openGateway } from "../roles/gateway.js";
 import { initDemo } from "../state/demo.js";
 import { exists } from "../state/files.js";
 import { type Layout, layoutOf } from "../state/layout.js";
-import { checkModuleCount, readModules } from "../state/modules.js";
+import { checkModuleCount, holdModules, readModules } from "../state/modules.js";
 import { LiveView } from "../view/live.js";
 import { renderSummary, type Summary, summarise } from "../view/summary.js";
 import { renderStatus } from "../view/table.js";
-import { endOf, type Plan, type PlanOptions, planOf } from "./scenario.js";
+import { checkPlan, endOf, type Plan, type PlanOptions, planOf, reviewOf } from "./scenario.js";
 import { openRecording, type Recording, type TraceOptions } from "./trace.js";
 
 export interface StartOptions extends TraceOptions, PlanOptions {
@@ -78,13 +73,15 @@ export async function start(options: StartOptions): Promise<number> {
       progress: running.simulator.progress,
     }),
   );
+  const startedAt = running.simulator.kernel.now();
   const failure = await runUntilEnd(running, options, plan);
   view.stop();
-  const unmet = unmetExpectations(plan.expect, running.simulator.modules);
+  const { unmet, notes } = reviewOf(plan, running.simulator, startedAt);
   const summary = await drain(running, layout);
   const recorded = await recording.close();
   for (const line of recorded.lines) process.stderr.write(`${line}\n`);
   if (failure !== undefined) process.stderr.write(`${failure}\n`);
+  for (const note of notes) process.stderr.write(`${note}\n`);
   for (const problem of unmet) process.stderr.write(`not as the scenario expects: ${problem}\n`);
   const text = renderSummary(summary);
   if (options.json) {
@@ -172,6 +169,7 @@ async function composeInto(
     logger,
   });
   opened.push(() => federation.stop());
+  opened.push(await holdModules(layout));
   const simulator = await startSimulator({
     modules: await readModules(layout),
     legacyModules: await readLegacyModules(layout.sim.directory),
@@ -186,6 +184,7 @@ async function composeInto(
     logger,
   });
   opened.push(() => simulator.stop());
+  checkPlan(plan, simulator.modules.length);
   recording.attach(simulator);
   const gateway = await openGateway({
     layout,

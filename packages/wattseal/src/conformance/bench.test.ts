@@ -90,7 +90,7 @@ describe("a pack's record", () => {
     const open = await file("pack.key", secret, 0o644);
     await expect(readBench({ slot: 3, pairing, key: open })).rejects.toThrow(/chmod 600/);
     const noise = await file("noise", fromHex("0001"));
-    await expect(readBench({ slot: 3, pairing: noise })).rejects.toThrow(/neither a bench file/);
+    await expect(readBench({ slot: 3, pairing: noise })).rejects.toThrow(/nor a bench file/);
   });
 });
 

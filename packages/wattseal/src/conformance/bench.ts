@@ -30,6 +30,9 @@ const benchFile = z.object({
   ),
 });
 
+const NO_PAIRING =
+  "neither a pack's pairing record (STATE/gateway/pairings.cbor) nor a bench file (JSON, as docs/firmware/vectors/pairing.json)";
+
 export interface BenchFlags {
   readonly slot: number;
   readonly pairing: string;
@@ -69,7 +72,9 @@ type Found = Omit<BenchPairing, "packHalf" | "federationHalf"> & {
 
 function fromJson(path: string, text: string, { slot }: BenchFlags): Found {
   const file = benchFile.safeParse(parsed(path, text));
-  if (!file.success) throw new CliError("usage", `${path}: ${z.prettifyError(file.error)}`);
+  if (!file.success) {
+    throw new CliError("usage", `${path} is ${NO_PAIRING}:\n${z.prettifyError(file.error)}`);
+  }
   const { packHash, packSecret, federationSecret, modules } = file.data;
   const module = modules.find((one) => one.slot === slot);
   if (module === undefined) throw new CliError("usage", `${path} has no module in slot ${slot}`);
@@ -92,7 +97,7 @@ function parsed(path: string, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new CliError("usage", `${path}: ${messageOf(cause)}`, { cause });
+    throw new CliError("usage", `${path} is ${NO_PAIRING}: ${messageOf(cause)}`, { cause });
   }
 }
 
@@ -115,8 +120,7 @@ function recordOf(path: string, bytes: Uint8Array): PackPairing {
   try {
     return decodePackPairing(bytes);
   } catch (cause) {
-    const what = `neither a bench file (JSON) nor a pack's pairing record`;
-    throw new CliError("usage", `${path} is ${what}: ${messageOf(cause)}`, { cause });
+    throw new CliError("usage", `${path} is ${NO_PAIRING}`, { cause });
   }
 }
 

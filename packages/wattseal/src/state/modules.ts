@@ -1,17 +1,28 @@
 import { messageOf } from "@wattseal/base";
-import { type ModuleFlash, readModuleFlashes } from "@wattseal/sim-hardware";
+import { lockFolder, type ModuleFlash, readModuleFlashes } from "@wattseal/sim-hardware";
 import { CliError } from "../errors.js";
+import { exists } from "./files.js";
 import type { Layout } from "./layout.js";
 
 /** The simulated modules of a state folder. */
 export async function readModules(layout: Layout): Promise<readonly ModuleFlash[]> {
   return readModuleFlashes(layout.sim.directory).catch((cause: unknown) => {
-    throw new CliError(
-      "state-missing",
-      `${layout.sim.directory} holds no modules (${messageOf(cause)}). Make them with: wattseal init --demo --state ${layout.root}`,
-      { cause },
-    );
+    throw missing(layout, messageOf(cause), cause);
   });
+}
+
+/** Keeps other simulators off them until called back. Throws SimError `state-folder` when there is one. */
+export async function holdModules(layout: Layout): Promise<() => Promise<void>> {
+  if (await exists(layout.sim.directory)) return lockFolder(layout.sim.directory);
+  throw missing(layout, "no such folder");
+}
+
+function missing(layout: Layout, problem: string, cause?: unknown): CliError {
+  return new CliError(
+    "state-missing",
+    `${layout.sim.directory} holds no modules (${problem}). Make them with: wattseal init --demo --state ${layout.root}`,
+    { cause },
+  );
 }
 
 const MOST_MODULES = 31;

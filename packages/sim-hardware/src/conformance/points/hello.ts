@@ -14,12 +14,13 @@ export const HELLO_FORM: Point = {
   requirement: "without a session, asks with its uid in one frame of base 0x635",
   section: "link §10",
   *run(bench) {
+    const expected = bench.pairing.module.uid;
     if (!(yield* bench.until(() => bench.hellos.length > 0, LONGEST_WAIT_MS))) {
-      return failed("no hello in a minute");
+      return failed(`no hello in a minute; one with uid ${expected} was due`);
     }
-    const other = bench.hellos.find(({ uid }) => uid !== bench.pairing.module.uid);
-    if (other !== undefined) return failed(`a hello with uid ${other.uid}`);
-    return passed(`hello of ${bench.pairing.module.uid}`);
+    const other = bench.hellos.find(({ uid }) => uid !== expected);
+    if (other !== undefined) return failed(`a hello with uid ${other.uid}, not ${expected}`);
+    return passed(`hello of ${expected}`);
   },
 };
 

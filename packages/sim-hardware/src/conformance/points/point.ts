@@ -6,11 +6,14 @@ import { DOMAIN, type PduPlan } from "../wire.js";
 
 /** What the run may do, and what it needs a hand for. */
 export interface Permissions {
-  /** Has the module reset, by whatever means; undefined: nobody is there to do it. */
-  readonly reset: (() => void) | undefined;
+  /** Undefined: nobody is there to do it. */
+  readonly reset: AskForReset | undefined;
   readonly keyRoll: boolean;
   readonly erase: boolean;
 }
+
+/** Has the module reset, by whatever means. What it returns tells whether there is no more use in waiting for it. */
+export type AskForReset = () => () => boolean;
 
 /** One requirement of docs/firmware. */
 export interface Point {

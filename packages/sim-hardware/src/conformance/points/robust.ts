@@ -2,7 +2,7 @@ import { CAPABILITY, type CanFrame, OUTCOME } from "@wattseal/can-protocol";
 import type { DeviceHalf } from "@wattseal/device-keys";
 import type { Bench } from "../bench.js";
 import { type Finding, failed, notObserved, passed, type Script } from "../script.js";
-import { answers, answerTo, type Point, plural, SETTLE_MS } from "./point.js";
+import { answers, answerTo, type Point, plural, SETTLE_MS, textOf } from "./point.js";
 
 const FLOOD_MS = 3000;
 /** Frames queued at a time. */
@@ -92,7 +92,7 @@ function* roll(bench: Bench, half: { readonly publicKey: Uint8Array }): Script<s
   const order = { kind: "key-roll", tick: bench.tick, packHalf: half.publicKey } as const;
   const answer = yield* answerTo(bench, from, bench.send(order), 11);
   if (answer?.message?.kind === "outcome" && answer.message.code === OUTCOME.done) return undefined;
-  return answer === undefined ? "no outcome" : `outcome ${answer.type}`;
+  return answer === undefined ? "no outcome" : textOf(answer);
 }
 
 /** Whether a session under this pack half can be had. */
@@ -150,9 +150,9 @@ export const ERASE: Point = {
     const from = bench.heard.length;
     const sent = bench.send({ kind: "erase", tick: bench.tick });
     const answer = yield* answerTo(bench, from, sent, 12);
-    if (answer?.message?.kind !== "outcome" || answer.message.code !== OUTCOME.done) {
-      return failed(answer === undefined ? "no outcome" : "another outcome than done");
-    }
+    if (answer?.message?.kind !== "outcome") return failed("no outcome");
+    if (answer.message.code === OUTCOME.unsupported) return notObserved(textOf(answer));
+    if (answer.message.code !== OUTCOME.done) return failed(`${textOf(answer)}, not done`);
     yield* bench.sleep(SETTLE_MS);
     const start = bench.heard.length;
     const hellos = bench.hellos.length;

@@ -54,6 +54,7 @@ export interface ForeignOptions {
   readonly fd: boolean;
   readonly random: (length: number) => Uint8Array;
   readonly fault?: Fault;
+  readonly withoutErase?: boolean;
 }
 
 export class ForeignModule {
@@ -501,7 +502,8 @@ export class ForeignModule {
     const value = (name: string) => Number(values[name]);
     const code = this.#do(type, value, String(values["packHalf"]));
     if (code !== undefined) reply(code);
-    if (type === 12 && !this.#has("says erased and goes on")) this.#erase();
+    if (type === 12 && code === OUTCOME.done && !this.#has("says erased and goes on"))
+      this.#erase();
   }
 
   /** The outcome's code, unless a message was the answer. */
@@ -519,8 +521,9 @@ export class ForeignModule {
         this.#heartbeat(value("maxState"));
         return undefined;
       case 8:
-      case 12:
         return OUTCOME.done;
+      case 12:
+        return this.#options.withoutErase === true ? OUTCOME.unsupported : OUTCOME.done;
       case 10:
         this.#capability();
         return undefined;

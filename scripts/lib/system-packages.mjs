@@ -5,7 +5,8 @@ import { run, say } from "./run.mjs";
 
 /**
  * @typedef {object} SystemPackage
- * @property {string} command what the tests run
+ * @property {string} [command] what the tests run
+ * @property {string} [file] what they read, of a package without a program
  * @property {string} debian the Debian package that brings it
  * @property {string} [service] a unit that this package would start at boot
  * @property {string} neededFor
@@ -30,6 +31,16 @@ const PACKAGES = [
     debian: "can-utils",
     neededFor: "bus traces as can-utils reads and writes them",
   },
+  {
+    command: "go",
+    debian: "golang-go",
+    neededFor: "the ledger's second verifier",
+  },
+  {
+    file: "/usr/share/gocode/src/golang.org/x/mod/sumdb/tlog/tlog.go",
+    debian: "golang-golang-x-mod-dev",
+    neededFor: "notes and proofs as Go's transparency log packages judge them",
+  },
 ];
 
 // Where Debian keeps daemons; an ordinary user's PATH leaves these out.
@@ -42,14 +53,19 @@ export function searchPath() {
 
 /** Installs what is missing where it may (Debian, root); otherwise says what is missing and the cure. Never throws for a package. */
 export async function ensureSystemPackages() {
-  const missing = PACKAGES.filter(({ command }) => !isOnPath(command));
+  const missing = PACKAGES.filter((it) => !isPresent(it));
   if (missing.length === 0) return;
   if (isDebian() && process.getuid?.() === 0) await installOnDebian(missing);
-  for (const { command, debian, neededFor } of missing.filter((it) => !isOnPath(it.command))) {
+  for (const { command, file, debian, neededFor } of missing.filter((it) => !isPresent(it))) {
     say(
-      `${command} is missing: tests of ${neededFor} are skipped. Cure: install the package that brings it (Debian: sudo apt-get install ${debian}).`,
+      `${command ?? file} is missing: tests of ${neededFor} are skipped. Cure: install the package that brings it (Debian: sudo apt-get install ${debian}).`,
     );
   }
+}
+
+/** @param {SystemPackage} wanted */
+function isPresent({ command, file }) {
+  return command === undefined ? existsSync(file ?? "") : isOnPath(command);
 }
 
 /** @param {string} command */
@@ -83,7 +99,8 @@ async function installOnDebian(missing) {
     if ((await aptGet(["update"])) === 0) await aptGet(["install", ...names]);
   });
   for (const { command, service } of missing) {
-    if (service === undefined || !isOnPath(command) || !isOnPath("systemctl")) continue;
+    if (service === undefined || command === undefined) continue;
+    if (!isOnPath(command) || !isOnPath("systemctl")) continue;
     await run("systemctl", ["--quiet", "disable", service], { output: "stderr" });
   }
 }

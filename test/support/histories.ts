@@ -1,0 +1,293 @@
+/** Histories of a society that its rules allow, drawn from a seed: every entry type, clocks that jump, restarts. */
+import { type CborValue, millis, milliwattHours, moduleUid } from "@wattseal/base";
+import { encodeEntry } from "@wattseal/energy-ledger";
+import { VerifierError } from "@wattseal/verifier";
+import { KeyedLog, LCT } from "./keyed-log.js";
+import { Random } from "./random.js";
+
+const MINUTE = 60_000;
+const DAY = 86_400_000;
+const SEALED = ["5d01000000000001", "5d01000000000002"] as const;
+const OTHER = LCT.replace("pack", "agent");
+const LEGACY = "5d01000000000009";
+const digest = new Uint8Array(32).fill(5);
+const CAPACITY = 5_000_000;
+const FULL_SCALE = [23_000, 23_333, 0, 65_535, 7_000, 7_100] as const;
+
+const uidBytes = (uid: string) => new Uint8Array(Buffer.from(uid, "hex"));
+
+class History {
+  readonly log = new KeyedLog();
+  readonly #random: Random;
+  #serial = 0;
+  #provenAt = 0;
+  #suspect: number | undefined;
+
+  constructor(seed: number) {
+    this.#random = new Random(seed);
+    for (const uid of SEALED) this.pair(uid);
+    this.policy();
+    this.mint();
+    this.prove();
+    this.log.put("energy.reconcile", ["opening", this.#random.below(100_000), "test"]);
+  }
+
+  pair(uid: string): void {
+    const half = new Uint8Array(32).fill(7);
+    const capacity = this.#random.below(4) === 0 ? 0 : CAPACITY;
+    this.log.put("link.paired", [uidBytes(uid), 1, 0, half, half, capacity]);
+  }
+
+  mint(): void {
+    this.#serial += 1;
+    this.log.signed("society.mint", ["wattseal-mint-1", LCT, 9_000_000, this.#serial]);
+  }
+
+  policy(): void {
+    this.#serial += 1;
+    const days = 1 + this.#random.below(3);
+    const shares = [10_000, 9_000, this.#random.of([6_000, 3_333, 0])];
+    const terms = [...shares, "high", days, 2 * days, 100_000, 50_000];
+    this.log.signed("society.policy", ["wattseal-policy-1", LCT, this.#serial, ...terms]);
+  }
+
+  prove(): void {
+    if (this.log.now === this.#provenAt) return;
+    this.#provenAt = this.log.now;
+    for (const [name, kind] of [
+      ["grid-1", "grid"],
+      ["said-1", "declared"],
+    ]) {
+      const proof: CborValue[] = [
+        "wattseal-source-1",
+        LCT,
+        name!,
+        kind!,
+        200_000,
+        this.log.now,
+        [],
+      ];
+      this.log.signed("society.source", proof);
+    }
+  }
+
+  /** What a module has moved since its last record; `off` mWh lie between its counters and the integral. */
+  interval(uid: string, off: number): void {
+    const { log } = this;
+    const last = log.fold.moduleEnd(moduleUid(uid));
+    const t0 = last?.t1 ?? log.now - MINUTE;
+    if (log.now - t0 > 65_000) {
+      this.gap(uid);
+      return;
+    }
+    const [moved, given] = [this.#random.below(800_000), this.#random.below(300_000)];
+    const sealed = uid !== LEGACY;
+    const start = last?.end ?? { in: 1_000, out: 1_000, boot: 1 };
+    const counters: readonly CborValue[] = [
+      [start.in, start.out, start.boot],
+      [start.in + moved, start.out + given, start.boot],
+    ];
+    const record = [uidBytes(uid), t0, log.now, moved, given, ...(sealed ? counters : [[], []])];
+    const integral = [moved + (sealed ? off : 0), given];
+    const soc = [100, 100 + this.#random.below(14)];
+    const digest = sealed ? new Uint8Array(32).fill(3) : [];
+    const measured = [...record, ...integral, ...FULL_SCALE, ...soc, 60, digest];
+    if (sealed) this.#judged(measured);
+    else log.put("energy.interval", [...measured, "unauthenticated"]);
+  }
+
+  /** As the ledger judges it, or now and then more strictly. */
+  #judged(measured: readonly CborValue[]): void {
+    const { log } = this;
+    try {
+      if (this.#random.below(9) === 0) throw new Error("stricter");
+      log.put("energy.interval", [...measured, "consistent"]);
+    } catch {
+      log.put("energy.interval", [...measured, "suspect"]);
+      this.#suspect = log.entries.length - 1;
+    }
+  }
+
+  gap(uid: string): void {
+    const { log } = this;
+    const last = log.fold.moduleEnd(moduleUid(uid));
+    if (last === undefined) return;
+    const [moved, given] = [this.#random.below(9_000_000), this.#random.below(9_000_000)];
+    const { end } = last;
+    const record: readonly CborValue[] =
+      end === undefined
+        ? [0, 0, [], []]
+        : [
+            moved,
+            given,
+            [end.in, end.out, end.boot],
+            [end.in + moved, end.out + given, end.boot + 1],
+          ];
+    log.put("energy.gap", [uidBytes(uid), last.t1, log.now, ...record, "away"]);
+  }
+
+  reset(uid: string): void {
+    const last = this.log.fold.moduleEnd(moduleUid(uid));
+    if (last?.end === undefined) return;
+    const { in: inward, out, boot } = last.end;
+    const counters = [
+      [inward, out, boot],
+      [0, out, boot + 1],
+    ];
+    this.log.put("energy.reset", [uidBytes(uid), last.t1, last.t1, ...counters]);
+  }
+
+  /** What has to come before anything that touches lots. */
+  due(): void {
+    const timeMs = millis(this.log.now);
+    for (;;) {
+      const due = this.log.fold.society.dueEntry(timeMs);
+      if (due === undefined) return;
+      this.log.add(encodeEntry({ ...due, timeMs }));
+    }
+  }
+
+  /** The pack's shunt, as the modules say together or far from it. */
+  check(): void {
+    const { log } = this;
+    const reading = { shunt: "pack-shunt", t0: millis(log.now - MINUTE), t1: millis(log.now) };
+    const { net } = log.fold.nextWindow(millis(log.now));
+    const off = this.#random.of([0, 0, 40, 900_000]);
+    const [inward, out] = net > 0 ? [net + off, 0] : [off, -net];
+    const energy = { in: milliwattHours(inward), out: milliwattHours(out) };
+    const body = log.fold.nextCheck({ ...reading, ...energy });
+    if (body === undefined) return;
+    this.ifTaken(() => log.add(encodeEntry({ type: "energy.check", timeMs: reading.t1, body })));
+  }
+
+  /** For what only the ledger knows: a step that it refuses leaves nothing behind. */
+  ifTaken(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      if (!(error instanceof VerifierError)) throw error;
+    }
+  }
+
+  /** A ticket is opened, closed either way, or left to its deadline; or something withheld is borne out. */
+  work(): void {
+    const { log } = this;
+    const { society } = log.fold;
+    this.due();
+    const part = (most: number) => 1 + this.#random.below(Math.max(1, most));
+    const { withheld } = society.summary();
+    const [open] = society.tickets();
+    const way = open === undefined ? 0 : this.#random.below(5);
+    if (open !== undefined && (way === 1 || way === 2)) {
+      const amount = way === 1 ? [] : part(open.held);
+      this.ifTaken(() => log.put("society.commit", [open.ticket, amount, 9_000, digest]));
+    } else if (open !== undefined && way === 3) {
+      const timeMs = millis(log.now);
+      const body = society.rollbackFor(timeMs, open.ticket);
+      log.add(encodeEntry({ type: "society.rollback", timeMs, body }));
+    }
+    const certify = [part(withheld / 2), "load", "heater-1", []];
+    const order = [part(society.reservable), LCT, "maintenance", []];
+    this.ifTaken(() => log.put("society.certify", certify));
+    this.ifTaken(() => log.put("society.reserve", order));
+  }
+
+  window(): void {
+    const { log } = this;
+    const { fold } = log;
+    const timeMs = millis(log.now);
+    this.due();
+    if (this.#random.below(3) === 0) this.check();
+    log.add(encodeEntry({ type: "energy.window", timeMs, body: fold.nextWindow(timeMs) }));
+    const body = fold.society.chargeFor(timeMs, this.#random.of(["grid-1", "grid-1", "said-1"]));
+    if (body !== undefined && this.#random.below(3) > 0) {
+      log.add(encodeEntry({ type: "society.charge", timeMs, body }));
+    }
+  }
+
+  minute(): void {
+    this.log.now += MINUTE;
+    for (const uid of [...SEALED, LEGACY]) {
+      this.interval(uid, this.#random.of([0, 5, 80, 50_000]));
+    }
+    if (this.#suspect !== undefined && this.#random.below(2) === 0) {
+      const decision = this.#random.of(["accept", "reject"]);
+      this.log.put("energy.resolve", [this.#suspect, decision, "pack-shunt", "test"]);
+      this.#suspect = undefined;
+    }
+    this.window();
+  }
+
+  /** Something that does not happen every minute. */
+  event(): void {
+    const { log } = this;
+    const uid = this.#random.of(SEALED);
+    const events = [
+      () => this.reset(uid),
+      () => this.mint(),
+      () => this.policy(),
+      () => this.prove(),
+      () => log.put("ops.clock", [this.#random.of(["synchronised", "unsynchronised"]), "ntp", -7]),
+      () => log.put("ops.config", ["ünïcode 0.1", new Uint8Array(32)]),
+      () => log.put("link.alarm", [[], 3, "injection", 2, ""]),
+      () =>
+        log.put("energy.statement", [
+          uidBytes(uid),
+          Buffer.concat([uidBytes(uid), new Uint8Array(50)]),
+        ]),
+      () => this.repair(uid),
+      () => this.restart(),
+      () => this.later(),
+      () => this.reconcile(),
+      () => this.status(this.#random.of([LCT, OTHER]), "active"),
+      () => this.status(OTHER, "void"),
+      () => this.work(),
+      () => this.work(),
+      () => this.work(),
+    ];
+    this.#random.of(events)();
+  }
+
+  status(lct: string, state: string): void {
+    const payload = ["wattseal-status-1", lct, state, this.log.now, "said so"];
+    this.log.signed("lct.status", payload);
+  }
+
+  repair(uid: string): void {
+    this.log.put("link.unpaired", [uidBytes(uid), "replaced"]);
+    this.pair(uid);
+  }
+
+  restart(): void {
+    this.log.end();
+    this.log.now += 5_000;
+    this.log.begin();
+  }
+
+  /** Days pass: lots and withheld amounts come to their date. */
+  later(): void {
+    this.log.now += this.#random.of([3_600_000, DAY, 3 * DAY]);
+    this.restart();
+    this.minute();
+    this.prove();
+  }
+
+  reconcile(): void {
+    this.log.now += 1_000;
+    this.window();
+    const stock = this.#random.below(2_000_000);
+    this.log.put("energy.reconcile", [this.#random.of(["full", "empty"]), stock, "test"]);
+  }
+}
+
+/** The log that took a history of so many minutes; of every fifth seed the society is closed after half of them. */
+export function historyOf(seed: number, minutes: number): KeyedLog {
+  const history = new History(seed);
+  const random = new Random(seed + 1);
+  for (let i = 0; i < minutes; i += 1) {
+    history.minute();
+    if (seed % 5 === 4 && 2 * i === minutes) history.status(LCT, "retired");
+    if (random.below(3) === 0) history.ifTaken(() => history.event());
+  }
+  return history.log;
+}

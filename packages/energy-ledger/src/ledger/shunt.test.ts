@@ -126,6 +126,34 @@ describe("the pack's shunt", () => {
     refused(log, "check", () => log.add("energy.check", { ...body, t1: log.time }));
   });
 
+  it("covers the records from the earliest start to the latest end, in whatever order they come", () => {
+    const log = readyLog();
+    log.now += MINUTE;
+    const middle = { t0: millis(log.now - 40_000), t1: millis(log.now - 20_000) };
+    log.interval(0, 0, middle);
+    log.interval(0, 0, {}, OTHER);
+    for (const over of [middle, { t0: middle.t0 }, { t1: middle.t1 }]) {
+      refused(log, "check", () => check(log, 0, 0, over));
+    }
+    check(log, 0, 0);
+  });
+
+  it("reads on from the last check's end, and no later than its entry", () => {
+    const log = readyLog();
+    log.now += MINUTE;
+    log.interval(0, 0, { t1: millis(log.now + 4_000) });
+    refused(log, "check", () => check(log, 0, 0, { t1: millis(log.now + 5_001) }));
+    check(log, 0, 0, { t1: millis(log.now + 5_000) });
+    const readOn = millis(log.now + 5_000);
+    log.interval(0, 0, { t1: millis(log.now + 5_000) }, OTHER);
+    log.window();
+    expect(log.fold.nextCheck(reading(log, 0, 0))).toBeUndefined();
+    log.now += MINUTE;
+    log.interval(0, 0, { t0: readOn }, OTHER);
+    refused(log, "check", () => check(log, 0, 0, { t0: millis(readOn - 1) }));
+    check(log, 0, 0, { t0: readOn });
+  });
+
   it("reads the same from its bytes", () => {
     const log = readyLog();
     for (let i = 0; i < 40; i += 1) {

@@ -142,6 +142,21 @@ describe("a rollback", () => {
     log.window();
   });
 
+  it("comes before what expires", () => {
+    const { log } = withLots(100, 200);
+    const ticket = log.reserve(50);
+    log.now += 7 * DAY;
+    const expire = log.fold.society.dueExpiries(log.time)!;
+    refused(log, "expire", () => log.add("society.expire", expire));
+    const due = log.fold.society.dueEntry(log.time)!;
+    expect(due).toMatchObject({
+      type: "society.rollback",
+      body: { ticket, lots: [{ amount: 50 }] },
+    });
+    expect(log.expire()).toBe(2);
+    expect(log.summary).toMatchObject({ atp: 0, reserved: 0, wasted: 300 });
+  });
+
   it("waits for a synchronised clock, and so does what expires in it", () => {
     const { log } = withLots(100);
     const ticket = log.reserve(60);

@@ -275,6 +275,18 @@ describe("an order that turns a module off", () => {
     );
   });
 
+  it("takes the place of no other order, but for the oldest of sixteen of its own", () => {
+    const pair = new LinkPair().link().run(500, 100);
+    const offs = Array.from({ length: 17 }, () => ({ kind: "isolate", cause: 1 }) as const);
+    for (const order of offs.slice(0, 16)) pair.order(order);
+    for (let cell = 0; cell < 64; cell += 1) pair.order({ kind: "cell-detail-request", cell });
+    expect(outcomesOf(pair)).toEqual([]);
+    pair.order(offs[16]!);
+    const told = outcomesOf(pair);
+    expect(told.map(({ result }) => result.kind)).toEqual(["timed-out"]);
+    expect(told[0]!.order).toBe(offs[0]);
+  });
+
   it("leaves with the first tick, whatever else waits for it", () => {
     fc.assert(
       fc.property(others, off, (script, order) => {

@@ -287,6 +287,16 @@ describe("an order that turns a module off", () => {
     expect(told[0]!.order).toBe(offs[0]);
   });
 
+  it("waits for a tick beside the others, at the cost of none but the oldest of its own", () => {
+    const pair = new LinkPair().link();
+    for (let cell = 0; cell < 16; cell += 1) pair.order({ kind: "cell-detail-request", cell });
+    const offs = Array.from({ length: 17 }, () => ({ kind: "isolate", cause: 1 }) as const);
+    for (const order of offs.slice(0, 16)) pair.order(order);
+    expect(outcomesOf(pair)).toEqual([]);
+    pair.order(offs[16]!);
+    expect(outcomesOf(pair).map(({ order }) => order === offs[0])).toEqual([true]);
+  });
+
   it("leaves with the first tick, whatever else waits for it", () => {
     fc.assert(
       fc.property(others, off, (script, order) => {

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { access, readFile, writeFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { recording, temporaryFolder, wattseal } from "./support/program.js";
 import { hasCanUtils, hasTshark, output, packetsOf } from "./support/trace-tools.js";
@@ -113,7 +113,12 @@ describe("wattseal sim convert", () => {
     async () => {
       const folder = await temporaryFolder();
       const counts = await convert(car!, `${folder}/car.pcap`);
-      expect(counts).toEqual({ records: 12_974, malformed: 0, leftOut: 0 });
+      expect(counts).toEqual({
+        records: 12_974,
+        malformed: 0,
+        leftOut: 0,
+        lost: { "interface name": 12_974 },
+      });
       const { packets, malformed } = await packetsOf(`${folder}/car.pcap`);
       expect(malformed).toEqual([]);
       const same = expectedPackets(await readFile(car!, "utf8"));
@@ -181,10 +186,14 @@ describe("wattseal sim convert", () => {
     });
     expect(status).toBe(0);
     expect(stderr).toContain("bad.log:3: ");
-    expect(stdout).toBe("good.asc: 8 records; 1 malformed, 0 that the format cannot hold\n");
+    expect(stdout).toBe(
+      "good.asc: 8 records; 1 malformed, 0 that the format cannot hold\nnot kept, for want of a place in the format: unknown direction (7)\n",
+    );
     await writeFile(`${folder}/text.log`, "nothing\nof the kind\n");
     const none = await wattseal(["sim", "convert", "text.log", "none.pcap"], { cwd: folder });
     expect(none.status).toBe(1);
+    expect(none.stdout).toContain("none.pcap is not written");
+    await expect(access(`${folder}/none.pcap`)).rejects.toThrow("ENOENT");
   });
 
   it("refuses wrong names, and says what it takes", async () => {

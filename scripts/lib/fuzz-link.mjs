@@ -146,7 +146,7 @@ function targetsFrom(seed) {
       weight: 4,
       once: (random) => {
         const frame = clearFrame(random, status);
-        guard.frame(frame, random.below(2 ** 31));
+        guard.frame(frame, millis(random.below(2 ** 31)));
         decodeClear(frame);
       },
     },

@@ -126,6 +126,7 @@ export {
 export type { TraceProblem, TraceProblems, TraceReader, TraceWriter } from "./trace/codec.js";
 export { type ErrorMeaning, errorContent, meaningOf, stateContent } from "./trace/error-frame.js";
 export { type TraceFormat, traceFormatOf, traceReader, traceWriter } from "./trace/formats.js";
+export { lossesOf, type TraceLoss } from "./trace/losses.js";
 export {
   type ClassicRecord,
   type ErrorRecord,

@@ -14,6 +14,7 @@
  */
 import { DecodeError, type Micros } from "@wattseal/base";
 import { parseAscDate } from "./asc-date.js";
+import { BARE_ERROR_CLASSES } from "./losses.js";
 import {
   CLASSIC_LENGTH,
   FD_FLAG,
@@ -31,8 +32,6 @@ const TIMED = /^(\d{1,10})\.(\d{1,9})\s+(\S.*)$/;
 /** Directions of frames that were on the wire; TxRq is a wish. */
 const DIRECTION = { Rx: "rx", Tx: "tx" } as const;
 const FLAG = { remote: 0x10, fd: 0x10_00 } as const;
-/** CAN_ERR_BUSERROR of linux/can/error.h. */
-const ERROR_CLASSES = 0x80;
 
 interface Origin {
   readonly time: Micros;
@@ -82,7 +81,7 @@ export class AscDecoder {
     const origin = { time: traceTime(time, WHAT), channel };
     if (name === "ErrorFrame") {
       const data = new Uint8Array(CLASSIC_LENGTH);
-      return { ...origin, direction: undefined, kind: "error", classes: ERROR_CLASSES, data };
+      return { ...origin, direction: undefined, kind: "error", classes: BARE_ERROR_CLASSES, data };
     }
     const looksLikeFrame = kind === "d" || kind === "r" || /^[0-9a-f]+x?$/i.test(name);
     if (!looksLikeFrame || side === "TxRq") return undefined;

@@ -2,6 +2,7 @@ import { AscDecoder } from "./asc-reader.js";
 import { AscWriter } from "./asc-writer.js";
 import { CandumpWriter, decodeCandump } from "./candump.js";
 import type { TraceReader, TraceWriter } from "./codec.js";
+import { PCAP_CHANNEL } from "./losses.js";
 import { PcapReader, PcapWriter } from "./pcap.js";
 import { TextReader } from "./text-reader.js";
 
@@ -15,9 +16,6 @@ export function traceFormatOf(path: string): TraceFormat | undefined {
   const name = path.toLowerCase();
   return Object.entries(ENDING).find(([ending]) => name.endsWith(ending))?.[1];
 }
-
-/** What a pcap's records are said to come from. */
-const PCAP_CHANNEL = "can0";
 
 export function traceReader(format: TraceFormat): TraceReader {
   if (format === "pcap") return new PcapReader(PCAP_CHANNEL);

@@ -53,15 +53,18 @@ export class TraceFile {
     }
   }
 
-  write(record: TraceRecord): void {
-    if (this.#failure !== undefined) return;
+  /** Whether the file has it now; otherwise the counts say why not. */
+  write(record: TraceRecord): boolean {
+    if (this.#failure !== undefined) return false;
     const bytes = this.#writer.encode(record);
     if (bytes === undefined) this.#leftOut += 1;
     else if (this.#waiting + bytes.length > MOST_BYTES) this.#dropped += 1;
     else {
       this.#records += 1;
       this.#append(bytes);
+      return true;
     }
+    return false;
   }
 
   /** A promise while so much waits for the disk that nothing more should be written. Never rejects. */

@@ -322,6 +322,21 @@ describe("converting", () => {
     expect(counts.problems.first).toMatchObject([{ place: 3 }]);
   });
 
+  it("counts what it keeps no place for, and writes nothing where nothing was usable", async () => {
+    const lines = ["(1.0) can0 123#11", "(1.1) can1 123#11 R", "(1.2) vcan0 123#11 T"].join("\n");
+    const { records, lost } = await convertTrace(
+      file("names.log", `${lines}\n`),
+      file("names.pcap"),
+    );
+    expect(records).toBe(3);
+    expect(Object.fromEntries(lost)).toEqual({ "interface name": 2, direction: 2 });
+    const kept = file("kept-too.asc", "kept");
+    const none = await convertTrace(file("junk.log", "no\nsuch\nthing\n"), kept);
+    expect(none).toMatchObject({ records: 0, leftOut: 0 });
+    expect(none.problems.count).toBe(3);
+    expect(readFileSync(kept, "utf8")).toBe("kept");
+  });
+
   it("refuses unknown endings and a file onto itself, and leaves the output when there is no input", async () => {
     const kept = file("kept.log", "kept");
     await expect(convertTrace(kept, file("kept.blf"))).rejects.toThrow(".log (candump)");

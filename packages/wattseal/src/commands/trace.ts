@@ -1,6 +1,11 @@
 import { resolve } from "node:path";
 import { messageOf } from "@wattseal/base";
-import { BusRecorder, convertTrace, type Simulator } from "@wattseal/sim-hardware";
+import {
+  BusRecorder,
+  convertTrace,
+  type Simulator,
+  type TraceConversion,
+} from "@wattseal/sim-hardware";
 import { EXIT } from "../errors.js";
 
 const PROBLEMS_SHOWN = 10;
@@ -56,17 +61,23 @@ export async function convert(
   output: string,
   options: { readonly json: boolean },
 ): Promise<number> {
-  const { records, leftOut, problems } = await convertTrace(resolve(input), resolve(output));
+  const { records, leftOut, problems, lost } = await convertTrace(resolve(input), resolve(output));
   for (const { place, problem } of problems.first.slice(0, PROBLEMS_SHOWN)) {
     process.stderr.write(`${input}:${place}: ${problem}\n`);
   }
   const more = problems.count - PROBLEMS_SHOWN;
   if (more > 0) process.stderr.write(`${input}: ${more} more like these\n`);
-  const counts = { records, malformed: problems.count, leftOut };
-  process.stdout.write(
-    options.json
-      ? `${JSON.stringify(counts)}\n`
-      : `${output}: ${records} records; ${problems.count} malformed, ${leftOut} that the format cannot hold\n`,
-  );
-  return records === 0 && problems.count > 0 ? EXIT.failed : EXIT.ok;
+  const counts = { records, malformed: problems.count, leftOut, lost: Object.fromEntries(lost) };
+  const nothing = records === 0 && problems.count > 0;
+  const text = nothing
+    ? `${output} is not written: nothing of ${input} was usable, ${problems.count} malformed\n`
+    : `${output}: ${records} records; ${problems.count} malformed, ${leftOut} that the format cannot hold\n${lossText(lost)}`;
+  process.stdout.write(options.json ? `${JSON.stringify(counts)}\n` : text);
+  return nothing ? EXIT.failed : EXIT.ok;
+}
+
+function lossText(lost: TraceConversion["lost"]): string {
+  if (lost.size === 0) return "";
+  const list = [...lost].map(([loss, count]) => `${loss} (${count})`).join(", ");
+  return `not kept, for want of a place in the format: ${list}\n`;
 }

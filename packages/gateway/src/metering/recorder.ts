@@ -245,13 +245,19 @@ export class Recorder {
     // As the log will date them: what is due by then must have been entered.
     const now = millis(Math.max(until, this.#options.clock.now(), fold.time));
     for (;;) {
-      const expiry = fold.society.dueExpiries(now);
-      if (expiry === undefined) break;
-      if (!this.record({ type: "society.expire", body: expiry })) return;
+      const due = fold.society.dueEntry(now);
+      if (due === undefined) break;
+      if (!this.record(due)) return;
+      this.#tellWaste(due);
     }
     this.record({ type: "energy.window", body: window });
     const charge = fold.society.chargeFor(now, source);
     if (charge !== undefined) this.record({ type: "society.charge", body: charge });
+  }
+
+  #tellWaste({ body }: NonNullable<ReturnType<EnergyLog["fold"]["society"]["dueEntry"]>>): void {
+    const { log, logger } = this.#options;
+    if (log.fold.society.alerts(body)) logger.warn("society.waste", { lots: body.lots.length });
   }
 
   /** The stock that the books start from, once: of the modules that have told their state of charge by the first window. */

@@ -91,6 +91,16 @@ describe("passport attributes", () => {
     });
   });
 
+  it("count no state of charge of a module that was taken out, but what it did", () => {
+    const log = new TestLog(undefined, 2_000_000);
+    minute(log, 0, 10, { socStart: 150, socEnd: 150 });
+    minute(log, 0, 7, { socStart: 100, socEnd: 100 }, OTHER);
+    log.add("link.unpaired", { module: OTHER, reason: "replaced" });
+    const { stateOfCharge, energyThroughput } = documentOf(log).attributes;
+    expect(stateOfCharge).toMatchObject({ value: "75.0", modules: 1 });
+    expect(energyThroughput.discharged).toBe("0.000017");
+  });
+
   it("count a negative event once however long it lasts, and name where it began", () => {
     const log = new TestLog();
     minute(log, 0, 0, { socStart: 100, socEnd: 11 });

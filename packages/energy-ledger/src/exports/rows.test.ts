@@ -122,6 +122,14 @@ describe("a row", () => {
     expect(window.proof).toEqual({ ...HEAD, first: index - 1, last: index });
   });
 
+  it("of a check and of a resolve reaches back to what they speak of", () => {
+    const rows = SAMPLES.flatMap((entry) => rowOf(99, entry, HEAD) ?? []);
+    const firstOf = (name: string) => rows.find(({ record }) => record === name)?.proof.first;
+    const said = (type: string) => SAMPLES.find((entry) => entry.type === type)?.body;
+    expect(said("energy.check")).toMatchObject({ first: firstOf("check") });
+    expect(said("energy.resolve")).toMatchObject({ interval: firstOf("resolve") });
+  });
+
   it("splits a charge as the society did", () => {
     const log = readyLog();
     log.minute(1_001, 0);

@@ -152,6 +152,19 @@ describe("storage records", () => {
     expect(allocation).toMatchObject({ charge: index, proof: { first: index, last: use } });
   });
 
+  it("begin a charge's period after the last one that used up what was measured", () => {
+    const log = readyLog();
+    charged(log, 100);
+    const from = log.now;
+    log.minute(30, 0);
+    log.minute(20, 0);
+    log.charge(10, 10_000);
+    const left = log.charge(40, 10_000);
+    const charges = recordsOf(log).filter(({ record }) => record === "charge");
+    const period = { from: new Date(from).toISOString(), to: new Date(log.now).toISOString() };
+    expect(charges.slice(1)).toMatchObject([period, { ...period, id: left }]);
+  });
+
   it("say what no charge stands behind, and what the book did not know of", () => {
     const log = readyLog();
     log.add("energy.reconcile", { kind: "opening", stock: 10 as never, basis: "" });

@@ -1,5 +1,5 @@
 /** One log for each rule of docs/ledger-format.md that it breaks, and nothing else: only the rule can tell. */
-import { type CborValue, encodeCbor, moduleUid } from "@wattseal/base";
+import { type CborValue, encodeCbor, millis, moduleUid } from "@wattseal/base";
 import { historyOf } from "./histories.js";
 import {
   continued,
@@ -245,6 +245,22 @@ export const BROKEN_RULES: readonly BrokenRule[] = [
     return [2 ** 40, [[listOf(part)[0]!, 2 ** 40]], b[2]!];
   }),
   changed("S-10", "a source nobody knows", "society.charge", (b) => b.with(1, [["x", b[0]!]])),
+  {
+    rule: "S-10",
+    what: "more than rated power allows",
+    broken: () => {
+      for (let seed = 10; seed < 60; seed += 1) {
+        const { fold, now, entries } = base(seed);
+        const most = fold.society.chargeFor(millis(now), "grid-1");
+        if (most === undefined || fold.summary().eligible <= most.amount) continue;
+        const amount = most.amount + 1;
+        const body = [amount, [["grid-1", amount]], most.tierBps];
+        const bad = encodeCbor([1, "society.charge", now, body]);
+        return { entries: [...entries, bad], at: entries.length };
+      }
+      throw new Error("no history has more eligible than its source may charge");
+    },
+  },
   appended("S-13", "a second opening", "energy.reconcile", () => ["opening", 1, ""]),
   appended("S-16", "more than is withheld", "society.certify", () => [2 ** 40, "load", "x", []]),
   appended("S-17", "more than there is", "society.reserve", () => [2 ** 40, LCT, "x", []]),

@@ -22,6 +22,9 @@ class History {
   #serial = 0;
   #provenAt = 0;
   #suspect: number | undefined;
+  /** In and out of all modules in this minute, mWh. */
+  #moved = 0;
+  #given = 0;
 
   constructor(seed: number) {
     this.#random = new Random(seed);
@@ -58,15 +61,7 @@ class History {
       ["grid-1", "grid"],
       ["said-1", "declared"],
     ]) {
-      const proof: CborValue[] = [
-        "wattseal-source-1",
-        LCT,
-        name!,
-        kind!,
-        200_000,
-        this.log.now,
-        [],
-      ];
+      const proof: CborValue[] = ["wattseal-source-1", LCT, name!, kind!, 8_000, this.log.now, []];
       this.log.signed("society.source", proof);
     }
   }
@@ -81,6 +76,8 @@ class History {
       return;
     }
     const [moved, given] = [this.#random.below(800_000), this.#random.below(300_000)];
+    this.#moved += moved;
+    this.#given += given;
     const sealed = uid !== LEGACY;
     const start = last?.end ?? { in: 1_000, out: 1_000, boot: 1 };
     const counters: readonly CborValue[] = [
@@ -89,7 +86,7 @@ class History {
     ];
     const record = [uidBytes(uid), t0, log.now, moved, given, ...(sealed ? counters : [[], []])];
     const integral = [moved + (sealed ? off : 0), given];
-    const soc = [100, 100 + this.#random.below(14)];
+    const soc = [100, 100 + this.#random.below(11)];
     const digest = sealed ? new Uint8Array(32).fill(3) : [];
     const measured = [...record, ...integral, ...FULL_SCALE, ...soc, 60, digest];
     if (sealed) this.#judged(measured);
@@ -112,7 +109,7 @@ class History {
     const { log } = this;
     const last = log.fold.moduleEnd(moduleUid(uid));
     if (last === undefined) return;
-    const [moved, given] = [this.#random.below(9_000_000), this.#random.below(9_000_000)];
+    const [moved, given] = [this.#random.below(9_000_000), this.#random.of([0, 900, 9_000_000])];
     const { end } = last;
     const record: readonly CborValue[] =
       end === undefined
@@ -151,9 +148,8 @@ class History {
   check(): void {
     const { log } = this;
     const reading = { shunt: "pack-shunt", t0: millis(log.now - MINUTE), t1: millis(log.now) };
-    const { net } = log.fold.nextWindow(millis(log.now));
-    const off = this.#random.of([0, 0, 40, 900_000]);
-    const [inward, out] = net > 0 ? [net + off, 0] : [off, -net];
+    const off = this.#random.of([0, 0, 0, 40, 2_000_000]);
+    const [inward, out] = [this.#moved + off, this.#given];
     const energy = { in: milliwattHours(inward), out: milliwattHours(out) };
     const body = log.fold.nextCheck({ ...reading, ...energy });
     if (body === undefined) return;
@@ -207,8 +203,9 @@ class History {
 
   minute(): void {
     this.log.now += MINUTE;
+    [this.#moved, this.#given] = [0, 0];
     for (const uid of [...SEALED, LEGACY]) {
-      this.interval(uid, this.#random.of([0, 5, 80, 50_000]));
+      this.interval(uid, this.#random.of([0, 1, 5, 5, 20, 80, 50_000]));
     }
     if (this.#suspect !== undefined && this.#random.below(2) === 0) {
       const decision = this.#random.of(["accept", "reject"]);
@@ -241,9 +238,6 @@ class History {
       () => this.reconcile(),
       () => this.status(this.#random.of([LCT, OTHER]), "active"),
       () => this.status(OTHER, "void"),
-      () => this.work(),
-      () => this.work(),
-      () => this.work(),
     ];
     this.#random.of(events)();
   }
@@ -288,6 +282,7 @@ export function historyOf(seed: number, minutes: number): KeyedLog {
     history.minute();
     if (seed % 5 === 4 && 2 * i === minutes) history.status(LCT, "retired");
     if (random.below(3) === 0) history.ifTaken(() => history.event());
+    if (random.below(3) === 0) history.ifTaken(() => history.work());
   }
   return history.log;
 }

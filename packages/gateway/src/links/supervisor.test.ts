@@ -67,6 +67,17 @@ describe("the supervisor", () => {
     expect(kinds()).toHaveLength(5);
   });
 
+  it("takes a refusal for an answer, but for one that a moment cures", async () => {
+    const { links, supervisor, turn, kinds } = supervised();
+    links.answer = ({ kind }) => ({
+      kind: "refused",
+      reason: kind === "state-change" ? "state" : "unsupported",
+    });
+    supervisor.linked(module as never);
+    await turn(2000);
+    expect(kinds()).toEqual(["telemetry-request", "state-change", "state-change"]);
+  });
+
   it("does not switch on what is isolated, until it is allowed", async () => {
     const { links, supervisor, turn, kinds } = supervised();
     links.isolated = true;

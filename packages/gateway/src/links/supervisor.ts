@@ -22,6 +22,8 @@ export interface SupervisorOptions {
 }
 
 const HOUR_MS = 3_600_000;
+/** Refusals that a moment cures: before the first heartbeat a module may not go On, and a tick may be too old. */
+const PASSING: ReadonlySet<string> = new Set(["state", "stale"]);
 const FIRST_RETRY_MS = 2000;
 const LONGEST_RETRY_MS = 60_000;
 
@@ -114,7 +116,7 @@ export class Supervisor {
     for (let wait = FIRST_RETRY_MS; ; wait = Math.min(2 * wait, LONGEST_RETRY_MS)) {
       const result: OrderResult = await links.order(uid, order);
       if (result.kind === "acknowledged") return;
-      if (result.kind === "refused") {
+      if (result.kind === "refused" && !PASSING.has(result.reason)) {
         const { reason } = result;
         logger.warn("link.order-refused", { module: uid, order: order.kind, reason });
         return;

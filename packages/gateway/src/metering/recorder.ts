@@ -17,6 +17,7 @@ import type { LegacyUnit } from "../legacy/clear-bus.js";
 import { legacyReadingOf } from "../legacy/reading.js";
 import type { LinkMessage } from "../links/manager.js";
 import { AlarmBook } from "./alarm-book.js";
+import { alarmDetail } from "./alarm-detail.js";
 import { readingOf } from "./reading.js";
 
 export interface RecorderOptions {
@@ -118,7 +119,7 @@ export class Recorder {
       slot,
       alarm: kind,
       count: suppressed + 1,
-      detail: JSON.stringify(detail),
+      detail: alarmDetail(detail),
     });
   }
 
@@ -134,7 +135,7 @@ export class Recorder {
       slot: "slot" in alarm ? alarm.slot : undefined,
       alarm: kind,
       count: suppressed + 1,
-      detail: JSON.stringify(detail),
+      detail: alarmDetail(detail),
     });
   }
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { type TraceFormat, traceReader } from "./formats.js";
 import { lossesOf, type TraceLoss } from "./losses.js";
 import type { TraceRecord } from "./record.js";
-import { readText, write } from "./trace.fixture.js";
+import { readAll, readText, write } from "./trace.fixture.js";
 
 const record = (line: string): TraceRecord => readText("candump", `${line}\n`).records[0]!;
 
@@ -43,9 +43,5 @@ describe("what a format loses of a record", () => {
 });
 
 function reread(one: TraceRecord, format: TraceFormat): TraceRecord {
-  const records: TraceRecord[] = [];
-  const reader = traceReader(format);
-  reader.push(write([one], format), (found) => records.push(found));
-  reader.end((found) => records.push(found));
-  return records[0]!;
+  return readAll(traceReader(format), write([one], format))[0]!;
 }

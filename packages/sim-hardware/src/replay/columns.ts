@@ -117,6 +117,13 @@ export function findColumns(
   refuse: (problem: string) => never,
 ): Columns {
   const headings = header.map(headingOf);
+  const twice = headings.find(
+    ({ name }, i) => name !== "" && headings.findIndex((one) => one.name === name) < i,
+  );
+  if (twice !== undefined) {
+    const first = headings.findIndex(({ name }) => name === twice.name) + 1;
+    refuse(`two columns are named "${twice.name}": ${first} and ${twice.at + 1}`);
+  }
   const find = (quantity: Quantity) => columnOf(quantity, headings, refuse);
   const need = (quantity: Quantity): Column =>
     find(quantity) ?? refuse(missing(quantity, headings));

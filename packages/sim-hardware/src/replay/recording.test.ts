@@ -75,6 +75,15 @@ describe("readRecording", () => {
     expect(recording.problemCount).toBe(8);
   });
 
+  it("passes over rows wider than the header, but for separators at their end", () => {
+    const recording = table("t_s,V,A", "0,100,1,,", "1,100,5,1", "2,100,1", "3,100,1, ,x");
+    expect(recording.samples.map(({ seconds }) => seconds)).toEqual([0, 2]);
+    expect(recording.problems).toEqual([
+      { line: 3, problem: "4 fields under a header of 3" },
+      { line: 5, problem: "5 fields under a header of 3" },
+    ]);
+  });
+
   it("bridges 5 s, and does not integrate across more", () => {
     const recording = table("t_s,V,A", "0,100,-36", "5,100,-36", "10.5,100,-36", "11.5,100,-36");
     expect(recording.wattHours.out).toBeCloseTo(6, 9);
@@ -117,7 +126,8 @@ describe("readRecording", () => {
   });
 
   const columns = (header: string) => {
-    const found = table(header, "0,1,2,3,4,5,6,7,8,9", "1,1,2,3,4,5,6,7,8,9").columns;
+    const rest = Array.from(header.matchAll(/,/g), (_, i) => `,${i + 1}`).join("");
+    const found = table(header, `0${rest}`, `1${rest}`).columns;
     return Object.entries(found).map(([of, column]) => `${of} ${column?.name} ${column?.unit}`);
   };
 
@@ -150,7 +160,8 @@ describe("readRecording", () => {
       'more than one voltage column: "pack_voltage" (column 2), "battery_V" (column 3)',
     ],
     ["time,time_ms,V,A", "more than one time column"],
-    ["time,V,V,A", "more than one voltage column"],
+    ["time,V,V,A", 'two columns are named "V": 2 and 3'],
+    ["time,V,A,note,x, note ", 'two columns are named "note": 4 and 6'],
     ["time,V,A,temp,temperature", "more than one temperature column"],
   ])("takes no column by a guess: %s", (header, problem) => {
     expect(() => columns(header)).toThrowError(

@@ -49,8 +49,8 @@ export interface Recording {
 /**
  * Reads a recorded drive: a table with a header row, separated by comma, semicolon or tab. Needs a time, a
  * voltage and a current column (positive charging); temperature and SOC in % are optional. A row that cannot
- * be used is reported and passed over. Throws SimError `recording` when the header lacks a column or leaves open
- * which it is, when a value is beyond what any module's reading can say, and when nothing playable is left.
+ * be used is reported and passed over. Throws SimError `recording` when the header lacks a column, names one twice or
+ * leaves open which it is, when a value is beyond what any module's reading can say, and when nothing playable is left.
  */
 export function readRecording(source: Uint8Array | string, name: string): Recording {
   const text = typeof source === "string" ? source : new TextDecoder().decode(source);
@@ -62,8 +62,9 @@ export function readRecording(source: Uint8Array | string, name: string): Record
   const refuse = (line: number, problem: string): never => {
     throw new SimError("recording", "input", `${name}, line ${line}: ${problem}`);
   };
-  const columns = findColumns(header.split(separator), (problem) => refuse(headerAt + 1, problem));
-  const reader = new RowReader(columns, separator, refuse);
+  const headings = header.split(separator);
+  const columns = findColumns(headings, (problem) => refuse(headerAt + 1, problem));
+  const reader = new RowReader(columns, headings.length, separator, refuse);
   for (let at = headerAt + 1; at < lines.length; at += 1) reader.read(lines[at] ?? "", at + 1);
   if (reader.samples.length < 2) {
     const first = reader.problems[0];
@@ -77,6 +78,7 @@ class RowReader {
   readonly samples: RecordedSample[] = [];
   readonly problems: RecordingProblem[] = [];
   readonly #columns: Columns;
+  readonly #width: number;
   readonly #separator: string;
   readonly #refuse: (line: number, problem: string) => never;
   readonly #energy = new EnergySum();
@@ -87,20 +89,30 @@ class RowReader {
 
   constructor(
     columns: Columns,
+    width: number,
     separator: string,
     refuse: (line: number, problem: string) => never,
   ) {
     this.#columns = columns;
+    this.#width = width;
     this.#separator = separator;
     this.#refuse = refuse;
   }
 
   read(text: string, line: number): void {
     if (text.trim() === "" || text.startsWith("#")) return;
-    const problem = this.#take(text.split(this.#separator), line);
+    const fields = text.split(this.#separator);
+    const problem = this.#tooWide(fields) ?? this.#take(fields, line);
     if (problem === undefined) return;
     this.#problemCount += 1;
     if (this.problems.length < PROBLEMS_KEPT) this.problems.push({ line, problem });
+  }
+
+  /** A decimal comma among separating ones shifts what follows; separators at the end do no harm. */
+  #tooWide(fields: readonly string[]): string | undefined {
+    const width = fields.findLastIndex((field) => field.trim() !== "") + 1;
+    if (width <= this.#width) return undefined;
+    return `${width} fields under a header of ${this.#width}`;
   }
 
   /** Returns why a row was passed over. */

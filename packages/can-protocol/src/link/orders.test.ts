@@ -382,7 +382,7 @@ describe("an order whose frames found no room", () => {
     const pair = new LinkPair().link().run(500, 100);
     pair.channel = () => ({ delays: [] });
     const order = { kind: "time", utcMs: 1, valid: 1 } as const;
-    const [{ frames }] = ofKind(pair.order(order), "transmit") as [{ frames: CanFrame[] }];
+    const { frames } = ofKind(pair.order(order), "transmit")[0]!;
     const outcome = { kind: "outcome", order, pdu: undefined };
     const result = { kind: "unsent", reason: "queue-full" };
     expect(pair.toPack({ kind: "unsent", frames })).toEqual([{ ...outcome, result }]);

@@ -1,4 +1,6 @@
+import { spawnSync } from "node:child_process";
 import { randomInt } from "node:crypto";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { fuzzLink } from "../scripts/lib/fuzz-link.mjs";
 
@@ -12,5 +14,20 @@ describe("decoders that face the module bus", () => {
     expect(inputs).toBeGreaterThanOrEqual(INPUTS);
     // Some get through each decoder, so that what is behind its first check is reached as well.
     for (const tally of tallies) expect(tally.refused).toBeLessThan(tally.inputs);
+  });
+});
+
+describe("npm run fuzz:link", () => {
+  const script = fileURLToPath(new URL("../scripts/fuzz-link.mjs", import.meta.url));
+  const run = (...args: string[]) => spawnSync(process.execPath, [script, ...args]);
+
+  it("says how it is used, and refuses what it does not take, before it builds anything", () => {
+    const help = run("--help");
+    expect([help.status, help.stdout.toString()]).toEqual([0, expect.stringMatching(/^npm run/)]);
+    for (const wrong of ["many", "0", "--inputs"]) {
+      const refused = run(wrong);
+      expect(refused.status).toBe(2);
+      expect(refused.stderr.toString()).toContain("npm run fuzz:link [-- inputs [seed]]");
+    }
   });
 });

@@ -95,7 +95,13 @@ function addSystem(wattseal: Command, report: Report): void {
 }
 
 function addRoles(wattseal: Command, report: Report): void {
-  const sim = wattseal.command("sim").description("simulated hardware, and what describes it");
+  const sim = wattseal
+    .command("sim")
+    .description("simulated hardware, and what describes it")
+    .addHelpText(
+      "after",
+      example("wattseal sim --state ./pack --scenario scenarios/brown-out.json"),
+    );
   sim
     .command("run", { isDefault: true })
     .description("simulated modules on a virtual bus, served over a unix socket (the default)")
@@ -118,6 +124,10 @@ function addRoles(wattseal: Command, report: Report): void {
       "write a bus trace in another format; the endings name them: .log (candump), .asc (Vector), .pcap",
     )
     .option("--json", "print one JSON object", false)
+    .addHelpText(
+      "after",
+      "\nCounts what was malformed and passed over, and what the other format has no place for.\nExit status: 0 written; 1 nothing of the input was usable, and nothing was written; 2 wrong usage; 3 the input is no trace, or the disk failed.\n",
+    )
     .addHelpText(
       "after",
       example("wattseal sim convert drive.asc drive.pcap && tshark -r drive.pcap"),
@@ -214,7 +224,10 @@ function addRecord(wattseal: Command, report: Report): void {
     .option("--json", "print one JSON object", false)
     .addHelpText("after", example("wattseal prove 42 --log ./pack/gateway/log"))
     .action(async (entry, options) => report(await prove(entry, options)));
-  const ledger = wattseal.command("ledger").description("read and audit a log");
+  const ledger = wattseal
+    .command("ledger")
+    .description("read and audit a log")
+    .addHelpText("after", example("wattseal ledger list ./pack/gateway/log"));
   ledger
     .command("list <path>")
     .description("a line for each entry")

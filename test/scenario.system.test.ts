@@ -22,8 +22,7 @@ it("wattseal sim --scenario begins with its first client, and tells at its end w
   ]);
   expect(client.status).toBe(3);
   expect(client.stderr).toContain("passed  handshake.authentic");
-  await simulator.line((line) => line.msg === "sim.stopped");
-  expect(await simulator.stop()).toBe(1);
+  expect(await simulator.ended).toBe(1);
   const when = "at the run's end, after 20 simulated seconds";
   const told = simulator.lines.map(({ note, problem }) => note ?? problem);
   expect(told).toContain(`${when}: never happened: mute at 60 s`);

@@ -101,6 +101,11 @@ export class Role {
     await this.#exit;
   }
 
+  /** Resolves with the exit status when the process ends by itself. */
+  get ended(): Promise<number | null> {
+    return this.#exit;
+  }
+
   /** SIGTERM; resolves with the exit status. */
   stop(): Promise<number | null> {
     this.#child.kill("SIGTERM");

@@ -32,6 +32,11 @@ const PACKAGES = [
     neededFor: "bus traces as can-utils reads and writes them",
   },
   {
+    command: "socat",
+    debian: "socat",
+    neededFor: "a bus behind a serial port",
+  },
+  {
     command: "go",
     debian: "golang-go",
     neededFor: "the ledger's second verifier",

@@ -123,6 +123,9 @@ export {
   securedId,
   slotOf,
 } from "./secured/identifier.js";
+export { busFrameOf, decodeSlcanFrame, encodeSlcanFrame, type SlcanFrame } from "./slcan/frame.js";
+export { SLCAN_BIT_RATES, slcanBitRate, slcanDataBitRate } from "./slcan/rates.js";
+export { SLCAN_STATUS, SlcanReader, type SlcanReply } from "./slcan/reader.js";
 export type { TraceProblem, TraceProblems, TraceReader, TraceWriter } from "./trace/codec.js";
 export { type ErrorMeaning, errorContent, meaningOf, stateContent } from "./trace/error-frame.js";
 export { type TraceFormat, traceFormatOf, traceReader, traceWriter } from "./trace/formats.js";

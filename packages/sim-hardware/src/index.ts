@@ -6,6 +6,7 @@ export {
   VirtualBus,
 } from "./bus/virtual-bus.js";
 export {
+  CONFORMANCE_POINTS,
   type ConformanceOptions,
   type ConformanceReport,
   type PointReport,
@@ -49,6 +50,9 @@ export {
   type SimulatorOptions,
   startSimulator,
 } from "./simulator.js";
+export { SlcanAdapter, type SlcanAdapterOptions } from "./slcan/adapter.js";
+export type { BytePort, BytePortListener } from "./slcan/port.js";
+export { openSlcan, type SlcanBus, type SlcanOptions } from "./slcan/slcan-bus.js";
 export { type BusConnection, connectBus } from "./socket/client.js";
 export { BusServer, type BusServerOptions } from "./socket/server.js";
 export { type RunOptions, SimKernel, type TimeReader } from "./time/kernel.js";

@@ -1,5 +1,11 @@
 import { Command, Option } from "commander";
-import { conformance, parseBusAddress, parseSlot, STATES } from "./commands/conformance.js";
+import {
+  conformance,
+  parseBusAddress,
+  parsePoints,
+  parseSlot,
+  STATES,
+} from "./commands/conformance.js";
 import { dbc, parseModuleIds } from "./commands/dbc.js";
 import { parseDuration, parseLegacy, parseModules, parseSpeed } from "./commands/duration.js";
 import { init } from "./commands/init.js";
@@ -12,6 +18,7 @@ import { faultHelp, parseFaultName } from "./commands/scenario.js";
 import { start } from "./commands/start.js";
 import { convert } from "./commands/trace.js";
 import { verify } from "./commands/verify.js";
+import { parseBitRate } from "./conformance/bus.js";
 import { FORMATS } from "./export/formats.js";
 import { LOG_LEVELS } from "./ports/system.js";
 import { VERSION } from "./version.js";
@@ -171,7 +178,13 @@ function addConformance(sim: Command, report: Report): void {
     .description(
       "try a module end on a bus against docs/firmware, point by point; no other pack may be on it",
     )
-    .requiredOption("--bus <address>", "unix:PATH of a served virtual bus", parseBusAddress)
+    .addOption(
+      new Option("--bus <address>", "unix:PATH of a served virtual bus")
+        .argParser(parseBusAddress)
+        .conflicts("port"),
+    )
+    .option("--port <device>", "instead: a CAN adapter that speaks SLCAN (Linux, stty)")
+    .option("--bitrate <bit/s>", "of the bus at --port (default: 500000)", parseBitRate)
     .requiredOption("--slot <n>", "the module's slot, 1 to 31", parseSlot)
     .requiredOption(
       "--pairing <file>",
@@ -188,18 +201,20 @@ function addConformance(sim: Command, report: Report): void {
         .choices(STATES)
         .default("off"),
     )
+    .option("--only <points>", "these points, separated by commas", parsePoints)
     .option("--reset", "ask for a reset of the module in the run, and try what follows it", false)
     .option("--key-roll", "roll the pack's half to another and back", false)
     .option("--erase", "end with an erase: the module is unpaired then", false)
     .option("--json", "one JSON object on standard output", false)
     .addHelpText(
       "after",
-      "\nNot there yet: a serial port (SLCAN) and SocketCAN; the bus is one that `wattseal sim` serves.\n",
+      "\nThe bus is one that `wattseal sim` serves, or a real one behind a serial adapter. Not there yet: SocketCAN.\n",
     )
     .addHelpText(
       "after",
       example(
-        "wattseal sim conformance --bus unix:./pack/sim/bus.sock --slot 1 --pairing ./pack/gateway/pairings.cbor --allow on",
+        "wattseal sim conformance --bus unix:./pack/sim/bus.sock --slot 1 --pairing ./pack/gateway/pairings.cbor --allow on\n" +
+          "  $ wattseal sim conformance --port /dev/ttyACM0 --slot 5 --pairing docs/firmware/vectors/pairing.json",
       ),
     )
     .action(async (options) => report(await conformance(options)));

@@ -8,7 +8,9 @@ export const LARGEST_STANDARD_ID = 0x7_ff;
 export const LARGEST_EXTENDED_ID = 0x1f_ff_ff_ff;
 
 /** Data lengths of a CAN FD frame, by data length code (ISO 11898-1 §10.4.2.3). */
-const FD_LENGTHS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 20, 24, 32, 48, 64];
+export const FD_LENGTHS: readonly number[] = [
+  0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 20, 24, 32, 48, 64,
+];
 export const CLASSIC_LENGTH = 8;
 
 /** The data length code of an FD frame; undefined when no FD frame has this length. */

@@ -30,6 +30,8 @@ export interface ConformanceOptions {
   readonly keyRoll?: boolean;
   /** Ends with an erase: the module is unpaired then. */
   readonly erase?: boolean;
+  /** Ids of the points to try; default all. */
+  readonly only?: readonly string[];
   /** After each point. */
   readonly progress?: (point: PointReport) => void;
 }
@@ -124,9 +126,9 @@ class Runner {
   }
 
   *#all(): Script<void> {
-    const { reset, keyRoll = false, erase = false } = this.#options;
+    const { reset, keyRoll = false, erase = false, only } = this.#options;
     const permissions: Permissions = { reset, keyRoll, erase };
-    for (const point of POINTS) {
+    for (const point of POINTS.filter((one) => only?.includes(one.id) ?? true)) {
       const { id, requirement, section } = point;
       const finding = yield* judged(point, this.#bench, permissions);
       const report = { id, requirement, section, ...finding };

@@ -1,17 +1,15 @@
-import { resolve } from "node:path";
-import { messageOf } from "@wattseal/base";
 import { MODULE_STATE } from "@wattseal/can-protocol";
 import {
-  type BusConnection,
+  CONFORMANCE_POINTS,
   type ConformanceOptions,
   type ConformanceReport,
-  connectBus,
   type PointReport,
   runConformance,
   SimError,
 } from "@wattseal/sim-hardware";
 import { InvalidArgumentError } from "commander";
 import { readBench } from "../conformance/bench.js";
+import { type BusFlags, type JoinedBus, joinBus } from "../conformance/bus.js";
 import { CliError, EXIT } from "../errors.js";
 import { systemEntropy } from "../ports/system.js";
 import { writeOut } from "../view/output.js";
@@ -20,13 +18,12 @@ export const STATES = ["off", "standby", "precharge", "on"] as const;
 const ID_WIDTH = 22;
 const MARKS = { passed: "passed ", failed: "FAILED ", "not-observed": "-      " } as const;
 
-export interface ConformanceFlags {
-  readonly bus: string;
+export interface ConformanceFlags extends BusFlags {
   readonly slot: number;
   readonly pairing: string;
   readonly key?: string;
   readonly federationKey?: string;
-  readonly fd: boolean;
+  readonly only?: readonly string[];
   readonly allow: (typeof STATES)[number];
   readonly reset: boolean;
   readonly keyRoll: boolean;
@@ -45,10 +42,21 @@ export function parseBusAddress(text: string): string {
   return text;
 }
 
+/** Ids of points, separated by commas. */
+export function parsePoints(text: string): readonly string[] {
+  const ids = text.split(",");
+  const unknown = ids.find((id) => CONFORMANCE_POINTS.every((point) => point.id !== id));
+  if (unknown === undefined) return ids;
+  throw new InvalidArgumentError(`"${unknown}" is no point of docs/firmware/conformance.md.`);
+}
+
 /** `wattseal sim conformance`: exit status 1 when a point failed. */
 export async function conformance(flags: ConformanceFlags): Promise<number> {
   const pairing = await readBench(flags);
-  const connection = await connected(flags.bus.slice("unix:".length));
+  const connection = await joinBus(flags).catch((error: unknown) => {
+    pairing.dispose();
+    throw error;
+  });
   try {
     if (flags.fd && connection.bus.info.dataBitRate === undefined) {
       throw new CliError("usage", "--fd: this bus is configured as classic");
@@ -62,6 +70,7 @@ export async function conformance(flags: ConformanceFlags): Promise<number> {
       highestState: MODULE_STATE[flags.allow],
       keyRoll: flags.keyRoll,
       erase: flags.erase,
+      ...(flags.only === undefined ? {} : { only: flags.only }),
       progress: (point) => {
         process.stderr.write(`${pointText(point)}\n`);
       },
@@ -75,18 +84,9 @@ export async function conformance(flags: ConformanceFlags): Promise<number> {
   }
 }
 
-async function connected(path: string): Promise<BusConnection> {
-  try {
-    return await connectBus(resolve(path));
-  } catch (cause) {
-    const hint = "Is the bus served? Start: wattseal sim --state DIR --speed 1";
-    throw new CliError("unreachable", `${messageOf(cause)}. ${hint}`, { cause });
-  }
-}
-
 /** The bus may go while nothing is due. */
 async function raced(
-  connection: BusConnection,
+  connection: JoinedBus,
   options: ConformanceOptions,
 ): Promise<ConformanceReport> {
   const lost = connection.done.then((reason) => {

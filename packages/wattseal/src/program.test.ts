@@ -17,6 +17,6 @@ it.each(commands)("wattseal %s --help ends with an example", (path, command) => 
     },
   });
   command.outputHelp();
-  const [, shown] = /\nExample:\n {2}\$ wattseal ([^]+)\n+$/.exec(text) ?? [];
+  const [, shown] = /\nExample:\n {2}\$ wattseal ([\s\S]+)\n+$/.exec(text) ?? [];
   expect(shown).toMatch(new RegExp(`^${path.replace(/ run$/, "")} `));
 });

@@ -16,7 +16,7 @@ function replies(bytes: Uint8Array, size = bytes.length): SlcanReply[] {
   return all;
 }
 
-/** Examples of the CANUSB manual, and of CANable 2's list of length codes. */
+/** In the form of the Lawicel command set, as its public copies list it, and of CANable 2's list of length codes. */
 const LINES = [
   ["t10021133", { kind: "classic", id: 0x100, extended: false, dlc: 2, data: "1133" }],
   ["T0000010021133", { kind: "classic", id: 0x100, extended: true, dlc: 2, data: "1133" }],

@@ -56,7 +56,8 @@ describe("a pack with deployed, clear-text modules", () => {
       }
       if (type !== "energy.interval") continue;
       if (!uids.has(String(body["module"]))) {
-        expect(body["verdict"]).toBe("consistent");
+        // A load switched between two readings may make a short interval suspect.
+        expect(["consistent", "suspect"]).toContain(body["verdict"]);
         continue;
       }
       expect(body["verdict"]).toBe("unauthenticated");

@@ -56,7 +56,7 @@ describe("a pack with deployed, clear-text modules", () => {
       }
       if (type !== "energy.interval") continue;
       if (!uids.has(String(body["module"]))) {
-        // A load switched between two readings may make a short interval suspect.
+        // One was once suspect here; whether the load's step between two readings did it is not shown yet.
         expect(["consistent", "suspect"]).toContain(body["verdict"]);
         continue;
       }

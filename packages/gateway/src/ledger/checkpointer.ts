@@ -1,10 +1,15 @@
 import { type Cancel, type Clock, type Logger, messageOf, millis } from "@wattseal/base";
 import type { Signer } from "@wattseal/lct-keys";
 import type { LogStore } from "@wattseal/tlog/store";
-import { leafBytes, type PendingCheckpoints } from "@wattseal/uplink";
+import {
+  leafBytes,
+  type PendingCheckpoints,
+  TARGET_BATCH_BYTES,
+  TARGET_BATCH_LEAVES,
+} from "@wattseal/uplink";
 
-/** A checkpoint is due after this many entries, this many bytes of them, or this long after the first. */
-const DUE = { entries: 256, bytes: 48 * 1024, ms: 10_000 } as const;
+/** A checkpoint is due when its entries fill a batch, or this long after the first of them. */
+const DUE = { entries: TARGET_BATCH_LEAVES, bytes: TARGET_BATCH_BYTES, ms: 10_000 } as const;
 
 export interface CheckpointerOptions {
   readonly store: LogStore;

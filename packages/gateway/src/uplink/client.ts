@@ -1,4 +1,12 @@
-import { type Cancel, type Clock, type Logger, messageOf, millis, utf8 } from "@wattseal/base";
+import {
+  type Cancel,
+  type Clock,
+  type Logger,
+  messageOf,
+  millis,
+  originOf,
+  utf8,
+} from "@wattseal/base";
 import {
   type Destination,
   decodeRequest,
@@ -227,7 +235,7 @@ export class UplinkClient {
         const leaves: Uint8Array[] = [];
         for (let i = effect.from; i < effect.to; i += 1) leaves.push(log.entry(i));
         const batch = {
-          origin: `wattseal/${pack}`,
+          origin: originOf(pack),
           prevSize: effect.from,
           leaves,
           checkpoint: effect.note,

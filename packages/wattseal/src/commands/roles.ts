@@ -1,17 +1,18 @@
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { messageOf } from "@wattseal/base";
-import { BusServer, connectBus, readLegacyModules, startSimulator } from "@wattseal/sim-hardware";
+import { BusServer, connectBus } from "@wattseal/sim-hardware";
 import { loadConfig } from "../config/file.js";
 import { federationSchema, gatewaySchema } from "../config/schema.js";
 import { CliError, EXIT } from "../errors.js";
 import { onStopSignal } from "../ports/signals.js";
-import { pinoLogger, systemClock, systemWallClock } from "../ports/system.js";
+import { pinoLogger, systemWallClock } from "../ports/system.js";
 import { openFederation } from "../roles/federation.js";
 import { openGateway, rollPackHalf } from "../roles/gateway.js";
 import { makeFolder } from "../state/files.js";
 import { layoutOf } from "../state/layout.js";
-import { holdModules, readModules } from "../state/modules.js";
+import { holdModules } from "../state/modules.js";
 import { checkPlan, endOf, isScripted, type PlanOptions, planOf, reviewOf } from "./scenario.js";
+import { openSimulator } from "./simulator.js";
 import { openRecording, type TraceOptions } from "./trace.js";
 
 const DRAIN_MS = 5000;
@@ -145,19 +146,7 @@ export async function runSimulator(
   const logger = pinoLogger("wattseal-sim", options.logLevel, process.stderr);
   const plan = await planOf(options, process.cwd());
   const release = await holdModules(layout);
-  const simulator = await startSimulator({
-    modules: await readModules(layout),
-    legacyModules: await readLegacyModules(layout.sim.directory),
-    drive: plan.drive,
-    events: plan.events,
-    ...(plan.seed === undefined ? {} : { seed: plan.seed }),
-    entropy: plan.entropy,
-    wall: systemWallClock,
-    startTime: systemClock().now(),
-    fd: options.fd,
-    stateDirectory: layout.sim.directory,
-    logger,
-  });
+  const simulator = await openSimulator({ layout, plan, fd: options.fd, logger });
   checkPlan(plan, simulator.modules.length);
   const recording = await openRecording(options, process.cwd());
   recording.attach(simulator);

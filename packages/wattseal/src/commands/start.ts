@@ -4,19 +4,13 @@ import { join, resolve } from "node:path";
 import { messageOf } from "@wattseal/base";
 import type { Federation } from "@wattseal/federation";
 import type { Gateway, GatewayStatus } from "@wattseal/gateway";
-import { readLegacyModules, type Simulator, startSimulator } from "@wattseal/sim-hardware";
+import { readLegacyModules, type Simulator } from "@wattseal/sim-hardware";
 import { auditFolder, readTrust } from "../audit/folder.js";
 import { loadConfig } from "../config/file.js";
 import { federationSchema, gatewaySchema } from "../config/schema.js";
 import { CliError, EXIT } from "../errors.js";
 import { onStopSignal } from "../ports/signals.js";
-import {
-  type LogLevel,
-  pinoLogger,
-  systemClock,
-  systemEntropy,
-  systemWallClock,
-} from "../ports/system.js";
+import { type LogLevel, pinoLogger, systemClock, systemEntropy } from "../ports/system.js";
 import { openFederation } from "../roles/federation.js";
 import { openGateway } from "../roles/gateway.js";
 import { initDemo } from "../state/demo.js";
@@ -27,6 +21,7 @@ import { LiveView } from "../view/live.js";
 import { renderSummary, type Summary, summarise } from "../view/summary.js";
 import { renderStatus } from "../view/table.js";
 import { checkPlan, endOf, type Plan, type PlanOptions, planOf, reviewOf } from "./scenario.js";
+import { openSimulator } from "./simulator.js";
 import { openRecording, type Recording, type TraceOptions } from "./trace.js";
 
 export interface StartOptions extends TraceOptions, PlanOptions {
@@ -170,19 +165,7 @@ async function composeInto(
   });
   opened.push(() => federation.stop());
   opened.push(await holdModules(layout));
-  const simulator = await startSimulator({
-    modules: await readModules(layout),
-    legacyModules: await readLegacyModules(layout.sim.directory),
-    drive: plan.drive,
-    events: plan.events,
-    ...(plan.seed === undefined ? {} : { seed: plan.seed }),
-    entropy: plan.entropy,
-    wall: systemWallClock,
-    startTime: systemClock().now(),
-    fd: options.fd,
-    stateDirectory: layout.sim.directory,
-    logger,
-  });
+  const simulator = await openSimulator({ layout, plan, fd: options.fd, logger });
   opened.push(() => simulator.stop());
   checkPlan(plan, simulator.modules.length);
   recording.attach(simulator);

@@ -55,14 +55,15 @@ function appending({ store, signer }, size) {
     .slice(0, size);
   return async () => {
     await store.append(entries.map(encodeEntry));
-    for (
-      let due = signer.lastSigned.size + CHECKPOINT;
-      due <= store.durableSize;
-      due += CHECKPOINT
-    ) {
-      const consistency = store.consistencyProof(signer.lastSigned.size, due);
-      await store.writeHead(await signer.sign({ size: due, root: store.root(due), consistency }));
+    const requests = [];
+    let from = signer.lastSigned.size;
+    for (let due = from + CHECKPOINT; due <= store.durableSize; due += CHECKPOINT) {
+      const consistency = store.consistencyProof(from, due);
+      requests.push({ size: due, root: store.root(due), consistency });
+      from = due;
     }
+    const head = (await signer.sign(...requests)).at(-1);
+    if (head !== undefined) await store.writeHead(head);
     return size;
   };
 }

@@ -215,6 +215,13 @@ export class MemoryStateFiles implements StateFiles {
   }
 }
 
+/** The note of the one head that was asked for. */
+export async function only(notes: Promise<readonly string[]>): Promise<string> {
+  const [note, ...others] = await notes;
+  if (note === undefined || others.length > 0) throw new Error("not one note");
+  return note;
+}
+
 /** The code of what `act` throws; "nothing" when it throws nothing. */
 export function codeOf(act: () => unknown): string {
   try {

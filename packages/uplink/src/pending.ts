@@ -97,19 +97,22 @@ export class PendingCheckpoints {
   }
 
   /**
-   * Resolves when durable; before that nobody may see the checkpoint. Concurrent calls are saved in their
-   * order. Throws UplinkError `pending-order` unless `size` grows, and whatever `save` throws.
+   * Resolves when all of them are durable; before that nobody may see any. Concurrent calls are saved in their
+   * order. Throws UplinkError `pending-order` unless sizes grow, and whatever `save` throws.
    */
-  add(checkpoint: PendingCheckpoint): Promise<void> {
+  add(...checkpoints: readonly PendingCheckpoint[]): Promise<void> {
     const turn = this.#saving.then(async () => {
-      const last = this.#list.at(-1)?.size ?? this.#base;
-      if (checkpoint.size <= last) {
-        throw new UplinkError(
-          "pending-order",
-          `a checkpoint of size ${checkpoint.size} does not follow ${last}`,
-        );
+      let list = this.#list;
+      for (const checkpoint of checkpoints) {
+        const last = list.at(-1)?.size ?? this.#base;
+        if (checkpoint.size <= last) {
+          throw new UplinkError(
+            "pending-order",
+            `a checkpoint of size ${checkpoint.size} does not follow ${last}`,
+          );
+        }
+        list = thinned(list, this.#base, checkpoint);
       }
-      const list = thinned(this.#list, this.#base, checkpoint);
       await this.#save(format(this.#base, list));
       this.#adopt(list);
     });

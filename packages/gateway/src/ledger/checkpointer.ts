@@ -1,4 +1,11 @@
-import { type Cancel, type Clock, type Logger, messageOf, millis } from "@wattseal/base";
+import {
+  type Cancel,
+  type Clock,
+  InvariantViolation,
+  type Logger,
+  messageOf,
+  millis,
+} from "@wattseal/base";
 import type { Signer } from "@wattseal/lct-keys";
 import type { LogStore } from "@wattseal/tlog/store";
 import {
@@ -28,9 +35,12 @@ interface Due {
   readonly bytes: number;
 }
 
+/** Checkpoints that one durable write of the signer, the pending ones and the head may cover. */
+const AT_ONCE = 64;
+
 /**
- * Decides at which sizes the log is signed, and signs them one after another once their entries are durable.
- * Order of a checkpoint: entries durable → signed (the signer's own state durable first) → kept as pending →
+ * Decides at which sizes the log is signed, and signs them in their order once their entries are durable,
+ * those that are due together at once. Order of a checkpoint: entries durable → signed (the signer's own state durable first) → kept as pending →
  * the log's head → published. A kill at any point leaves entries that the next checkpoint covers.
  */
 export class Checkpointer {
@@ -126,15 +136,16 @@ export class Checkpointer {
 
   async #signDue(): Promise<void> {
     for (;;) {
-      const next = this.#due[0];
-      if (next === undefined || next.size > this.#options.store.durableSize) return;
-      this.#due.shift();
+      const { durableSize } = this.#options.store;
+      const ready = this.#due.filter(({ size }) => size <= durableSize).slice(0, AT_ONCE);
+      if (ready.length === 0) return;
+      this.#due = this.#due.slice(ready.length);
       try {
-        await this.#sign(next);
+        await this.#sign(ready);
       } catch (error) {
         this.#due = [];
         this.#options.logger.error("ledger.sign-failed", {
-          size: next.size,
+          size: ready.at(-1)?.size,
           error: messageOf(error),
         });
         this.#options.onFailed(error);
@@ -143,13 +154,26 @@ export class Checkpointer {
     }
   }
 
-  async #sign({ size, bytes }: Due): Promise<void> {
+  async #sign(due: readonly Due[]): Promise<void> {
     const { store, pending, onSigned } = this.#options;
-    const consistency = store.consistencyProof(this.#signer.lastSigned.size, size);
-    const note = await this.#signer.sign({ size, root: store.root(size), consistency });
-    await pending.add({ size, note, bytes });
-    await store.writeHead(note);
-    this.#signed += 1;
-    onSigned(size);
+    let from = this.#signer.lastSigned.size;
+    const requests = due.map(({ size }) => {
+      const consistency = store.consistencyProof(from, size);
+      from = size;
+      return { size, root: store.root(size), consistency };
+    });
+    const notes = await this.#signer.sign(...requests);
+    const signed = due.flatMap((each, i) => {
+      const note = notes[i];
+      return note === undefined ? [] : [{ ...each, note }];
+    });
+    const newest = signed.at(-1);
+    if (newest === undefined || signed.length < due.length) {
+      throw new InvariantViolation(`${notes.length} notes for ${due.length} heads`);
+    }
+    await pending.add(...signed);
+    await store.writeHead(newest.note);
+    this.#signed += signed.length;
+    onSigned(newest.size);
   }
 }

@@ -13,6 +13,7 @@ import {
   genesisOf,
   MemoryStateFiles,
   manualClock,
+  only,
   seededEntropy,
   type TestTree,
   tree,
@@ -47,6 +48,10 @@ class Witness {
   readonly roots = new Map<number, string>();
   readonly bodies = new Map<number, string>();
 
+  notes(texts: readonly string[]): void {
+    for (const text of texts) this.note(text);
+  }
+
   note(text: string): void {
     const { size, root } = unverifiedCheckpoint(text);
     expect(this.roots.get(size) ?? toHex(root), `two roots for size ${size}`).toBe(toHex(root));
@@ -70,7 +75,7 @@ const trees = [tree("a", 24), tree("b", 24, 9), tree("c", 24, 4)] as const;
 
 describe("arbitrary requests", () => {
   const request = fc.record({
-    kind: fc.constantFrom("sign", "sign", "sign", "stale", "again", "restart"),
+    kind: fc.constantFrom("sign", "sign", "sign", "pair", "stale", "again", "restart"),
     tree: fc.nat(2),
     size: fc.integer({ min: 1, max: 24 }),
     from: fc.integer({ min: 1, max: 24 }),
@@ -87,6 +92,13 @@ describe("arbitrary requests", () => {
     return { ...asked.request(Math.min(from, size), size), root: trees[root]!.root(size) };
   }
 
+  /** The same, with an honest or a crooked head behind it in the same call. */
+  function requestsOf(request: Request, last: number) {
+    const first = requestOf(request, last);
+    const after = trees[request.root]!.request(Math.min(first.size, request.from), request.from);
+    return request.kind === "pair" ? [first, after] : [first];
+  }
+
   async function serve(requests: readonly Request[], witness: Witness): Promise<void> {
     const files = new MemoryStateFiles();
     let signer = await open(files, trees[0].log(1));
@@ -98,7 +110,9 @@ describe("arbitrary requests", () => {
       const attempt =
         request.kind === "restart"
           ? restart(request.size, request.tree)
-          : signer.sign(requestOf(request, signer.lastSigned.size)).then((n) => witness.note(n));
+          : signer
+              .sign(...requestsOf(request, signer.lastSigned.size))
+              .then((n) => witness.notes(n));
       await attempt.catch((refusal: unknown) => {
         if (!REFUSALS.test(codeOfThrown(refusal))) throw refusal;
       });
@@ -140,7 +154,7 @@ describe("a store that fails, or a crash, at any step", () => {
         [5, 9],
         [9, 17],
       ] as const) {
-        const note = await signer.sign(log.request(from, to)).catch(() => undefined);
+        const note = await only(signer.sign(log.request(from, to))).catch(() => undefined);
         if (note === undefined) continue;
         witness.note(note);
         const newest = [...files.files.values()].at(-1)!;
@@ -165,7 +179,7 @@ describe("a store that fails, or a crash, at any step", () => {
         const lastCounter = witness.bodies.size;
         const next = await open(files, log.log(20, { lastCounter }));
         witness.evidence(next.epochEvidence);
-        witness.note(await next.sign(log.request(20, 21)));
+        witness.notes(await next.sign(log.request(20, 21)));
         // whatever got out before, a log cut below it is refused now
         if (witness.largest > 3) {
           const cut = open(files, log.log(2, { lastCounter }));
@@ -220,7 +234,7 @@ describe("two signers racing on one state", () => {
       await scheduler.waitFor(outcomes);
       for (const [index, outcome] of (await outcomes).entries()) {
         if (outcome.status === "rejected") continue;
-        witness.note(outcome.value);
+        witness.notes(outcome.value);
         winners.add(index);
       }
     });

@@ -20,7 +20,7 @@ export interface TreeHead {
 }
 
 export interface SignRequest extends TreeHead {
-  /** RFC 9162 §2.1.4: from `lastSigned` to this head. Empty when the size is the same. */
+  /** RFC 9162 §2.1.4: from the head before (at first `lastSigned`) to this one. Empty when the size is the same. */
   readonly consistency: readonly Uint8Array[];
 }
 
@@ -40,11 +40,12 @@ export interface Signer extends OcmfSigner {
   /** The last head signed or, at first, the tree that the epoch continues. */
   readonly lastSigned: TreeHead;
   /**
-   * The checkpoint note of a durable head that extends `lastSigned`. Throws LctKeysError `sign-smaller`,
+   * The checkpoint notes of durable heads, each of which extends the one before it and the first `lastSigned`. All or
+   * none are signed: the last one is durable as `lastSigned` before any leaves. Throws LctKeysError `sign-smaller`,
    * `sign-forked` (same size, other root), `sign-inconsistent` (the proof does not prove it), `epoch-expired`,
    * `signer-superseded`, `signer-faulted`, `signer-closed`; then nothing was signed.
    */
-  sign(request: SignRequest): Promise<string>;
+  sign(...requests: readonly SignRequest[]): Promise<readonly string[]>;
   /** After the requests under way; the epoch key is gone then. */
   close(): Promise<void>;
 }

@@ -8,8 +8,10 @@ import { Ed25519SecretKey } from "../keys/ed25519.js";
 import {
   codeOfThrown,
   genesisOf,
+  MemoryStateFiles,
   manualClock,
   noteOf,
+  only,
   START,
   seededEntropy,
   type TestTree,
@@ -20,7 +22,7 @@ import { type LctDocument, verifyLctDocument } from "../verify/document.js";
 import { EPOCH_MAX_AGE_MS } from "../verify/epoch.js";
 import type { Binding } from "../verify/genesis.js";
 import { createSoftwareAnchor } from "./epoch-begin.js";
-import { SoftwareSigner } from "./software-signer.js";
+import { openSoftwareSigner, SoftwareSigner } from "./software-signer.js";
 import { decodeState, encodeState } from "./state.js";
 
 const entropy = seededEntropy("signer");
@@ -42,17 +44,13 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true }));
 
+function optionsFor(at: ReturnType<TestTree["log"]>) {
+  const version = { softwareVersion: "0.1.0", synchronised: true };
+  return { directory, clock, entropy, document, ...version, log: at };
+}
+
 function open(at: ReturnType<TestTree["log"]>, change: { document?: LctDocument } = {}) {
-  return SoftwareSigner.open({
-    directory,
-    clock,
-    entropy,
-    document,
-    softwareVersion: "0.1.0",
-    synchronised: true,
-    log: at,
-    ...change,
-  });
+  return SoftwareSigner.open({ ...optionsFor(at), ...change });
 }
 
 const refusal = (attempt: Promise<unknown>) => attempt.then(() => "nothing", codeOfThrown);
@@ -64,7 +62,7 @@ const messageOf = (attempt: Promise<unknown>) =>
 /** Opens on 1 entry, signs `size`, closes: a run in the past. */
 async function ranUntil(size: number): Promise<string> {
   const signer = await open(log.log(1));
-  const note = await signer.sign(log.request(1, size));
+  const note = await only(signer.sign(log.request(1, size)));
   await signer.close();
   return note;
 }
@@ -101,7 +99,7 @@ describe("a signer's run", () => {
       [7, 40],
     ] as const) {
       expect(signer.lastSigned.size).toBe(from);
-      const note = await signer.sign(log.request(from, to));
+      const note = await only(signer.sign(log.request(from, to)));
       expect(chain.verifyCheckpoint(note)).toMatchObject({ size: to, root: log.root(to) });
     }
   });
@@ -116,7 +114,7 @@ describe("a signer's run", () => {
     chain.begin(second.epochEvidence, position(12));
     expect(second.identity().epoch).toBe(2);
     expect(second.identity().publicKey).not.toEqual(first.identity().publicKey);
-    const note = await second.sign(log.request(12, 14));
+    const note = await only(second.sign(log.request(12, 14)));
     expect(chain.verifyCheckpoint(note).size).toBe(14);
   });
 
@@ -137,8 +135,8 @@ describe("a signer's run", () => {
 describe("one request", () => {
   it("for the last head again gets the same note", async () => {
     const signer = await open(log.log(1));
-    const note = await signer.sign(log.request(1, 8));
-    expect(await signer.sign(log.request(8, 8))).toBe(note);
+    const note = await only(signer.sign(log.request(1, 8)));
+    expect(await signer.sign(log.request(8, 8))).toEqual([note]);
   });
 
   it("is refused when it does not extend the last head, and the next good one is not", async () => {
@@ -168,7 +166,7 @@ describe("one request", () => {
     ] as const;
     for (const [code, request] of refusals) expect(await refusal(signer.sign(request))).toBe(code);
     expect(signer.lastSigned.size).toBe(8);
-    expect(await signer.sign(good)).toContain("\n20\n");
+    expect(await only(signer.sign(good))).toContain("\n20\n");
   });
 
   it("is refused for the continued tree itself: its epoch.begin is not in it yet", async () => {
@@ -184,7 +182,24 @@ describe("one request", () => {
     root.fill(0);
     const chain = new EpochChain(document);
     chain.begin(signer.epochEvidence, position(1));
-    expect(chain.verifyCheckpoint(await signed).root).toEqual(log.root(8));
+    expect(chain.verifyCheckpoint(await only(signed)).root).toEqual(log.root(8));
+  });
+
+  it("comes with others for the price of one durable write, all or none", async () => {
+    const files = new MemoryStateFiles();
+    const signer = await openSoftwareSigner(optionsFor(log.log(1)), files);
+    const chain = new EpochChain(document);
+    chain.begin(signer.epochEvidence, position(1));
+    const crooked = { ...log.request(8, 9), root: log.root(8) };
+    let writes = 0;
+    files.before = (step) => {
+      if (step.startsWith("write")) writes += 1;
+    };
+    expect(await refusal(signer.sign(log.request(1, 8), crooked))).toBe("sign-inconsistent");
+    expect([writes, signer.lastSigned.size]).toEqual([0, 1]);
+    const notes = await signer.sign(log.request(1, 8), log.request(8, 9), log.request(9, 20));
+    expect([writes, signer.lastSigned.size]).toEqual([1, 20]);
+    expect(notes.map((note) => chain.verifyCheckpoint(note).size)).toEqual([8, 9, 20]);
   });
 
   it("waits for the one before it", async () => {
@@ -194,7 +209,7 @@ describe("one request", () => {
       signer.sign(log.request(8, 9)),
       signer.sign(log.request(9, 9)),
     ]);
-    expect(notes[1]).toBe(notes[2]);
+    expect(notes[1]).toEqual(notes[2]);
     expect(signer.lastSigned.size).toBe(9);
   });
 
@@ -243,7 +258,7 @@ describe("the start, when state and log disagree", () => {
       await ranUntil(5);
       const state = await readFile(join(directory, "epoch-1"));
       const second = await open(log.log(5, { lastCounter: 1 }));
-      const ahead = await second.sign(log.request(5, 30));
+      const ahead = await only(second.sign(log.request(5, 30)));
       await second.close();
       await unlink(join(directory, "epoch-2"));
       await writeFile(join(directory, "epoch-1"), state);
@@ -326,6 +341,6 @@ describe("two signers on one directory", () => {
     const second = await open(log.log(6, { lastCounter: 1 }));
     expect(await refusal(first.sign(log.request(5, 8)))).toBe("signer-superseded");
     expect(await refusal(first.sign(log.request(5, 8)))).toBe("signer-superseded");
-    expect(await second.sign(log.request(6, 8))).toContain("\n8\n");
+    expect(await only(second.sign(log.request(6, 8)))).toContain("\n8\n");
   });
 });

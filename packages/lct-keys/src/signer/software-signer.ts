@@ -34,7 +34,6 @@ interface Parts {
 export class SoftwareSigner implements Signer {
   readonly #parts: Parts;
   #last: TreeHead;
-  #lastNote: string | undefined;
   #queue: Promise<unknown> = Promise.resolve();
   #stopped: LctKeysError | undefined;
 
@@ -67,11 +66,14 @@ export class SoftwareSigner implements Signer {
     return this.#last;
   }
 
-  sign(request: SignRequest): Promise<string> {
+  sign(...requests: readonly SignRequest[]): Promise<readonly string[]> {
     // the caller keeps its buffers: what is checked has to be what is signed
-    const root = new Uint8Array(request.root);
-    const consistency = request.consistency.map((hash) => new Uint8Array(hash));
-    return this.#inTurn(() => this.#sign({ size: request.size, root, consistency }));
+    const own = requests.map(({ size, root, consistency }) => ({
+      size,
+      root: new Uint8Array(root),
+      consistency: consistency.map((hash) => new Uint8Array(hash)),
+    }));
+    return this.#inTurn(() => this.#sign(own));
   }
 
   ocmf(day: OcmfDay): Promise<string> {
@@ -100,21 +102,25 @@ export class SoftwareSigner implements Signer {
     return reason;
   }
 
-  async #sign(request: SignRequest): Promise<string> {
+  async #sign(requests: readonly SignRequest[]): Promise<readonly string[]> {
     if (this.#stopped !== undefined) throw this.#stopped;
     this.#requireInForce();
-    const repeated = this.#judge(request);
-    if (repeated !== undefined) return repeated;
-    await this.#persist(request);
+    let last = this.#last;
+    for (const request of requests) {
+      this.#judge(request, last);
+      last = { size: request.size, root: request.root };
+    }
+    if (last.size > this.#last.size) await this.#persist(last);
+    return requests.map((head) => this.#noteOf(head));
+  }
+
+  /** Ed25519 is deterministic (RFC 8032 §5.1.6): the same head gives the same note. */
+  #noteOf({ size, root }: TreeHead): string {
     const { key, document } = this.#parts;
-    const { size, root } = request;
-    const note = signCheckpoint(
+    return signCheckpoint(
       { size, root },
       { name: document.origin, publicKey: key.publicKey, sign: (bytes) => key.sign(bytes) },
     );
-    this.#last = { size, root };
-    this.#lastNote = note;
-    return note;
   }
 
   #requireInForce(): void {
@@ -126,9 +132,8 @@ export class SoftwareSigner implements Signer {
     );
   }
 
-  /** The note already given for this head; undefined when the request is a new head that may be signed. */
-  #judge({ size, root, consistency }: SignRequest): string | undefined {
-    const last = this.#last;
+  /** Throws unless the head may be signed after `last`: it extends it, or is the same. */
+  #judge({ size, root, consistency }: SignRequest, last: TreeHead): void {
     const least = Math.max(last.size, this.#parts.epoch.treeSize + 1);
     if (size < least) {
       throw new LctKeysError("sign-smaller", `size ${size} is below ${least}, the least to sign`);
@@ -151,7 +156,6 @@ export class SoftwareSigner implements Signer {
         { cause },
       );
     }
-    return size === last.size ? this.#lastNote : undefined;
   }
 
   /** Nothing leaves before the head is durable; after a failed write the disk's word is unknown, so this signer ends. */
@@ -168,6 +172,7 @@ export class SoftwareSigner implements Signer {
       const problem = `the signer's state could not be written: ${messageOf(cause)}`;
       throw this.#stop(new LctKeysError("signer-faulted", problem, { cause }));
     }
+    this.#last = { size, root };
     const later = claimed.find((counter) => counter > epoch.epoch);
     if (later === undefined) return;
     throw this.#stop(

@@ -105,7 +105,9 @@ class PackWriter {
     const { durableSize } = this.log;
     const consistency = this.log.consistencyProof(size, durableSize);
     const root = this.log.root();
-    await this.log.writeHead(await this.#signer.sign({ size: durableSize, root, consistency }));
+    for (const note of await this.#signer.sign({ size: durableSize, root, consistency })) {
+      await this.log.writeHead(note);
+    }
   }
 }
 

@@ -2,11 +2,13 @@ import { type Millis, type ModuleUid, messageOf, millis } from "@wattseal/base";
 import type { ModuleMessage, OrderResult, PackOrder, Telemetry } from "@wattseal/can-protocol";
 import type { DeviceCustody, PairedModule } from "@wattseal/device-keys";
 import { type Draft, EnergyLog } from "./ledger/energy-log.js";
+import { LogWriter } from "./ledger/log-writer.js";
 import { ClearBus, type ClearListener } from "./legacy/clear-bus.js";
 import { type LinkListener, LinkManager } from "./links/manager.js";
 import { Supervisor } from "./links/supervisor.js";
 import { Recorder } from "./metering/recorder.js";
 import type { GatewayOptions } from "./options.js";
+import { Books } from "./society/books.js";
 import type { GatewayStatus, ModuleStatus } from "./status.js";
 import { Delivery } from "./uplink/delivery.js";
 
@@ -27,6 +29,7 @@ export class Gateway {
   readonly #options: GatewayOptions;
   readonly #log: EnergyLog;
   readonly #delivery: Delivery;
+  readonly #writer: LogWriter;
   readonly #recorder: Recorder;
   readonly #links: LinkManager;
   readonly #supervisor: Supervisor;
@@ -39,7 +42,16 @@ export class Gateway {
     this.#options = options;
     this.#log = log;
     this.#delivery = delivery;
-    this.#recorder = new Recorder({ ...options, log, onMinute: () => this.#renewWhenDue() });
+    const writer = new LogWriter({ log, logger: options.logger });
+    const books = new Books({ ...options, log, writer });
+    this.#writer = writer;
+    this.#recorder = new Recorder({
+      ...options,
+      log,
+      writer,
+      books,
+      onMinute: () => this.#renewWhenDue(),
+    });
     this.#links = new LinkManager({ ...options, listener: this.#linkListener() });
     this.#supervisor = new Supervisor({
       links: this.#links,
@@ -83,7 +95,7 @@ export class Gateway {
 
   /** A promise while entries pile up before the disk: where time can wait, it waits for this. */
   ready(): Promise<void> | undefined {
-    return this.#recorder.unwritten > UNWRITTEN_LIMIT ? this.#recorder.settled() : undefined;
+    return this.#writer.unwritten > UNWRITTEN_LIMIT ? this.#writer.settled() : undefined;
   }
 
   status(): GatewayStatus {
@@ -102,7 +114,7 @@ export class Gateway {
       isolated: this.#links.isolated,
       foreignFrames: this.#links.foreignFrames,
       busState: this.#options.bus.state,
-      refusedEntries: this.#recorder.refused,
+      refusedEntries: this.#writer.refused,
       stopped: this.#log.stopped?.message,
     };
   }
@@ -153,7 +165,7 @@ export class Gateway {
     this.#recorder.stop();
     await this.#renewal;
     this.#recorder.closeEarly();
-    await this.#recorder.settled();
+    await this.#writer.settled();
     await this.#log.endEpoch("shutdown");
     await this.#delivery.untilWitnessed(drainMs);
     const status = this.status();
@@ -172,9 +184,9 @@ export class Gateway {
   async #renewEpoch(): Promise<void> {
     const { clockState, logger } = this.#options;
     if (!this.#log.epochExpired) this.#recorder.closeEarly();
-    this.#recorder.hold();
+    this.#writer.hold();
     try {
-      await this.#recorder.settled();
+      await this.#writer.settled();
       await this.#log.renewEpoch(this.#delivery.receipt);
       await this.#log.append(clockEntry(clockState));
       logger.info("epoch.renewed", { epoch: this.#log.fold.epoch?.epoch });
@@ -182,7 +194,7 @@ export class Gateway {
     } catch (error) {
       logger.error("epoch.renewal-failed", { error: messageOf(error) });
     }
-    this.#recorder.release();
+    this.#writer.release();
   }
 
   #linkListener(): LinkListener {

@@ -3,6 +3,7 @@ import {
   concatBytes,
   InvariantViolation,
   type Logger,
+  type Millis,
   messageOf,
   millis,
   sha256,
@@ -26,9 +27,14 @@ import { GatewayError } from "../errors.js";
 import { Checkpointer } from "./checkpointer.js";
 import { Entered } from "./entered.js";
 
-/** An entry before it has its time. */
+/** An entry before it is entered. */
 export type Draft<T extends EntryType = EntryType> = {
-  [Type in T]: { readonly type: Type; readonly body: EntryBody<Type> };
+  [Type in T]: {
+    readonly type: Type;
+    readonly body: EntryBody<Type>;
+    /** Of which moment it is true, UTC ms; absent: of the moment it is appended. */
+    readonly timeMs?: Millis;
+  };
 }[T];
 
 /** What a signer must know of the log that its epoch continues. */
@@ -286,9 +292,10 @@ export class EnergyLog {
   /** Up to the first refusal: what the fold has taken must reach the disk. */
   #fold(drafts: readonly Draft[]) {
     const encoded: Uint8Array[] = [];
-    const timeMs = millis(Math.max(this.#options.clock.now(), this.fold.time));
+    const now = this.#options.clock.now();
     try {
       for (const draft of drafts) {
+        const timeMs = millis(Math.max(draft.timeMs ?? now, this.fold.time));
         const entry: Entry = { ...draft, timeMs };
         const bytes = encodeEntry(entry);
         this.#apply(bytes);

@@ -4,8 +4,10 @@ import { encodeModuleMessage, type Telemetry } from "@wattseal/can-protocol";
 import type { PairedModule } from "@wattseal/device-keys";
 import { decodeEntry, type Entry, type EntryBody, type EntryType } from "@wattseal/energy-ledger";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { LogWriter } from "../ledger/log-writer.js";
 import type { LegacyUnit } from "../legacy/clear-bus.js";
 import { makePack } from "../pack.fixture.js";
+import { Books } from "../society/books.js";
 import { Recorder } from "./recorder.js";
 
 const SESSION = new Uint8Array(32).fill(7);
@@ -56,13 +58,16 @@ async function recording(modules = [moduleAt(1)], legacy: readonly LegacyUnit[] 
       complaints.push(`${event} ${fields?.["error"]}`);
     },
   };
+  const { clock } = pack;
+  const writer = new LogWriter({ log, logger });
+  const books = new Books({ log, writer, pairing, source: "charger", clock, logger });
   const recorder = new Recorder({
     log,
+    writer,
+    books,
     pairing,
     legacy,
-    source: "charger",
-    clock: pack.clock,
-    logger,
+    clock,
     onMinute: () => {},
   });
   recorder.start();
@@ -113,7 +118,7 @@ async function recording(modules = [moduleAt(1)], legacy: readonly LegacyUnit[] 
     }
     return found;
   };
-  return { ...pack, log, recorder, read, run, entries, complaints, modules };
+  return { ...pack, log, writer, books, recorder, read, run, entries, complaints, modules };
 }
 
 function isType<T extends EntryType>(
@@ -125,11 +130,11 @@ function isType<T extends EntryType>(
 
 describe("the recorder", () => {
   it("closes every interval and the window at the minute, opens the books once, and charges what was measured", async () => {
-    const { recorder, read, run, entries, modules, log, complaints } = await recording();
+    const { writer, read, run, entries, modules, log, complaints } = await recording();
     const [module] = modules;
     read(module!, 10, { in: 0, out: 0 });
     const after = run(module!, 125, 10, { in: 0, out: 0 });
-    await recorder.settled();
+    await writer.settled();
     expect(complaints).toEqual([]);
     const intervals = entries("energy.interval");
     expect(intervals).toHaveLength(2);
@@ -149,76 +154,66 @@ describe("the recorder", () => {
   });
 
   it("turns lots back into ADP when the pack gives out more than it takes", async () => {
-    const { recorder, read, run, modules, log } = await recording();
+    const { writer, read, run, modules, log } = await recording();
     const [module] = modules;
     read(module!, 10, { in: 0, out: 0 });
     const charged = run(module!, 60, 10, { in: 0, out: 0 });
     const before = log.fold.summary();
     run(module!, 60, -5, charged);
-    await recorder.settled();
+    await writer.settled();
     const { atp, adp, supply } = log.fold.summary();
     expect(before.atp).toBeGreaterThan(atp);
     expect(atp + adp).toBe(supply);
   });
 
   it("closes early for a shutdown, and the next start continues with a gap", async () => {
-    const { recorder, read, run, entries, modules, log, clock } = await recording();
+    const { recorder, writer, books, read, run, entries, modules, log, clock } = await recording();
     const [module] = modules;
     read(module!, 1, { in: 0, out: 0 });
     const at = run(module!, 20, 1, { in: 0, out: 0 });
     recorder.stop();
     recorder.closeEarly();
-    await recorder.settled();
+    await writer.settled();
     expect(entries("energy.interval")).toHaveLength(1);
     expect(entries("energy.window")).toHaveLength(1);
 
     clock.advance(30_000);
-    const next = new Recorder({
-      log,
-      pairing: {
-        packHash: new Uint8Array(32),
-        packHalf: { reference: "", publicKey: new Uint8Array(32) },
-        modules,
-      },
-      source: "charger",
-      clock,
-      logger: silentLogger,
-      onMinute: () => {},
-    });
+    const pairing = pairingOf(modules);
+    const next = new Recorder({ log, writer, books, pairing, clock, onMinute: () => {} });
     read(module!, 1, { in: at.in + 500, out: 0 }, next);
-    await next.settled();
+    await writer.settled();
     expect(entries("energy.gap")).toEqual([
       expect.objectContaining({ reason: "away", in: 500, out: 0 }),
     ]);
   });
 
   it("holds what comes in while an epoch is renewed, and takes it in its order afterwards", async () => {
-    const { recorder, read, entries, modules, clock } = await recording();
+    const { writer, read, entries, modules, clock } = await recording();
     const [module] = modules;
     read(module!, 1, { in: 0, out: 0 });
-    recorder.hold();
+    writer.hold();
     clock.advance(1000);
     read(module!, 1, { in: 10, out: 0 });
     clock.advance(60_000);
-    await recorder.settled();
+    await writer.settled();
     expect(entries("energy.interval")).toEqual([]);
-    recorder.release();
-    await recorder.settled();
+    writer.release();
+    await writer.settled();
     expect(entries("energy.interval")).toEqual([expect.objectContaining({ in: 10, readings: 2 })]);
     expect(entries("energy.window")).toHaveLength(1);
   });
 
   it("opens the books with the modules that have spoken, and not before anything was metered", async () => {
-    const { recorder, read, run, entries, modules, clock } = await recording([
+    const { writer, read, run, entries, modules, clock } = await recording([
       moduleAt(1),
       moduleAt(2),
     ]);
     clock.advance(120_000);
-    await recorder.settled();
+    await writer.settled();
     expect(entries("energy.window")).toEqual([]);
     read(modules[0]!, 1, { in: 0, out: 0 });
     run(modules[0]!, 60, 1, { in: 0, out: 0 });
-    await recorder.settled();
+    await writer.settled();
     expect(entries("energy.reconcile")).toEqual([
       expect.objectContaining({ stock: CAPACITY / 2, basis: expect.stringContaining("1 of 2") }),
     ]);
@@ -226,60 +221,60 @@ describe("the recorder", () => {
   });
 
   it("closes nothing twice at one instant", async () => {
-    const { recorder, read, run, entries, modules, complaints } = await recording();
+    const { recorder, read, run, entries, modules, complaints, writer } = await recording();
     read(modules[0]!, 1, { in: 0, out: 0 });
     run(modules[0]!, 5, 1, { in: 0, out: 0 });
     recorder.closeEarly();
     recorder.closeEarly();
-    await recorder.settled();
+    await writer.settled();
     expect(complaints).toEqual([]);
     expect(entries("energy.window")).toHaveLength(1);
   });
 
   it("goes on after a refused interval with a gap, not with a broken chain", async () => {
-    const { recorder, read, run, entries, modules, log, complaints } = await recording();
+    const { writer, read, run, entries, modules, log, complaints } = await recording();
     const [module] = modules;
     read(module!, 1, { in: 0, out: 0 });
     const at = run(module!, 59, 1, { in: 0, out: 0 });
     await log.append({ type: "link.unpaired", body: { module: module!.uid, reason: "test" } });
     run(module!, 2, 1, at);
-    await recorder.settled();
+    await writer.settled();
     expect(complaints.some((complaint) => complaint.includes("not paired"))).toBe(true);
     expect(entries("energy.interval")).toEqual([]);
 
     await log.append(...log.entered.missingPairings(pairingOf(modules)));
     run(module!, 60, 1, at);
-    await recorder.settled();
+    await writer.settled();
     expect(entries("energy.interval").length).toBeGreaterThan(0);
   });
 
   it("stops for good, without a loop, once the log has stopped", async () => {
-    const { recorder, read, run, modules, log, clock, complaints } = await recording();
+    const { writer, read, run, modules, log, clock, complaints } = await recording();
     const [module] = modules;
     read(module!, 10, { in: 0, out: 0 });
     run(module!, 120, 10, { in: 0, out: 0 });
-    await recorder.settled();
+    await writer.settled();
     await log.store.close();
     read(module!, 10, { in: 0, out: 0 });
     clock.jump(8 * 24 * 3600 * 1000);
     clock.advance(60_000);
-    await recorder.settled();
+    await writer.settled();
     clock.advance(60_000);
-    await recorder.settled();
+    await writer.settled();
     expect(log.stopped).toBeDefined();
     expect(complaints.length).toBeLessThan(20);
-    expect(recorder.refused).toBeGreaterThan(0);
+    expect(writer.refused).toBeGreaterThan(0);
   });
 
   it("ties an interval to its sealed readings: session once, then counter, type and body of each", async () => {
-    const { recorder, read, entries, modules, clock } = await recording();
+    const { recorder, read, entries, modules, clock, writer } = await recording();
     const bodies: Uint8Array[] = [];
     for (let i = 0; i < 3; i += 1) {
       bodies.push(read(modules[0]!, 1, { in: 0, out: 0 }));
       clock.advance(200);
     }
     recorder.closeEarly();
-    await recorder.settled();
+    await writer.settled();
     const hash = (...parts: Uint8Array[]) =>
       createHash("sha256").update(Buffer.concat(parts)).digest();
     let expected = hash(new Uint8Array(32), SESSION);
@@ -295,7 +290,7 @@ describe("the recorder", () => {
   it("meters a clear-text module by the integral alone: its out counts, its in never", async () => {
     const uid = moduleUid("0a0b000078563412");
     const legacy = [{ uid, capacity: CAPACITY }];
-    const { recorder, entries, clock, complaints, read, modules } = await recording(
+    const { recorder, entries, clock, complaints, read, modules, writer } = await recording(
       undefined,
       legacy,
     );
@@ -314,7 +309,7 @@ describe("the recorder", () => {
       tell(second < 59 ? 10 : -10);
       read(modules[0]!, 0, { in: 0, out: 0 });
     }
-    await recorder.settled();
+    await writer.settled();
     expect(complaints).toEqual([]);
     const intervals = entries("energy.interval").filter(({ module }) => module === uid);
     expect(intervals.length).toBeGreaterThanOrEqual(2);
@@ -333,11 +328,11 @@ describe("the recorder", () => {
   });
 
   it("enters a clear frame that should not be there, with whom it names", async () => {
-    const { recorder, entries } = await recording();
+    const { recorder, entries, writer } = await recording();
     const uid = moduleUid("5701000000000001");
     recorder.clearAlarm({ kind: "clear-paired-uid", uid, base: 0x500, suppressed: 2 });
     recorder.clearAlarm({ kind: "clear-controller", base: 0x517, suppressed: 0 });
-    await recorder.settled();
+    await writer.settled();
     expect(entries("link.alarm")).toEqual([
       expect.objectContaining({ alarm: "clear-paired-uid", module: uid, count: 3 }),
       expect.objectContaining({ alarm: "clear-controller", module: undefined, slot: undefined }),
@@ -345,7 +340,7 @@ describe("the recorder", () => {
   });
 
   it("enters an alarm with what happened and how often", async () => {
-    const { recorder, entries, modules } = await recording();
+    const { recorder, entries, modules, writer } = await recording();
     recorder.alarm(modules[0]!, {
       kind: "tag-failure",
       slot: slot(1),
@@ -353,7 +348,7 @@ describe("the recorder", () => {
       class: "normal",
       candidate: 12,
     });
-    await recorder.settled();
+    await writer.settled();
     expect(entries("link.alarm")).toEqual([
       expect.objectContaining({
         alarm: "tag-failure",
@@ -365,13 +360,13 @@ describe("the recorder", () => {
   });
 
   it("logs and counts what the ledger refuses", async () => {
-    const { recorder, complaints } = await recording();
-    recorder.record({
+    const { writer, complaints } = await recording();
+    writer.record({
       type: "link.unpaired",
       body: { module: moduleUid("0000000000000000"), reason: "test" },
     });
-    await recorder.settled();
-    expect(recorder.refused).toBe(1);
+    await writer.settled();
+    expect(writer.refused).toBe(1);
     expect(complaints[0]).toContain("not paired");
   });
 });

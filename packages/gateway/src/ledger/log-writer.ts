@@ -1,0 +1,89 @@
+import { type Logger, messageOf } from "@wattseal/base";
+import type { Draft, EnergyLog } from "./energy-log.js";
+
+export interface LogWriterOptions {
+  readonly log: EnergyLog;
+  readonly logger: Logger;
+}
+
+/** Inputs that wait while an epoch gives way to the next: some seconds of a full pack. */
+const HELD_LIMIT = 4096;
+
+/** Hands the log what the pack has to enter, one after the other, and counts what was refused. */
+export class LogWriter {
+  readonly #options: LogWriterOptions;
+  #writing: Promise<unknown> = Promise.resolve();
+  #refused = 0;
+  #overflowed = 0;
+  #unwritten = 0;
+  /** While an epoch gives way to the next, what comes in waits here in its order. */
+  #held: (() => void)[] | undefined;
+
+  constructor(options: LogWriterOptions) {
+    this.#options = options;
+  }
+
+  /** Entries that the ledger's rules refused; each one was logged. */
+  get refused(): number {
+    return this.#refused;
+  }
+
+  /** Appends that the disk has not confirmed, and inputs that wait for an epoch. */
+  get unwritten(): number {
+    return this.#unwritten + (this.#held?.length ?? 0);
+  }
+
+  /** Everything recorded so far is durable, or the log has stopped. */
+  async settled(): Promise<void> {
+    await this.#writing;
+  }
+
+  /** Hands one entry to the log; false when it was refused, which is counted and logged, never silent. */
+  record(draft: Draft): boolean {
+    const { log, logger } = this.#options;
+    if (log.stopped !== undefined) {
+      this.#refused += 1;
+      return false;
+    }
+    const { size } = log.fold;
+    const written = log.append(draft).catch((error: unknown) => {
+      this.#refused += 1;
+      logger.error("ledger.refused", { type: draft.type, error: messageOf(error) });
+    });
+    this.#await(written);
+    return log.fold.size > size;
+  }
+
+  /** Runs `input` now, or after `release`. While held, what would not fit is let go: false. */
+  inTurn(input: () => void): boolean {
+    if (this.#held === undefined) input();
+    else if (this.#held.length < HELD_LIMIT) this.#held.push(input);
+    else {
+      this.#overflowed += 1;
+      return false;
+    }
+    return true;
+  }
+
+  /** Takes no input until `release`; what comes in meanwhile is taken then, in its order. */
+  hold(): void {
+    this.#held ??= [];
+  }
+
+  release(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const input of held) input();
+    if (this.#overflowed === 0) return;
+    this.#options.logger.error("recorder.overflowed", { inputs: this.#overflowed });
+    this.#overflowed = 0;
+  }
+
+  #await(written: Promise<unknown>): void {
+    this.#unwritten += 1;
+    // Nothing of what was awaited is kept: the chain must not grow with the log.
+    this.#writing = Promise.all([this.#writing, written]).then(() => {
+      this.#unwritten -= 1;
+    });
+  }
+}

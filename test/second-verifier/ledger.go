@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"sort"
+	"strings"
 )
 
 const (
@@ -151,6 +152,8 @@ func (l *ledger) body(kind string, r *reader) {
 func (l *ledger) takeDocument(sign1 []byte) {
 	found := parseDocument(sign1)
 	if l.size == 0 {
+		ours := strings.HasPrefix(found.lct, "lct:pack:") || strings.HasPrefix(found.lct, "lct:society:")
+		require(ours, "O-4", "%s has no log", found.lct)
 		l.authorities = [][]byte{found.issuer}
 		if l.trust != nil {
 			l.authorities = l.trust.authorities
@@ -184,19 +187,16 @@ func (l *ledger) begin(data []byte) {
 	next := parseEvidence(data)
 	require(next.lct == l.lct && l.document.anchor != nil, "P-1", "the epoch is of %s", next.lct)
 	require(next.signedBy(l.document.anchor), "P-1", "the anchor has not signed the epoch")
-	l.ended, l.synchronised = false, false
 	last := int64(0)
 	if l.epoch != nil {
 		last = l.epoch.epoch
 	}
-	if l.epoch != nil && next.epoch == last {
-		require(bytes.Equal(next.body, l.epoch.body), "P-2", "two bodies for epoch %d", last)
-		return
-	}
+	require(next.epoch != last, "P-2", "epoch %d has begun before", last)
 	require(next.epoch > last, "P-3", "epoch %d is not above %d", next.epoch, last)
 	require(next.treeSize == l.size && next.treeRoot == l.tree.root(), "P-4", "the epoch continues another tree")
 	require(next.time <= l.now, "P-5", "the epoch is younger than its entry")
 	require(l.document.binding != "software" || !next.tpm, "P-6", "a software anchor shows TPM statements")
+	l.ended, l.synchronised = false, false
 	l.epoch = &next
 	l.epochs++
 }

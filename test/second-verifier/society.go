@@ -250,6 +250,7 @@ func (l *ledger) reconcile(kind string, stock int64) {
 		s.unclaimed += stock
 		return
 	}
+	s.opened = true
 	s.requireNothingDue(l)
 	loss := s.stock() - stock
 	s.recordedLoss += loss

@@ -3,9 +3,10 @@ import { type CborValue, encodeCbor, millis, moduleUid } from "@wattseal/base";
 import { historyOf } from "./histories.js";
 import {
   continued,
+  documentOf,
   evidence,
   fieldsOf,
-  type KeyedLog,
+  KeyedLog,
   LCT,
   listOf,
   statement,
@@ -146,10 +147,29 @@ export const BROKEN_RULES: readonly BrokenRule[] = [
   appended("O-1", "time goes back", "ops.config", () => ["x", digest], -1),
   appended("O-2", "ends another epoch", "epoch.end", () => [63, "shutdown"]),
   appended("O-3", "an epoch that has expired", "ops.config", () => ["x", digest], 32 * DAY),
+  {
+    rule: "O-4",
+    what: "the log of an agent",
+    broken: () => {
+      const { now } = base();
+      return { entries: [encodeCbor([1, "lct.document", now, [documentOf("agent")]])], at: 0 };
+    },
+  },
   appended("P-1", "of another LCT", "epoch.begin", (log) =>
     epochBody(log, [0, LCT.replace("pack", "agent")]),
   ),
   appended("P-2", "a clone", "epoch.begin", (log) => epochBody(log, [1, log.fold.epoch!.epoch])),
+  {
+    rule: "P-2",
+    what: "an epoch again, after its end",
+    broken: () => {
+      const { fold, entries, now } = base();
+      const end = encodeCbor([1, "epoch.end", now, [fold.epoch!.epoch, "shutdown"]]);
+      const begin = entries.findLast((entry) => typeOf(entry) === "epoch.begin")!;
+      const again = encodeCbor(fieldsOf(begin).with(2, now));
+      return { entries: [...entries, end, again], at: entries.length + 1 };
+    },
+  },
   appended("P-4", "continues a shorter tree", "epoch.begin", (log) => epochBody(log, [4, 3])),
   appended("P-5", "younger than its entry", "epoch.begin", (log) =>
     epochBody(log, [6, log.now + 1]),
@@ -262,6 +282,16 @@ export const BROKEN_RULES: readonly BrokenRule[] = [
     },
   },
   appended("S-13", "a second opening", "energy.reconcile", () => ["opening", 1, ""]),
+  {
+    rule: "S-13",
+    what: "an opening after a measured end",
+    broken: () => {
+      const log = new KeyedLog();
+      log.put("energy.reconcile", ["full", 5, ""]);
+      const bad = encodeCbor([1, "energy.reconcile", log.now, ["opening", 1, ""]]);
+      return { entries: [...log.entries, bad], at: log.entries.length };
+    },
+  },
   appended("S-16", "more than is withheld", "society.certify", () => [2 ** 40, "load", "x", []]),
   appended("S-17", "more than there is", "society.reserve", () => [2 ** 40, LCT, "x", []]),
   appended("S-18", "no ticket", "society.commit", () => [3, 1, 0, []]),

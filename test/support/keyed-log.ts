@@ -38,17 +38,21 @@ const TRUST: Trust = {
 };
 export const TRUST_FILE = encodeTrust(TRUST);
 
-const DOCUMENT_BYTES = issueLctDocument(AUTHORITY, {
-  kind: "pack",
-  class: "responsive",
-  anchor: { type: "p256", publicKey: ANCHOR.publicKey },
-  binding: "software",
-  strengthBps: 4_000,
-  context: ["test"],
-  created: millis(START),
-  witnesses: [],
-  mrh: [],
-});
+/** As the authority issues it. */
+export function documentOf(kind: "pack" | "society" | "agent"): Uint8Array {
+  return issueLctDocument(AUTHORITY, {
+    kind,
+    class: "responsive",
+    anchor: { type: "p256", publicKey: ANCHOR.publicKey },
+    binding: "software",
+    strengthBps: 4_000,
+    context: ["test"],
+    created: millis(START),
+    witnesses: [],
+    mrh: [],
+  });
+}
+const DOCUMENT_BYTES = documentOf("pack");
 const DOCUMENT = verifyLctDocument(DOCUMENT_BYTES, "self-consistent");
 export const LCT = DOCUMENT.lct;
 

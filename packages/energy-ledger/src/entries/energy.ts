@@ -169,7 +169,7 @@ export type EnergyCheck = Value<typeof energyCheck>;
 
 /** The stock as measured, where the book can be set right. */
 export const energyReconcile = record({
-  /** `opening`: SOC × capacity, once, before any window. `full`, `empty`: the pack is at an end of its range. */
+  /** `opening`: SOC × capacity, before any window and any other reconcile. `full`, `empty`: the pack is at an end of its range. */
   kind: oneOf("reconcile kind", "opening", "full", "empty"),
   /** mWh in the pack. */
   stock: energy,

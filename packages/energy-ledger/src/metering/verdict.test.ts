@@ -45,6 +45,38 @@ it.each([
   expect(verdictOf(measured({ ...figures, ...soc }), capacity)).toBe(verdict);
 });
 
+/** From the rule's own words: (|ΔSOC| / 4 + 2) · capacity / 200 either way of ΔSOC · capacity / 200, cut to whole mWh. */
+it.each([
+  [20, 2_000_000, 130_000, 270_000],
+  // 5 mWh is the edge itself, of which binary fractions fall short
+  [11, 160, 5, 12],
+  [11, 1_563_136, 48_848, 123_096],
+  [11, 123_299_954_167_232, 3_853_123_567_726, 9_709_871_390_669],
+  // the edge lies a part of a milliwatt-hour before 11,669,158,608,499
+  [27, 65_282_006_201_393, 5_956_983_065_878, 11_669_158_608_498],
+])(
+  "state of charge: %i steps of %i mWh allow %i to %i, to the milliwatt-hour",
+  (steps, capacity, least, most) => {
+    const verdicts = (moved: number) =>
+      [1, -1].map((way) => {
+        const [inward, out] = way === 1 ? [moved, 0] : [0, moved];
+        const energy = {
+          in: mwh(inward),
+          integralIn: mwh(inward),
+          out: mwh(out),
+          integralOut: mwh(out),
+        };
+        const soc = { socStart: 30 - 15 * way, socEnd: 30 - 15 * way + way * steps };
+        return verdictOf(measured({ ...energy, ...soc }), capacity);
+      });
+    const consistent = ["consistent", "consistent"];
+    expect([verdicts(least), verdicts(most)]).toEqual([consistent, consistent]);
+    const suspect = ["suspect", "suspect"];
+    expect(verdicts(most + 1)).toEqual(suspect);
+    if (least > 0) expect(verdicts(least - 1)).toEqual(suspect);
+  },
+);
+
 it("is unauthenticated without counters, whatever the figures", () => {
   expect(verdictOf(measured({ start: undefined, end: undefined }), CAPACITY)).toBe(
     "unauthenticated",

@@ -7,13 +7,13 @@ const TOLERANCE_MWH = 100;
 
 /** Steps of 0.5 %: below 5 % the state of charge says too little, and the check abstains. */
 const LEAST_SOC_STEPS = 10;
-const SOC_STEPS = 200;
+const SOC_STEPS = 200n;
 /**
  * The charge that moved may be up to a quarter less or more than ΔSOC × capacity (a pack worn to 80 % of its
  * capacity, and voltage that varies over the range), and each end of ΔSOC is only known to one step.
  */
-const SOC_TOLERANCE_PERCENT = 25;
-const SOC_TOLERANCE_STEPS = 2;
+const QUARTER = 4n;
+const SOC_TOLERANCE_STEPS = 2n;
 
 type Measured = Pick<
   EnergyInterval,
@@ -52,12 +52,14 @@ function countersAgree({ difference, through }: ToleranceUse): boolean {
   return 100 * (difference - TOLERANCE_MWH) <= TOLERANCE_PERCENT * through;
 }
 
+/** docs/ledger-format.md M-9: |moved − ΔSOC·capacity| ≤ (|ΔSOC| / 4 + 2 steps)·capacity, times 800; exact up to 2^59. */
 function chargeAgrees(interval: Measured, capacity: number): boolean {
-  const steps = interval.socEnd - interval.socStart;
-  if (capacity === 0 || Math.abs(steps) < LEAST_SOC_STEPS) return true;
-  const step = capacity / SOC_STEPS;
-  const tolerance = (Math.abs(steps) * SOC_TOLERANCE_PERCENT) / 100 + SOC_TOLERANCE_STEPS;
-  return Math.abs(interval.in - interval.out - steps * step) <= tolerance * step;
+  const soc = interval.socEnd - interval.socStart;
+  if (capacity === 0 || Math.abs(soc) < LEAST_SOC_STEPS) return true;
+  const whole = BigInt(capacity);
+  const apart = SOC_STEPS * BigInt(interval.in - interval.out) - BigInt(soc) * whole;
+  const allowed = (BigInt(Math.abs(soc)) + QUARTER * SOC_TOLERANCE_STEPS) * whole;
+  return QUARTER * (apart < 0n ? -apart : apart) <= allowed;
 }
 
 export interface Judgement {

@@ -253,7 +253,7 @@ describe("reconciling", () => {
   const measure = (log: TestLog, kind: "opening" | "full" | "empty", stock: number) =>
     log.add("energy.reconcile", { kind, stock: mwh(stock), basis: "" });
 
-  it("opens once, before any window", () => {
+  it("opens once, before any window and any other reconcile", () => {
     const log = readyLog();
     measure(log, "opening", 700);
     expect(log.summary).toMatchObject({ unclaimed: 700, opening: 700 });
@@ -261,6 +261,11 @@ describe("reconciling", () => {
     const late = readyLog();
     late.minute(0, 0);
     refused(late, "reconcile", () => measure(late, "opening", 1));
+    for (const kind of ["full", "empty"] as const) {
+      const measured = readyLog();
+      measure(measured, kind, 5);
+      refused(measured, "reconcile", () => measure(measured, "opening", 5));
+    }
   });
 
   it("writes off in the design's order what the book has too much", () => {

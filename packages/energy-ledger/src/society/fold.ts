@@ -45,8 +45,8 @@ export class SocietyFold {
   readonly #charter: Charter;
   readonly #book = new SocietyBook();
   readonly #dues: Dues;
+  /** A window or a reconcile has come: an opening stock may not any more. */
   #opened = false;
-  #windows = false;
 
   constructor(context: SocietyContext) {
     this.#context = context;
@@ -54,9 +54,9 @@ export class SocietyFold {
     this.#dues = new Dues(context, this.#charter, this.#book);
   }
 
-  /** An opening stock may no longer be entered: it has been, or a window has closed without. */
+  /** An opening stock may no longer be entered: it has been, or a window or another reconcile came without. */
   get opened(): boolean {
-    return this.#opened || this.#windows;
+    return this.#opened;
   }
 
   get policy(): PolicyPayload | undefined {
@@ -248,19 +248,17 @@ export class SocietyFold {
   #window(window: EnergyWindow, now: Millis): void {
     this.#dues.requireNone(now);
     this.#book.move(window.net);
-    this.#windows = true;
+    this.#opened = true;
   }
 
   #reconcile({ kind, stock }: EnergyReconcile, now: Millis): void {
-    if (kind === "opening") {
-      const problem = this.#windows ? "comes after a window" : this.#opened ? "comes twice" : "";
-      if (problem !== "") throw new LedgerError("reconcile", `the opening stock ${problem}`);
-      this.#book.open(stock);
-      this.#opened = true;
-      return;
-    }
-    this.#dues.requireNone(now);
-    this.#book.reconcile(stock);
+    if (kind !== "opening") {
+      this.#dues.requireNone(now);
+      this.#book.reconcile(stock);
+    } else if (this.#opened) {
+      throw new LedgerError("reconcile", "the opening stock comes after a window or a reconcile");
+    } else this.#book.open(stock);
+    this.#opened = true;
   }
 }
 

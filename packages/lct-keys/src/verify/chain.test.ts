@@ -46,12 +46,12 @@ describe("epochs inside one log", () => {
   });
 
   it("hands over from key to key at each epoch.begin; counters may skip", () => {
-    expect(chain.begin(first.evidence, first.at)).toBe("began");
+    chain.begin(first.evidence, first.at);
     expect(chain.verifyCheckpoint(noteOf(pack, keyA, headOf(5)))).toEqual({
       origin: pack.document.origin,
       ...headOf(5),
     });
-    expect(chain.begin(second.evidence, second.at)).toBe("began");
+    chain.begin(second.evidence, second.at);
     expect(chain.lastCounter).toBe(4);
     expect(chain.verifyCheckpoint(noteOf(pack, keyB, headOf(7))).size).toBe(7);
     expect(codeOf(() => chain.verifyCheckpoint(noteOf(pack, keyA, headOf(7))))).toBe(
@@ -74,11 +74,14 @@ describe("epochs inside one log", () => {
     expect(codeOf(() => chain.verifyCheckpoint("no note"))).toBe("checkpoint-signature");
   });
 
-  it("ignores the current body when it comes again, wherever it stands", () => {
+  it("refuses an epoch that has begun already, wherever it stands", () => {
     chain.begin(first.evidence, first.at);
     const resigned = evidenceOf(pack, first.body);
-    expect(chain.begin(resigned, second.at)).toBe("repeated");
-    expect(chain.current?.evidence).toEqual(first.evidence);
+    expect(codeOf(() => chain.begin(first.evidence, first.at))).toBe("epoch-counter");
+    expect(codeOf(() => chain.begin(resigned, second.at))).toBe("epoch-counter");
+    chain.begin(second.evidence, second.at);
+    expect(codeOf(() => chain.begin(resigned, second.at))).toBe("epoch-counter");
+    expect(chain.epochs.map(({ epoch }) => epoch)).toEqual([1, 4]);
   });
 
   it("recognises a clone: another signed body for the current counter", () => {
@@ -88,6 +91,8 @@ describe("epochs inside one log", () => {
     const forged = evidenceOf(testPack("stranger"), clone.body);
     expect(codeOf(() => chain.begin(forged, clone.at))).toBe("epoch-signature");
     expect(chain.current?.evidence).toEqual(first.evidence);
+    chain.begin(second.evidence, second.at);
+    expect(codeOf(() => chain.begin(clone.evidence, clone.at))).toBe("epoch-cloned");
   });
 
   it("refuses a counter below, another tree and a time after the entry's, and keeps its epoch", () => {
@@ -121,7 +126,7 @@ describe("epochs inside one log", () => {
   it("goes on in a clone without changing", () => {
     chain.begin(first.evidence, first.at);
     const clone = chain.clone();
-    expect(clone.begin(second.evidence, second.at)).toBe("began");
+    clone.begin(second.evidence, second.at);
     expect(clone.epochs).toHaveLength(2);
     expect(chain.epochs).toHaveLength(1);
     expect(chain.verifyCheckpoint(noteOf(pack, keyA, headOf(7))).size).toBe(7);

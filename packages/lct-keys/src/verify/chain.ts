@@ -1,8 +1,7 @@
 /** Follows the epoch keys inside one log: which key signs a checkpoint is what the tree's last epoch.begin says. */
-import { bytesEqual } from "@wattseal/base";
 import { type Checkpoint, verifyCheckpoint } from "@wattseal/tlog";
 import type { LctDocument } from "./document.js";
-import { type EpochContext, requireSignedBy, type VerifiedEpoch, verifyEpoch } from "./epoch.js";
+import { type EpochContext, isCloneProof, type VerifiedEpoch, verifyEpoch } from "./epoch.js";
 import { LctKeysError } from "./errors.js";
 import { decodeEpochEvidence } from "./evidence.js";
 
@@ -45,26 +44,20 @@ export class EpochChain {
   }
 
   /**
-   * Takes the evidence of an epoch.begin entry. The current epoch's body again is ignored ("repeated").
-   * Throws what `verifyEpoch` throws, and `epoch-cloned` for another validly signed body with the current counter.
+   * Takes the evidence of an epoch.begin entry; an epoch begins once. Throws what `verifyEpoch` throws, and
+   * `epoch-cloned` for another validly signed body with the counter of an epoch that is here.
    */
-  begin(evidence: Uint8Array, at: EpochPosition): "began" | "repeated" {
-    const { current } = this;
-    if (current !== undefined) {
-      const known = decodeEpochEvidence(current.evidence).bodyBytes;
-      const offered = decodeEpochEvidence(evidence);
-      if (offered.body.epoch === current.epoch) {
-        requireSignedBy(this.document, offered);
-        if (bytesEqual(offered.bodyBytes, known)) return "repeated";
-        throw new LctKeysError(
-          "epoch-cloned",
-          `the anchor of ${this.document.lct} signed two different bodies for epoch ${current.epoch}`,
-        );
-      }
+  begin(evidence: Uint8Array, at: EpochPosition): void {
+    const { document, lastCounter: previousCounter } = this;
+    const offered = decodeEpochEvidence(evidence);
+    const known = this.#epochs.find(({ epoch }) => epoch === offered.body.epoch);
+    if (known !== undefined && isCloneProof(document, known.evidence, evidence)) {
+      throw new LctKeysError(
+        "epoch-cloned",
+        `the anchor of ${document.lct} signed two different bodies for epoch ${known.epoch}`,
+      );
     }
-    const previousCounter = this.lastCounter;
-    this.#epochs.push(verifyEpoch(evidence, { document: this.document, previousCounter, ...at }));
-    return "began";
+    this.#epochs.push(verifyEpoch(evidence, { document, previousCounter, ...at }));
   }
 
   #require(): VerifiedEpoch {

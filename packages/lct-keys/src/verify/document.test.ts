@@ -8,7 +8,7 @@ import { issueLctDocument } from "../authority.js";
 import { Ed25519SecretKey } from "../keys/ed25519.js";
 import { codeOf, flips, genesisOf, seededEntropy, testPack } from "../lct-keys.fixture.js";
 import { authorityKeyId } from "./authority.js";
-import { lctIdOf, packHashOf, verifyLctDocument } from "./document.js";
+import { lctIdOf, packHashOf, requireLogDocument, verifyLctDocument } from "./document.js";
 import {
   type Binding,
   decodeGenesis,
@@ -173,6 +173,15 @@ describe("LCT document", () => {
     ]) {
       const bytes = encodeSign1({ ...header, payload, sign });
       expect(codeOf(() => verifyLctDocument(bytes, "self-consistent"))).toBe("decode");
+    }
+  });
+
+  it("names a log only where it is a pack's or a society's", () => {
+    const allows = (kind: LctGenesis["kind"]) =>
+      codeOf(() => requireLogDocument({ ...document, kind }));
+    expect([allows("pack"), allows("society")]).toEqual(["nothing", "nothing"]);
+    for (const kind of ["app", "module", "policy", "person", "source", "agent"] as const) {
+      expect(allows(kind), kind).toBe("document-kind");
     }
   });
 

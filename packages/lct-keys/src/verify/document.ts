@@ -87,3 +87,15 @@ export function verifyLctDocument(
     bytes: new Uint8Array(bytes),
   };
 }
+
+/**
+ * A log is one society's, a pack's or one that spans packs, and its LCT's anchor begins its epochs (design: ledger).
+ * Throws LctKeysError `document-kind` for the document of anything else.
+ */
+export function requireLogDocument({ kind, lct }: LctDocument): void {
+  if (kind === "pack" || kind === "society") return;
+  throw new LctKeysError(
+    "document-kind",
+    `${lct} is a ${kind}: only a pack or a society has a log`,
+  );
+}

@@ -35,7 +35,7 @@ export interface VerifiedEpoch extends EpochBody {
 }
 
 /** Checks LCT and anchor's signature: what makes a body *validly signed*, wherever it turns up. */
-export function requireSignedBy(document: LctDocument, evidence: EpochEvidence): void {
+function requireSignedBy(document: LctDocument, evidence: EpochEvidence): void {
   const { body, bodyBytes, signature } = evidence;
   if (body.lct !== document.lct || document.anchor.type !== "p256") {
     throw new LctKeysError(

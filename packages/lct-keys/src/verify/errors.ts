@@ -4,6 +4,7 @@ const KIND = {
   // what somebody else wrote does not hold
   "document-signature": "input",
   "document-untrusted": "input",
+  "document-kind": "input",
   "authority-signature": "input",
   "authority-untrusted": "input",
   "epoch-lct": "input",

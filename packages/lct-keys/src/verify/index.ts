@@ -9,6 +9,7 @@ export {
   type LctDocument,
   lctIdOf,
   packHashOf,
+  requireLogDocument,
   verifyLctDocument,
 } from "./document.js";
 export {

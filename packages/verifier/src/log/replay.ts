@@ -10,6 +10,7 @@ import { decodeEntry, type Entry, LedgerFold } from "@wattseal/energy-ledger";
 import {
   EpochChain,
   type LctDocument,
+  requireLogDocument,
   type TrustedKeys,
   type VerifiedEpoch,
   verifyAuthority,
@@ -152,7 +153,9 @@ export class LogReplay {
 
   #verifyDocument(sign1: Uint8Array, index: number): LctDocument {
     const trust = this.#authorities ?? (index === 0 ? "self-consistent" : this.#accepted());
-    return verifyLctDocument(sign1, trust);
+    const document = verifyLctDocument(sign1, trust);
+    if (index === 0) requireLogDocument(document);
+    return document;
   }
 
   #document(sign1: Uint8Array, index: number): LctId {

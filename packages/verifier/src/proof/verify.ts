@@ -4,6 +4,7 @@ import {
   decodeEpochEvidence,
   EpochChain,
   type LctDocument,
+  requireLogDocument,
   verifyLctDocument,
 } from "@wattseal/lct-keys/verify";
 import { type Checkpoint, leafHash, verifyConsistency, verifyInclusion } from "@wattseal/tlog";
@@ -77,7 +78,9 @@ function documentOf({ document }: ProofFile): LctDocument {
   if (document.index !== 0) {
     throw new VerifierError("proof", `lct.document: is entry ${document.index}, not entry 0`);
   }
-  return verifyLctDocument(entry.body.sign1, "self-consistent");
+  const found = verifyLctDocument(entry.body.sign1, "self-consistent");
+  requireLogDocument(found);
+  return found;
 }
 
 function wrongEpoch(index: number, problem: string): VerifierError {
@@ -96,9 +99,7 @@ function takeEpoch(chain: EpochChain, { begin }: ProvenEpoch): void {
   const { evidence } = entry.body;
   const { treeRoot } = decodeEpochEvidence(evidence).body;
   const at = { treeSize: begin.index, treeRoot, time: entry.timeMs };
-  if (chain.begin(evidence, at) === "repeated") {
-    throw wrongEpoch(begin.index, "begins the epoch before it again");
-  }
+  chain.begin(evidence, at);
 }
 
 /**

@@ -69,4 +69,4 @@ export type { DueEntry } from "./society/dues.js";
 export { type SocietyEntry, SocietyFold } from "./society/fold.js";
 export type { EpochState } from "./society/policy.js";
 export { PROOF_AGE } from "./society/sources.js";
-export type { OpenTicket } from "./society/tickets.js";
+export { type OpenTicket, TICKET_LIFE } from "./society/tickets.js";

@@ -7,6 +7,12 @@ export type GatewayErrorCode =
   | "other-pack"
   /** Clear-text modules where there can be none. */
   | "legacy"
+  /** The ledger's rules refuse an order, and nothing changed; the cause is the LedgerError. */
+  | "order-refused"
+  /** An order came when there was no room for it; again in a moment. */
+  | "busy"
+  /** An order came while the gateway stops. */
+  | "stopping"
   /** The last signed head is not this log's own word. */
   | "head";
 

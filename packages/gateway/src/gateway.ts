@@ -9,6 +9,7 @@ import { Supervisor } from "./links/supervisor.js";
 import { Recorder } from "./metering/recorder.js";
 import type { GatewayOptions } from "./options.js";
 import { Books } from "./society/books.js";
+import { SocietyOrders } from "./society/orders.js";
 import type { GatewayStatus, ModuleStatus } from "./status.js";
 import { Delivery } from "./uplink/delivery.js";
 
@@ -26,10 +27,13 @@ interface LastReading {
 
 /** The pack side, composed: links → metering → ledger → uplink. */
 export class Gateway {
+  /** Reservations, commits and what else can be ordered of the society. */
+  readonly society: SocietyOrders;
   readonly #options: GatewayOptions;
   readonly #log: EnergyLog;
   readonly #delivery: Delivery;
   readonly #writer: LogWriter;
+  readonly #books: Books;
   readonly #recorder: Recorder;
   readonly #links: LinkManager;
   readonly #supervisor: Supervisor;
@@ -44,7 +48,9 @@ export class Gateway {
     this.#delivery = delivery;
     const writer = new LogWriter({ log, logger: options.logger });
     const books = new Books({ ...options, log, writer });
+    this.society = new SocietyOrders({ log, writer, books });
     this.#writer = writer;
+    this.#books = books;
     this.#recorder = new Recorder({
       ...options,
       log,
@@ -110,6 +116,7 @@ export class Gateway {
       witnessed: this.#delivery.witnessed,
       connected: this.#delivery.connected,
       society: fold.summary(),
+      waste: this.#books.waste,
       energy: fold.totals,
       isolated: this.#links.isolated,
       foreignFrames: this.#links.foreignFrames,
@@ -163,6 +170,7 @@ export class Gateway {
     this.#links.stop();
     this.#clear.stop();
     this.#recorder.stop();
+    this.society.close();
     await this.#renewal;
     this.#recorder.closeEarly();
     await this.#writer.settled();

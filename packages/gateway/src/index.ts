@@ -10,4 +10,12 @@ export {
 export type { StatementDraft } from "./ledger/entered.js";
 export type { LegacyStatus, LegacyUnit } from "./legacy/clear-bus.js";
 export type { GatewayOptions } from "./options.js";
+export type { WasteStatus } from "./society/books.js";
+export type {
+  Committed,
+  OpenedTicket,
+  Ordered,
+  RolledBack,
+  SocietyOrders,
+} from "./society/orders.js";
 export type { GatewayStatus, ModuleStatus } from "./status.js";

@@ -2,6 +2,7 @@ import type { Millis, ModuleUid } from "@wattseal/base";
 import type { BusState, LinkCounts, Telemetry } from "@wattseal/can-protocol";
 import type { SocietySummary } from "@wattseal/energy-ledger";
 import type { LegacyStatus } from "./legacy/clear-bus.js";
+import type { WasteStatus } from "./society/books.js";
 
 export interface ModuleStatus {
   readonly uid: ModuleUid;
@@ -29,6 +30,8 @@ export interface GatewayStatus {
   readonly witnessed: number;
   readonly connected: boolean;
   readonly society: SocietySummary;
+  /** What of it was lost to age, where an operator should look. */
+  readonly waste: WasteStatus;
   /** mWh of record, gross, over the whole log. */
   readonly energy: { readonly inMwh: number; readonly outMwh: number };
   /** Modules may close their relays only after `allow`. */

@@ -68,6 +68,11 @@ export class SocietyFold {
     return [...this.#book.tickets.all()];
   }
 
+  /** One of them. Throws LedgerError `ticket`. */
+  ticket(ticket: number): OpenTicket {
+    return this.#book.tickets.of(ticket);
+  }
+
   summary(): SocietySummary {
     return this.#book.summary();
   }

@@ -4,7 +4,7 @@ import { DAY } from "./policy.js";
 import { type Dated, DatedQueue } from "./queue.js";
 
 /** A ticket that is neither committed nor rolled back by then is rolled back, ms. */
-const TICKET_LIFE = DAY;
+export const TICKET_LIFE = DAY;
 /** Open at a time: what tickets hold stays bounded where no clock ends them. */
 export const MOST_TICKETS = 1_024;
 

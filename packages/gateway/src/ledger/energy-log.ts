@@ -15,6 +15,7 @@ import {
   type EntryBody,
   type EntryType,
   encodeEntry,
+  LedgerError,
   type LedgerFold,
 } from "@wattseal/energy-ledger";
 import type { Signer } from "@wattseal/lct-keys";
@@ -312,7 +313,8 @@ export class EnergyLog {
     const broken =
       error instanceof InvariantViolation ||
       (error instanceof Error && error.cause instanceof InvariantViolation);
-    return broken ? this.#stop("the books do not balance", error) : error;
+    if (broken) return this.#stop("the books do not balance", error);
+    return error instanceof Error && error.cause instanceof LedgerError ? error.cause : error;
   }
 
   #apply(bytes: Uint8Array, leaf?: Uint8Array): void {

@@ -54,6 +54,16 @@ export class LogWriter {
     return log.fold.size > size;
   }
 
+  /**
+   * Hands the log one entry that somebody waits for: resolves with its index when the disk has it, rejects with what
+   * refused it.
+   */
+  enter(draft: Draft): Promise<number> {
+    const written = this.#options.log.append(draft);
+    this.#await(written.catch(() => {}));
+    return written;
+  }
+
   /** Runs `input` now, or after `release`. While held, what would not fit is let go: false. */
   inTurn(input: () => void): boolean {
     if (this.#held === undefined) input();
@@ -63,6 +73,13 @@ export class LogWriter {
       return false;
     }
     return true;
+  }
+
+  /** The same for somebody who waits for what `input` gives; rejects with `full()` where it was let go. */
+  turn<T>(input: () => Promise<T>, full: () => Error): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (!this.inTurn(() => void input().then(resolve, reject))) reject(full());
+    });
   }
 
   /** Takes no input until `release`; what comes in meanwhile is taken then, in its order. */

@@ -1,132 +1,16 @@
 import { createHash } from "node:crypto";
-import { type Logger, micros, milliwattHours, moduleUid, silentLogger, slot } from "@wattseal/base";
-import { encodeModuleMessage, type Telemetry } from "@wattseal/can-protocol";
-import type { PairedModule } from "@wattseal/device-keys";
-import { decodeEntry, type Entry, type EntryBody, type EntryType } from "@wattseal/energy-ledger";
-import { describe, expect, it, onTestFinished } from "vitest";
-import { LogWriter } from "../ledger/log-writer.js";
-import type { LegacyUnit } from "../legacy/clear-bus.js";
-import { makePack } from "../pack.fixture.js";
-import { Books } from "../society/books.js";
+import { moduleUid, slot } from "@wattseal/base";
+import { encodeModuleMessage } from "@wattseal/can-protocol";
+import { describe, expect, it } from "vitest";
 import { Recorder } from "./recorder.js";
-
-const SESSION = new Uint8Array(32).fill(7);
-const CAPACITY = milliwattHours(5_000_000);
-
-function moduleAt(place: number): PairedModule {
-  return {
-    uid: moduleUid(`570100000000000${place}`),
-    slot: slot(place),
-    busId: 0,
-    half: new Uint8Array(32).fill(place),
-    label: "",
-    ratedCapacity: CAPACITY,
-    ratedWatts: 20_000,
-  };
-}
-
-function telemetryOf(amps: number, counters: { in: number; out: number }): Telemetry {
-  return {
-    kind: "telemetry",
-    status1: { state: 3, status: 2, soc: 50, soh: 98, cells: 94, current: amps, voltage: 350.01 },
-    status2: { cellLow: 3.7, cellHigh: 3.75, cellAverage: 3.725, cellTotal: 349.995 },
-    status3: { low: 20, high: 25, average: 21.93 },
-    inMwh: milliwattHours(counters.in),
-    outMwh: milliwattHours(counters.out),
-    tick: 0,
-    boot: 1,
-  };
-}
-
-function pairingOf(modules: readonly PairedModule[]) {
-  const packHalf = { reference: "test", publicKey: new Uint8Array(32).fill(9) };
-  return { packHash: new Uint8Array(32), packHalf, modules };
-}
-
-async function recording(modules = [moduleAt(1)], legacy: readonly LegacyUnit[] = []) {
-  const pack = await makePack((cleanUp) => onTestFinished(cleanUp));
-  const log = await pack.openLog();
-  onTestFinished(() => log.close());
-  await pack.begin(log);
-  const pairing = pairingOf(modules);
-  await log.append(...log.entered.missingPairings(pairing));
-  await log.append(...log.entered.missingStatements(pack.statements));
-  const complaints: string[] = [];
-  const logger: Logger = {
-    ...silentLogger,
-    error: (event, fields) => {
-      complaints.push(`${event} ${fields?.["error"]}`);
-    },
-  };
-  const { clock } = pack;
-  const writer = new LogWriter({ log, logger });
-  const books = new Books({ log, writer, pairing, source: "charger", clock, logger });
-  const recorder = new Recorder({
-    log,
-    writer,
-    books,
-    pairing,
-    legacy,
-    clock,
-    onMinute: () => {},
-  });
-  recorder.start();
-  let counter = 0;
-
-  /** A reading now, at 350 V and `amps`, with these counters. */
-  const read = (
-    module: PairedModule,
-    amps: number,
-    counters: { in: number; out: number },
-    into: Recorder = recorder,
-  ) => {
-    const telemetry = telemetryOf(amps, counters);
-    const { type, body } = encodeModuleMessage(telemetry);
-    const time = micros(pack.clock.now() * 1000);
-    into.telemetry(
-      module,
-      { time, counter, type, body, message: telemetry, handshakeHash: SESSION },
-      telemetry,
-    );
-    counter += 1;
-    return body;
-  };
-  /** `seconds` of one reading a second at constant power; returns the energy that passed, mWh. */
-  const run = (
-    module: PairedModule,
-    seconds: number,
-    amps: number,
-    from: { in: number; out: number },
-  ) => {
-    const at = { ...from };
-    for (let second = 0; second < seconds; second += 1) {
-      pack.clock.advance(1000);
-      const passed =
-        Math.round((Math.abs(amps) * 350.01 * (second + 1)) / 3.6) -
-        Math.round((Math.abs(amps) * 350.01 * second) / 3.6);
-      if (amps > 0) at.in += passed;
-      else at.out += passed;
-      read(module, amps, at);
-    }
-    return at;
-  };
-  const entries = <T extends EntryType>(type: T): EntryBody<T>[] => {
-    const found: EntryBody<T>[] = [];
-    for (const bytes of log.store.entries()) {
-      const entry = decodeEntry(bytes);
-      if (isType(entry, type)) found.push(entry.body);
-    }
-    return found;
-  };
-  return { ...pack, log, writer, books, recorder, read, run, entries, complaints, modules };
-}
-
-function isType<T extends EntryType>(
-  entry: Entry,
-  type: T,
-): entry is Entry & { readonly body: EntryBody<T> } {
-  return entry.type === type;
-}
+import {
+  CAPACITY,
+  moduleAt,
+  pairingOf,
+  recording,
+  SESSION,
+  telemetryOf,
+} from "./recording.fixture.js";
 
 describe("the recorder", () => {
   it("closes every interval and the window at the minute, opens the books once, and charges what was measured", async () => {

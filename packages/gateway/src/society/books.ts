@@ -21,14 +21,27 @@ export interface BooksOptions {
   readonly logger: Logger;
 }
 
+/** Entries since the start that wasted more than the policy's bound (`wasteAlert`). */
+export interface WasteStatus {
+  readonly alerts: number;
+  /** The last of them: its index, UTC ms, mWh of lots that expired. */
+  readonly last?: { readonly entry: number; readonly time: Millis; readonly mwh: number };
+}
+
 /** Keeps the society's books behind the metering: opening, what is due, window, charge. */
 export class Books {
   readonly #options: BooksOptions;
   /** Last state of charge by module, 0.5 % steps. */
   readonly #soc = new Map<ModuleUid, number>();
 
+  #waste: WasteStatus = { alerts: 0 };
+
   constructor(options: BooksOptions) {
     this.#options = options;
+  }
+
+  get waste(): WasteStatus {
+    return this.#waste;
   }
 
   /** A module's authenticated state of charge, 0.5 % steps. */
@@ -47,7 +60,7 @@ export class Books {
       if (window.count === 0) return;
       this.#open();
     }
-    const now = this.#enterDue(until);
+    const now = this.enterDue(until);
     if (now === undefined) return;
     writer.record({ type: "energy.window", body: window, timeMs: now });
     const charge = fold.society.chargeFor(now, source);
@@ -55,24 +68,28 @@ export class Books {
   }
 
   /**
-   * Enters what has to come before anything else that touches lots. Returns the time at which nothing else is due:
-   * what follows is dated by it, because the next millisecond may have another lot past its date. Undefined when
-   * the log refused.
+   * Enters what has to come before anything else that touches lots. Returns the time, `from` or later, at which nothing
+   * else is due: what follows is dated by it, because the next millisecond may have another lot past its date.
+   * Undefined when the log refused.
    */
-  #enterDue(until: Millis): Millis | undefined {
+  enterDue(from: Millis): Millis | undefined {
     const { log, clock, writer } = this.#options;
-    const now = millis(Math.max(until, clock.now(), log.fold.time));
+    const now = millis(Math.max(from, clock.now(), log.fold.time));
     for (;;) {
       const due = log.fold.society.dueEntry(now);
       if (due === undefined) return now;
       if (!writer.record({ ...due, timeMs: now })) return undefined;
-      this.#tellWaste(due);
+      this.tellWaste(log.fold.size - 1, due.body, now);
     }
   }
 
-  #tellWaste({ body }: DueEntry): void {
+  /** Tells an operator of an entry that wasted more than the policy's bound. */
+  tellWaste(entry: number, body: DueEntry["body"], time: Millis): void {
     const { log, logger } = this.#options;
-    if (log.fold.society.alerts(body)) logger.warn("society.waste", { lots: body.lots.length });
+    if (!log.fold.society.alerts(body)) return;
+    const mwh = body.lots.reduce((sum, { amount }) => sum + amount, 0);
+    this.#waste = { alerts: this.#waste.alerts + 1, last: { entry, time, mwh } };
+    logger.warn("society.waste", { entry, mwh, lots: body.lots.length });
   }
 
   /** The stock that the books start from, once: of the modules that have told their state of charge by the first window. */

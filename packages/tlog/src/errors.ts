@@ -17,6 +17,7 @@ export type TlogErrorCode =
   | "corrupt"
   | "head-mismatch"
   | "missing"
+  | "pruned"
   | "locked"
   | "full"
   | "io"
@@ -31,6 +32,7 @@ const KIND: Readonly<Record<TlogErrorCode, ErrorKind>> = {
   corrupt: "hardware",
   "head-mismatch": "hardware",
   missing: "usage",
+  pruned: "usage",
   locked: "usage",
   full: "hardware",
   io: "hardware",

@@ -1,20 +1,15 @@
 import { bytesEqual, concatBytes, InvariantViolation } from "@wattseal/base";
 import { TlogError } from "../errors.js";
-import {
-  encodeBundle,
-  entriesOf,
-  entriesPath,
-  TILE_HEIGHT,
-  TILE_WIDTH,
-  tilePath,
-} from "../tiles.js";
+import { encodeBundle, entriesPath, TILE_HEIGHT, TILE_WIDTH, tilePath } from "../tiles.js";
 import { rootOf } from "../tree/frontier.js";
 import { HASH_LENGTH, leafHash } from "../tree/hash.js";
 import { Cache } from "./cache.js";
 import { type CompletedTile, TileEdge } from "./edge.js";
 import type { NewFile, StoreFiles } from "./files.js";
+import { type Floor, partialWidths } from "./floor.js";
 import type { JournalRecord } from "./journal.js";
 import { refuseFile } from "./layout.js";
+import { SealedFiles } from "./sealed.js";
 
 const CACHED_TILES = 64;
 const CACHED_BUNDLES = 8;
@@ -32,17 +27,27 @@ function* hashesOf(tile: Uint8Array, from = 0, to = TILE_WIDTH): Generator<Uint8
  */
 export class LogContents {
   readonly #files: StoreFiles;
-  readonly #edge = new TileEdge();
+  readonly #sealed: SealedFiles;
+  readonly #edge: TileEdge;
   readonly #tiles = new Cache<Uint8Array>(CACHED_TILES);
   readonly #bundles = new Cache<readonly Uint8Array[]>(CACHED_BUNDLES);
   /** Entries from `#tailFirst` on. */
   #tail: JournalRecord[] = [];
-  #tailFirst = 0;
+  #tailFirst: number;
   /** Complete, not yet on disk. */
   #unsealed: CompletedTile[] = [];
 
-  constructor(files: StoreFiles) {
+  /** Empty, or as far as the entries below the floor. */
+  constructor(files: StoreFiles, floor: Floor) {
     this.#files = files;
+    this.#sealed = new SealedFiles(files, floor.entry);
+    this.#edge = new TileEdge(floor);
+    this.#tailFirst = floor.entry;
+  }
+
+  /** The lowest entry that is here. */
+  get first(): number {
+    return this.#sealed.floor;
   }
 
   get size(): number {
@@ -63,10 +68,10 @@ export class LogContents {
   /** Reads the next sealed bundle and its tiles from disk, checking every bit of them. */
   verifyNextBundle(): void {
     const index = this.#tailFirst / TILE_WIDTH;
-    const bundle = this.#readBundle(index);
+    const bundle = this.#sealed.bundle(index);
     const path = tilePath(0, index);
-    const tile = this.#readTile(path);
-    this.#decoding(index, bundle, (entries) => {
+    const tile = this.#sealed.tile(0, index);
+    this.#sealed.decoding(index, bundle, (entries) => {
       // hashed as they come apart: the entry where a length is wrong is named, not where the bundle then breaks
       let i = 0;
       for (const entry of entries) {
@@ -82,7 +87,7 @@ export class LogContents {
   #verifyUpper({ level, index, hashes }: CompletedTile): void {
     if (level === 0) return;
     const path = tilePath(level, index);
-    const tile = this.#readTile(path);
+    const tile = this.#sealed.tile(level, index);
     const bad = hashes.findIndex((hash, i) => !bytesEqual(hash, tileHash(tile, i)));
     if (bad !== -1) {
       const below = tilePath(level - 1, index * TILE_WIDTH + bad);
@@ -100,44 +105,18 @@ export class LogContents {
     return refuseFile(this.#files, entriesPath(bundle), `entry ${index} does not match ${place}`);
   }
 
-  #readBundle(index: number): Uint8Array {
-    const path = entriesPath(index);
-    const bytes = this.#files.read(path);
-    const first = index * TILE_WIDTH;
-    if (bytes === undefined) refuseFile(this.#files, path, `is missing (entries from ${first})`);
-    return bytes;
-  }
-
-  /** Takes a bundle's bytes apart; where they are no bundle, that is what its file is refused for. */
-  #decoding<T>(index: number, bytes: Uint8Array, use: (entries: Iterable<Uint8Array>) => T): T {
-    try {
-      return use(entriesOf(bytes, TILE_WIDTH, `entries from ${index * TILE_WIDTH}`));
-    } catch (cause) {
-      if (!(cause instanceof TlogError) || cause.code !== "tile") throw cause;
-      return refuseFile(this.#files, entriesPath(index), cause.message, "corrupt", { cause });
-    }
-  }
-
   #readEntries(index: number): readonly Uint8Array[] {
-    return this.#decoding(index, this.#readBundle(index), (entries) => [...entries]);
-  }
-
-  #readTile(path: string): Uint8Array {
-    const bytes = this.#files.read(path);
-    if (bytes === undefined) refuseFile(this.#files, path, "is missing");
-    if (bytes.length !== TILE_WIDTH * HASH_LENGTH) {
-      refuseFile(this.#files, path, `has ${bytes.length} bytes, not ${TILE_WIDTH * HASH_LENGTH}`);
-    }
-    return bytes;
+    return this.#sealed.decoding(index, this.#sealed.bundle(index), (entries) => [...entries]);
   }
 
   /** A complete tile, from disk only if its root is what the level above says. */
   #tile(level: number, index: number): Uint8Array {
     const path = tilePath(level, index);
+    this.#sealed.requireTile(level, index);
     return this.#tiles.get(path, () => {
       const memory = this.#unsealed.find((tile) => tile.level === level && tile.index === index);
       if (memory !== undefined) return concatBytes(...memory.hashes);
-      const tile = this.#readTile(path);
+      const tile = this.#sealed.tile(level, index);
       if (!bytesEqual(rootOf(hashesOf(tile)), this.#hash(level + 1, index))) {
         const above = tilePath(level + 1, Math.floor(index / TILE_WIDTH));
         refuseFile(
@@ -194,6 +173,22 @@ export class LogContents {
         `log ${this.#files.location}: no entry ${index} among ${this.size}`,
       );
     }
+    this.#sealed.requireEntry(index);
+  }
+
+  /** The highest floor that leaves entry `below` and all after it here; it takes sealed bundles only. */
+  floorBelow(below: number): Floor {
+    const entry = Math.min(below - (below % TILE_WIDTH), this.#tailFirst);
+    const tiles = partialWidths(entry).map((width, level) => {
+      const first = Math.floor(entry / TILE_WIDTH ** level) - width;
+      return Array.from({ length: width }, (_, i) => this.#hash(level, first + i));
+    });
+    return { entry, tiles };
+  }
+
+  /** What lies below is no longer served; its files may go. */
+  raiseFloor(entry: number): void {
+    this.#sealed.raiseFloor(entry);
   }
 
   /** Complete tiles that are not on disk. */

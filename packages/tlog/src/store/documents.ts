@@ -2,9 +2,9 @@
 import { fromUtf8, messageOf, utf8 } from "@wattseal/base";
 import { TlogError } from "../errors.js";
 import type { StoreFiles } from "./files.js";
-import { CHECKPOINT, JOURNAL, refuseFile, TEMPORARY } from "./layout.js";
+import { CHECKPOINT, FLOOR, JOURNAL, refuseFile, TEMPORARY, TILES } from "./layout.js";
 
-const RESERVED: readonly string[] = [JOURNAL, CHECKPOINT, TEMPORARY, "tile", "lock"];
+const RESERVED: readonly string[] = [JOURNAL, CHECKPOINT, FLOOR, TEMPORARY, TILES, "lock"];
 
 function requireName(name: string): void {
   if (!/^[a-z0-9][a-z0-9._-]{0,63}$/.test(name) || RESERVED.includes(name)) {
@@ -23,9 +23,13 @@ export function readText(files: StoreFiles, path: string): string | undefined {
 }
 
 /** Replaces a file in one step; durable when it returns. */
-export async function replaceText(files: StoreFiles, path: string, text: string): Promise<void> {
+export async function replaceFile(
+  files: StoreFiles,
+  path: string,
+  bytes: Uint8Array,
+): Promise<void> {
   const temporary = `${TEMPORARY}/${path}`;
-  await files.writeFiles([{ path: temporary, bytes: utf8(text) }]);
+  await files.writeFiles([{ path: temporary, bytes }]);
   await files.rename(temporary, path);
   await files.syncDirectory("");
 }
@@ -37,5 +41,5 @@ export function readDocument(files: StoreFiles, name: string): string | undefine
 
 export async function writeDocument(files: StoreFiles, name: string, text: string): Promise<void> {
   requireName(name);
-  await replaceText(files, name, text);
+  await replaceFile(files, name, utf8(text));
 }

@@ -1,5 +1,6 @@
 import { TILE_HEIGHT, TILE_WIDTH } from "../tiles.js";
 import { Frontier, rootOf } from "../tree/frontier.js";
+import type { Floor } from "./floor.js";
 
 export interface CompletedTile {
   readonly level: number;
@@ -16,10 +17,19 @@ interface Level {
 
 /** The partial tiles at the right edge of the tree: all that grows with an append; at most 255 hashes a level. */
 export class TileEdge {
-  readonly #levels: Level[] = [];
+  readonly #levels: Level[];
   /** Everything left of the bundle in progress, and that bundle: together the whole tree's frontier. */
   readonly #sealed = new Frontier();
   #bundle = new Frontier();
+
+  /** As it was where the log had `floor.entry` entries. */
+  constructor({ entry, tiles }: Floor) {
+    const complete = (level: number) => Math.floor(entry / TILE_WIDTH ** (level + 1));
+    this.#levels = tiles.map((hashes, i) => ({ complete: complete(i), hashes: [...hashes] }));
+    for (let level = tiles.length - 1; level >= 0; level -= 1) {
+      for (const hash of tiles[level] ?? []) this.#sealed.appendSubtree(level * TILE_HEIGHT, hash);
+    }
+  }
 
   get size(): number {
     return this.#sealed.size + this.#bundle.size;

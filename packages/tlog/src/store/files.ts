@@ -1,5 +1,5 @@
 import { closeSync, fdatasync, openSync, readdirSync, readFileSync, writeSync } from "node:fs";
-import { type FileHandle, mkdir, open, rename, unlink } from "node:fs/promises";
+import { type FileHandle, mkdir, open, rename, rmdir, unlink } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { messageOf } from "@wattseal/base";
@@ -39,6 +39,8 @@ export interface StoreFiles {
   writeFiles(files: readonly NewFile[]): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   remove(path: string): Promise<void>;
+  /** An empty one. */
+  removeDirectory(path: string): Promise<void>;
   /** Makes the names in a directory durable. */
   syncDirectory(path: string): Promise<void>;
   openAppend(path: string): Promise<AppendFile>;
@@ -135,6 +137,10 @@ export function nodeFiles(path: string): StoreFiles {
     writeFiles: (written) => writeWhole(directory, written),
     rename: (from, to) => rename(at(from), at(to)),
     remove: (name) => unlink(at(name)),
+    removeDirectory: async (name) => {
+      await rmdir(at(name));
+      known.delete(name);
+    },
     syncDirectory,
     openAppend: async (name) => {
       const file = await open(at(name), "r+");

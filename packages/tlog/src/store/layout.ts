@@ -6,9 +6,12 @@ import { isFull, type StoreFiles } from "./files.js";
 export const JOURNAL = "journal";
 /** The last signed head. */
 export const CHECKPOINT = "checkpoint";
+/** Below which entry the log was pruned; absent where it was not. */
+export const FLOOR = "floor";
 /** Files that have no name yet; emptied at open. */
 export const TEMPORARY = "tmp";
-export const ENTRIES = "tile/entries";
+export const TILES = "tile";
+export const ENTRIES = `${TILES}/entries`;
 
 const RECOVERY = "restore this log from the federation's copy";
 
@@ -27,6 +30,12 @@ export function refuseFile(
 ): never {
   const way = first === undefined ? RECOVERY : `${first}; failing that, ${RECOVERY}`;
   throw new TlogError(code, `log ${files.location}: ${path}: ${problem}; ${way}`, options);
+}
+
+/** For whoever asks for what pruning took: what is left, and where the rest is. */
+export function prunedError(files: StoreFiles, what: string, floor: number): TlogError {
+  const left = `${what} was pruned: entries from ${floor} on remain, the federation's copy has the rest`;
+  return new TlogError("pruned", `log ${files.location}: ${left}`);
 }
 
 /** A failure of the storage; `then` says what follows from it. */

@@ -50,6 +50,14 @@ export class StoredLog {
     return this.contents.size;
   }
 
+  /**
+   * The lowest entry that is here: 0, or where the log was pruned (C2SP tlog-tiles: its minimum index). Entries
+   * below, proofs of them and roots of smaller trees throw TlogError "pruned".
+   */
+  get firstEntry(): number {
+    return this.contents.first;
+  }
+
   /** The last signed head that was written here. */
   get head(): Head | undefined {
     return this.lastHead;
@@ -77,7 +85,7 @@ export class StoredLog {
     return this.contents.entry(index);
   }
 
-  /** Entries from `from` up to, not including, `to` (default: the durable size now). */
+  /** Entries from `from` up to, not including, `to` (default: the durable size now); begin at `firstEntry` in a pruned log. */
   *entries(from = 0, to = this.durableSize): Generator<Uint8Array, void, undefined> {
     for (let index = from; index < to; index += 1) yield this.contents.entry(index);
   }

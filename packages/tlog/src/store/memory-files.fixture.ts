@@ -78,6 +78,10 @@ export class MemoryFiles implements StoreFiles {
     await this.#step(`remove ${path}`);
     this.names.delete(path);
   }
+  async removeDirectory(path: string) {
+    await this.#step(`rmdir ${path}`);
+    if (this.list(path).length > 0) throw new Error(`${path} is not empty`);
+  }
   async syncDirectory(path: string) {
     await this.#step(`sync ${path}/`);
     for (const name of [...this.names.keys(), ...this.#durableNames.keys()]) {

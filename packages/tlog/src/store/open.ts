@@ -10,6 +10,7 @@ import { rootAt } from "../tree/proofs.js";
 import { LogContents } from "./contents.js";
 import { readText } from "./documents.js";
 import type { StoreFiles } from "./files.js";
+import { type Floor, readFloor } from "./floor.js";
 import { type ParsedJournal, parseJournal } from "./journal.js";
 import { CHECKPOINT, ENTRIES, JOURNAL, refuseFile } from "./layout.js";
 import { type Head, headOf } from "./log.js";
@@ -18,6 +19,8 @@ import { type Head, headOf } from "./log.js";
 export type VerifyHead = (note: string) => void;
 
 const BUNDLES_BETWEEN_YIELDS = 32;
+/** Prunings that one opening beside a writer lives through. */
+const ATTEMPTS = 3;
 
 export interface LoadedLog {
   readonly contents: LogContents;
@@ -46,25 +49,61 @@ export function headProblem(contents: LogContents, head: Head): string | undefin
   return `its root of ${size} entries is ${toBase64(root)}, theirs is ${toBase64(computed)}`;
 }
 
-function parseExisting(files: StoreFiles, head: Head | undefined): ParsedJournal | undefined {
+function parseExisting(
+  files: StoreFiles,
+  head: Head | undefined,
+  floor: Floor,
+): ParsedJournal | undefined {
   const bytes = files.read(JOURNAL);
   if (bytes !== undefined) return parseJournal(files, bytes);
-  if (head !== undefined || files.list(ENTRIES).length > 0) {
+  if (head !== undefined || floor.entry > 0 || files.list(ENTRIES).length > 0) {
     refuseFile(files, JOURNAL, "is missing although there are a head or entries");
   }
   return undefined;
 }
 
-/** Reads and verifies; writes nothing, so it works beside a writer: head before journal, journal before bundles. */
-export async function loadLog(files: StoreFiles, verify?: VerifyHead): Promise<LoadedLog> {
-  const head = readHead(files, verify);
-  const journal = parseExisting(files, head);
-  const contents = new LogContents(files);
-  if (journal === undefined) return { contents, head, journal };
-  if (journal.first % TILE_WIDTH !== 0) {
-    refuseFile(files, JOURNAL, `begins at entry ${journal.first}, inside a bundle (at byte 8)`);
+/** A pruned log is held by its head: that alone says that the hashes in the floor's file are those of what went. */
+function requireFloorHeld(files: StoreFiles, floor: number, head: Head | undefined): void {
+  if (head === undefined) refuseFile(files, CHECKPOINT, "is missing although the log was pruned");
+  const { size } = head.checkpoint;
+  if (size < floor) refuseFile(files, CHECKPOINT, `is over ${size} entries, pruned below ${floor}`);
+}
+
+function requireFirst(files: StoreFiles, first: number, floor: number): void {
+  if (first % TILE_WIDTH !== 0) {
+    refuseFile(files, JOURNAL, `begins at entry ${first}, inside a bundle (at byte 8)`);
   }
-  for (let bundle = 0; bundle < journal.first / TILE_WIDTH; bundle += 1) {
+  if (first < floor) {
+    const problem = `begins at entry ${first} (at byte 8) of a log that was pruned below ${floor}`;
+    refuseFile(files, JOURNAL, problem);
+  }
+}
+
+/**
+ * Reads and verifies; writes nothing, so it works beside a writer: floor before head, head before journal, journal
+ * before bundles. A writer that prunes meanwhile takes bundles away; reading then begins again, at the new floor.
+ */
+export async function loadLog(files: StoreFiles, verify?: VerifyHead): Promise<LoadedLog> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await loadOnce(files, verify);
+    } catch (error) {
+      const pruned = error instanceof TlogError && error.code === "pruned";
+      if (!pruned || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+async function loadOnce(files: StoreFiles, verify: VerifyHead | undefined): Promise<LoadedLog> {
+  const floor = readFloor(files);
+  const head = readHead(files, verify);
+  const journal = parseExisting(files, head, floor);
+  const contents = new LogContents(files, floor);
+  if (journal === undefined) return { contents, head, journal };
+  if (floor.entry > 0) requireFloorHeld(files, floor.entry, head);
+  requireFirst(files, journal.first, floor.entry);
+  const first = floor.entry / TILE_WIDTH;
+  for (let bundle = first; bundle < journal.first / TILE_WIDTH; bundle += 1) {
     contents.verifyNextBundle();
     if (bundle % BUNDLES_BETWEEN_YIELDS === 0) await setImmediate();
   }

@@ -1,47 +1,22 @@
 import { toHex, utf8 } from "@wattseal/base";
 import { beforeAll, describe, expect, it } from "vitest";
-import { formatCheckpoint } from "../note/checkpoint.js";
-import { formatNote } from "../note/note.js";
-import { rootOf } from "../tree/frontier.js";
 import { leafHash } from "../tree/hash.js";
 import { naiveLeaf, naiveRoot } from "../tree/tree.fixture.js";
 import { verifyConsistency, verifyInclusion } from "../tree/verify.js";
 import { encodeRecords } from "./journal.js";
 import { Crash, type CrashKind, MemoryFiles } from "./memory-files.fixture.js";
-import { LogStore } from "./store.js";
-
-const refusal = (code: string, message = /^/) =>
-  expect.objectContaining({ name: "TlogError", code, message: expect.stringMatching(message) });
-const DIRECTORY = { directory: "memory" };
-const open = (files: MemoryFiles, more = {}) => LogStore.open({ ...DIRECTORY, ...more }, files);
-const readOnly = (files: MemoryFiles, more = {}) =>
-  LogStore.openReadOnly({ ...DIRECTORY, ...more }, files);
-
-/** Entry i: its index, so that one lost, doubled or moved shows. */
-const entryAt = (i: number) => utf8(`e${i}`);
-const entriesFrom = (from: number, count: number) =>
-  Array.from({ length: count }, (_, i) => entryAt(from + i));
-const rootOfFirst = (size: number) =>
-  rootOf(Array.from({ length: size }, (_, i) => leafHash(entryAt(i))));
-const texts = (log: { entries(): Iterable<Uint8Array> }) =>
-  [...log.entries()].map((e) => Buffer.from(e).toString());
-const expected = (size: number) => Array.from({ length: size }, (_, i) => `e${i}`);
-
-const signature = { name: "wattseal/log", keyId: "00000000", signature: new Uint8Array(64) };
-const noteOf = (size: number, root: Uint8Array) =>
-  formatNote({
-    text: formatCheckpoint({ origin: "wattseal/log", size, root }),
-    signatures: [signature],
-  });
-
-async function filled(size: number, headAt?: number): Promise<MemoryFiles> {
-  const files = new MemoryFiles();
-  const log = await open(files);
-  await log.append(entriesFrom(0, size));
-  if (headAt !== undefined) await log.writeHead(noteOf(headAt, log.root(headAt)));
-  await log.close();
-  return files;
-}
+import {
+  entriesFrom,
+  entryAt,
+  expected,
+  filled,
+  noteOf,
+  open,
+  readOnly,
+  refusal,
+  rootOfFirst,
+  texts,
+} from "./store.fixture.js";
 
 describe("a log", () => {
   it("keeps what was appended, in order, over bundles and openings", async () => {

@@ -1,11 +1,12 @@
 import { setImmediate } from "node:timers/promises";
-import { concatBytes, MAX_ENTRY_LENGTH } from "@wattseal/base";
+import { concatBytes, MAX_ENTRY_LENGTH, utf8 } from "@wattseal/base";
 import { TlogError } from "../errors.js";
 import { leafHash } from "../tree/hash.js";
-import { replaceText, writeDocument } from "./documents.js";
+import { replaceFile, writeDocument } from "./documents.js";
 import { nodeFiles, type StoreFiles } from "./files.js";
+import { encodeFloor } from "./floor.js";
 import { encodeRecords, Journal, type JournalRecord } from "./journal.js";
-import { CHECKPOINT, orStorageError, storageError, TEMPORARY } from "./layout.js";
+import { CHECKPOINT, FLOOR, orStorageError, storageError, TEMPORARY } from "./layout.js";
 import { type Head, headOf, type LogParts, StoredLog } from "./log.js";
 import {
   checkUnfinishedSeal,
@@ -15,6 +16,7 @@ import {
   missingLog,
   type VerifyHead,
 } from "./open.js";
+import { removeBelow } from "./prune.js";
 import { writeSealed } from "./seal.js";
 
 export interface OpenOptions {
@@ -50,6 +52,7 @@ async function openForWriting(files: StoreFiles, options: OpenOptions) {
   const { contents, head, journal: parsed } = await loadLog(files, options.verifyHead);
   if (parsed === undefined && options.create === false) throw missingLog(files);
   checkUnfinishedSeal(files, contents);
+  await removeBelow(files, contents.first);
   await files.makeDirectory(TEMPORARY);
   for (const name of files.list(TEMPORARY)) await files.remove(`${TEMPORARY}/${name}`);
   const journal =
@@ -217,12 +220,12 @@ export class LogStore extends StoredLog {
     this.#requireOpen();
     const head = headOf(note);
     this.#verifyHead?.(note);
-    await this.#inOrder(async () => {
+    await this.#inOrder("writing a head", async () => {
       const problem = headProblem(this.contents, head) ?? this.#stepBack(head);
       if (problem !== undefined) {
         throw new TlogError("head-mismatch", `log ${this.files.location}: new head: ${problem}`);
       }
-      await replaceText(this.files, CHECKPOINT, note);
+      await replaceFile(this.files, CHECKPOINT, utf8(note));
       this.lastHead = head;
     });
   }
@@ -235,13 +238,37 @@ export class LogStore extends StoredLog {
   /** Keeps a small named text beside the log, written whole or not at all; durable when it resolves. */
   async writeDocument(name: string, text: string): Promise<void> {
     this.#requireOpen();
-    await this.#inOrder(() => writeDocument(this.files, name, text));
+    await this.#inOrder("writing a text", () => writeDocument(this.files, name, text));
   }
 
-  async #inOrder(write: () => Promise<void>): Promise<void> {
+  /**
+   * Removes the entries below `below` and the hashes that only they need, in whole bundles, as far as they are
+   * sealed; returns `firstEntry`. The caller vouches that a head of `below` entries or more was cosigned by a
+   * witness who has them: from here on they are nowhere else. Appending goes on meanwhile. Throws TlogError
+   * "range" beyond the last head, "io", "full"; what was begun is finished by the next call or opening.
+   */
+  async prune(below: number): Promise<number> {
+    this.#requireOpen();
+    const size = this.lastHead?.checkpoint.size ?? 0;
+    if (!Number.isSafeInteger(below) || below < 0 || below > size) {
+      const problem = `cannot be pruned below ${below}: its last head is of ${size} entries`;
+      throw new TlogError("range", `log ${this.files.location}: ${problem}`);
+    }
+    await this.#inOrder("pruning", async () => {
+      const floor = this.contents.floorBelow(below);
+      if (floor.entry > this.firstEntry) {
+        await replaceFile(this.files, FLOOR, encodeFloor(floor));
+        this.contents.raiseFloor(floor.entry);
+      }
+      await removeBelow(this.files, this.firstEntry);
+    });
+    return this.firstEntry;
+  }
+
+  async #inOrder(doing: string, write: () => Promise<void>): Promise<void> {
     const done = this.#documents.then(write);
     this.#documents = done.catch(() => {});
-    await orStorageError(this.files, "writing a text", () => done);
+    await orStorageError(this.files, doing, () => done);
   }
 
   #requireOpen(): void {

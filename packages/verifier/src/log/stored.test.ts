@@ -37,6 +37,7 @@ class Folder implements StoreFiles {
   writeFiles = this.#refuse;
   rename = this.#refuse;
   remove = this.#refuse;
+  removeDirectory = this.#refuse;
   syncDirectory = this.#refuse;
   openAppend = this.#refuse;
 }

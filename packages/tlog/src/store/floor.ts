@@ -19,7 +19,7 @@ export interface Floor {
 }
 
 /** Of a log that was never pruned. */
-export const NO_FLOOR: Floor = { entry: 0, tiles: [] };
+const NO_FLOOR: Floor = { entry: 0, tiles: [] };
 
 const MAGIC = utf8("wsfloor1");
 const HEADER_LENGTH = 16;

@@ -1,0 +1,37 @@
+// `npm run kill:ledger [-- kills [seed]]`: kill -9 at random points of the ledger's work, and a tally of what it did.
+import "./lib/require-node.mjs";
+import { addTally, formatTally } from "./lib/kill-ledger/tally.mjs";
+import { main } from "./lib/main.mjs";
+import { prepare } from "./lib/prepare.mjs";
+import { StepFailed } from "./lib/run.mjs";
+
+const KILLS = 1_000;
+/** Each life begins with a new log, so that a kill's check costs no more the longer this runs. */
+const KILLS_A_LIFE = 50;
+const USAGE = `npm run kill:ledger [-- kills [seed]]
+Kills what works on a pack's ledger at random points, starts it again each time, and fails if anything acknowledged is
+lost or doubled, if two heads of one size differ, or if a start does not succeed.
+  kills  how many in all (default ${KILLS})
+  seed   to repeat the choices of a run; printed at its start (default: another one each time)
+`;
+
+await main(async () => {
+  if (process.argv.slice(2).some((argument) => argument === "--help" || argument === "-h")) {
+    process.stdout.write(USAGE);
+    return;
+  }
+  const kills = Number(process.argv[2] ?? KILLS);
+  const seed = Number(process.argv[3] ?? Date.now() % 2 ** 31);
+  if (!Number.isSafeInteger(kills) || kills < 1 || !Number.isSafeInteger(seed)) {
+    throw new StepFailed(`give a number of kills, and a seed\n${USAGE}`, 2);
+  }
+  await prepare({ project: "packages/wattseal" });
+  const { episode } = await import("./lib/kill-ledger/episode.mjs");
+  process.stdout.write(`seed ${seed}\n`);
+  let tally;
+  for (let done = 0; done < kills; done += KILLS_A_LIFE) {
+    const life = await episode(Math.min(KILLS_A_LIFE, kills - done), seed + done);
+    tally = addTally(tally, life);
+    process.stdout.write(`${formatTally(tally)}\n`);
+  }
+});

@@ -6,7 +6,9 @@ import { seeded } from "./random.mjs";
 const [state = "", record = "", seed = "1", rounds = "0"] = process.argv.slice(2);
 // What a kill leaves of a pipe is not certain; a file keeps all that was written.
 const file = openSync(record, "a");
-const say = (/** @type {string} */ line) => writeSync(file, `${line}\n`);
+const say = (/** @type {string} */ line) => {
+  writeSync(file, `${line}\n`);
+};
 
 const next = seeded(Number(seed));
 const load = await openLoad(state, {

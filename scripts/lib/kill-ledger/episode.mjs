@@ -157,7 +157,9 @@ class Life {
   #spawn(script, args) {
     const child = spawn(process.execPath, [script, ...args], { stdio: ["ignore", "pipe", "pipe"] });
     for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding("utf8").on("data", (text) => outputs.set(child, output(child) + text));
+      stream.setEncoding("utf8").on("data", (text) => {
+        outputs.set(child, output(child) + text);
+      });
     }
     return child;
   }

@@ -53,14 +53,37 @@ export {
 } from "./ledger/fold.js";
 export type { ShuntReading } from "./ledger/shunt.js";
 export { ReadingDigest } from "./metering/digest.js";
-export { CURRENT_ZERO, ExactIntegral, MAX_STEP, rawPower } from "./metering/integral.js";
+export {
+  CURRENT_ZERO,
+  ExactIntegral,
+  LARGEST_REMAINDER,
+  MAX_STEP,
+  rawPower,
+} from "./metering/integral.js";
+export type { Carried } from "./metering/interval.js";
 export {
   type MeterEntry,
   type MeterOptions,
   type ModuleEnd,
   ModuleMeter,
   type Reading,
+  type Taken,
 } from "./metering/meter.js";
+export {
+  type Derivation,
+  type FieldFinding,
+  type RetainedInterval,
+  type RetainedReading,
+  rederive,
+  type Standing,
+  underivable,
+} from "./metering/rederive.js";
+export {
+  rawStateOf,
+  TELEMETRY_LENGTH,
+  TELEMETRY_TYPE,
+  telemetrySaid,
+} from "./metering/telemetry.js";
 export type { ToleranceUse } from "./metering/verdict.js";
 export { WINDOW, windowEnd } from "./metering/window.js";
 export type { SocietySummary } from "./society/book.js";

@@ -216,7 +216,7 @@ export class Gateway {
         const { message } = received;
         if (message.kind === "telemetry") {
           this.#last.set(module.uid, { telemetry: message, time: clock.now() });
-          this.#recorder.telemetry(module, received, message);
+          this.#recorder.telemetry(module, received);
         } else this.#told(module, message, received.body);
       },
       alarm: (module, alarm) => {

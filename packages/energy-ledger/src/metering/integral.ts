@@ -9,6 +9,7 @@ export const MAX_STEP = 5_000_000;
  * 24e9 = 24,000 × 10^6: the sum is split by the first factor so that every product stays below 2^53.
  */
 const DENOMINATOR = 24_000_000_000;
+export const LARGEST_REMAINDER = DENOMINATOR - 1;
 const SPLIT = 24_000;
 const REST = DENOMINATOR / SPLIT;
 
@@ -25,8 +26,17 @@ export function rawPower(voltage: number, current: number): number {
  */
 export class ExactIntegral {
   #mwh = 0;
-  /** In units of 1/24e9 mWh, below one. */
-  #remainder = 0;
+  #remainder: number;
+
+  /** `remainder` as `remainder` below: what an interval before has left. */
+  constructor(remainder = 0) {
+    this.#remainder = remainder;
+  }
+
+  /** What is left below a whole mWh, in units of 1/24e9 mWh: 0 to LARGEST_REMAINDER. */
+  get remainder(): number {
+    return this.#remainder;
+  }
 
   /** Adds a step of `dt` µs between two powers, zero or more, in units of 0.0003 W. */
   add(power0: number, power1: number, dt: number): void {

@@ -5,29 +5,29 @@ import {
   type MilliwattHours,
   type ModuleUid,
   micros,
-  millis,
-  milliwattHours,
 } from "@wattseal/base";
 import type { Counters, EnergyGap } from "../entries/energy.js";
 import type { Entry } from "../entries/entry.js";
 import { LedgerError } from "../errors.js";
-import { ReadingDigest } from "./digest.js";
-import { Extremes, type RawState } from "./extremes.js";
-import { ExactIntegral, MAX_STEP, rawPower } from "./integral.js";
+import { MAX_STEP } from "./integral.js";
+import {
+  type Carried,
+  type DigestedPdu,
+  msOf,
+  NOTHING_CARRIED,
+  OpenInterval,
+  type Point,
+  passedBetween,
+  wentBack,
+} from "./interval.js";
 import { judge, NOTHING_USED, type ToleranceUse } from "./verdict.js";
-import { WINDOW } from "./window.js";
+import { crossesMinute } from "./window.js";
 
-/** One accepted telemetry message of a module. */
-export interface Reading extends RawState {
-  /** When its last frame was on the bus. A time below the record's end counts as that. */
-  readonly time: Micros;
-  /** The module's own; absent for a legacy module. */
-  readonly counters: Counters | undefined;
-  /** Counter of the sealed PDU, its inner type, and its body (read, not kept): what the digest covers. */
-  readonly counter: number;
-  readonly type: number;
-  readonly body: Uint8Array;
-}
+/**
+ * One accepted telemetry message of a module. `time`: when its last frame was on the bus; below the record's end it
+ * counts as that. `counters`: the module's own; absent for a legacy module.
+ */
+export interface Reading extends Point, DigestedPdu {}
 
 type MeterType = "energy.interval" | "energy.gap" | "energy.reset";
 /** Entries but for their time, in the order to append them. */
@@ -57,17 +57,16 @@ export interface MeterOptions {
   readonly resume?: ModuleEnd | undefined;
 }
 
-/** The last reading, at which one interval ends and the next starts. */
-interface Point extends RawState {
+/** How the last reading was taken: what deriving its interval again needs beside it. */
+export interface Taken {
+  /** What it counts as: its own time, or the end of the record before. */
   readonly time: Micros;
-  readonly counters: Counters | undefined;
-  readonly power: number;
-}
-
-interface OpenInterval {
-  readonly from: Point;
-  readonly extremes: Extremes;
-  readings: number;
+  /** Whether it began an interval. */
+  readonly begun: boolean;
+  /** Whether that interval starts at the reading before it, or at its own first one. */
+  readonly continued: boolean;
+  /** What that interval started with. */
+  readonly carried: Carried;
 }
 
 /**
@@ -76,15 +75,14 @@ interface OpenInterval {
  */
 export class ModuleMeter {
   readonly #options: MeterOptions;
-  readonly #in = new ExactIntegral();
-  readonly #out = new ExactIntegral();
-  readonly #digest = new ReadingDigest();
+  #carried = NOTHING_CARRIED;
   #session: Uint8Array | undefined;
   /** End of the record in the log, until the first reading after a start. */
   #resume: RecordEnd | undefined;
   #used: ToleranceUse;
   #last: Point | undefined;
   #open: OpenInterval | undefined;
+  #continued = false;
 
   constructor(options: MeterOptions) {
     this.#options = options;
@@ -94,6 +92,15 @@ export class ModuleMeter {
 
   get module(): ModuleUid {
     return this.#options.module;
+  }
+
+  /** Undefined before the first reading, and after `close`. */
+  get taken(): Taken | undefined {
+    const open = this.#open;
+    const last = this.#last;
+    if (open === undefined || last === undefined) return undefined;
+    const { readings, carried } = open;
+    return { time: last.time, begun: readings === 1, continued: this.#continued, carried };
   }
 
   /** The readings from now on are of this link session; told again, it changes nothing. */
@@ -126,6 +133,7 @@ export class ModuleMeter {
     const last = this.#last;
     if (open === undefined || last === undefined) return [];
     this.#open = undefined;
+    this.#carried = open.remainder;
     return [this.#interval(open, last)];
   }
 
@@ -147,8 +155,7 @@ export class ModuleMeter {
     const { voltage, current, temperatureLow, temperatureHigh, soc, counters } = reading;
     const earliest = this.#last?.time ?? micros(1000 * (this.#resume?.t1 ?? 0));
     const time = reading.time < earliest ? earliest : reading.time;
-    const power = rawPower(voltage, current);
-    return { voltage, current, temperatureLow, temperatureHigh, soc, counters, time, power };
+    return { voltage, current, temperatureLow, temperatureHigh, soc, counters, time };
   }
 
   /** The first reading after a start: what the log has not seen is a gap. */
@@ -178,20 +185,19 @@ export class ModuleMeter {
   }
 
   #step(last: Point, point: Point): void {
-    this.#open ??= { from: last, extremes: new Extremes(last), readings: 0 };
-    const dt = point.time - last.time;
-    this.#in.add(Math.max(last.power, 0), Math.max(point.power, 0), dt);
-    this.#out.add(Math.max(-last.power, 0), Math.max(-point.power, 0), dt);
+    this.#open ??= this.#begin(last, true);
+    this.#open.step(last, point);
   }
 
   #add(reading: Reading, point: Point): void {
-    this.#open ??= { from: point, extremes: new Extremes(point), readings: 0 };
-    this.#open.extremes.add(point);
-    this.#open.readings += 1;
+    this.#open ??= this.#begin(point, false);
+    this.#open.add(point, this.#session, reading);
     this.#last = point;
-    if (this.#session !== undefined) {
-      this.#digest.add(this.#session, reading.counter, reading.type, reading.body);
-    }
+  }
+
+  #begin(from: Point, continued: boolean): OpenInterval {
+    this.#continued = continued;
+    return new OpenInterval(from, this.#carried);
   }
 
   #hole(from: RecordEnd, to: RecordEnd, reason: EnergyGap["reason"]): MeterEntry {
@@ -201,57 +207,19 @@ export class ModuleMeter {
     if (start !== undefined && end !== undefined && wentBack(start, end)) {
       return { type: "energy.reset", body: { module, t0, t1, start, end } };
     }
-    const passed = difference(start, end);
+    const passed = passedBetween(start, end);
     return { type: "energy.gap", body: { module, t0, t1, ...passed, start, end, reason } };
   }
 
   #interval(open: OpenInterval, last: Point): MeterEntry {
     const { module, capacity, authenticated } = this.#options;
-    const integralIn = milliwattHours(this.#in.take());
-    const integralOut = milliwattHours(this.#out.take());
-    const { counters: start } = open.from;
-    const { counters: end } = last;
-    const record =
-      start === undefined ? { in: integralIn, out: integralOut } : difference(start, end);
-    const t1 = msOf(last.time);
-    const integral = { integralIn, integralOut };
-    const measured = { t1, ...record, start, end, ...integral, ...open.extremes.fields() };
+    const measured = open.close(last, authenticated);
     const { verdict, used } = judge(measured, capacity, this.#used);
     this.#used = used;
-    const body = {
-      module,
-      t0: msOf(open.from.time),
-      ...measured,
-      readings: open.readings,
-      digest: authenticated ? this.#digest.take() : undefined,
-      verdict,
-    };
-    return { type: "energy.interval", body };
+    return { type: "energy.interval", body: { module, ...measured, verdict } };
   }
-}
-
-function msOf(time: Micros): Millis {
-  return millis(Math.floor(time / 1000));
 }
 
 function endOf(point: Point): RecordEnd {
   return { t1: msOf(point.time), end: point.counters };
-}
-
-function crossesMinute(from: Micros, to: Micros): boolean {
-  const minute = WINDOW * 1000;
-  return Math.floor(from / minute) !== Math.floor(to / minute);
-}
-
-function wentBack(from: Counters | undefined, to: Counters | undefined): boolean {
-  if (from === undefined || to === undefined) return false;
-  return to.in < from.in || to.out < from.out;
-}
-
-function difference(start: Counters | undefined, end: Counters | undefined) {
-  const known = start !== undefined && end !== undefined;
-  return {
-    in: milliwattHours(known ? end.in - start.in : 0),
-    out: milliwattHours(known ? end.out - start.out : 0),
-  };
 }

@@ -1,7 +1,6 @@
 import { micros } from "@wattseal/base";
 import type { LegacyReading } from "@wattseal/can-protocol";
-import type { Reading } from "@wattseal/energy-ledger";
-import { rawStateOf } from "../metering/reading.js";
+import { type Reading, rawStateOf } from "@wattseal/energy-ledger";
 
 /** What the meter reads of it: no counters, and nothing for a digest, since nobody vouches for any of it. */
 export function legacyReadingOf({ at, body }: LegacyReading): Reading {

@@ -1,5 +1,5 @@
 import type { Cancel, Clock, Millis, MilliwattHours, ModuleUid } from "@wattseal/base";
-import type { ClearAlarm, LegacyReading, LinkAlarm, Telemetry } from "@wattseal/can-protocol";
+import type { ClearAlarm, LegacyReading, LinkAlarm } from "@wattseal/can-protocol";
 import type { PackPairing, PairedModule } from "@wattseal/device-keys";
 import { type EntryBody, type MeterEntry, ModuleMeter, windowEnd } from "@wattseal/energy-ledger";
 import type { EnergyLog } from "../ledger/energy-log.js";
@@ -49,11 +49,11 @@ export class Recorder {
     this.#arm();
   }
 
-  telemetry(module: PairedModule, message: LinkMessage, telemetry: Telemetry): void {
+  telemetry(module: PairedModule, message: LinkMessage): void {
     this.#options.writer.inTurn(() => {
       const meter = this.#meters.get(module.uid);
       if (meter === undefined) return;
-      const reading = readingOf(message, telemetry);
+      const reading = readingOf(message);
       this.#options.books.heard(module.uid, reading.soc);
       meter.session(message.handshakeHash);
       this.#recordMeter(module.uid, meter.accept(reading));

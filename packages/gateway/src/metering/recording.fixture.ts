@@ -87,11 +87,14 @@ export async function recording(modules = [moduleAt(1)], legacy: readonly Legacy
     const telemetry = telemetryOf(amps, counters);
     const { type, body } = encodeModuleMessage(telemetry);
     const time = micros(pack.clock.now() * 1000);
-    into.telemetry(
-      module,
-      { time, counter, type, body, message: telemetry, handshakeHash: SESSION },
-      telemetry,
-    );
+    into.telemetry(module, {
+      time,
+      counter,
+      type,
+      body,
+      message: telemetry,
+      handshakeHash: SESSION,
+    });
     counter += 1;
     return body;
   };

@@ -17,6 +17,7 @@ import {
   ModuleLink,
   type ModuleLinkEffect,
   type ModuleMessage,
+  slotOf,
 } from "@wattseal/can-protocol";
 import { DeviceHalf, type PackPairing, type PairedModule } from "@wattseal/device-keys";
 import { describe, expect, it } from "vitest";
@@ -24,6 +25,8 @@ import { HandClock } from "../clock.fixture.js";
 import { LinkManager } from "./manager.js";
 
 const entropy = { bytes: (length: number) => new Uint8Array(randomBytes(length)) };
+/** Base 0x634 and the bit `first`. */
+const MESSAGE_1_FIRST = (0x634 << 1) | 1;
 const PACK_HASH = new Uint8Array(32).fill(0xaa);
 
 /** Pack and modules on one wire: what either sends, the other has at once, one frame after another. */
@@ -199,6 +202,38 @@ describe("the link manager", () => {
     expect(events).toContain("session 3");
     expect(events.at(-1)).toBe("telemetry 2");
     expect(manager.status(modules[1]!.uid)?.counts.accepted).toBeGreaterThan(0);
+  });
+
+  it("opens the links one after another: all at once, their first words would hold up handshakes under way", () => {
+    const { manager, clock, wire, events } = paired(3);
+    const offered: { slot: number; ms: number }[] = [];
+    const started = clock.now();
+    wire.toModules = ({ id }) => {
+      if (id >> 17 === MESSAGE_1_FIRST) {
+        offered.push({ slot: slotOf(id), ms: clock.now() - started });
+      }
+    };
+    manager.start();
+    clock.advance(100);
+    // 2 · 45 frames of 140 bits at 500 kbit/s are 25.2 ms; a frame takes 1 ms here.
+    expect(offered).toEqual([
+      { slot: 1, ms: 1 },
+      { slot: 2, ms: 27 },
+      { slot: 3, ms: 53 },
+    ]);
+    manager.stop();
+    expect(events).toEqual(["down closed 1", "down closed 2", "down closed 3"]);
+  });
+
+  it("opens no link any more once stopped", () => {
+    const { manager, clock, wire } = paired(2);
+    const slots = new Set<number>();
+    wire.toModules = ({ id }) => slots.add(slotOf(id));
+    manager.start();
+    clock.advance(10);
+    manager.stop();
+    clock.advance(10_000);
+    expect(slots).toEqual(new Set([1]));
   });
 
   it("says that a module has fallen silent, once, and links it again when it speaks", () => {

@@ -28,6 +28,7 @@ import {
   slotOf,
 } from "@wattseal/can-protocol";
 import type { DeviceCustody, PackPairing, PairedModule } from "@wattseal/device-keys";
+import { oneByOne, openingMs } from "./one-by-one.js";
 import { Outbox } from "./outbox.js";
 
 /** One accepted message of a module. */
@@ -87,6 +88,7 @@ export class LinkManager implements BusListener {
   readonly #orders = new Map<PackOrder, (result: OrderResult) => void>();
   #unlisten: (() => void) | undefined;
   #foreign = 0;
+  #opening: Cancel | undefined;
   #granted: number = MODULE_STATE.on;
 
   constructor(options: LinkManagerOptions) {
@@ -110,13 +112,19 @@ export class LinkManager implements BusListener {
     }
   }
 
+  /** Opens the links one after another. */
   start(): void {
-    this.#unlisten = this.#options.bus.listen(this);
-    for (const peer of this.#peers.values()) this.#handle(peer, { kind: "open" });
+    const { bus, clock } = this.#options;
+    this.#unlisten = bus.listen(this);
+    const open = [...this.#peers.values()].map(
+      (peer) => () => this.#handle(peer, { kind: "open" }),
+    );
+    this.#opening = oneByOne(clock, openingMs(bus.info.nominalBitRate), open);
   }
 
   /** Says nothing more on the bus; each module goes Off by its own silence timer. */
   stop(): void {
+    this.#opening?.();
     for (const peer of this.#peers.values()) {
       this.#handle(peer, { kind: "close" });
       peer.timer?.();

@@ -140,6 +140,39 @@ describe("a hole", () => {
   });
 });
 
+/** 4.2 kW (300 V, 14 A) from one moment on, read at 5 Hz: 233 ⅓ mWh pass from a reading to the next. */
+describe("a load that steps between two readings", () => {
+  const PASSED = 4_200 / 18;
+  /** The counters see the step just after the first reading, or just before the second. */
+  const verdictAfter = (readings: number, stepAt: "after the first" | "before the second") => {
+    const meter = meterOf();
+    meter.accept(reading(START, { current: 32_768 }));
+    const missed = stepAt === "after the first" ? 0 : 1;
+    for (let i = 1; i <= readings; i += 1) {
+      const charged = Math.floor((i - missed) * PASSED);
+      const current = 32_768 + 700;
+      meter.accept(reading(START + 200 * i, { current, counters: counters(charged, 0) }));
+    }
+    const { body: interval } = only(meter.close());
+    expect(interval).toMatchObject({ readings: readings + 1 });
+    return "verdict" in interval ? interval.verdict : undefined;
+  };
+
+  it.each([
+    ["after the first", 7, "suspect"],
+    ["after the first", 8, "consistent"],
+    ["before the second", 8, "suspect"],
+    ["before the second", 9, "consistent"],
+    ["after the first", 299, "consistent"],
+    ["before the second", 299, "consistent"],
+  ] as const)(
+    "%s: ½ · 4.2 kW · 0.2 s = 117 mWh apart after %i readings are %s",
+    (at, n, verdict) => {
+      expect(verdictAfter(n, at)).toBe(verdict);
+    },
+  );
+});
+
 describe("readings", () => {
   it("without what their link promises are refused", () => {
     const meter = meterOf();

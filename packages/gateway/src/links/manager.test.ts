@@ -228,7 +228,9 @@ describe("the link manager", () => {
   it("opens no link any more once stopped", () => {
     const { manager, clock, wire } = paired(2);
     const slots = new Set<number>();
-    wire.toModules = ({ id }) => slots.add(slotOf(id));
+    wire.toModules = ({ id }) => {
+      slots.add(slotOf(id));
+    };
     manager.start();
     clock.advance(10);
     manager.stop();

@@ -54,7 +54,7 @@ export class Recorder {
       const meter = this.#meters.get(module.uid);
       if (meter === undefined) return;
       const reading = readingOf(message);
-      this.#options.books.heard(module.uid, reading.soc);
+      this.#options.books.heard(module.uid, reading);
       meter.session(message.handshakeHash);
       this.#recordMeter(module.uid, meter.accept(reading));
     });

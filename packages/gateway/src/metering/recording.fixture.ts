@@ -25,10 +25,14 @@ export function moduleAt(place: number): PairedModule {
   };
 }
 
-export function telemetryOf(amps: number, counters: { in: number; out: number }): Telemetry {
+export function telemetryOf(
+  amps: number,
+  counters: { in: number; out: number },
+  soc = 50,
+): Telemetry {
   return {
     kind: "telemetry",
-    status1: { state: 3, status: 2, soc: 50, soh: 98, cells: 94, current: amps, voltage: 350.01 },
+    status1: { state: 3, status: 2, soc, soh: 98, cells: 94, current: amps, voltage: 350.01 },
     status2: { cellLow: 3.7, cellHigh: 3.75, cellAverage: 3.725, cellTotal: 349.995 },
     status3: { low: 20, high: 25, average: 21.93 },
     inMwh: milliwattHours(counters.in),
@@ -64,7 +68,7 @@ export async function recording(modules = [moduleAt(1)], legacy: readonly Legacy
   };
   const { clock } = pack;
   const writer = new LogWriter({ log, logger });
-  const books = new Books({ log, writer, pairing, source: "charger", clock, logger });
+  const books = new Books({ log, writer, pairing, legacy, source: "charger", clock, logger });
   const recorder = new Recorder({
     log,
     writer,
@@ -77,14 +81,15 @@ export async function recording(modules = [moduleAt(1)], legacy: readonly Legacy
   recorder.start();
   let counter = 0;
 
-  /** A reading now, at 350 V and `amps`, with these counters. */
+  /** A reading now, at 350 V and `amps`, with these counters, `soc` in per cent. */
   const read = (
     module: PairedModule,
     amps: number,
     counters: { in: number; out: number },
     into: Recorder = recorder,
+    soc = 50,
   ) => {
-    const telemetry = telemetryOf(amps, counters);
+    const telemetry = telemetryOf(amps, counters, soc);
     const { type, body } = encodeModuleMessage(telemetry);
     const time = micros(pack.clock.now() * 1000);
     into.telemetry(module, {

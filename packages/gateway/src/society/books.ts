@@ -7,14 +7,17 @@ import {
   milliwattHours,
 } from "@wattseal/base";
 import type { PackPairing } from "@wattseal/device-keys";
-import type { DueEntry } from "@wattseal/energy-ledger";
+import type { DueEntry, Reading } from "@wattseal/energy-ledger";
 import type { EnergyLog } from "../ledger/energy-log.js";
 import type { LogWriter } from "../ledger/log-writer.js";
+import { PackEnds, stockOf } from "./pack-ends.js";
 
 export interface BooksOptions {
   readonly log: EnergyLog;
   readonly writer: LogWriter;
   readonly pairing: PackPairing;
+  /** With modules that nobody authenticates, no one can say when the whole pack is full or empty. */
+  readonly legacy?: readonly unknown[] | undefined;
   /** The registered source that charges are attributed to. */
   readonly source: string;
   readonly clock: Clock;
@@ -28,11 +31,13 @@ export interface WasteStatus {
   readonly last?: { readonly entry: number; readonly time: Millis; readonly mwh: number };
 }
 
-/** Keeps the society's books behind the metering: opening, what is due, window, charge. */
+type Told = Pick<Reading, "time" | "soc" | "voltage" | "current">;
+
+/** Keeps the society's books behind the metering: opening, what is due, window, reconciling, charge. */
 export class Books {
   readonly #options: BooksOptions;
-  /** Last state of charge by module, 0.5 % steps. */
-  readonly #soc = new Map<ModuleUid, number>();
+  readonly #heard = new Map<ModuleUid, Told>();
+  readonly #ends = new PackEnds();
 
   #waste: WasteStatus = { alerts: 0 };
 
@@ -44,9 +49,9 @@ export class Books {
     return this.#waste;
   }
 
-  /** A module's authenticated state of charge, 0.5 % steps. */
-  heard(module: ModuleUid, soc: number): void {
-    this.#soc.set(module, soc);
+  /** A paired module's authenticated reading. */
+  heard(module: ModuleUid, { time, soc, voltage, current }: Told): void {
+    this.#heard.set(module, { time, soc, voltage, current });
   }
 
   /** Closes the window that ends at `until`: every interval and gap of it has been entered. */
@@ -62,7 +67,8 @@ export class Books {
     }
     const now = this.enterDue(until);
     if (now === undefined) return;
-    writer.record({ type: "energy.window", body: window, timeMs: now });
+    if (!writer.record({ type: "energy.window", body: window, timeMs: now })) return;
+    this.#reconcile(until, now);
     const charge = fold.society.chargeFor(now, source);
     if (charge !== undefined) writer.record({ type: "society.charge", body: charge, timeMs: now });
   }
@@ -92,19 +98,41 @@ export class Books {
     logger.warn("society.waste", { entry, mwh, lots: body.lots.length });
   }
 
+  /** Where the window leaves the whole pack at an end of its range, the books are set to what is there. */
+  #reconcile(until: Millis, now: Millis): void {
+    const { pairing, legacy = [], logger, writer } = this.#options;
+    if (legacy.length > 0) return;
+    const modules = pairing.modules.map(({ uid, ratedCapacity }) => ({
+      ratedCapacity,
+      reading: this.#heard.get(uid),
+    }));
+    const kind = this.#ends.arrived(modules, until);
+    if (kind === undefined) return;
+    const stock = modules.reduce(
+      (sum, { ratedCapacity, reading }) => sum + stockOf(reading?.soc ?? 0, ratedCapacity),
+      0,
+    );
+    const basis = `state of charge × rated capacity of ${modules.length} modules, all ${kind} and at rest`;
+    const body = { kind, stock: milliwattHours(stock), basis } as const;
+    const before = this.#options.log.fold.summary().recordedLoss;
+    if (!writer.record({ type: "energy.reconcile", body, timeMs: now })) return;
+    const loss = this.#options.log.fold.summary().recordedLoss - before;
+    logger.info("society.reconciled", { kind, stock, loss });
+  }
+
   /** The stock that the books start from, once: of the modules that have told their state of charge by the first window. */
   #open(): void {
     const { pairing, logger, writer } = this.#options;
     let stock = 0;
     let heard = 0;
     for (const { uid, ratedCapacity } of pairing.modules) {
-      const soc = this.#soc.get(uid);
+      const soc = this.#heard.get(uid)?.soc;
       if (soc === undefined) {
         logger.warn("society.opened-without", { module: uid });
         continue;
       }
       heard += 1;
-      stock += Math.floor((soc * ratedCapacity) / 200);
+      stock += stockOf(soc, ratedCapacity);
     }
     const basis = `state of charge × rated capacity of ${heard} of ${pairing.modules.length} modules`;
     writer.record({

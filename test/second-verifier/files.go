@@ -9,144 +9,139 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"sort"
-	"strings"
 )
 
 const (
-	width        = 256
-	mostEntry    = 16_384
-	headerLength = 24
+	tileWidth    = 256
+	headerSize   = 24
+	recordPrefix = 8
 	magic        = "wslog 1\n"
 )
 
-// files is what a log's folder holds, checked against itself.
-type files struct {
-	entries    [][]byte
-	checkpoint string
-	receipts   []string
-	torn       int
+// folder is a log's folder.
+type folder string
+
+// journal is what "journal" holds: the entries that are in no bundle yet.
+type journal struct {
+	first   int64
+	entries [][]byte
+	leaves  []hash
+	torn    int
 }
 
-func readFile(path string) []byte {
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		refuse("F-4", "%s is missing", path)
-	}
-	require(err == nil, "F-4", "%v", err)
+// read returns a file that has to be there.
+func (dir folder) read(name, rule string) []byte {
+	data, err := os.ReadFile(filepath.Join(string(dir), name))
+	require(err == nil, rule, "%v", err)
 	return data
 }
 
-func readFiles(folder string) files {
-	var log files
-	log.checkpoint = string(readFile(filepath.Join(folder, "checkpoint")))
-	names, err := os.ReadDir(folder)
-	require(err == nil, "F-1", "%v", err)
-	for _, file := range names {
-		if strings.HasPrefix(file.Name(), "receipt.") {
-			log.receipts = append(log.receipts, string(readFile(filepath.Join(folder, file.Name()))))
-		}
-	}
-	sort.Strings(log.receipts)
-	journal := readFile(filepath.Join(folder, "journal"))
-	first := journalStart(journal)
-	log.entries = readBundles(folder, first/width)
-	log.readJournal(journal, first)
-	return log
-}
+// journal: F-1 to F-3.
+func (dir folder) journal() (j journal) {
+	data := dir.read("journal", "F-1")
+	require(len(data) >= headerSize, "F-1", "the journal has no whole header")
+	sum := sha256.Sum256(data[:16])
+	good := string(data[:8]) == magic && bytes.Equal(data[16:headerSize], sum[:8])
+	first := binary.LittleEndian.Uint64(data[8:])
+	require(good && first%tileWidth == 0 && first <= maxInteger, "F-1", "the journal's header is damaged")
+	j.first = int64(first)
 
-// journalStart checks the header (F-1) and returns the index of the first entry.
-func journalStart(journal []byte) uint64 {
-	require(len(journal) >= headerLength && string(journal[:8]) == magic, "F-1", "the journal has no header")
-	check := sha256.Sum256(journal[:16])
-	require(bytes.Equal(check[:8], journal[16:headerLength]), "F-1", "the journal's header is damaged")
-	first := binary.LittleEndian.Uint64(journal[8:])
-	require(first%width == 0, "F-1", "the journal begins at entry %d, inside a bundle", first)
-	return first
-}
-
-func (log *files) readJournal(journal []byte, index uint64) {
-	rest := journal[headerLength:]
-	for len(rest) >= 8 {
+	rest := data[headerSize:]
+	for len(rest) >= recordPrefix {
+		index := j.first + int64(len(j.entries))
 		length, check := binary.LittleEndian.Uint32(rest), binary.LittleEndian.Uint32(rest[4:])
-		due := ((length ^ uint32(index)) * 0x9e3779b1) ^ 0x57544c47
-		require(check == due && length <= mostEntry, "F-2", "the length of entry %d is damaged", index)
-		end := 8 + int(length)
-		if end+32 > len(rest) {
+		right := check == (length^uint32(index))*0x9e3779b1^0x57544c47
+		require(right && length <= maxEntry, "F-2", "record of entry %d is damaged", index)
+		end := recordPrefix + int(length) + sha256.Size
+		if len(rest) < end {
 			break
 		}
-		entry := rest[8:end]
-		leaf := leafHash(entry)
-		require(bytes.Equal(leaf[:], rest[end:end+32]), "F-3", "entry %d is damaged", index)
-		log.entries = append(log.entries, entry)
-		rest = rest[end+32:]
-		index++
+		entry, leaf := rest[recordPrefix:end-sha256.Size], hash{}
+		copy(leaf[:], rest[end-sha256.Size:])
+		require(leafHash(entry) == leaf, "F-3", "entry %d is damaged", index)
+		j.entries, j.leaves = append(j.entries, entry), append(j.leaves, leaf)
+		rest = rest[end:]
 	}
-	log.torn = len(rest)
+	j.torn = len(rest)
+	return j
 }
 
-// tilePath is <N> of the page's Files.
-func tilePath(index uint64) string {
-	path := fmt.Sprintf("%03d", index%1000)
-	for index /= 1000; index > 0; index /= 1000 {
-		path = fmt.Sprintf("x%03d/%s", index%1000, path)
+// tilePath is a tile's or bundle's index as C2SP tlog-tiles writes it.
+func tilePath(n int64) string {
+	path := fmt.Sprintf("%03d", n%1000)
+	for n /= 1000; n > 0; n /= 1000 {
+		path = fmt.Sprintf("x%03d/%s", n%1000, path)
 	}
 	return path
 }
 
-// readBundles reads the sealed entries and holds every tile above them to them (F-4, F-5).
-func readBundles(folder string, bundles uint64) [][]byte {
-	var entries [][]byte
-	below := [][]hash{}
-	for n := uint64(0); n < bundles; n++ {
-		path := filepath.Join(folder, "tile", "entries", tilePath(n))
-		bundle := splitBundle(path, readFile(path))
-		leaves := make([]hash, width)
-		for i, entry := range bundle {
-			leaves[i] = leafHash(entry)
-		}
-		entries = append(entries, bundle...)
-		below = append(below, leaves)
+// bundle: the entries of bundle n (F-4).
+func (dir folder) bundle(n int64) (entries [][]byte) {
+	rest := dir.read("tile/entries/"+tilePath(n), "F-4")
+	for len(entries) < tileWidth {
+		require(len(rest) >= 2, "F-4", "bundle %d ends early", n)
+		length := int(binary.BigEndian.Uint16(rest))
+		require(len(rest) >= 2+length, "F-4", "bundle %d ends early", n)
+		entries, rest = append(entries, rest[2:2+length]), rest[2+length:]
 	}
-	for level := 0; len(below) > 0; level++ {
-		var roots []hash
-		for n, hashes := range below {
-			requireTile(filepath.Join(folder, "tile", fmt.Sprint(level), tilePath(uint64(n))), hashes)
-			roots = append(roots, rootOf(hashes))
-		}
-		below = nil
-		for ; len(roots) >= width; roots = roots[width:] {
-			below = append(below, roots[:width])
-		}
-	}
+	require(len(rest) == 0, "F-4", "bundle %d has %d bytes too many", n, len(rest))
 	return entries
 }
 
-func splitBundle(path string, bundle []byte) [][]byte {
-	var entries [][]byte
-	for i := 0; i < width; i++ {
-		require(len(bundle) >= 2, "F-5", "%s ends before its entry %d", path, i)
-		end := 2 + int(binary.BigEndian.Uint16(bundle))
-		require(len(bundle) >= end, "F-5", "%s ends inside its entry %d", path, i)
-		entries = append(entries, bundle[2:end])
-		bundle = bundle[end:]
-	}
-	require(len(bundle) == 0, "F-5", "%s is followed by stray bytes", path)
-	return entries
+// sealed are the tiles above the bundles so far: for each level, the hashes that are in no whole tile yet.
+type sealed struct {
+	dir    folder
+	levels [][]hash
+	tiles  []int64 // whole tiles of each level
 }
 
-func requireTile(path string, hashes []hash) {
-	tile := readFile(path)
-	require(len(tile) == width*32, "F-5", "%s has %d bytes", path, len(tile))
-	for i, wanted := range hashes {
-		require(bytes.Equal(tile[32*i:32*i+32], wanted[:]), "F-5", "%s: hash %d is not of what lies below", path, i)
+// add compares each tile that h makes whole with its file: F-4, F-5.
+func (s *sealed) add(level int, h hash) {
+	if level == len(s.levels) {
+		s.levels, s.tiles = append(s.levels, nil), append(s.tiles, 0)
 	}
+	s.levels[level] = append(s.levels[level], h)
+	whole := s.levels[level]
+	if len(whole) < tileWidth {
+		return
+	}
+	name := fmt.Sprintf("tile/%d/%s", level, tilePath(s.tiles[level]))
+	file := s.dir.read(name, "F-4")
+	require(len(file) == tileWidth*sha256.Size, "F-4", "%s is not a tile", name)
+	var subtree tree
+	for k, h := range whole {
+		require(bytes.Equal(file[k*sha256.Size:][:sha256.Size], h[:]), "F-5", "hash %d of %s is not the log's", k, name)
+		subtree.add(h)
+	}
+	s.levels[level] = nil
+	s.tiles[level]++
+	s.add(level+1, subtree.root())
 }
 
-func rootOf(hashes []hash) hash {
-	var all tree
-	for _, each := range hashes {
-		all.append(each)
+var receiptName = regexp.MustCompile(`^receipt\.[0-9a-f]{16}$`)
+
+// heads are the checkpoint and the receipts, by their sizes (F-6).
+func (dir folder) heads() (checkpoint head, receipts []head) {
+	checkpoint = parseHead(parseNote(dir.read("checkpoint", "F-6")))
+	files, err := os.ReadDir(string(dir))
+	require(err == nil, "F-6", "%v", err)
+	for _, file := range files {
+		if receiptName.MatchString(file.Name()) {
+			receipts = append(receipts, parseHead(parseNote(dir.read(file.Name(), "F-6"))))
+		}
 	}
-	return all.root()
+	sort.SliceStable(receipts, func(i, k int) bool { return receipts[i].size < receipts[k].size })
+	return checkpoint, receipts
+}
+
+// isLog: whether there is anything of a log (F-1).
+func (dir folder) isLog() bool {
+	for _, name := range []string{"journal", "checkpoint", "tile/entries"} {
+		if _, err := os.Stat(filepath.Join(string(dir), name)); !errors.Is(err, fs.ErrNotExist) {
+			return true
+		}
+	}
+	return false
 }

@@ -1,21 +1,22 @@
 package main
 
 const (
-	minute         = 60_000
-	ahead          = 5_000
-	longest        = 65_000
-	unknownHolds   = 644_235_264
-	mostSum        = 1 << 51
-	resolveWithin  = 7 * day
-	mostSuspects   = 312_480
-	currentZero    = 32_768
-	leastSocSteps  = 10
-	toleranceMwh   = 100
-	rawMsPerMwh    = 12_000_000
-	capacityShares = 200
+	minuteMs = 60_000
+	dayMs    = 86_400_000
+	// clockSlack is how far a module's time may be ahead of the log's, in ms.
+	clockSlack = 5_000
+	// unprovenMost is the most unproven energy, in mWh, of a module and minute where no capacity is known.
+	unprovenMost = 644_235_264
+	zeroCurrent  = 32_768
 )
 
-type energy struct {
+// meter is the metering state of every module.
+type meter struct {
+	modules map[uid]*module
+	totals  energyTotals
+}
+
+type energyTotals struct {
 	In        int64 `json:"inMwh"`
 	Out       int64 `json:"outMwh"`
 	Uncounted int64 `json:"uncountedMwh"`
@@ -23,239 +24,188 @@ type energy struct {
 	Windows   int64 `json:"windows"`
 }
 
-type use struct{ minute, difference, through int64 }
+type module struct {
+	capacity *int64 // while paired; 0: unknown
+	last     *moduleEnd
+	unproven unproven
+}
 
-type end struct {
+type moduleEnd struct {
 	t1       int64
 	counters *counters
-	used     use
+	used     tolerance
 }
 
-// module is one module's state.
-type module struct {
-	end      *end
-	paired   bool
-	capacity int64
-	// unproven energy counted in a minute (M-11)
-	minute, in, out int64
-}
+// tolerance is what a module used up of M-8's in a minute.
+type tolerance struct{ minute, difference, through int64 }
 
-func (l *ledger) module(uid string) *module {
-	if l.modules[uid] == nil {
-		l.modules[uid] = &module{minute: -1}
+// unproven is what M-11 counted in a minute.
+type unproven struct{ minute, in, out int64 }
+
+// counted is what the society hears of an interval or gap: in and out, and net for its window (M-11).
+type counted struct{ in, out, net int64 }
+
+func newMeter() meter { return meter{modules: map[uid]*module{}} }
+
+func (m *meter) module(id uid) *module {
+	if m.modules[id] == nil {
+		m.modules[id] = &module{}
 	}
-	return l.modules[uid]
+	return m.modules[id]
 }
 
-// record is what interval, gap and reset share.
-type record struct {
-	uid        string
-	t0, t1     int64
-	in, out    int64
-	start, end *counters
+func (m *meter) pair(p linkPaired) { m.module(p.module).capacity = &p.capacity }
+
+func (m *meter) unpair(p linkUnpaired) {
+	require(m.module(p.module).capacity != nil, "M-1", "module %v is not paired", p.module)
+	m.module(p.module).capacity = nil
 }
 
-type interval struct {
-	record
-	integralIn, integralOut         int64
-	voltageLow, voltageHigh         int64
-	currentLow, currentHigh         int64
-	temperatureLow, temperatureHigh int64
-	socStart, socEnd, readings      int64
-	digest                          bool
-	verdict                         string
+func (m *meter) statement(s energyStatement) {
+	require(m.module(s.module).capacity != nil, "M-2", "module %v is not paired", s.module)
+	require(uid(*(*[8]byte)(s.statement)) == s.module, "M-2", "the statement is another module's")
 }
 
-// meter takes the types that Metering and Windows rule; false for others.
-func (l *ledger) meter(kind string, r *reader) bool {
-	switch kind {
-	case "link.paired":
-		r.array(6)
-		paired := l.module(r.uid())
-		r.unsigned(1, 31)
-		r.u8()
-		r.hash()
-		r.hash()
-		paired.paired, paired.capacity = true, r.energy()
-	case "link.unpaired":
-		r.array(2)
-		found := l.module(r.uid())
-		r.label()
-		require(found.paired, "M-1", "the module is not paired")
-		found.paired, found.capacity = false, 0
-	case "energy.statement":
-		r.array(2)
-		uid := r.uid()
-		statement := r.bytes(58, 58)
-		require(l.module(uid).paired, "M-2", "the module is not paired")
-		require(string(statement[:8]) == uid, "M-2", "the statement is of another module")
-	case "energy.interval":
-		l.interval(r.interval())
-	case "energy.gap":
-		r.array(8)
-		gap := record{r.uid(), r.time(), r.time(), r.energy(), r.energy(), r.optionalCounters(), r.optionalCounters()}
-		r.word("silence", "away")
-		l.gap(gap)
-	case "energy.reset":
-		r.array(5)
-		reset := record{uid: r.uid(), t0: r.time(), t1: r.time()}
-		start, end := r.counters(), r.counters()
-		reset.start, reset.end = &start, &end
-		require(end.in < start.in || end.out < start.out, "M-6", "no counter went back")
-		l.follow(reset, true)
-	case "energy.check":
-		l.check(r)
-	default:
-		return l.windows(kind, r)
+// tile: M-3 and the second half of M-4. It returns the tolerance used so far.
+func (m *module) tile(t0, t1 int64, start *counters, now int64) tolerance {
+	require(t0 <= t1, "M-3", "t0 is after t1")
+	require(t1 <= now+clockSlack, "M-3", "t1 is ahead of the log")
+	if m.last == nil {
+		return tolerance{}
 	}
-	return true
+	require(t0 == m.last.t1, "M-4", "t0 is not the module's last t1")
+	require(sameCounters(start, m.last.counters), "M-4", "start is not the module's last end")
+	return m.last.used
 }
 
-func (r *reader) interval() (i interval) {
-	r.array(20)
-	i.record = record{r.uid(), r.time(), r.time(), r.energy(), r.energy(), r.optionalCounters(), r.optionalCounters()}
-	i.integralIn, i.integralOut = r.energy(), r.energy()
-	i.voltageLow, i.voltageHigh = r.u16(), r.u16()
-	i.currentLow, i.currentHigh = r.u16(), r.u16()
-	i.temperatureLow, i.temperatureHigh = r.u16(), r.u16()
-	i.socStart, i.socEnd, i.readings = r.u8(), r.u8(), r.u32()
-	if r.present() {
-		r.hash()
-		i.digest = true
+func sameCounters(a, b *counters) bool {
+	if a == nil || b == nil {
+		return a == b
 	}
-	i.verdict = r.word("consistent", "suspect", "unauthenticated")
-	return i
+	return *a == *b
 }
 
-// follow is M-3 and M-4; it returns the module with its new end.
-func (l *ledger) follow(next record, continues bool) *module {
-	require(next.t0 <= next.t1 && next.t1 <= l.now+ahead, "M-3", "a record from %d to %d at %d", next.t0, next.t1, l.now)
-	found := l.module(next.uid)
-	require(found.end != nil || !continues, "M-4", "a hole before the first interval")
-	var used use
-	if found.end != nil {
-		used = found.end.used
-		require(next.t0 == found.end.t1, "M-4", "starts at %d after %d", next.t0, found.end.t1)
-		require(sameCounters(next.start, found.end.counters), "M-4", "starts at other counters")
+func (m *meter) interval(i energyInterval, now int64) counted {
+	mod := m.module(i.module)
+	used := mod.tile(i.t0, i.t1, i.start, now)
+	i.requireFigures(mod.capacity != nil)
+	i.requirePlausible()
+
+	computed, after := i.judge(used, mod.capacity)
+	stricter := computed == "consistent" && i.verdict == "suspect"
+	require(i.verdict == computed || stricter, "M-10", "verdict %s, computed %s", i.verdict, computed)
+	if i.verdict == "consistent" {
+		used = after
 	}
-	found.end = &end{next.t1, next.end, used}
-	return found
+	mod.last = &moduleEnd{i.t1, i.end, used}
+
+	c := counted{i.in, i.out, i.in - i.out}
+	if i.verdict != "consistent" {
+		c = mod.count(i.t1, i.in, i.out)
+	}
+	m.totals.Intervals++
+	m.totals.In += c.in
+	m.totals.Out += c.out
+	m.leaveOut(i.in, i.out, c)
+	return c
 }
 
-func (l *ledger) gap(gap record) {
+func (m *meter) gap(g energyGap, now int64) counted {
+	mod := m.module(g.module)
+	require(mod.last != nil, "M-4", "a gap before the module's first interval")
+	used := mod.tile(g.t0, g.t1, g.start, now)
 	var in, out int64
-	if gap.start != nil && gap.end != nil {
-		in, out = gap.end.in-gap.start.in, gap.end.out-gap.start.out
+	if g.start != nil && g.end != nil {
+		in, out = g.end.in-g.start.in, g.end.out-g.start.out
 	}
-	require(gap.in == in && gap.out == out, "M-6", "a gap's energy is not its counters' difference")
-	countedIn, countedOut := l.follow(gap, true).unproven(gap)
-	l.uncounted(gap, countedIn, countedOut)
-	l.shunt.add(l.size, gap, countedIn, countedOut, 0)
-	l.window.add(l.size, -countedOut)
+	require(g.in == in && g.out == out, "M-6", "in and out are not the counters' differences")
+	mod.last = &moduleEnd{g.t1, g.end, used}
+	c := mod.count(g.t1, g.in, g.out)
+	m.leaveOut(g.in, g.out, c)
+	return c
 }
 
-func (l *ledger) interval(i interval) {
-	require((i.start == nil) == (i.end == nil) && (i.start != nil) == i.digest, "M-5", "counters or digest at one end only")
+func (m *meter) reset(r energyReset, now int64) {
+	mod := m.module(r.module)
+	require(mod.last != nil, "M-4", "a reset before the module's first interval")
+	used := mod.tile(r.t0, r.t1, &r.start, now)
+	require(r.end.in < r.start.in || r.end.out < r.start.out, "M-6", "no counter went back")
+	mod.last = &moduleEnd{r.t1, &r.end, used}
+}
+
+func (m *meter) leaveOut(in, out int64, c counted) {
+	m.totals.Uncounted = least(m.totals.Uncounted+in+out-c.in-c.out, maxInteger)
+}
+
+// requireFigures: M-5.
+func (i energyInterval) requireFigures(paired bool) {
+	has := i.start != nil
+	require((i.end != nil) == has && (i.digest != nil) == has, "M-5", "start, end and digest are not all there")
 	in, out := i.integralIn, i.integralOut
-	if i.start != nil {
+	if has {
+		require(paired, "M-5", "module %v is not paired", i.module)
 		in, out = i.end.in-i.start.in, i.end.out-i.start.out
 	}
-	require(i.in == in && i.out == out, "M-5", "energy of record is another")
-	i.requirePossible()
-	found := l.follow(i.record, false)
-	require(i.start == nil || found.paired, "M-5", "the module is not paired")
-	found.end.used = i.judge(found.capacity, found.end.used)
-	countedIn, countedOut, net, earns := i.in, i.out, i.in-i.out, i.in
-	if i.verdict != "consistent" {
-		countedIn, countedOut = found.unproven(i.record)
-		net, earns = -countedOut, 0
-	}
-	l.shunt.add(l.size, i.record, countedIn, countedOut, earns)
-	l.uncounted(i.record, countedIn, countedOut)
-	l.window.add(l.size, net)
-	if i.verdict == "suspect" {
-		l.window.suspect(l.size, countedIn, l.now)
-	}
-	l.energy.In += countedIn
-	l.energy.Out += countedOut
-	l.energy.Intervals++
+	require(i.in == in && i.out == out, "M-5", "in and out are not the differences of the counters")
 }
 
-// requirePossible is M-7.
-func (i interval) requirePossible() {
-	ordered := i.voltageLow <= i.voltageHigh && i.currentLow <= i.currentHigh && i.temperatureLow <= i.temperatureHigh
-	require(ordered && i.readings >= 1 && i.t1-i.t0 <= longest, "M-7", "an interval that no meter makes")
-	most := func(power int64) int64 {
+// requirePlausible: M-7.
+func (i energyInterval) requirePlausible() {
+	for _, e := range []extremes{i.voltage, i.current, i.degree} {
+		require(e.low <= e.high, "M-7", "a lowest reading is above the highest")
+	}
+	require(i.readings >= 1, "M-7", "no readings")
+	require(i.t1-i.t0 <= 65_000, "M-7", "an interval of %d ms", i.t1-i.t0)
+	mostOf := func(power int64) int64 {
 		if power <= 0 {
 			return 0
 		}
-		return power*(i.t1-i.t0+1)/rawMsPerMwh + 1
+		return power*(i.t1-i.t0+1)/12_000_000 + 1
 	}
-	in, out := most(i.voltageHigh*(i.currentHigh-currentZero)), most(i.voltageHigh*(currentZero-i.currentLow))
-	possible := i.integralIn <= in && i.integralOut <= out && i.integralIn+i.integralOut <= larger(in, out)+1
-	require(possible, "M-7", "more than the extremes allow")
+	in, out := mostOf(i.voltage.high*(i.current.high-zeroCurrent)), mostOf(i.voltage.high*(zeroCurrent-i.current.low))
+	both := i.integralIn + i.integralOut
+	possible := i.integralIn <= in && i.integralOut <= out && both <= most(in, out)+1
+	require(possible, "M-7", "an integral is beyond what the extremes allow")
 }
 
-// judge is M-8 to M-10; it returns the tolerance used.
-func (i interval) judge(capacity int64, used use) use {
+// judge computes the verdict, and the tolerance used if it is to be consistent (M-8 to M-10).
+func (i energyInterval) judge(used tolerance, capacity *int64) (string, tolerance) {
 	if i.start == nil {
-		require(i.verdict == "unauthenticated", "M-10", "verdict is %s, but unauthenticated is due", i.verdict)
-		return used
+		return "unauthenticated", used
 	}
-	after := use{minute: i.t1 / minute}
-	if used.minute == after.minute {
-		after = used
+	if minute := i.t1 / minuteMs; used.minute != minute {
+		used = tolerance{minute: minute}
 	}
-	after.difference += magnitude(i.in-i.integralIn) + magnitude(i.out-i.integralOut)
-	after.through += i.in + i.out
-	if 100*(after.difference-toleranceMwh) <= after.through && i.chargeAgrees(capacity) {
-		require(i.verdict != "unauthenticated", "M-10", "verdict is unauthenticated, but consistent is due")
-		if i.verdict == "consistent" {
-			return after
-		}
-		return used
+	used.difference += distance(i.in, i.integralIn) + distance(i.out, i.integralOut)
+	used.through += i.in + i.out
+	if 100*(used.difference-100) <= used.through && i.chargeAgrees(*capacity) {
+		return "consistent", used
 	}
-	require(i.verdict == "suspect", "M-10", "verdict is %s, but suspect is due", i.verdict)
-	return used
+	return "suspect", used
 }
 
-// chargeAgrees is M-9: 200 × 2^48 and its like stay below 2^59.
-func (i interval) chargeAgrees(capacity int64) bool {
-	steps := i.socEnd - i.socStart
-	if capacity == 0 || magnitude(steps) < leastSocSteps {
+// chargeAgrees: M-9.
+func (i energyInterval) chargeAgrees(capacity int64) bool {
+	soc := i.socEnd - i.socStart
+	if capacity == 0 || distance(soc, 0) < 10 {
 		return true
 	}
-	return 4*magnitude(capacityShares*(i.in-i.out)-steps*capacity) <= (magnitude(steps)+8)*capacity
+	return 4*distance(200*(i.in-i.out), soc*capacity) <= (distance(soc, 0)+8)*capacity
 }
 
-// unproven is M-11.
-func (m *module) unproven(r record) (in, out int64) {
-	if m.minute != r.t1/minute {
-		m.minute, m.in, m.out = r.t1/minute, 0, 0
+// count: M-11, of what is unproven.
+func (m *module) count(t1, in, out int64) counted {
+	limit := int64(unprovenMost)
+	if m.capacity != nil && *m.capacity > 0 {
+		limit = *m.capacity + *m.capacity/4
 	}
-	most := m.capacity + m.capacity/4
-	if m.capacity == 0 {
-		most = unknownHolds
+	u := &m.unproven
+	if minute := t1 / minuteMs; u.minute != minute {
+		*u = unproven{minute: minute}
 	}
-	in, out = smaller(r.in, larger(0, most-m.in)), smaller(r.out, larger(0, most-m.out))
-	m.in += in
-	m.out += out
-	return in, out
+	c := counted{in: least(in, most(0, limit-u.in)), out: least(out, most(0, limit-u.out))}
+	c.net = -c.out
+	u.in += c.in
+	u.out += c.out
+	return c
 }
-
-func (l *ledger) uncounted(r record, in, out int64) {
-	l.energy.Uncounted = smaller(mostSafe, l.energy.Uncounted+r.in-in+r.out-out)
-}
-
-func magnitude(x int64) int64 { return larger(x, -x) }
-
-func larger(a, b int64) int64 {
-	if a > b {
-		return a
-	}
-	return b
-}
-
-func smaller(a, b int64) int64 { return -larger(-a, -b) }
-
-func cut(x, bound int64) int64 { return larger(-bound, smaller(bound, x)) }

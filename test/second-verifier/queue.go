@@ -1,69 +1,70 @@
 package main
 
-// dated is a lot, or a withheld amount.
-type dated struct{ charge, since, amount int64 }
+import "sort"
 
-// queue is first in, first out.
-type queue []dated
+// lot is energy with a date: the charge that it came from, and since when it counts.
+type lot struct{ charge, since, amount int64 }
 
-func (q queue) total() (sum int64) {
-	for _, each := range q {
-		sum += each.amount
-	}
-	return sum
+// queue holds lots in the order of their charges' indices, one for each charge.
+type queue struct {
+	lots []lot
+	sum  int64
 }
 
-// take takes up to wanted from the oldest on.
-func (q *queue) take(wanted int64) (taken queue) {
-	for wanted > 0 && len(*q) > 0 {
-		oldest := &(*q)[0]
-		part := smaller(wanted, oldest.amount)
-		taken = append(taken, dated{oldest.charge, oldest.since, part})
-		wanted -= part
-		oldest.amount -= part
-		if oldest.amount == 0 {
-			*q = (*q)[1:]
+// join adds l to its charge's lot, or puts it in its place.
+func (q *queue) join(l lot) {
+	q.sum += l.amount
+	k := sort.Search(len(q.lots), func(k int) bool { return q.lots[k].charge >= l.charge })
+	if k < len(q.lots) && q.lots[k].charge == l.charge {
+		q.lots[k].amount += l.amount
+		return
+	}
+	q.lots = append(q.lots, lot{})
+	copy(q.lots[k+1:], q.lots[k:])
+	q.lots[k] = l
+}
+
+// draw takes amount from the oldest on, splitting the last, at most all; it returns what it took.
+func (q *queue) draw(amount int64) (taken []lot) {
+	for amount > 0 && len(q.lots) > 0 {
+		l := q.lots[0]
+		l.amount = least(l.amount, amount)
+		taken = append(taken, l)
+		amount -= l.amount
+		q.sum -= l.amount
+		q.lots[0].amount -= l.amount
+		if q.lots[0].amount == 0 {
+			q.lots = q.lots[1:]
 		}
 	}
 	return taken
 }
 
-// draw is take where only the sum matters.
-func (q *queue) draw(wanted int64) int64 { return q.take(wanted).total() }
-
-// join puts an item in the place of its charge.
-func (q *queue) join(items ...dated) {
-	for _, item := range items {
-		if item.amount == 0 {
-			continue
-		}
-		at := len(*q)
-		for at > 0 && (*q)[at-1].charge >= item.charge {
-			at--
-		}
-		if at < len(*q) && (*q)[at].charge == item.charge {
-			(*q)[at].amount += item.amount
-			continue
-		}
-		*q = append((*q)[:at:at], append(queue{item}, (*q)[at:]...)...)
-	}
-}
-
-// due are the oldest items dated until or before, 256 at most.
-func (q queue) due(until int64) queue {
+// until are the oldest lots, at most 256, whose since is at most limit.
+func (q *queue) until(limit int64) []lot {
 	n := 0
-	for n < len(q) && n < 256 && q[n].since <= until {
+	for n < len(q.lots) && n < 256 && q.lots[n].since <= limit {
 		n++
 	}
-	return q[:n]
+	return q.lots[:n]
 }
 
-func (q queue) equals(other queue) bool {
-	if len(q) != len(other) {
+// oldest is the sum of the oldest 256 lots.
+func (q *queue) oldest() int64 { return sumOf(q.until(maxInteger)) }
+
+func sumOf(lots []lot) (sum int64) {
+	for _, l := range lots {
+		sum += l.amount
+	}
+	return sum
+}
+
+func sameLots(a, b []lot) bool {
+	if len(a) != len(b) {
 		return false
 	}
-	for i := range q {
-		if q[i] != other[i] {
+	for i := range a {
+		if a[i] != b[i] {
 			return false
 		}
 	}

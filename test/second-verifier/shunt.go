@@ -1,63 +1,62 @@
 package main
 
-const tolerancePart = 100
-
-// shunt is what the next energy.check is about.
+// shunt is what the next check of the pack's shunt covers, and what it would take back.
 type shunt struct {
 	covered *covered
-	earning []openSuspect
-	earned  int64
-	last    int64
+	earning []earning
+	sum     int64 // Σ in of earning, also of what left the list
+	lastT1  int64
 }
 
 type covered struct{ first, t0, t1, count, in, out int64 }
 
-// add is C-1; earns is the in of a consistent interval, else 0.
-func (s *shunt) add(index int64, r record, in, out, earns int64) {
+// earning is a consistent interval whose in the window counts.
+type earning struct{ index, in int64 }
+
+// cover: C-1.
+func (s *shunt) cover(index, t0, t1 int64, c counted, consistent bool) {
 	if s.covered == nil {
-		s.covered = &covered{first: index, t0: r.t0, t1: r.t1}
+		s.covered = &covered{first: index, t0: t0, t1: t1}
 	}
-	c := s.covered
-	c.t0, c.t1 = smaller(c.t0, r.t0), larger(c.t1, r.t1)
-	c.count++
-	c.in, c.out = smaller(mostSum, c.in+in), smaller(mostSum, c.out+out)
-	if earns == 0 {
+	all := s.covered
+	all.t0, all.t1 = least(all.t0, t0), most(all.t1, t1)
+	all.count++
+	all.in, all.out = least(all.in+c.in, maxNet), least(all.out+c.out, maxNet)
+	if !consistent || c.in == 0 {
 		return
 	}
-	s.earned = smaller(mostSum, s.earned+earns)
-	s.earning = append(s.earning, openSuspect{index: index, in: earns})
-	if len(s.earning) > mostSuspects {
+	s.earning = append(s.earning, earning{index, c.in})
+	s.sum = least(s.sum+c.in, maxNet)
+	if len(s.earning) > mostKept {
 		s.earning = s.earning[1:]
 	}
 }
 
-func (s *shunt) close() { s.covered, s.earning, s.earned = nil, nil, 0 }
+// check: C-2 to C-4.
+func (s *shunt) check(e energyCheck, at moment, w *window) {
+	all := s.covered
+	require(all != nil, "C-2", "the check covers nothing")
+	require(e.first == all.first && e.count == all.count, "C-2", "first or count is not what is covered")
+	require(e.t0 < e.t1 && e.t1 <= at.now+clockSlack, "C-2", "t0, t1 and now are not in order")
+	require(e.t0 >= s.lastT1, "C-2", "t0 is before the last check's t1")
+	near := distance(e.t0, all.t0) <= clockSlack && distance(e.t1, all.t1) <= clockSlack
+	require(near, "C-2", "t0 or t1 is far from what is covered")
 
-// check is C-2 to C-4.
-func (l *ledger) check(r *reader) {
-	r.array(8)
-	r.source()
-	t0, t1, first, count := r.time(), r.time(), r.index(), r.u32()
-	in, out := r.energy(), r.energy()
-	verdict := r.word("consistent", "suspect")
-	s := &l.shunt
-	c := s.covered
-	require(c != nil, "C-2", "there is nothing to check")
-	require(first == c.first && count == c.count, "C-2", "the check covers other entries")
-	require(t0 < t1 && t1 <= l.now+ahead && t0 >= s.last, "C-2", "a check from %d to %d", t0, t1)
-	near := magnitude(t0-c.t0) <= ahead && magnitude(t1-c.t1) <= ahead
-	require(near, "C-2", "the check is of another time than its records")
-	due := "suspect"
-	if magnitude(c.in-c.out-(in-out))-toleranceMwh <= (c.in+c.out)/tolerancePart {
-		due = "consistent"
+	computed := "suspect"
+	if distance(all.in-all.out, e.in-e.out)-100 <= (all.in+all.out)/100 {
+		computed = "consistent"
 	}
-	require(verdict == due, "C-3", "verdict is %s, but %s is due", verdict, due)
-	s.last = t1
-	if verdict == "suspect" {
-		for _, each := range s.earning {
-			l.window.suspect(each.index, each.in, l.now)
+	require(e.verdict == computed, "C-3", "verdict %s, computed %s", e.verdict, computed)
+
+	if e.verdict == "suspect" {
+		for _, i := range s.earning {
+			w.suspect(suspect{i.index, i.in, at.now})
 		}
-		l.window.add(l.size, -s.earned)
+		w.add(at.index, -s.sum)
 	}
-	s.close()
+	s.lastT1 = e.t1
+	s.clear()
 }
+
+// clear: C-4, after every check and window.
+func (s *shunt) clear() { s.covered, s.earning, s.sum = nil, nil, 0 }

@@ -1,277 +1,162 @@
 package main
 
-type accounts struct {
-	Supply       int64 `json:"supply"`
-	Atp          int64 `json:"atp"`
-	Reserved     int64 `json:"reserved"`
-	Adp          int64 `json:"adp"`
-	Eligible     int64 `json:"eligible"`
-	Withheld     int64 `json:"withheld"`
-	Unclaimed    int64 `json:"unclaimed"`
-	Deficit      int64 `json:"deficit"`
-	Opening      int64 `json:"opening"`
-	Net          int64 `json:"net"`
-	RecordedLoss int64 `json:"recordedLoss"`
-	Wasted       int64 `json:"wasted"`
-}
-
-type policy struct {
-	version, highBps, developingBps, lowBps, lotDays, withheldDays, declaredCap int64
-	tier                                                                        string
-}
-
+// society is the state that "Society" of the rules names.
 type society struct {
-	supply, adp, eligible, unclaimed, deficit, opening, net, recordedLoss, wasted int64
-
-	lots, withheld queue
-	tickets        []*ticket
-	sources        map[string]*source
-	declared       int64
-	policy         *policy
-	serial         int64
-	opened, closed bool
+	lct                   string
+	closed                bool
+	supply, adp           int64
+	eligible, unclaimed   int64
+	deficit, opening, net int64
+	recordedLoss, wasted  int64
+	lots, withheld        queue
+	tickets               []*ticket
+	lastMint              int64
+	policy                *policy
+	sources               map[string]*source
+	declared              int64 // all parts of kind declared ever charged
+	moved                 bool  // by a window or a reconcile
 }
 
-func newSociety() society { return society{sources: map[string]*source{}} }
+// ticket is an open reservation.
+type ticket struct {
+	index, since, used int64
+	queue
+}
 
-func (s *society) accounts() accounts {
-	return accounts{
-		s.supply, s.lots.total(), s.reserved(), s.adp, s.eligible, s.withheld.total(), s.unclaimed, s.deficit,
-		s.opening, s.net, s.recordedLoss, s.wasted,
+// moment is where an entry stands: its index and time, and what the clock and the epoch are worth there.
+type moment struct {
+	index, now   int64
+	synchronised bool
+	epochState   string
+}
+
+func newSociety(lct string) *society {
+	return &society{lct: lct, sources: map[string]*source{}}
+}
+
+func (s *society) reserved() (sum int64) {
+	for _, t := range s.tickets {
+		sum += t.sum
 	}
+	return sum
 }
 
-// account takes the types that Society rules; false for others.
-func (l *ledger) account(kind string, r *reader) bool {
-	s := &l.society
-	switch kind {
-	case "lct.status":
-		r.array(1)
-		l.status(r.sign1())
-	case "society.mint", "society.policy", "society.source":
-		r.array(1)
-		sign1 := r.sign1()
-		require(!s.closed, "S-1", "the society is closed")
-		map[string]func([]byte){"society.mint": l.mint, "society.policy": l.setPolicy, "society.source": l.prove}[kind](sign1)
-	case "society.charge", "society.certify", "society.reserve", "society.commit":
-		require(!s.closed, "S-1", "the society is closed")
-		map[string]func(*reader){
-			"society.charge": l.charge, "society.certify": l.certify, "society.reserve": l.reserve, "society.commit": l.commit,
-		}[kind](r)
-	case "society.rollback":
-		l.rollback(r)
-	case "society.expire":
-		r.array(2)
-		l.expire(r.dated(), r.dated())
-	case "energy.reconcile":
-		r.array(3)
-		kind, stock := r.word("opening", "full", "empty"), r.energy()
-		r.phrase()
-		l.reconcile(kind, stock)
-	default:
-		return false
-	}
-	return true
+func (s *society) held() int64 {
+	return s.lots.sum + s.reserved() + s.eligible + s.withheld.sum + s.unclaimed - s.deficit
 }
 
-func (r *reader) dated() (items queue) {
-	for n := r.list(0, 256); n > 0; n-- {
-		r.array(3)
-		items = append(items, dated{r.index(), r.time(), r.amount()})
-	}
-	return items
+// requireInvariants: S-15.
+func (s *society) requireInvariants() {
+	reserved := s.reserved()
+	require(s.lots.sum+reserved+s.adp == s.supply, "S-15", "ATP and ADP do not add up to the supply")
+	require(s.held() == s.opening+s.net-s.recordedLoss, "S-15", "what is held is not what was measured")
+	smallest := least(s.supply, least(s.adp, least(s.eligible, least(s.unclaimed, least(s.deficit, s.opening)))))
+	smallest = least(smallest, least(s.lots.sum, least(reserved, s.withheld.sum)))
+	require(smallest >= 0, "S-15", "something is negative")
+	require(s.deficit == 0 || s.held() == -s.deficit, "S-15", "there is a deficit beside energy")
 }
 
-// ours reads the society of a payload (S-1).
-func (l *ledger) ours(r *reader) {
-	society := r.lct()
-	require(society == l.lct, "S-1", "is for %s", society)
+func (s *society) requireOpen() { require(!s.closed, "S-1", "the society is closed") }
+
+func (s *society) requireOwn(lct string) {
+	require(lct == s.lct, "S-1", "the statement is for society %s", lct)
+	s.requireOpen()
 }
 
-// status is S-2.
-func (l *ledger) status(sign1 []byte) {
-	l.payload("status", sign1, func(r *reader) {
-		r.array(5)
-		r.word("wattseal-status-1")
-		lct := r.lct()
-		state := r.word("pending", "active", "void", "slashed", "retired")
-		r.time()
-		r.phrase()
-		if lct != l.lct {
-			return
-		}
-		require(!l.society.closed, "S-2", "the society is closed")
-		l.society.closed = state != "pending" && state != "active"
-	})
-}
-
-// mint is S-3.
-func (l *ledger) mint(sign1 []byte) {
-	s := &l.society
-	l.payload("mint", sign1, func(r *reader) {
-		r.array(4)
-		r.word("wattseal-mint-1")
-		l.ours(r)
-		amount, serial := r.amount(), r.serial()
-		require(serial > s.serial, "S-3", "serial %d is not above %d", serial, s.serial)
-		require(s.supply+amount <= mostSum, "S-3", "supply would exceed 2^51")
-		s.serial = serial
-		s.supply += amount
-		s.adp += amount
-	})
-}
-
-// setPolicy is S-4.
-func (l *ledger) setPolicy(sign1 []byte) {
-	l.payload("policy", sign1, func(r *reader) {
-		r.array(11)
-		r.word("wattseal-policy-1")
-		l.ours(r)
-		var p policy
-		p.version = r.serial()
-		p.highBps, p.developingBps, p.lowBps = r.bps(), r.bps(), r.bps()
-		p.tier = r.word("high", "developing", "low")
-		p.lotDays, p.withheldDays = r.unsigned(1, 366), r.unsigned(1, 366)
-		r.energy()
-		p.declaredCap = r.energy()
-		last := l.society.policy
-		require(last == nil || p.version > last.version, "S-4", "version %d is not above the last", p.version)
-		require(p.highBps >= p.developingBps && p.developingBps >= p.lowBps, "S-4", "shares rise from high to low")
-		l.society.policy = &p
-	})
-}
-
-// tierBps is of S-9; this version knows no attested epoch.
-func (l *ledger) tierBps() int64 {
-	if l.document.binding == "software" {
-		return l.society.policy.lowBps
-	}
-	return 0
-}
-
-// charge is S-9 to S-11.
-func (l *ledger) charge(r *reader) {
-	s := &l.society
-	r.array(3)
-	amount := r.amount()
-	var parts []part
-	for n := r.list(1, 16); n > 0; n-- {
-		r.array(2)
-		parts = append(parts, part{r.source(), r.amount()})
-	}
-	tierBps := r.bps()
-	s.requireNothingDue(l)
-	require(s.policy != nil && l.epoch != nil, "S-9", "no policy is in force")
-	require(tierBps == l.tierBps(), "S-9", "tierBps is %d, but %d is due", tierBps, l.tierBps())
-	require(amount <= s.eligible, "S-9", "%d mWh, but %d are eligible", amount, s.eligible)
-	lot := amount * tierBps / 10_000
-	require(lot <= s.adp, "S-9", "a lot of %d mWh, but adp is %d", lot, s.adp)
-	require(s.useSources(parts, l.now) == amount, "S-9", "the sources do not add up")
-	s.eligible -= amount
-	s.adp -= lot
-	s.lots.join(dated{l.size, l.now, lot})
-	s.withheld.join(dated{l.size, l.now, amount - lot})
-}
-
-// due is S-7.
-func (s *society) due(l *ledger) (lots, withheld queue) {
-	if !l.synchronised {
-		return nil, nil
-	}
-	withheldDays := int64(7)
-	if s.policy != nil {
-		withheldDays = s.policy.withheldDays
-	}
-	return s.lots.due(l.now - s.lotDays()*day), s.withheld.due(l.now - withheldDays*day)
-}
-
-func (s *society) lotDays() int64 {
-	if s.policy == nil {
-		return 7
-	}
-	return s.policy.lotDays
-}
-
-func (s *society) waste(amount int64) { s.wasted = smaller(mostSafe, s.wasted+amount) }
-
-func (s *society) requireNothingDue(l *ledger) {
-	require(s.dueTicket(l) == nil, "S-7", "a ticket is past its deadline")
-	lots, withheld := s.due(l)
-	require(len(lots)+len(withheld) == 0, "S-7", "%d amounts are past their date", len(lots)+len(withheld))
-}
-
-// expire is S-8.
-func (l *ledger) expire(lots, withheld queue) {
-	s := &l.society
-	require(s.dueTicket(l) == nil, "S-8", "a ticket is past its deadline")
-	dueLots, dueWithheld := s.due(l)
-	require(len(dueLots)+len(dueWithheld) > 0, "S-8", "nothing is past its date")
-	require(lots.equals(dueLots) && withheld.equals(dueWithheld), "S-8", "names other than what is due")
-	expired := s.lots.draw(lots.total())
-	s.adp += expired
-	s.waste(expired)
-	s.unclaimed += expired + s.withheld.draw(withheld.total())
-}
-
-func drawFrom(account *int64, wanted int64) int64 {
-	drawn := smaller(*account, wanted)
-	*account -= drawn
-	return drawn
-}
-
-// move is S-12.
-func (s *society) move(net int64) {
-	s.net += net
-	if net >= 0 {
-		s.eligible += net - drawFrom(&s.deficit, net)
+// status: S-2.
+func (s *society) status(about status) {
+	if about.lct != s.lct {
 		return
 	}
-	open := -net
-	spent := s.drawTickets(open, true)
-	spent += s.lots.draw(open - spent)
-	s.adp += spent
-	open -= spent
-	open -= drawFrom(&s.unclaimed, open)
-	open -= s.withheld.draw(open)
-	open -= drawFrom(&s.eligible, open)
-	s.deficit += open
+	require(!s.closed, "S-2", "the society is closed")
+	s.closed = about.state == "void" || about.state == "slashed" || about.state == "retired"
 }
 
-func (s *society) stock() int64 {
-	return s.lots.total() + s.reserved() + s.eligible + s.withheld.total() + s.unclaimed - s.deficit
+// mint: S-3.
+func (s *society) mint(m mint) {
+	s.requireOwn(m.society)
+	require(m.serial > s.lastMint, "S-3", "serial %d again", m.serial)
+	require(s.supply+m.amount <= maxNet, "S-3", "the supply is beyond 2^51")
+	s.lastMint = m.serial
+	s.supply += m.amount
+	s.adp += m.amount
 }
 
-// reconcile is S-13 and S-14.
-func (l *ledger) reconcile(kind string, stock int64) {
-	s := &l.society
-	if kind == "opening" {
-		require(!s.opened && l.window.last == nil, "S-13", "an opening stock comes too late")
-		s.opened, s.opening = true, stock
-		s.unclaimed += stock
+// setPolicy: S-4.
+func (s *society) setPolicy(p policy) {
+	s.requireOwn(p.society)
+	require(s.policy == nil || p.version > s.policy.version, "S-4", "version %d again", p.version)
+	falling := p.bps["high"] >= p.bps["developing"] && p.bps["developing"] >= p.bps["low"]
+	require(falling, "S-4", "the tiers' shares do not fall")
+	s.policy = &p
+}
+
+// addNet: S-12.
+func (s *society) addNet(n int64) {
+	s.net += n
+	s.moved = true
+	if n >= 0 {
+		repaid := least(n, s.deficit)
+		s.deficit -= repaid
+		s.eligible += n - repaid
 		return
 	}
-	s.opened = true
-	s.requireNothingDue(l)
-	loss := s.stock() - stock
-	s.recordedLoss += loss
-	require(magnitude(s.recordedLoss) <= mostSum, "S-14", "recorded loss would exceed 2^51")
+	rest := -n
+	for _, t := range s.tickets {
+		given := sumOf(t.draw(rest))
+		t.used += given
+		s.adp += given
+		rest -= given
+	}
+	given := sumOf(s.lots.draw(rest))
+	s.adp += given
+	rest -= given
+	rest -= take(&s.unclaimed, rest)
+	rest -= sumOf(s.withheld.draw(rest))
+	rest -= take(&s.eligible, rest)
+	s.deficit += rest
+}
+
+// take takes amount from account, at most all; it returns what it took.
+func take(account *int64, amount int64) int64 {
+	taken := least(*account, amount)
+	*account -= taken
+	return taken
+}
+
+// reconcile: S-13 and S-14.
+func (s *society) reconcile(r energyReconcile, at moment) {
+	if r.kind == "opening" {
+		require(!s.moved, "S-13", "an opening after a window or another reconcile")
+		s.moved = true
+		s.opening = r.stock
+		s.unclaimed += r.stock
+		return
+	}
+	s.requireNothingDue(at)
+	s.moved = true
+	loss := s.held() - r.stock
+	after := s.recordedLoss + loss
+	require(after >= -maxNet && after <= maxNet, "S-14", "the recorded loss is beyond 2^51")
+	s.recordedLoss = after
 	if loss < 0 {
-		s.unclaimed += -loss - drawFrom(&s.deficit, -loss)
+		cleared := least(-loss, s.deficit)
+		s.deficit -= cleared
+		s.unclaimed += -loss - cleared
 		return
 	}
-	loss -= drawFrom(&s.unclaimed, loss)
-	loss -= s.withheld.draw(loss)
-	loss -= drawFrom(&s.eligible, loss)
-	spent := s.lots.draw(loss)
-	spent += s.drawTickets(loss-spent, false)
-	s.adp += spent
-	s.waste(spent)
+	loss -= take(&s.unclaimed, loss)
+	loss -= sumOf(s.withheld.draw(loss))
+	loss -= take(&s.eligible, loss)
+	loss -= s.waste(sumOf(s.lots.draw(loss)))
+	for _, t := range s.tickets {
+		loss -= s.waste(sumOf(t.draw(loss)))
+	}
 }
 
-// requireBalance is S-15.
-func (s *society) requireBalance() {
-	require(s.lots.total()+s.reserved()+s.adp == s.supply, "S-15", "tokens do not add up to the supply")
-	require(s.stock() == s.opening+s.net-s.recordedLoss, "S-15", "energy does not add up to what was measured")
-	least := smaller(smaller(s.adp, s.eligible), smaller(s.unclaimed, s.deficit))
-	require(least >= 0 && (s.deficit == 0 || s.stock() == -s.deficit), "S-15", "an account cannot be so")
+// waste returns drawn lots to adp and records them as wasted; wasted stays at 2^53 - 1 once there (S-15).
+func (s *society) waste(amount int64) int64 {
+	s.adp += amount
+	s.wasted = least(s.wasted+amount, maxInteger)
+	return amount
 }

@@ -1,72 +1,75 @@
 package main
 
 import (
-	"bytes"
-	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"os"
 	"strings"
 )
 
-type witness struct {
-	name string
-	key  []byte
-}
-
-// trust is whom the verifier believes.
+// trust is who is accepted: a trust file's. Without one, the issuer of entry 0 becomes the one authority.
 type trust struct {
-	authorities [][]byte
-	witnesses   []witness
+	authorities map[kid][]byte
+	witnesses   []noteKey
 }
 
-func readTrust(path string) *trust {
+// readTrust reads a trust file; whatever is wrong with it is an error of use, no verdict.
+func readTrust(path string) (*trust, error) {
 	data, err := os.ReadFile(path)
-	require(err == nil, "trust file", "%v", err)
-	var file struct {
-		Format      string
-		Authorities []struct{ Name, Ed25519 string }
-		Witnesses   []string
+	if err != nil {
+		return nil, err
 	}
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.DisallowUnknownFields()
-	err = decoder.Decode(&file)
-	require(err == nil && file.Format == "wattseal-trust-1", "trust file", "%s is none: %v", path, err)
-	var found trust
-	for _, authority := range file.Authorities {
-		key := fromBase64("trust file", authority.Ed25519)
-		require(len(key) == 32 && authority.Name != "", "trust file", "authority %q", authority.Name)
-		found.authorities = append(found.authorities, key)
+	var t *trust
+	if refused := attempt(func() { t = decodeTrust(data) }); refused != nil {
+		return nil, fmt.Errorf("%s: %s", path, refused.problem)
 	}
-	for _, vkey := range file.Witnesses {
-		found.witnesses = append(found.witnesses, parseVkey(vkey))
-	}
-	return &found
+	return t, nil
 }
 
-func parseVkey(vkey string) witness {
+func decodeTrust(data []byte) *trust {
+	require(len(data) <= 1<<20, "trust", "a trust file has 1 MiB at most")
+	file := jsonObject(data, "format", "authorities", "witnesses")
+	require(jsonValue[string](file["format"]) == "wattseal-trust-1", "trust", "the format is not wattseal-trust-1")
+	t := &trust{authorities: map[kid][]byte{}}
+	for _, item := range jsonValue[[]json.RawMessage](file["authorities"]) {
+		authority := jsonObject(item, "name", "ed25519")
+		key, ok := decodeBase64(jsonValue[string](authority["ed25519"]))
+		require(ok && len(key) == 32, "trust", "an authority's key is not the base64 of 32 bytes")
+		require(jsonValue[string](authority["name"]) != "", "trust", "an authority has no name")
+		t.authorities[kidOf(key)] = key
+	}
+	for _, vkey := range jsonValue[[]string](file["witnesses"]) {
+		t.witnesses = append(t.witnesses, parseVkey(vkey))
+	}
+	require(len(t.authorities) > 0, "trust", "no authority")
+	require(len(t.witnesses) > 0, "trust", "no witness")
+	return t
+}
+
+// parseVkey: C2SP signed-note, of a cosigning key.
+func parseVkey(vkey string) noteKey {
 	parts := strings.SplitN(vkey, "+", 3)
-	require(len(parts) == 3, "trust file", "%q is no vkey", vkey)
-	requireName(parts[0])
-	material := fromBase64("trust file", parts[2])
-	require(len(material) == 33 && material[0] == typeCosignature, "trust file", "%q is no cosignature key", vkey)
-	id := keyID(parts[0], typeCosignature, material[1:])
-	canonical := parts[0] + "+" + hexOf(id[:]) + "+" + base64.StdEncoding.EncodeToString(material)
-	require(canonical == vkey, "trust file", "%q should be %q", vkey, canonical)
-	return witness{parts[0], material[1:]}
+	require(len(parts) == 3 && isKeyName(parts[0]), "trust", "%q is no vkey", vkey)
+	key, ok := decodeBase64(parts[2])
+	require(ok && len(key) == 33 && key[0] == cosignature, "trust", "%q has no cosigning key", vkey)
+	witness := newNoteKey(parts[0], cosignature, key[1:])
+	require(parts[1] == fmt.Sprintf("%08x", witness.id), "trust", "%q has another key's id", vkey)
+	return witness
 }
 
-// requireWitnessed is H-2.
-func (t *trust) requireWitnessed(receipt note) {
-	accepted := 0
-	for _, each := range t.witnesses {
-		id := keyID(each.name, typeCosignature, each.key)
-		for _, line := range receipt.lines {
-			if line.name == each.name && line.id == id {
-				receipt.requireCosigned(each.name, each.key)
-				accepted++
-				break
-			}
-		}
+// jsonObject reads an object with exactly these keys; encoding/json would take a key in any case.
+func jsonObject(data []byte, keys ...string) map[string]json.RawMessage {
+	object := jsonValue[map[string]json.RawMessage](data)
+	for _, key := range keys {
+		_, has := object[key]
+		require(has, "trust", "%q is missing", key)
 	}
-	require(accepted > 0, "H-2", "no accepted witness has cosigned a receipt")
+	require(len(object) == len(keys), "trust", "only %q belong there", keys)
+	return object
+}
+
+func jsonValue[T any](data []byte) (v T) {
+	err := json.Unmarshal(data, &v)
+	require(err == nil, "trust", "%v", err)
+	return v
 }

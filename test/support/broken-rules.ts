@@ -296,7 +296,7 @@ export const BROKEN_RULES: readonly BrokenRule[] = [
   appended("S-17", "more than there is", "society.reserve", () => [2 ** 40, LCT, "x", []]),
   appended("S-18", "no ticket", "society.commit", () => [3, 1, 0, []]),
   changed("S-18", "more than the ticket holds", "society.commit", (b) => b.with(1, 2 ** 40)),
-  appended("S-18", "no ticket", "society.rollback", () => [3, "failure", []]),
+  appended("S-19", "no ticket", "society.rollback", () => [3, "failure", []]),
   changed("S-19", "before its deadline", "society.rollback", (b) =>
     b[1] === "failure" ? b.with(1, "deadline") : undefined,
   ),

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base32"
+	"strings"
+)
+
+// document is what a verifier needs of an LCT document.
+type document struct {
+	lct     string
+	kind    string
+	anchor  []byte // an uncompressed P-256 point, or nil
+	binding string
+	issuer  []byte // an authority's Ed25519 key
+}
+
+// label is the part of an LCT id that names its log.
+func label(lct string) string { return lct[strings.LastIndexByte(lct, ':')+1:] }
+
+// requireFounding: entry 0 is of a kind that keeps a log (O-4).
+func (doc document) requireFounding() {
+	require(doc.kind == "pack" || doc.kind == "society", "O-4", "entry 0 is of kind %s", doc.kind)
+}
+
+// mostStrength is the highest strengthBps of each binding.
+var mostStrength = map[string]int64{
+	"tpm": 10_000, "tpm-unmeasured": 8_500, "secure-element": 8_500, "mcu": 8_500, "software": 4_000, "unknown": 4_000,
+}
+
+// parseDocument reads an LCT document that the issuer named in it signed; the caller judges the issuer.
+func parseDocument(sign1 []byte) (doc document) {
+	require(len(sign1) <= 12_288, "A-3", "an LCT document of %d bytes", len(sign1))
+	var s statement
+	under("A-1", func() { s = parseStatement(sign1) })
+	under("A-2", func() { doc = readGenesis(s.payload) })
+	require(s.kid == kidOf(doc.issuer), "A-3", "another key than its issuer's signed an LCT document")
+	require(s.holds(doc.issuer), "A-3", "an LCT document's signature does not hold")
+	return doc
+}
+
+func readGenesis(body []byte) (doc document) {
+	f := fieldsOf(decodeCBOR(body))
+	f.word("wattseal-lct-1")
+	kind := f.word("app", "pack", "module", "policy", "person", "society", "source", "agent")
+	f.word("agentic", "responsive", "delegative")
+	doc.anchor = array(f, func(f *fields) []byte { return readAnchor(f, kind) })
+	doc.binding = f.word("tpm", "tpm-unmeasured", "secure-element", "mcu", "software", "unknown")
+	f.integer(0, mostStrength[doc.binding])
+	list(f, 0, 32, (*fields).listText) // context
+	doc.issuer = array(f, func(f *fields) []byte {
+		key := f.bytes(32, 32)
+		optional(f, (*fields).lct)
+		return key
+	})
+	f.time()
+	list(f, 0, 32, (*fields).listText) // witnesses
+	list(f, 0, 32, func(f *fields) string { return array(f, readRelation) })
+	f.end()
+	sum := sha256.Sum256(body)
+	doc.kind = kind
+	doc.lct = "lct:" + kind + ":" + strings.ToLower(base32.StdEncoding.EncodeToString(sum[:20]))
+	return doc
+}
+
+// readAnchor returns a p256 anchor's point; other anchors sign no epochs.
+func readAnchor(f *fields, kind string) []byte {
+	switch kind {
+	case "module":
+		f.word("x25519")
+		f.bytes(32, 32)
+		return nil
+	case "policy":
+		f.word("policy")
+		f.text(1, 4096)
+		return nil
+	}
+	f.word("p256")
+	point := f.bytes(65, 65)
+	require(point[0] == 4, "E-3", "a P-256 point begins with %#x", point[0])
+	return point
+}
+
+func readRelation(f *fields) string {
+	f.word("bound", "paired", "witnessing", "succeeds")
+	return f.lct()
+}
+
+// evidence is the anchor's word on the key that signs from here on.
+type evidence struct {
+	body, signature []byte
+	quoted          bool // a quote or nvCertify is there
+	epochBody
+}
+
+type epochBody struct {
+	lct      string
+	epoch    int64
+	key      []byte
+	treeSize int64
+	treeRoot hash
+	time     int64
+}
+
+func readEvidence(data []byte) (e evidence) {
+	f := fieldsOf(decodeCBOR(data))
+	e.body, e.signature = f.bytes(1, 512), f.bytes(64, 64)
+	quote, certify := optional(f, readQuote), optional(f, readQuote)
+	e.quoted = quote != nil || certify != nil
+	f.end()
+
+	f = fieldsOf(decodeCBOR(e.body))
+	e.lct, e.epoch, e.key = f.lct(), f.serial(), f.bytes(32, 32)
+	f.text(1, 64) // software
+	e.treeSize, e.treeRoot, e.time = f.serial(), f.hash(), f.time()
+	f.integer(0, 1) // whether the clock was synchronised
+	f.end()
+	return e
+}
+
+func readQuote(f *fields) bool {
+	return array(f, func(f *fields) bool {
+		f.bytes(1, 2048)
+		f.bytes(1, 2048)
+		return true
+	})
+}
+
+// signedBy: P-1.
+func (e evidence) signedBy(anchor []byte) bool {
+	message := bytes.Join([][]byte{[]byte("wattseal-epoch-1"), e.body}, nil)
+	return verifyP256(anchor, message, e.signature)
+}

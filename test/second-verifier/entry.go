@@ -1,0 +1,236 @@
+package main
+
+// entry is one immutable record of a log.
+type entry struct {
+	kind string
+	time int64
+	body any
+}
+
+const maxEntry = 16_384
+
+type (
+	lctDocument struct{ sign1 []byte }
+	lctStatus   struct{ sign1 []byte }
+	epochBegin  struct{ evidence evidence }
+	epochEnd    struct{ epoch int64 }
+	linkPaired  struct {
+		module   uid
+		capacity int64
+	}
+	linkUnpaired struct{ module uid }
+	unjudged     struct{} // entries that change nothing
+
+	energyInterval struct {
+		module                   uid
+		t0, t1, in, out          int64
+		start, end               *counters
+		integralIn, integralOut  int64
+		voltage, current, degree extremes
+		socStart, socEnd         int64
+		readings                 int64
+		digest                   *hash
+		verdict                  string
+	}
+	extremes  struct{ low, high int64 }
+	energyGap struct {
+		module          uid
+		t0, t1, in, out int64
+		start, end      *counters
+	}
+	energyReset struct {
+		module     uid
+		t0, t1     int64
+		start, end counters
+	}
+	energyStatement struct {
+		module    uid
+		statement []byte
+	}
+	energyWindow struct {
+		t0, t1     int64
+		first      *int64
+		count, net int64
+	}
+	energyCheck struct {
+		t0, t1, first, count, in, out int64
+		verdict                       string
+	}
+	energyReconcile struct {
+		kind  string
+		stock int64
+	}
+	energyResolve struct {
+		interval int64
+		decision string
+	}
+
+	societyMint   struct{ sign1 []byte }
+	societySource struct{ sign1 []byte }
+	societyPolicy struct{ sign1 []byte }
+	societyCharge struct {
+		amount  int64
+		sources []part
+		tierBps int64
+	}
+	part struct {
+		source string
+		amount int64
+	}
+	societyCertify struct{ amount int64 }
+	societyReserve struct{ amount int64 }
+	societyCommit  struct {
+		ticket int64
+		amount *int64
+	}
+	societyRollback struct {
+		ticket int64
+		reason string
+		lots   []lot
+	}
+	societyExpire struct{ lots, withheld []lot }
+
+	opsClock struct{ synchronised bool }
+)
+
+// decodeEntry: the bytes of an entry, as "Entries" says.
+func decodeEntry(data []byte) entry {
+	require(len(data) <= maxEntry, "E-3", "an entry of %d bytes", len(data))
+	f := fieldsOf(decodeCBOR(data))
+	f.integer(1, 1)
+	kind := f.anyText()
+	read, known := bodies[kind]
+	require(known, "E-3", "an entry of type %q", kind)
+	e := entry{kind: kind, time: f.time()}
+	e.body = array(f, read)
+	f.end()
+	return e
+}
+
+// bodies has the fields of each entry type; what no rule asks for is read and left out.
+var bodies = map[string]func(*fields) any{
+	"lct.document": func(f *fields) any { return lctDocument{f.sign1()} },
+	"lct.status":   func(f *fields) any { return lctStatus{f.sign1()} },
+	"epoch.begin":  func(f *fields) any { return epochBegin{readEvidence(f.bytes(1, 15_000))} },
+	"epoch.end": func(f *fields) any {
+		e := epochEnd{f.serial()}
+		f.label()
+		return e
+	},
+	"link.paired": func(f *fields) any {
+		module := f.uid()
+		f.slot()
+		f.u8()
+		f.hash()
+		f.hash()
+		return linkPaired{module, f.energy()}
+	},
+	"link.unpaired": func(f *fields) any {
+		module := f.uid()
+		f.label()
+		return linkUnpaired{module}
+	},
+	"link.alarm": func(f *fields) any {
+		optional(f, (*fields).uid)
+		optional(f, (*fields).slot)
+		f.label()
+		f.u32()
+		f.phrase()
+		return unjudged{}
+	},
+	"energy.interval": func(f *fields) any {
+		return energyInterval{
+			f.uid(), f.time(), f.time(), f.energy(), f.energy(),
+			optional(f, (*fields).counters), optional(f, (*fields).counters),
+			f.energy(), f.energy(),
+			f.extremes(), f.extremes(), f.extremes(),
+			f.u8(), f.u8(), f.u32(), optional(f, (*fields).hash),
+			f.word("consistent", "suspect", "unauthenticated"),
+		}
+	},
+	"energy.gap": func(f *fields) any {
+		gap := energyGap{
+			f.uid(), f.time(), f.time(), f.energy(), f.energy(),
+			optional(f, (*fields).counters), optional(f, (*fields).counters),
+		}
+		f.word("silence", "away")
+		return gap
+	},
+	"energy.reset": func(f *fields) any {
+		return energyReset{f.uid(), f.time(), f.time(), f.counters(), f.counters()}
+	},
+	"energy.statement": func(f *fields) any { return energyStatement{f.uid(), f.bytes(58, 58)} },
+	"energy.window": func(f *fields) any {
+		return energyWindow{f.time(), f.time(), optional(f, (*fields).index), f.u32(), f.net()}
+	},
+	"energy.check": func(f *fields) any {
+		f.source()
+		return energyCheck{
+			f.time(), f.time(), f.index(), f.u32(), f.energy(), f.energy(), f.word("consistent", "suspect"),
+		}
+	},
+	"energy.reconcile": func(f *fields) any {
+		r := energyReconcile{f.word("opening", "full", "empty"), f.energy()}
+		f.phrase()
+		return r
+	},
+	"energy.resolve": func(f *fields) any {
+		r := energyResolve{f.index(), f.word("accept", "reject")}
+		f.label()
+		f.phrase()
+		return r
+	},
+	"society.mint":   func(f *fields) any { return societyMint{f.sign1()} },
+	"society.source": func(f *fields) any { return societySource{f.sign1()} },
+	"society.policy": func(f *fields) any { return societyPolicy{f.sign1()} },
+	"society.charge": func(f *fields) any {
+		return societyCharge{f.amount(), list(f, 1, 16, readPart), f.bps()}
+	},
+	"society.certify": func(f *fields) any {
+		c := societyCertify{f.amount()}
+		f.word("load", "application", "peer")
+		f.source()
+		optional(f, (*fields).hash)
+		return c
+	},
+	"society.reserve": func(f *fields) any {
+		r := societyReserve{f.amount()}
+		f.lct()
+		f.label()
+		optional(f, (*fields).hash)
+		return r
+	},
+	"society.commit": func(f *fields) any {
+		c := societyCommit{f.index(), optional(f, (*fields).amount)}
+		f.bps()
+		optional(f, (*fields).hash)
+		return c
+	},
+	"society.rollback": func(f *fields) any {
+		return societyRollback{f.index(), f.word("failure", "deadline"), list(f, 0, 256, readLot)}
+	},
+	"society.expire": func(f *fields) any {
+		return societyExpire{list(f, 0, 256, readLot), list(f, 0, 256, readLot)}
+	},
+	"ops.clock": func(f *fields) any {
+		c := opsClock{f.word("synchronised", "unsynchronised") == "synchronised"}
+		f.label()
+		f.integer(-(1 << 52), 1<<52)
+		return c
+	},
+	"ops.config": func(f *fields) any {
+		f.phrase()
+		f.hash()
+		return unjudged{}
+	},
+}
+
+func (f *fields) extremes() extremes { return extremes{f.u16(), f.u16()} }
+
+func readPart(f *fields) part {
+	return array(f, func(f *fields) part { return part{f.source(), f.amount()} })
+}
+
+func readLot(f *fields) lot {
+	return array(f, func(f *fields) lot { return lot{f.index(), f.time(), f.amount()} })
+}

@@ -46,6 +46,11 @@ describe("the record that a run leaves behind", () => {
     expect(untrusting.status).toBe(0);
     expect(untrusting.stdout).toMatch(/^verdict {4}self-consistent only$/m);
 
+    const copy = await wattseal(["ledger", "backup", `${folder}/copy`, "--log", log, "--json"]);
+    expect(copy.status, copy.stderr).toBe(0);
+    const again = await wattseal(["ledger", "audit", `${folder}/copy`, "--trust", trust]);
+    expect([again.status, again.stdout]).toEqual([0, audit.stdout]);
+
     const proof = `${folder}/interval.proof`;
     const proven = await wattseal(["prove", String(index), "--log", log, "--out", proof]);
     expect(proven.status, proven.stderr).toBe(0);

@@ -18,6 +18,8 @@ export type TlogErrorCode =
   | "head-mismatch"
   | "missing"
   | "pruned"
+  | "not-empty"
+  | "unfinished"
   | "locked"
   | "full"
   | "io"
@@ -33,6 +35,8 @@ const KIND: Readonly<Record<TlogErrorCode, ErrorKind>> = {
   "head-mismatch": "hardware",
   missing: "usage",
   pruned: "usage",
+  "not-empty": "usage",
+  unfinished: "usage",
   locked: "usage",
   full: "hardware",
   io: "hardware",

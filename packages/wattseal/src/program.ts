@@ -11,6 +11,7 @@ import { parseDuration, parseLegacy, parseModules, parseSpeed } from "./commands
 import { init } from "./commands/init.js";
 import { listCommand, showCommand } from "./commands/ledger.js";
 import { auditCommand } from "./commands/ledger-audit.js";
+import { backupCommand } from "./commands/ledger-backup.js";
 import { exportCommand, parseTime } from "./commands/ledger-export.js";
 import { prove } from "./commands/prove.js";
 import { runFederation, runGateway, runSimulator } from "./commands/roles.js";
@@ -247,7 +248,7 @@ function addRecord(wattseal: Command, report: Report): void {
     .command("list <path>")
     .description("a line for each entry")
     .option("--type <type>", "only entries of this type, such as energy.interval")
-    .option("--from <n>", "first entry", "0")
+    .option("--from <n>", "first entry (default: the lowest that is here, 0 unless pruned)")
     .option("--json", "a JSON object for each entry", false)
     .addHelpText("after", example("wattseal ledger list ./pack/gateway/log --type energy.window"))
     .action(async (path, options) => report(await listCommand(path, options)));
@@ -270,6 +271,20 @@ function addRecord(wattseal: Command, report: Report): void {
       example("wattseal ledger audit ./pack/gateway/log --trust ./pack/gateway/trust.json"),
     )
     .action(async (path, options) => report(await auditCommand(path, options)));
+  ledger
+    .command("backup <dest>")
+    .description("copy a log into a new folder while its gateway goes on, and read the copy back")
+    .addOption(
+      new Option("--state <dir>", "state folder whose gateway's log it is").conflicts("log"),
+    )
+    .option("--log <path>", "instead: folder of the log")
+    .option("--json", "print one JSON object", false)
+    .addHelpText(
+      "after",
+      "\nA copy that was cut short is marked, and no command takes it for a log: remove it and begin again.\nA backup is older than its log: put back in the log's place, the signer refuses to go on from it.\n",
+    )
+    .addHelpText("after", example("wattseal ledger backup /mnt/usb/pack-log --state ./pack"))
+    .action(async (dest, options) => report(await backupCommand(dest, options)));
   ledger
     .command("export <path>")
     .description("rows for other programs, each with the entries and the signed head that back it")

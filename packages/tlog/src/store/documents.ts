@@ -2,12 +2,24 @@
 import { fromUtf8, messageOf, utf8 } from "@wattseal/base";
 import { TlogError } from "../errors.js";
 import type { StoreFiles } from "./files.js";
-import { CHECKPOINT, FLOOR, JOURNAL, refuseFile, TEMPORARY, TILES } from "./layout.js";
+import { CHECKPOINT, FLOOR, JOURNAL, refuseFile, TEMPORARY, TILES, UNFINISHED } from "./layout.js";
 
-const RESERVED: readonly string[] = [JOURNAL, CHECKPOINT, FLOOR, TEMPORARY, TILES, "lock"];
+const RESERVED: readonly string[] = [
+  JOURNAL,
+  CHECKPOINT,
+  FLOOR,
+  UNFINISHED,
+  TEMPORARY,
+  TILES,
+  "lock",
+];
+
+export function isDocumentName(name: string): boolean {
+  return /^[a-z0-9][a-z0-9._-]{0,63}$/.test(name) && !RESERVED.includes(name);
+}
 
 function requireName(name: string): void {
-  if (!/^[a-z0-9][a-z0-9._-]{0,63}$/.test(name) || RESERVED.includes(name)) {
+  if (!isDocumentName(name)) {
     throw new TlogError("range", `${JSON.stringify(name)} is not a document's name`);
   }
 }

@@ -1,3 +1,4 @@
+export { type BackupOptions, backupLog } from "./backup.js";
 export type { AppendFile, NewFile, StoreFiles } from "./files.js";
 export { lockDirectory } from "./lock.js";
 export { type Head, type OpenResult, StoredLog } from "./log.js";

@@ -5,6 +5,7 @@ import { consistencyProof, inclusionProof, rootAt } from "../tree/proofs.js";
 import type { LogContents } from "./contents.js";
 import { readDocument } from "./documents.js";
 import type { StoreFiles } from "./files.js";
+import type { ParsedJournal } from "./journal.js";
 
 export interface Head {
   /** The signed note as it was written. */
@@ -18,6 +19,11 @@ export interface OpenResult {
   readonly created: boolean;
   /** A record whose writing was cut short, never acknowledged: removed (or, read-only, ignored). */
   readonly cut: { readonly bytes: number } | undefined;
+}
+
+export function openResult(parsed: ParsedJournal | undefined): OpenResult {
+  const partial = parsed?.partial ?? 0;
+  return { created: parsed === undefined, cut: partial === 0 ? undefined : { bytes: partial } };
 }
 
 export interface LogParts {

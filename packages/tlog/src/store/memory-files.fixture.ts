@@ -19,6 +19,7 @@ function copyOnce(inode: Inode, copies: Map<Inode, Inode>): Inode {
   return copy;
 }
 const parentOf = (path: string) => path.slice(0, Math.max(0, path.lastIndexOf("/")));
+const sameDirectory = (path: string) => (path === "." ? "" : path);
 
 /** A file system in memory that knows what a crash at any step leaves behind. */
 export class MemoryFiles implements StoreFiles {
@@ -54,8 +55,9 @@ export class MemoryFiles implements StoreFiles {
     return copyOf(this.names.get(path));
   }
   list(path: string) {
-    const inside = [...this.names.keys()].filter((name) => name.startsWith(`${path}/`));
-    return [...new Set(inside.map((name) => name.slice(path.length + 1).split("/")[0]!))];
+    const prefix = path === "" ? "" : `${path}/`;
+    const inside = [...this.names.keys()].filter((name) => name.startsWith(prefix));
+    return [...new Set(inside.map((name) => name.slice(prefix.length).split("/")[0]!))];
   }
   async makeDirectory(path: string) {
     await this.#step(`mkdir ${path}`);
@@ -85,7 +87,7 @@ export class MemoryFiles implements StoreFiles {
   async syncDirectory(path: string) {
     await this.#step(`sync ${path}/`);
     for (const name of [...this.names.keys(), ...this.#durableNames.keys()]) {
-      if (parentOf(name) !== path) continue;
+      if (parentOf(name) !== sameDirectory(path)) continue;
       const inode = this.names.get(name);
       if (inode === undefined) this.#durableNames.delete(name);
       else this.#durableNames.set(name, inode);

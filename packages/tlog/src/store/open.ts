@@ -12,7 +12,7 @@ import { readText } from "./documents.js";
 import type { StoreFiles } from "./files.js";
 import { type Floor, readFloor } from "./floor.js";
 import { type ParsedJournal, parseJournal } from "./journal.js";
-import { CHECKPOINT, ENTRIES, JOURNAL, refuseFile } from "./layout.js";
+import { CHECKPOINT, ENTRIES, JOURNAL, refuseFile, UNFINISHED } from "./layout.js";
 import { type Head, headOf } from "./log.js";
 
 /** Called with the head's note, to verify its signature; throws to refuse it. */
@@ -20,7 +20,7 @@ export type VerifyHead = (note: string) => void;
 
 const BUNDLES_BETWEEN_YIELDS = 32;
 /** Prunings that one opening beside a writer lives through. */
-const ATTEMPTS = 3;
+export const PRUNINGS = 3;
 
 export interface LoadedLog {
   readonly contents: LogContents;
@@ -79,6 +79,16 @@ function requireFirst(files: StoreFiles, first: number, floor: number): void {
   }
 }
 
+function requireFinished(files: StoreFiles): void {
+  if (files.read(UNFINISHED) === undefined) return;
+  const way = "make the backup again in a new directory";
+  throw new TlogError("unfinished", `log ${files.location}: is a backup cut short; ${way}`);
+}
+
+export function isPruned(error: unknown): boolean {
+  return error instanceof TlogError && error.code === "pruned";
+}
+
 /**
  * Reads and verifies; writes nothing, so it works beside a writer: floor before head, head before journal, journal
  * before bundles. A writer that prunes meanwhile takes bundles away; reading then begins again, at the new floor.
@@ -86,15 +96,19 @@ function requireFirst(files: StoreFiles, first: number, floor: number): void {
 export async function loadLog(files: StoreFiles, verify?: VerifyHead): Promise<LoadedLog> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await loadOnce(files, verify);
+      requireFinished(files);
+      return await loadFiles(files, verify);
     } catch (error) {
-      const pruned = error instanceof TlogError && error.code === "pruned";
-      if (!pruned || attempt === ATTEMPTS) throw error;
+      if (!isPruned(error) || attempt === PRUNINGS) throw error;
     }
   }
 }
 
-async function loadOnce(files: StoreFiles, verify: VerifyHead | undefined): Promise<LoadedLog> {
+/** What `loadLog` does once; takes an unfinished copy for a log, which is for who makes it to verify. */
+export async function loadFiles(
+  files: StoreFiles,
+  verify: VerifyHead | undefined,
+): Promise<LoadedLog> {
   const floor = readFloor(files);
   const head = readHead(files, verify);
   const journal = parseExisting(files, head, floor);

@@ -12,6 +12,14 @@ async function writeGroup(files: StoreFiles, group: readonly NewFile[]): Promise
   for (const { path } of group) await files.rename(temporary(path), path);
 }
 
+/** Writes files under their own names, durably; nobody reads them before. */
+export async function writeNamed(to: StoreFiles, written: readonly NewFile[]): Promise<void> {
+  const directories = new Set(written.map(({ path }) => posix.dirname(path)));
+  for (const directory of directories) await to.makeDirectory(directory);
+  await to.writeFiles(written);
+  for (const directory of directories) await to.syncDirectory(directory);
+}
+
 /**
  * Writes the complete bundles and tiles: content synced, then named, then the names synced. Until the caller
  * starts a new journal after this, the old one holds all of it and the work can be done again.

@@ -7,15 +7,8 @@ import { nodeFiles, type StoreFiles } from "./files.js";
 import { encodeFloor } from "./floor.js";
 import { encodeRecords, Journal, type JournalRecord } from "./journal.js";
 import { CHECKPOINT, FLOOR, orStorageError, storageError, TEMPORARY } from "./layout.js";
-import { type Head, headOf, type LogParts, StoredLog } from "./log.js";
-import {
-  checkUnfinishedSeal,
-  headProblem,
-  type LoadedLog,
-  loadLog,
-  missingLog,
-  type VerifyHead,
-} from "./open.js";
+import { type Head, headOf, type LogParts, openResult, StoredLog } from "./log.js";
+import { checkUnfinishedSeal, headProblem, loadLog, missingLog, type VerifyHead } from "./open.js";
 import { removeBelow } from "./prune.js";
 import { writeSealed } from "./seal.js";
 
@@ -58,11 +51,6 @@ async function openForWriting(files: StoreFiles, options: OpenOptions) {
   const journal =
     parsed === undefined ? await Journal.start(files, 0, []) : await Journal.resume(files, parsed);
   return { contents, head, journal, opened: openResult(parsed) };
-}
-
-function openResult(parsed: LoadedLog["journal"]) {
-  const partial = parsed?.partial ?? 0;
-  return { created: parsed === undefined, cut: partial === 0 ? undefined : { bytes: partial } };
 }
 
 /**

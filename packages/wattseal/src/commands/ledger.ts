@@ -14,7 +14,7 @@ export function parseIndex(text: string, size: number): number {
 /** `wattseal ledger list`. */
 export async function listCommand(
   path: string,
-  options: { readonly type?: string; readonly from: string; readonly json: boolean },
+  options: { readonly type?: string; readonly from?: string; readonly json: boolean },
 ): Promise<number> {
   const { type } = options;
   if (type !== undefined && !ENTRY_TYPES.some((known) => known === type)) {
@@ -23,7 +23,8 @@ export async function listCommand(
   const log = await openLog(path);
   const { isTTY, columns } = process.stdout;
   const width = isTTY ? columns : Number.POSITIVE_INFINITY;
-  for (let index = parseIndex(options.from, log.durableSize); index < log.durableSize; index += 1) {
+  const from = parseIndex(options.from ?? `${log.firstEntry}`, log.durableSize);
+  for (let index = from; index < log.durableSize; index += 1) {
     const entry: Entry = decodeEntry(log.entry(index));
     if (type === undefined || entry.type === type) {
       await writeOut(

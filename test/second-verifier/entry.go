@@ -90,7 +90,8 @@ type (
 	}
 	societyExpire struct{ lots, withheld []lot }
 
-	opsClock struct{ synchronised bool }
+	opsClock    struct{ synchronised bool }
+	opsSnapshot struct{ digest hash }
 )
 
 // decodeEntry: the bytes of an entry, as "Entries" says.
@@ -218,6 +219,7 @@ var bodies = map[string]func(*fields) any{
 		f.integer(-(1 << 52), 1<<52)
 		return c
 	},
+	"ops.snapshot": func(f *fields) any { return opsSnapshot{f.hash()} },
 	"ops.config": func(f *fields) any {
 		f.phrase()
 		f.hash()

@@ -12,6 +12,9 @@ type ledger struct {
 	window       window
 	shunt        shunt
 	society      *society
+
+	lastSnapshot       int64
+	uncheckedSnapshots int
 }
 
 func newLedger(t *trust) *ledger {
@@ -107,6 +110,11 @@ func (l *ledger) step(body any, at moment) {
 		l.society.rollback(b, at)
 	case societyExpire:
 		l.society.expire(b, at)
+	case opsSnapshot:
+		// the digest is not recomputed here: the report says how many were taken as they are
+		require(at.index >= l.lastSnapshot+1024, "O-6", "a snapshot after the one at %d", l.lastSnapshot)
+		l.lastSnapshot = at.index
+		l.uncheckedSnapshots++
 	case unjudged:
 	}
 }

@@ -1,5 +1,5 @@
 /** One log for each rule of docs/ledger-format.md that it breaks, and nothing else: only the rule can tell. */
-import { type CborValue, encodeCbor, millis, moduleUid } from "@wattseal/base";
+import { type CborValue, encodeCbor, millis, moduleUid, sha256 } from "@wattseal/base";
 import { historyOf } from "./histories.js";
 import {
   continued,
@@ -155,6 +155,9 @@ export const BROKEN_RULES: readonly BrokenRule[] = [
       return { entries: [encodeCbor([1, "lct.document", now, [documentOf("agent")]])], at: 0 };
     },
   },
+  appended("O-6", "a snapshot right after the start", "ops.snapshot", (log) => [
+    sha256(log.replay.snapshot()),
+  ]),
   appended("P-1", "of another LCT", "epoch.begin", (log) =>
     epochBody(log, [0, LCT.replace("pack", "agent")]),
   ),

@@ -1,6 +1,6 @@
 /** Histories of a society that its rules allow, drawn from a seed: every entry type, clocks that jump, restarts. */
-import { type CborValue, millis, milliwattHours, moduleUid } from "@wattseal/base";
-import { encodeEntry } from "@wattseal/energy-ledger";
+import { type CborValue, millis, milliwattHours, moduleUid, sha256 } from "@wattseal/base";
+import { encodeEntry, SNAPSHOT_SPACING } from "@wattseal/energy-ledger";
 import { VerifierError } from "@wattseal/verifier";
 import { KeyedLog, LCT } from "./keyed-log.js";
 import { Random } from "./random.js";
@@ -266,6 +266,13 @@ class History {
     this.prove();
   }
 
+  /** As soon as one may come. */
+  snapshot(): void {
+    const { log } = this;
+    while (log.entries.length < SNAPSHOT_SPACING) log.put("ops.config", ["filler", digest]);
+    log.put("ops.snapshot", [sha256(log.replay.snapshot())]);
+  }
+
   reconcile(): void {
     this.log.now += 1_000;
     this.window();
@@ -274,9 +281,13 @@ class History {
   }
 }
 
-/** The log that took a history of so many minutes; of every fifth seed the society is closed after half of them. */
+/**
+ * The log that took a history of so many minutes; of every fifth seed the society is closed after half of them, and
+ * of every seventh a snapshot comes first.
+ */
 export function historyOf(seed: number, minutes: number): KeyedLog {
   const history = new History(seed);
+  if (seed % 7 === 3) history.snapshot();
   const random = new Random(seed + 1);
   for (let i = 0; i < minutes; i += 1) {
     history.minute();

@@ -5,7 +5,7 @@ import { type ErrorKind, WattsealError } from "@wattseal/base";
  * `order`, `time`, `epoch`: the entry may not stand where it stands. `pairing`, `tiling`, `record`, `verdict`,
  * `window`, `check`: it contradicts the metering entries before it. `authority`, `policy`, `source`, `mint`, `charge`,
  * `certify`, `ticket`, `expire`, `reconcile`, `resolve`, `closed`: the society's rules. `overflow`: a sum beyond
- * 2^53 − 1. `reading`: a reading the meter cannot take.
+ * 2^53 − 1. `snapshot`: an ops.snapshot states another state than the log's. `reading`: a reading the meter cannot take.
  */
 export type LedgerErrorCode =
   | "order"
@@ -29,6 +29,7 @@ export type LedgerErrorCode =
   | "resolve"
   | "closed"
   | "overflow"
+  | "snapshot"
   | "reading";
 
 export class LedgerError extends WattsealError<LedgerErrorCode> {

@@ -45,13 +45,10 @@ export {
   type Tier,
 } from "./entries/society.js";
 export { LedgerError, type LedgerErrorCode } from "./errors.js";
-export {
-  type EnergyTotals,
-  type EpochStanding,
-  type LedgerChecks,
-  LedgerFold,
-} from "./ledger/fold.js";
+export type { EpochStanding, LedgerChecks } from "./ledger/checks.js";
+export { LedgerFold, type SavedLedger, SNAPSHOT_SPACING } from "./ledger/fold.js";
 export type { ShuntReading } from "./ledger/shunt.js";
+export type { EnergyTotals } from "./ledger/totals.js";
 export { ReadingDigest } from "./metering/digest.js";
 export {
   CURRENT_ZERO,
@@ -86,6 +83,8 @@ export {
 } from "./metering/telemetry.js";
 export type { ToleranceUse } from "./metering/verdict.js";
 export { WINDOW, windowEnd } from "./metering/window.js";
+export { decodeSnapshot, encodeSnapshot, type Snapshot } from "./snapshot/snapshot.js";
+export type { LedgerState, PairingState } from "./snapshot/state.js";
 export type { SocietySummary } from "./society/book.js";
 export type { SocietyContext } from "./society/charter.js";
 export type { DueEntry } from "./society/dues.js";

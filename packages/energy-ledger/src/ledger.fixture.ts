@@ -18,10 +18,13 @@ import {
   type SourcePayload,
   sourcePayload,
 } from "./entries/society.js";
+import type { LedgerChecks } from "./ledger/checks.js";
 import { LedgerFold } from "./ledger/fold.js";
 import { LONGEST_INTERVAL } from "./metering/limits.js";
 import { counters, interval, MODULE, NOON, OTHER, PACK } from "./samples.fixture.js";
+import { ledgerState } from "./snapshot/state.js";
 import type { EpochState } from "./society/policy.js";
+import { written } from "./written.fixture.js";
 
 export const MINUTE = 60_000;
 export const DAY = 86_400_000;
@@ -31,8 +34,19 @@ export const WORKER = lctId(`lct:agent:${"w".repeat(32)}`);
 const mwh = milliwattHours;
 
 export function foldOf(epochs: readonly EpochState[] = ["attested"]): LedgerFold {
+  return new LedgerFold(checksOf(epochs));
+}
+
+/** The same log from its written state; epochs that follow are attested. */
+export function restored(fold: LedgerFold): LedgerFold {
+  const { size, lct, epoch } = fold;
+  const state = written(ledgerState, fold.save());
+  return new LedgerFold(checksOf(["attested"]), { size, lct: lct!, epoch: epoch!, state });
+}
+
+function checksOf(epochs: readonly EpochState[]): LedgerChecks {
   let begun = 0;
-  return new LedgerFold({
+  return {
     document: () => PACK,
     epoch: () => {
       const state = epochs[begun] ?? epochs.at(-1)!;
@@ -43,7 +57,8 @@ export function foldOf(epochs: readonly EpochState[] = ["attested"]): LedgerFold
       if (payload[0] === 0xff) throw new Error("nobody signed this");
       return { payload };
     },
-  });
+    snapshot: () => undefined,
+  };
 }
 
 export class TestLog {

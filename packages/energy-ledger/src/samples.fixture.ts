@@ -213,5 +213,6 @@ export const SAMPLES: readonly Entry[] = [
     timeMs: millis(NOON),
     body: { sync: "synchronised", source: "ntp", step: -3 },
   },
+  { type: "ops.snapshot", timeMs: millis(NOON), body: { digest: bytes(32, 13) } },
   { type: "ops.config", timeMs: millis(NOON), body: { software: "0.1.0", digest: bytes(32, 9) } },
 ];

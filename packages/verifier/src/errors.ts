@@ -3,9 +3,16 @@ import { type ErrorKind, WattsealError } from "@wattseal/base";
 /**
  * What does not hold. `entry`: bytes that are no entry, or one that the log before it refuses. `checkpoint`: the
  * log's own signed head. `receipt`: a witness's cosignature. `proof`, `file`: a proof file's content or form.
- * `trust`: nobody accepted stands behind it, or a trust file is malformed.
+ * `trust`: nobody accepted stands behind it, or a trust file is malformed. `snapshot`: bytes that are no log's state.
  */
-export type VerifierErrorCode = "entry" | "checkpoint" | "receipt" | "proof" | "file" | "trust";
+export type VerifierErrorCode =
+  | "entry"
+  | "checkpoint"
+  | "receipt"
+  | "proof"
+  | "file"
+  | "trust"
+  | "snapshot";
 
 export class VerifierError extends WattsealError<VerifierErrorCode> {
   /** Index of the entry at fault, where one is. */

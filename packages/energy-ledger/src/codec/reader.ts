@@ -117,6 +117,8 @@ export class FieldReader {
     const start = this.#offset;
     const found = this.#head(MAJOR.array, "an array");
     if (found > most) this.fail(`has ${found} items where at most ${most} are allowed`, start);
+    // an item has a byte at least: no list is made that the bytes cannot fill
+    if (found > this.#bytes.length - this.#offset) this.fail("ends too early", this.#bytes.length);
     return found;
   }
 

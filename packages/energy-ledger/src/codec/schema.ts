@@ -35,6 +35,17 @@ export function integer(label: string, min: number, max: number): Schema<number>
   };
 }
 
+/** 0 or 1. */
+export function flag(label: string): Schema<boolean> {
+  const bit = integer(label, 0, 1);
+  return {
+    read: (reader) => bit.read(reader) === 1,
+    write(writer, value) {
+      bit.write(writer, value ? 1 : 0);
+    },
+  };
+}
+
 /** The same bytes with a type of its own; `brand` is the validating function that makes it. */
 export function branded<Raw, T extends Raw>(
   schema: Schema<Raw>,
@@ -178,7 +189,12 @@ const scratch = new FieldWriter(MAX_ENTRY_LENGTH);
 
 /** The one encoding of `value`, at most 16 KiB. Throws RangeViolation for what `decodeAs` would refuse. */
 export function encodeAs<T>(schema: Schema<T>, value: T): Uint8Array {
-  scratch.reset();
-  schema.write(scratch, value);
-  return scratch.written();
+  return encodeInto(scratch, schema, value);
+}
+
+/** The same, of what `writer` has room for; it keeps nothing else. */
+export function encodeInto<T>(writer: FieldWriter, schema: Schema<T>, value: T): Uint8Array {
+  writer.reset();
+  schema.write(writer, value);
+  return writer.written();
 }

@@ -7,22 +7,30 @@ const BYTES = 0x40;
 const TEXT = 0x60;
 const ARRAY = 0x80;
 
-/** Writes deterministic CBOR (RFC 8949 §4.2.1) field by field, the reverse of FieldReader. At most `capacity` bytes. */
+/** Writes deterministic CBOR (RFC 8949 §4.2.1) field by field, the reverse of FieldReader. At most `most` bytes. */
 export class FieldWriter {
-  readonly #bytes: Uint8Array;
+  readonly #most: number;
+  #bytes: Uint8Array;
   #length = 0;
 
-  constructor(capacity: number) {
+  /** Room for `capacity` bytes is there from the start. */
+  constructor(capacity: number, most = capacity) {
     this.#bytes = new Uint8Array(capacity);
+    this.#most = most;
   }
 
   #reserve(count: number): number {
     const at = this.#length;
-    if (count > this.#bytes.length - at) {
-      throw new RangeViolation(`is longer than ${this.#bytes.length} bytes`);
-    }
+    if (count > this.#bytes.length - at) this.#grow(at + count);
     this.#length = at + count;
     return at;
+  }
+
+  #grow(least: number): void {
+    if (least > this.#most) throw new RangeViolation(`is longer than ${this.#most} bytes`);
+    const grown = new Uint8Array(Math.min(this.#most, Math.max(least, 2 * this.#bytes.length)));
+    grown.set(this.#bytes);
+    this.#bytes = grown;
   }
 
   #head(major: number, argument: number): void {
@@ -45,7 +53,8 @@ export class FieldWriter {
   }
 
   #byte(value: number): void {
-    this.#bytes[this.#reserve(1)] = value;
+    const at = this.#reserve(1);
+    this.#bytes[at] = value;
   }
 
   #word(value: number): void {
@@ -65,13 +74,18 @@ export class FieldWriter {
 
   bytes(value: Uint8Array): void {
     this.#head(BYTES, value.length);
-    this.#bytes.set(value, this.#reserve(value.length));
+    this.#put(value);
+  }
+
+  #put(value: Uint8Array): void {
+    const at = this.#reserve(value.length);
+    this.#bytes.set(value, at);
   }
 
   /** The UTF-8 bytes of a text. */
   textBytes(value: Uint8Array): void {
     this.#head(TEXT, value.length);
-    this.#bytes.set(value, this.#reserve(value.length));
+    this.#put(value);
   }
 
   text(value: string): void {

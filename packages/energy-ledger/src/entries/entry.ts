@@ -22,6 +22,7 @@ import {
   linkUnpaired,
   opsClock,
   opsConfig,
+  opsSnapshot,
 } from "./lifecycle.js";
 import {
   signedEntry,
@@ -70,6 +71,7 @@ const ROWS = [
   row("society.expire", societyExpire),
   row("ops.clock", opsClock),
   row("ops.config", opsConfig),
+  row("ops.snapshot", opsSnapshot),
 ] as const;
 
 type Row = (typeof ROWS)[number];

@@ -96,3 +96,9 @@ export const opsConfig = record({
   /** SHA-256 of the configuration in force. */
   digest: hash32,
 });
+
+/** What vouches for a snapshot of the log: docs/ledger-format.md, Snapshot. Every replay recomputes it. */
+export const opsSnapshot = record({
+  /** SHA-256 of the snapshot of everything before this entry. */
+  digest: hash32,
+});

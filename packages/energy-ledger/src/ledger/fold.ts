@@ -5,42 +5,30 @@ import type { EpochBegin, EpochEnd } from "../entries/lifecycle.js";
 import { LedgerError } from "../errors.js";
 import type { ModuleEnd } from "../metering/meter.js";
 import { WINDOW } from "../metering/window.js";
+import type { LedgerState, PairingState } from "../snapshot/state.js";
 import type { SocietySummary } from "../society/book.js";
 import type { SocietyContext } from "../society/charter.js";
 import { SocietyFold } from "../society/fold.js";
 import type { EpochState } from "../society/policy.js";
+import type { EpochStanding, LedgerChecks } from "./checks.js";
 import { ModuleBook } from "./modules.js";
 import { located, requireType } from "./refusal.js";
 import { ShuntBook, type ShuntReading } from "./shunt.js";
+import { type EnergyTotals, TotalsBook } from "./totals.js";
 import type { Counted } from "./unproven.js";
 import { WindowBook } from "./windows.js";
 
-/** An epoch as its evidence proves it. */
-export interface EpochStanding {
-  readonly epoch: number;
-  readonly state: EpochState;
-  /** UTC ms: no entry of this epoch is later. */
-  readonly expiresAt: number;
-}
+/** How far apart ops.snapshot entries stand at least: checking one costs what the state is large, not what was entered. */
+export const SNAPSHOT_SPACING = 1_024;
 
-/** What only keys and the tree can tell. Each throws when its check fails. */
-export interface LedgerChecks {
-  /** An LCT document; that of entry 0 names the log. */
-  document(sign1: Uint8Array, index: number): LctId;
-  /** The evidence of an epoch.begin: signed by the LCT's anchor, counter above the last, about the tree of `index` leaves before it. */
-  epoch(evidence: Uint8Array, index: number, timeMs: Millis): EpochStanding;
-  /** A statement of an authority (COSE_Sign1: mint, source, policy, status); returns what it says. */
-  authority(sign1: Uint8Array, index: number): { readonly payload: Uint8Array };
-}
-
-export interface EnergyTotals {
-  /** mWh of record, gross, over all intervals of whatever verdict, as far as it counts. */
-  readonly inMwh: number;
-  readonly outMwh: number;
-  /** mWh in and out of record in intervals and gaps that is beyond what the module can hold: it counts nowhere. */
-  readonly uncountedMwh: number;
-  readonly intervals: number;
-  readonly windows: number;
+/** A ledger as it stood: what `LedgerFold.save` gave, and what `LedgerChecks` had made of document and epochs. */
+export interface SavedLedger {
+  /** Entries applied. */
+  readonly size: number;
+  readonly lct: LctId;
+  /** The last one that began. */
+  readonly epoch: EpochStanding;
+  readonly state: LedgerState;
 }
 
 /**
@@ -50,33 +38,56 @@ export interface EnergyTotals {
 export class LedgerFold {
   readonly society: SocietyFold;
   readonly #checks: LedgerChecks;
-  readonly #modules = new ModuleBook();
-  readonly #windows = new WindowBook((net) => this.society.countable(net));
-  readonly #shunt = new ShuntBook();
+  readonly #modules: ModuleBook;
+  readonly #windows: WindowBook;
+  readonly #shunt: ShuntBook;
+  readonly #totals: TotalsBook;
   readonly #context: {
     lct: LctId | undefined;
     epochState: EpochState | undefined;
     synchronised: boolean;
   } & SocietyContext;
-  #size = 0;
-  #time: Millis = millis(0);
+  #size: number;
+  #time: Millis;
   #epoch: EpochStanding | undefined;
-  #ended = false;
-  #inMwh = 0;
-  #outMwh = 0;
-  #uncountedMwh = 0;
-  #intervals = 0;
-  #windowCount = 0;
+  #ended: boolean;
+  #lastSnapshot: number;
 
-  constructor(checks: LedgerChecks) {
+  /** From entry 0 on, or from where `saved` stood: InvariantViolation, then, where its books do not balance. */
+  constructor(checks: LedgerChecks, saved?: SavedLedger) {
+    const state = saved?.state;
     this.#checks = checks;
     this.#context = {
-      lct: undefined,
-      epochState: undefined,
-      synchronised: false,
+      lct: saved?.lct,
+      epochState: saved?.epoch.state,
+      synchronised: state?.synchronised ?? false,
       verifyAuthority: (sign1, index) => checks.authority(sign1, index),
     };
-    this.society = new SocietyFold(this.#context);
+    this.society = new SocietyFold(this.#context, state?.society);
+    this.#modules = new ModuleBook(state?.modules);
+    this.#windows = new WindowBook((net) => this.society.countable(net), state?.window);
+    this.#shunt = new ShuntBook(state?.shunt);
+    this.#totals = new TotalsBook(state?.totals);
+    this.#size = saved?.size ?? 0;
+    this.#time = state?.time ?? millis(0);
+    this.#epoch = saved?.epoch;
+    this.#ended = state?.ended ?? false;
+    this.#lastSnapshot = state?.lastSnapshot ?? 0;
+  }
+
+  /** All that the entries so far leave, but for what the checks know: document and epochs. Shared, not to be written to. */
+  save(): LedgerState {
+    return {
+      time: this.#time,
+      synchronised: this.#context.synchronised,
+      ended: this.#ended,
+      lastSnapshot: this.#lastSnapshot,
+      totals: this.#totals.save(),
+      modules: this.#modules.save(),
+      window: this.#windows.save(),
+      shunt: this.#shunt.save(),
+      society: this.society.save(),
+    };
   }
 
   /** Entries applied; the next one's index. */
@@ -102,13 +113,12 @@ export class LedgerFold {
   }
 
   get totals(): EnergyTotals {
-    return {
-      inMwh: this.#inMwh,
-      outMwh: this.#outMwh,
-      uncountedMwh: this.#uncountedMwh,
-      intervals: this.#intervals,
-      windows: this.#windowCount,
-    };
+    return this.#totals.save();
+  }
+
+  /** Index of the first entry that may be an ops.snapshot. */
+  get nextSnapshot(): number {
+    return this.#lastSnapshot + SNAPSHOT_SPACING;
   }
 
   summary(): SocietySummary {
@@ -123,6 +133,11 @@ export class LedgerFold {
   /** Modules paired at this point of the log. */
   pairedModules(): readonly ModuleUid[] {
     return this.#modules.paired();
+  }
+
+  /** The pairing in force of a module that is paired. */
+  pairing(module: ModuleUid): PairingState | undefined {
+    return this.#modules.pairing(module);
   }
 
   /** Body of the energy.window that would close at `t1`; the first one starts a minute before, or at `from`. */
@@ -181,7 +196,7 @@ export class LedgerFold {
       case "energy.window":
         this.#windows.check(entry.body, timeMs);
         this.society.apply(index, entry);
-        this.#windowCount += 1;
+        this.#totals.window();
         this.#windows.close(entry.body, timeMs);
         this.#shunt.close();
         break;
@@ -209,6 +224,9 @@ export class LedgerFold {
       case "ops.clock":
         this.#context.synchronised = entry.body.sync === "synchronised";
         break;
+      case "ops.snapshot":
+        this.#snapshot(index, entry.body.digest);
+        break;
       case "energy.statement":
         this.#modules.statement(entry.body);
         break;
@@ -235,16 +253,13 @@ export class LedgerFold {
     const counted = this.#modules.interval(interval, now);
     this.#count(index, interval, counted);
     if (interval.verdict === "suspect") this.#windows.suspect(index, counted.in, now);
-    this.#inMwh += counted.in;
-    this.#outMwh += counted.out;
-    this.#intervals += 1;
+    this.#totals.interval(counted);
   }
 
   #count(index: number, record: EnergyInterval | EnergyGap, counted: Counted): void {
     this.#windows.add(index, counted.net);
     this.#shunt.add(index, record, counted);
-    const beyond = record.in - counted.in + (record.out - counted.out);
-    this.#uncountedMwh = Math.min(Number.MAX_SAFE_INTEGER, this.#uncountedMwh + beyond);
+    this.#totals.beyond(record, counted);
   }
 
   /** What the shunt does not bear out joins a later window, if it is settled. */
@@ -255,6 +270,14 @@ export class LedgerFold {
       this.#windows.suspect(interval, inward, now);
     }
     this.#windows.add(index, 0 - doubted.inMwh);
+  }
+
+  #snapshot(index: number, digest: Uint8Array): void {
+    if (index < this.nextSnapshot) {
+      throw new LedgerError("snapshot", `comes before entry ${this.nextSnapshot}`);
+    }
+    this.#checks.snapshot(digest, index);
+    this.#lastSnapshot = index;
   }
 
   #document(index: number, sign1: Uint8Array): void {

@@ -1,4 +1,10 @@
-import { type Millis, type MilliwattHours, type ModuleUid, toHex } from "@wattseal/base";
+import {
+  type Millis,
+  type MilliwattHours,
+  type ModuleUid,
+  milliwattHours,
+  toHex,
+} from "@wattseal/base";
 import type {
   Counters,
   EnergyGap,
@@ -11,6 +17,7 @@ import { LedgerError, type LedgerErrorCode } from "../errors.js";
 import { exceedsExtremes, LONGEST_INTERVAL, mostHeld } from "../metering/limits.js";
 import type { ModuleEnd } from "../metering/meter.js";
 import { judge, NOTHING_USED, type ToleranceUse } from "../metering/verdict.js";
+import type { ModulesState, PairingState } from "../snapshot/state.js";
 import { type Counted, UnprovenFlow } from "./unproven.js";
 
 /** A record may end this long after its entry's time, ms: the bus's time stamps and the wall clock are two clocks. */
@@ -19,8 +26,8 @@ export const AHEAD = 5_000;
 interface ModuleState {
   /** Where its record ends; absent until its first interval. */
   end: ModuleEnd | undefined;
-  /** mWh, while it is paired. */
-  capacity: MilliwattHours | undefined;
+  /** While it is paired. */
+  pairing: PairingState | undefined;
   readonly unproven: UnprovenFlow;
 }
 
@@ -30,7 +37,27 @@ function refuse(code: LedgerErrorCode, module: ModuleUid, problem: string): neve
 
 /** Holds each module's entries to one chain: they tile its time and its counters, and say what the figures say. */
 export class ModuleBook {
-  readonly #modules = new Map<ModuleUid, ModuleState>();
+  readonly #modules: Map<ModuleUid, ModuleState>;
+
+  constructor(saved: ModulesState = []) {
+    this.#modules = new Map(
+      saved.map(({ module, pairing, end, unproven }) => [
+        module,
+        { end, pairing: pairing && owned(pairing), unproven: new UnprovenFlow(unproven) },
+      ]),
+    );
+  }
+
+  save(): ModulesState {
+    return [...this.#modules]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([module, { pairing, end, unproven }]) => ({
+        module,
+        pairing,
+        end,
+        unproven: unproven.save(),
+      }));
+  }
 
   end(module: ModuleUid): ModuleEnd | undefined {
     return this.#modules.get(module)?.end;
@@ -38,18 +65,24 @@ export class ModuleBook {
 
   /** Uids of modules paired now. */
   paired(): readonly ModuleUid[] {
-    const paired = [...this.#modules].filter(([, { capacity }]) => capacity !== undefined);
+    const paired = [...this.#modules].filter(([, { pairing }]) => pairing !== undefined);
     return paired.map(([uid]) => uid);
   }
 
-  pair({ module, capacity }: LinkPaired): void {
-    this.#state(module).capacity = capacity;
+  /** What the link.paired in force says of a module. */
+  pairing(module: ModuleUid): PairingState | undefined {
+    return this.#modules.get(module)?.pairing;
+  }
+
+  pair({ module, ...pairing }: LinkPaired): void {
+    this.#state(module).pairing = owned(pairing);
   }
 
   unpair(module: ModuleUid): void {
     const state = this.#modules.get(module);
-    if (state?.capacity === undefined) refuse("pairing", module, "is not paired");
-    state.capacity = undefined;
+    if (state?.pairing === undefined) refuse("pairing", module, "is not paired");
+    if (state.end === undefined) this.#modules.delete(module);
+    else state.pairing = undefined;
   }
 
   /** Takes an interval of an entry dated `now`; returns what counts of it. */
@@ -64,7 +97,7 @@ export class ModuleBook {
     const state = known ?? this.#state(module);
     state.end = { t1, end, used };
     if (interval.verdict === "consistent") return { in: inward, out, net: inward - out };
-    return state.unproven.count(t1, inward, out, mostHeld(state.capacity ?? 0));
+    return state.unproven.count(t1, inward, out, mostHeld(capacityOf(state)));
   }
 
   /** Returns what counts of the gap. */
@@ -77,7 +110,7 @@ export class ModuleBook {
       refuse("record", module, "the gap's energy is not its counters' difference");
     }
     state.end = { t1, end, used };
-    return state.unproven.count(t1, inward, out, mostHeld(state.capacity ?? 0));
+    return state.unproven.count(t1, inward, out, mostHeld(capacityOf(state)));
   }
 
   reset({ module, t0, t1, start, end }: EnergyReset, now: Millis): void {
@@ -90,8 +123,7 @@ export class ModuleBook {
 
   /** A statement names its module in its first 8 bytes, and only a paired module has a word to give. */
   statement({ module, statement }: EnergyStatement): void {
-    if (this.#modules.get(module)?.capacity === undefined)
-      refuse("pairing", module, "is not paired");
+    if (this.pairing(module) === undefined) refuse("pairing", module, "is not paired");
     const speaker = toHex(statement.subarray(0, 8));
     if (speaker !== module) refuse("record", module, `the statement is of module ${speaker}`);
   }
@@ -99,7 +131,7 @@ export class ModuleBook {
   #state(module: ModuleUid): ModuleState {
     const known = this.#modules.get(module);
     if (known !== undefined) return known;
-    const state = { end: undefined, capacity: undefined, unproven: new UnprovenFlow() };
+    const state = { end: undefined, pairing: undefined, unproven: new UnprovenFlow() };
     this.#modules.set(module, state);
     return state;
   }
@@ -111,6 +143,17 @@ export class ModuleBook {
     checkTiling(module, state.end, t0, start);
     return { state, used: state.end.used };
   }
+}
+
+/** mWh; 0 when it is unknown or the module is not paired. */
+function capacityOf(state: ModuleState | undefined): MilliwattHours {
+  return state?.pairing?.capacity ?? milliwattHours(0);
+}
+
+/** With keys that are no views of an entry, which would be kept with them. */
+function owned(pairing: PairingState): PairingState {
+  const { moduleKey, packKey } = pairing;
+  return { ...pairing, moduleKey: moduleKey.slice(), packKey: packKey.slice() };
 }
 
 function checkTime(module: ModuleUid, t0: Millis, t1: Millis, now: Millis): void {
@@ -171,11 +214,11 @@ function checkExtremes(i: EnergyInterval): void {
  */
 function checkVerdict(interval: EnergyInterval, state: ModuleState | undefined): ToleranceUse {
   const { module, verdict } = interval;
-  if (interval.start !== undefined && state?.capacity === undefined) {
+  if (interval.start !== undefined && state?.pairing === undefined) {
     refuse("pairing", module, "has authenticated counters, but is not paired");
   }
   const before = state?.end?.used ?? NOTHING_USED;
-  const earned = judge(interval, state?.capacity ?? 0, before);
+  const earned = judge(interval, capacityOf(state), before);
   if (verdict === earned.verdict) return earned.used;
   if (earned.verdict === "consistent" && verdict === "suspect") return before;
   return refuse("verdict", module, `verdict is ${verdict}, but the figures say ${earned.verdict}`);

@@ -3,7 +3,10 @@ import type { EntryType } from "../entries/entry.js";
 import { LedgerError, type LedgerErrorCode } from "../errors.js";
 
 /** What code an error of the injected checks gets. */
-const CHECK_CODE: Partial<Record<EntryType, LedgerErrorCode>> = { "epoch.begin": "epoch" };
+const CHECK_CODE: Partial<Record<EntryType, LedgerErrorCode>> = {
+  "epoch.begin": "epoch",
+  "ops.snapshot": "snapshot",
+};
 
 export function requireType(found: string, wanted: string, why: string): void {
   if (found !== wanted) throw new LedgerError("order", `is not ${wanted}: ${why}`);

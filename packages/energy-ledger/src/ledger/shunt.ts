@@ -1,8 +1,9 @@
-import type { Millis } from "@wattseal/base";
+import { type Millis, type MilliwattHours, millis, milliwattHours } from "@wattseal/base";
 import { MOST_NET } from "../codec/scalars.js";
 import type { EnergyCheck, EnergyGap, EnergyInterval } from "../entries/energy.js";
 import { LedgerError } from "../errors.js";
 import { MAX_STEP } from "../metering/integral.js";
+import type { ShuntState } from "../snapshot/state.js";
 import { AHEAD } from "./modules.js";
 import type { Counted } from "./unproven.js";
 import { MOST_SUSPECTS } from "./windows.js";
@@ -23,14 +24,8 @@ export interface Doubted {
   readonly intervals: ReadonlyMap<number, number>;
 }
 
-interface Covered {
-  readonly first: number;
-  t0: Millis;
-  t1: Millis;
-  count: number;
-  in: number;
-  out: number;
-}
+type Covered = NonNullable<ShuntState["covered"]>;
+const NOTHING: ShuntState = { covered: undefined, earned: 0, earning: [], lastEnd: millis(0) };
 
 const sum = (a: number, b: number) => Math.min(MOST_NET, a + b);
 
@@ -41,25 +36,43 @@ const sum = (a: number, b: number) => Math.min(MOST_NET, a + b);
  */
 export class ShuntBook {
   #covered: Covered | undefined;
-  #earned = 0;
-  #earning = new Map<number, number>();
-  #lastEnd = 0;
+  #earned: number;
+  #earning: Map<number, MilliwattHours>;
+  #lastEnd: Millis;
+
+  constructor({ covered, earned, earning, lastEnd }: ShuntState = NOTHING) {
+    this.#covered = covered;
+    this.#earned = earned;
+    this.#earning = new Map(earning.map(({ interval, in: inward }) => [interval, inward]));
+    this.#lastEnd = lastEnd;
+  }
+
+  save(): ShuntState {
+    return {
+      covered: this.#covered,
+      earned: this.#earned,
+      earning: Array.from(this.#earning, ([interval, inward]) => ({ interval, in: inward })),
+      lastEnd: this.#lastEnd,
+    };
+  }
 
   /** Record `index` counts as this. */
   add(index: number, record: EnergyInterval | EnergyGap, counted: Counted): void {
     const { t0, t1 } = record;
-    this.#covered ??= { first: index, t0, t1, count: 0, in: 0, out: 0 };
-    const covered = this.#covered;
-    if (t0 < covered.t0) covered.t0 = t0;
-    if (t1 > covered.t1) covered.t1 = t1;
-    covered.count += 1;
-    covered.in = sum(covered.in, counted.in);
-    covered.out = sum(covered.out, counted.out);
+    const before = this.#covered ?? { first: index, t0, t1, count: 0, in: 0, out: 0 };
+    this.#covered = {
+      first: before.first,
+      t0: t0 < before.t0 ? t0 : before.t0,
+      t1: t1 > before.t1 ? t1 : before.t1,
+      count: before.count + 1,
+      in: sum(before.in, counted.in),
+      out: sum(before.out, counted.out),
+    };
     const earns = counted.net + counted.out;
-    if (earns > 0) this.#earn(index, earns);
+    if (earns > 0) this.#earn(index, milliwattHours(earns));
   }
 
-  #earn(index: number, inward: number): void {
+  #earn(index: number, inward: MilliwattHours): void {
     this.#earned = sum(this.#earned, inward);
     this.#earning.set(index, inward);
     if (this.#earning.size <= MOST_SUSPECTS) return;

@@ -1,7 +1,8 @@
-import type { Millis } from "@wattseal/base";
+import { type Millis, milliwattHours } from "@wattseal/base";
 import { MOST_NET } from "../codec/scalars.js";
 import type { EnergyResolve, EnergyWindow } from "../entries/energy.js";
 import { LedgerError } from "../errors.js";
+import type { WindowState } from "../snapshot/state.js";
 import { DAY } from "../society/policy.js";
 
 /** A suspect interval can be settled for this long, ms; then its in is forgone. */
@@ -9,23 +10,43 @@ const RESOLVE_WITHIN = 7 * DAY;
 /** And so many are kept open, the newest: as many as 31 modules make in that time, one a minute each. */
 export const MOST_SUSPECTS = (31 * RESOLVE_WITHIN) / 60_000;
 
-interface Suspect {
-  readonly in: number;
-  readonly since: Millis;
-}
+type Suspect = Omit<WindowState["suspects"][number], "interval">;
+const NOTHING: WindowState = {
+  first: undefined,
+  count: 0,
+  net: 0,
+  lastEnd: undefined,
+  suspects: [],
+};
 
 /** Adds up what the next window will carry. */
 export class WindowBook {
   /** What the accounts can take of a net, mWh: a window can always be closed. */
   readonly #countable: (net: number) => number;
   #first: number | undefined;
-  #count = 0;
-  #net = 0;
+  #count: number;
+  #net: number;
   #lastEnd: Millis | undefined;
-  readonly #suspects = new Map<number, Suspect>();
+  readonly #suspects: Map<number, Suspect>;
 
-  constructor(countable: (net: number) => number) {
+  constructor(countable: (net: number) => number, saved: WindowState = NOTHING) {
     this.#countable = countable;
+    const { first, count, net, lastEnd, suspects } = saved;
+    this.#first = first;
+    this.#count = count;
+    this.#net = net;
+    this.#lastEnd = lastEnd;
+    this.#suspects = new Map(suspects.map(({ interval, ...suspect }) => [interval, suspect]));
+  }
+
+  save(): WindowState {
+    return {
+      first: this.#first,
+      count: this.#count,
+      net: this.#net,
+      lastEnd: this.#lastEnd,
+      suspects: Array.from(this.#suspects, ([interval, suspect]) => ({ interval, ...suspect })),
+    };
   }
 
   /** Entry `index` adds `net` mWh. */
@@ -37,7 +58,7 @@ export class WindowBook {
 
   /** Interval `index` is suspect; `inward` mWh join a later window if that is settled. */
   suspect(index: number, inward: number, now: Millis): void {
-    this.#suspects.set(index, { in: inward, since: now });
+    this.#suspects.set(index, { in: milliwattHours(inward), since: now });
     if (this.#suspects.size <= MOST_SUSPECTS) return;
     for (const oldest of this.#suspects.keys()) {
       this.#suspects.delete(oldest);

@@ -1,6 +1,13 @@
-import { InvariantViolation, type LctId, type Millis, type MilliwattHours } from "@wattseal/base";
+import {
+  InvariantViolation,
+  type LctId,
+  type Millis,
+  type MilliwattHours,
+  milliwattHours,
+} from "@wattseal/base";
 import { MOST_NET } from "../codec/scalars.js";
 import { LedgerError } from "../errors.js";
+import type { BookState } from "../snapshot/state.js";
 import { type Dated, DatedQueue, totalOf } from "./queue.js";
 import { TicketBook } from "./tickets.js";
 
@@ -28,20 +35,67 @@ export interface SocietySummary {
   readonly wasted: number;
 }
 
+const EMPTY: BookState = {
+  supply: 0,
+  adp: 0,
+  eligible: 0,
+  unclaimed: 0,
+  deficit: 0,
+  opening: milliwattHours(0),
+  net: 0,
+  recordedLoss: 0,
+  wasted: 0,
+  lots: [],
+  withheld: [],
+  tickets: [],
+};
+
 /** Double-entry arithmetic of the society; each method keeps both invariants or throws before it changes anything. */
 export class SocietyBook {
-  readonly #lots = new DatedQueue();
-  readonly #withheld = new DatedQueue();
-  readonly #tickets = new TicketBook();
-  #supply = 0;
-  #adp = 0;
-  #eligible = 0;
-  #unclaimed = 0;
-  #deficit = 0;
-  #opening = 0;
-  #net = 0;
-  #recordedLoss = 0;
-  #wasted = 0;
+  readonly #lots: DatedQueue;
+  readonly #withheld: DatedQueue;
+  readonly #tickets: TicketBook;
+  #supply: number;
+  #adp: number;
+  #eligible: number;
+  #unclaimed: number;
+  #deficit: number;
+  #opening: MilliwattHours;
+  #net: number;
+  #recordedLoss: number;
+  #wasted: number;
+
+  constructor(saved: BookState = EMPTY) {
+    this.#lots = new DatedQueue(saved.lots);
+    this.#withheld = new DatedQueue(saved.withheld);
+    this.#tickets = new TicketBook(saved.tickets);
+    this.#supply = saved.supply;
+    this.#adp = saved.adp;
+    this.#eligible = saved.eligible;
+    this.#unclaimed = saved.unclaimed;
+    this.#deficit = saved.deficit;
+    this.#opening = saved.opening;
+    this.#net = saved.net;
+    this.#recordedLoss = saved.recordedLoss;
+    this.#wasted = saved.wasted;
+  }
+
+  save(): BookState {
+    return {
+      supply: this.#supply,
+      adp: this.#adp,
+      eligible: this.#eligible,
+      unclaimed: this.#unclaimed,
+      deficit: this.#deficit,
+      opening: this.#opening,
+      net: this.#net,
+      recordedLoss: this.#recordedLoss,
+      wasted: this.#wasted,
+      lots: this.#lots.items(),
+      withheld: this.#withheld.items(),
+      tickets: this.#tickets.save(),
+    };
+  }
 
   get eligible(): number {
     return this.#eligible;

@@ -1,6 +1,6 @@
 import type { LctId, Millis } from "@wattseal/base";
 import { decodeAs, type Schema } from "../codec/schema.js";
-import { type StatusPayload, statusPayload } from "../entries/lifecycle.js";
+import { statusPayload } from "../entries/lifecycle.js";
 import {
   type MintPayload,
   mintPayload,
@@ -10,6 +10,7 @@ import {
   sourcePayload,
 } from "../entries/society.js";
 import { LedgerError } from "../errors.js";
+import type { CharterState } from "../snapshot/state.js";
 import { checkPolicy, type EpochState, tierBpsOf } from "./policy.js";
 import { SourceBook } from "./sources.js";
 
@@ -27,13 +28,26 @@ export interface SocietyContext {
 /** What the authority has said of this society: who else may say so, `verifyAuthority` decides. */
 export class Charter {
   readonly #context: SocietyContext;
-  readonly #sources = new SourceBook();
+  readonly #sources: SourceBook;
   #policy: PolicyPayload | undefined;
-  #lastSerial = 0;
-  #closed: StatusPayload["state"] | undefined;
+  #lastSerial: number;
+  #closed: CharterState["closed"];
 
-  constructor(context: SocietyContext) {
+  constructor(context: SocietyContext, saved?: CharterState) {
     this.#context = context;
+    this.#sources = new SourceBook(saved?.sources);
+    this.#policy = saved?.policy;
+    this.#lastSerial = saved?.lastSerial ?? 0;
+    this.#closed = saved?.closed;
+  }
+
+  save(): CharterState {
+    return {
+      policy: this.#policy,
+      lastSerial: this.#lastSerial,
+      closed: this.#closed,
+      sources: this.#sources.save(),
+    };
   }
 
   get policy(): PolicyPayload | undefined {

@@ -13,6 +13,7 @@ import {
   type SocietyRollback,
 } from "../entries/society.js";
 import { LedgerError } from "../errors.js";
+import type { SocietyState } from "../snapshot/state.js";
 import { SocietyBook, type SocietySummary } from "./book.js";
 import { Charter, type SocietyContext } from "./charter.js";
 import { type DueEntry, Dues } from "./dues.js";
@@ -43,15 +44,23 @@ export type SocietyEntry = Entry<
 export class SocietyFold {
   readonly #context: SocietyContext;
   readonly #charter: Charter;
-  readonly #book = new SocietyBook();
+  readonly #book: SocietyBook;
   readonly #dues: Dues;
   /** A window or a reconcile has come: an opening stock may not any more. */
-  #opened = false;
+  #opened: boolean;
 
-  constructor(context: SocietyContext) {
+  /** With `saved` throws InvariantViolation where its books do not balance. */
+  constructor(context: SocietyContext, saved?: SocietyState) {
     this.#context = context;
-    this.#charter = new Charter(context);
+    this.#charter = new Charter(context, saved?.charter);
+    this.#book = new SocietyBook(saved?.book);
     this.#dues = new Dues(context, this.#charter, this.#book);
+    this.#opened = saved?.opened ?? false;
+    this.#book.check();
+  }
+
+  save(): SocietyState {
+    return { opened: this.#opened, book: this.#book.save(), charter: this.#charter.save() };
   }
 
   /** An opening stock may no longer be entered: it has been, or a window or another reconcile came without. */

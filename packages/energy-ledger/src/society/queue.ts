@@ -1,5 +1,6 @@
 import type { Millis, MilliwattHours } from "@wattseal/base";
 import { milliwattHours } from "@wattseal/base";
+import type { QueueState } from "../snapshot/state.js";
 
 /** Energy with a date: a lot, or a withheld amount. */
 export interface Dated {
@@ -20,6 +21,10 @@ export class DatedQueue {
   #items: Dated[] = [];
   #head = 0;
   #total = 0;
+
+  constructor(saved: QueueState = []) {
+    for (const item of saved) this.put(item);
+  }
 
   get total(): number {
     return this.#total;

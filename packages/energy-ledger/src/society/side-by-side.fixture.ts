@@ -4,6 +4,8 @@ import { decodeEntry, type EntryBody, encodeEntry } from "../entries/entry.js";
 import { LedgerError } from "../errors.js";
 import { MINUTE, START } from "../ledger.fixture.js";
 import { PACK } from "../samples.fixture.js";
+import { type SocietyState, societyState } from "../snapshot/state.js";
+import { written } from "../written.fixture.js";
 import type { SocietySummary } from "./book.js";
 import type { Dice } from "./dice.fixture.js";
 import type { DueEntry } from "./dues.js";
@@ -21,12 +23,13 @@ interface Step extends Context {
   readonly bytes: Uint8Array;
 }
 
-function foldIn(context: Context): SocietyFold {
+function foldIn(context: Context, saved?: SocietyState): SocietyFold {
   return new SocietyFold(
     Object.assign(context, {
       lct: PACK,
       verifyAuthority: (payload: Uint8Array) => ({ payload }),
     }),
+    saved,
   );
 }
 
@@ -47,15 +50,17 @@ export class SideBySide {
   #gained = 0n;
   #made = 0n;
 
-  /** Another fold that reads the same entries from their bytes. */
+  /** Another fold that reads the same entries from their bytes, and now and then its own state. */
   replay(): SocietyFold {
     const context: Context = { epochState: "attested", synchronised: true };
-    const again = foldIn(context);
+    let again = foldIn(context);
     for (const [index, { bytes, epochState, synchronised }] of this.steps.entries()) {
       Object.assign(context, { epochState, synchronised });
       again.apply(index, decodeEntry(bytes) as SocietyEntry);
       const then = this.#snapshots.get(index + 1);
-      if (then !== undefined) same(again.summary(), then);
+      if (then === undefined) continue;
+      again = foldIn(context, written(societyState, again.save()));
+      same(again.summary(), then);
     }
     return again;
   }

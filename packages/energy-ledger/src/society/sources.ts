@@ -1,6 +1,7 @@
 import type { Millis } from "@wattseal/base";
 import type { SocietyCharge, SourceKind, SourcePayload } from "../entries/society.js";
 import { LedgerError } from "../errors.js";
+import type { SourcesState } from "../snapshot/state.js";
 import { DAY } from "./policy.js";
 
 const HOUR = 3_600_000;
@@ -21,12 +22,8 @@ export const PROOF_AGE: Readonly<Record<SourceKind, number>> = {
 /** No allowance is kept beyond this, mWh: sums stay exact. */
 const MOST_ALLOWANCE = 2 ** 51;
 
-interface Source {
-  readonly proof: SourcePayload;
-  /** mWh it could have delivered in the time of the proofs before this one. */
-  readonly earlier: number;
-  readonly used: number;
-}
+/** `earlier`: mWh it could have delivered in the time of the proofs before this one. */
+type Source = SourcesState["sources"][number];
 
 /** ⌊W × ms / 3600⌋ mWh, in whole hours and a rest so that products stay below 2^53. */
 function deliverable(watts: number, duration: number): number {
@@ -43,8 +40,24 @@ function allowance(source: Source, now: number): number {
 
 /** The society's sources: capacity proofs in date, and use that cannot exceed rated power × time. */
 export class SourceBook {
-  readonly #sources = new Map<string, Source>();
-  #declaredUse = 0;
+  readonly #sources: Map<string, Source>;
+  #declaredUse: number;
+
+  constructor({ sources, declaredUse }: SourcesState = { sources: [], declaredUse: 0 }) {
+    this.#sources = new Map(sources.map((source) => [source.proof.source, source]));
+    this.#declaredUse = declaredUse;
+  }
+
+  save(): SourcesState {
+    const sources = [...this.#sources.values()];
+    sources.sort((a, b) => (a.proof.source < b.proof.source ? -1 : 1));
+    return { sources, declaredUse: this.#declaredUse };
+  }
+
+  /** The capacity proof in force. */
+  proof(name: string): SourcePayload | undefined {
+    return this.#sources.get(name)?.proof;
+  }
 
   /** Throws LedgerError `source`; changes nothing then. */
   prove(proof: SourcePayload, now: Millis): void {

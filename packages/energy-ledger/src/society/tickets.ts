@@ -1,5 +1,6 @@
 import { type LctId, type Millis, millis } from "@wattseal/base";
 import { LedgerError } from "../errors.js";
+import type { TicketsState } from "../snapshot/state.js";
 import { DAY } from "./policy.js";
 import { type Dated, DatedQueue } from "./queue.js";
 
@@ -30,8 +31,23 @@ export interface OpenTicket {
 /** Reserved lots, by ticket. Throws LedgerError `ticket` for one that is not open. */
 export class TicketBook {
   /** In the order of their entries, and so of their deadlines. */
-  readonly #open = new Map<number, Ticket>();
-  #held = 0;
+  readonly #open: Map<number, Ticket>;
+  #held: number;
+
+  constructor(saved: TicketsState = []) {
+    this.#open = new Map(
+      saved.map(({ ticket, lots, ...rest }) => [ticket, { ...rest, lots: new DatedQueue(lots) }]),
+    );
+    this.#held = [...this.#open.values()].reduce((sum, { lots }) => sum + lots.total, 0);
+  }
+
+  save(): TicketsState {
+    return Array.from(this.#open, ([ticket, { lots, ...rest }]) => ({
+      ticket,
+      ...rest,
+      lots: lots.items(),
+    }));
+  }
 
   /** mWh over all tickets. */
   get held(): number {
@@ -43,8 +59,7 @@ export class TicketBook {
   }
 
   open(ticket: number, since: Millis, worker: LctId, taken: readonly Dated[]): void {
-    const lots = new DatedQueue();
-    for (const lot of taken) lots.put(lot);
+    const lots = new DatedQueue(taken);
     this.#open.set(ticket, { since, worker, lots, used: 0 });
     this.#held += lots.total;
   }

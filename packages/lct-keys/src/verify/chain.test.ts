@@ -123,6 +123,20 @@ describe("epochs inside one log", () => {
     expect([1, 2, 6, 7, 99].map((size) => chain.at(size)?.epoch)).toEqual([undefined, 1, 1, 4, 4]);
   });
 
+  it("is restored from its evidences, with every epoch's key; forged or out of order they are refused", () => {
+    chain.begin(first.evidence, first.at);
+    chain.begin(second.evidence, second.at);
+    const restored = EpochChain.restore(pack.document, chain.save());
+    expect(restored.epochs).toEqual(chain.epochs);
+    expect(restored.save()).toEqual(chain.save());
+    expect([1, 2, 6, 7].map((size) => restored.at(size)?.epoch)).toEqual([undefined, 1, 1, 4]);
+    const [a, b] = chain.save();
+    expect(codeOf(() => EpochChain.restore(pack.document, [b!, a!]))).toBe("epoch-tree");
+    expect(codeOf(() => EpochChain.restore(pack.document, [a!, a!]))).toBe("epoch-tree");
+    const forged = evidenceOf(testPack("stranger"), second.body);
+    expect(codeOf(() => EpochChain.restore(pack.document, [a!, forged]))).toBe("epoch-signature");
+  });
+
   it("goes on in a clone without changing", () => {
     chain.begin(first.evidence, first.at);
     const clone = chain.clone();

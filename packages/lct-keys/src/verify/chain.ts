@@ -17,6 +17,27 @@ export class EpochChain {
     this.document = document;
   }
 
+  /**
+   * The chain that `save` described. Each evidence is verified again but for the tree it continues and its entry's
+   * time: whoever vouches for the list vouches for these. Throws what `begin` throws.
+   */
+  static restore(document: LctDocument, evidences: readonly Uint8Array[]): EpochChain {
+    const chain = new EpochChain(document);
+    for (const evidence of evidences) {
+      const { treeSize, treeRoot, time } = decodeEpochEvidence(evidence).body;
+      if (treeSize <= (chain.current?.treeSize ?? 0)) {
+        throw new LctKeysError("epoch-tree", `an epoch on a tree of ${treeSize} is out of order`);
+      }
+      chain.begin(evidence, { treeSize, treeRoot, time });
+    }
+    return chain;
+  }
+
+  /** The evidence of each epoch, in order: with the document, all that `restore` needs. */
+  save(): readonly Uint8Array[] {
+    return this.#epochs.map(({ evidence }) => evidence);
+  }
+
   /** A chain that goes on from here by itself. */
   clone(): EpochChain {
     const chain = new EpochChain(this.document);

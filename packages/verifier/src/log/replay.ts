@@ -4,9 +4,19 @@ import {
   type LctId,
   type Millis,
   messageOf,
+  sha256,
   toHex,
 } from "@wattseal/base";
-import { decodeEntry, type Entry, LedgerFold } from "@wattseal/energy-ledger";
+import {
+  decodeEntry,
+  decodeSnapshot,
+  type Entry,
+  encodeSnapshot,
+  type LedgerChecks,
+  LedgerFold,
+  type SavedLedger,
+  type Snapshot,
+} from "@wattseal/energy-ledger";
 import {
   EpochChain,
   type LctDocument,
@@ -41,16 +51,68 @@ export interface AcceptedAuthorities {
 export class LogReplay {
   readonly fold: LedgerFold;
   readonly #authorities: TrustedKeys | undefined;
-  readonly #frontier = new Frontier();
+  readonly #frontier: Frontier;
   #chain: EpochChain | undefined;
 
-  constructor(trust: AcceptedAuthorities | undefined) {
+  constructor(trust: AcceptedAuthorities | undefined, saved?: Snapshot) {
     this.#authorities = trust?.authorities.map(({ publicKey }) => publicKey);
-    this.fold = new LedgerFold({
+    this.#frontier = saved === undefined ? new Frontier() : frontierOf(saved);
+    const checks: LedgerChecks = {
       document: (sign1, index) => this.#document(sign1, index),
       epoch: (evidence, index, timeMs) => this.#epoch(evidence, index, timeMs),
       authority: (sign1) => verifyAuthority(sign1, this.#accepted()),
+      snapshot: (digest) => this.#requireDigest(digest),
+    };
+    this.fold = new LedgerFold(checks, saved && this.#savedLedger(saved));
+  }
+
+  /**
+   * A replay that goes on after a snapshot's last entry, its document and its epochs verified again. That `bytes`
+   * are this log's state is for the caller to know: their SHA-256 is what the log's ops.snapshot at that index
+   * says, and `root()` is the log's. Throws VerifierError `snapshot`.
+   */
+  static fromSnapshot(bytes: Uint8Array, trust: AcceptedAuthorities | undefined): LogReplay {
+    try {
+      const replay = new LogReplay(trust, decodeSnapshot(bytes));
+      if (bytesEqual(replay.snapshot(), bytes)) return replay;
+    } catch (cause) {
+      throw new VerifierError("snapshot", `snapshot: ${messageOf(cause)}`, { cause });
+    }
+    throw new VerifierError("snapshot", "snapshot: its state would be written otherwise");
+  }
+
+  #savedLedger({ size, document, epochs, ledger: state }: Snapshot): SavedLedger {
+    const chain = EpochChain.restore(this.#verifyDocument(document, 0), epochs);
+    const epoch = chain.at(size);
+    if (epoch === undefined || epoch !== chain.current) {
+      throw new VerifierError("snapshot", `its last epoch does not begin within ${size} entries`);
+    }
+    this.#chain = chain;
+    return { size, lct: chain.document.lct, epoch, state };
+  }
+
+  /**
+   * The state that the entries so far leave, as docs/ledger-format.md writes it: what an ops.snapshot that comes
+   * next states the SHA-256 of. Throws RangeViolation beyond 64 MiB, VerifierError `snapshot` before the first epoch.
+   */
+  snapshot(): Uint8Array {
+    if (this.#chain === undefined) throw new VerifierError("snapshot", "the log is empty");
+    return encodeSnapshot({
+      size: this.size,
+      tree: this.#frontier.nodes(),
+      document: this.#chain.document.bytes,
+      epochs: this.#chain.save(),
+      ledger: this.fold.save(),
     });
+  }
+
+  #requireDigest(digest: Uint8Array): void {
+    const own = sha256(this.snapshot());
+    if (bytesEqual(own, digest)) return;
+    throw new VerifierError(
+      "entry",
+      `its digest is ${toHex(digest)}, but the entries before it give ${toHex(own)}`,
+    );
   }
 
   get size(): number {
@@ -170,6 +232,14 @@ export class LogReplay {
     if (current === undefined) throw new VerifierError("entry", "no document comes before it");
     return current;
   }
+}
+
+/** Of its own bytes, not views of the snapshot's. */
+function frontierOf({ size, tree }: Snapshot): Frontier {
+  return Frontier.from(
+    size,
+    tree.map((node) => node.slice()),
+  );
 }
 
 function decode(bytes: Uint8Array, index: number): Entry {

@@ -123,6 +123,15 @@ export {
   securedId,
   slotOf,
 } from "./secured/identifier.js";
+export {
+  encodeShunt,
+  isShunt,
+  type ShuntAlarm,
+  type ShuntHeard,
+  ShuntReceiver,
+  type ShuntSample,
+  type ShuntValues,
+} from "./shunt/receiver.js";
 export { busFrameOf, decodeSlcanFrame, encodeSlcanFrame, type SlcanFrame } from "./slcan/frame.js";
 export { SLCAN_BIT_RATES, slcanBitRate, slcanDataBitRate } from "./slcan/rates.js";
 export { SLCAN_STATUS, SlcanReader, type SlcanReply } from "./slcan/reader.js";

@@ -76,6 +76,12 @@ export {
   underivable,
 } from "./metering/rederive.js";
 export {
+  ShuntMeter,
+  type ShuntPoint,
+  type ShuntSpan,
+  type ShuntTaken,
+} from "./metering/shunt-meter.js";
+export {
   rawStateOf,
   TELEMETRY_LENGTH,
   TELEMETRY_TYPE,

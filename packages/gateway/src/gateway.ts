@@ -7,10 +7,12 @@ import { ClearBus, type ClearListener } from "./legacy/clear-bus.js";
 import { type LinkListener, LinkManager } from "./links/manager.js";
 import { Supervisor } from "./links/supervisor.js";
 import { Recorder } from "./metering/recorder.js";
+import { ShuntCheck } from "./metering/shunt-check.js";
 import type { GatewayOptions } from "./options.js";
+import { PackShunt, type ShuntListener } from "./shunt/pack-shunt.js";
 import { Books } from "./society/books.js";
 import { SocietyOrders } from "./society/orders.js";
-import type { GatewayStatus, ModuleStatus } from "./status.js";
+import type { GatewayStatus, ModuleStatus, ShuntStatus } from "./status.js";
 import { Delivery } from "./uplink/delivery.js";
 
 const STALE_MS = 2000;
@@ -38,6 +40,7 @@ export class Gateway {
   readonly #links: LinkManager;
   readonly #supervisor: Supervisor;
   readonly #clear: ClearBus;
+  readonly #shunt: { readonly bus: PackShunt; readonly check: ShuntCheck } | undefined;
   readonly #faults = new Map<ModuleUid, number>();
   readonly #last = new Map<ModuleUid, LastReading>();
   #renewal: Promise<void> | undefined;
@@ -51,11 +54,16 @@ export class Gateway {
     this.society = new SocietyOrders({ log, writer, books });
     this.#writer = writer;
     this.#books = books;
+    const check = this.#shuntCheck(writer);
+    if (check !== undefined) {
+      this.#shunt = { bus: new PackShunt({ ...options, listener: this.#shuntListener() }), check };
+    }
     this.#recorder = new Recorder({
       ...options,
       log,
       writer,
       books,
+      shunt: check,
       onMinute: () => this.#renewWhenDue(),
     });
     this.#links = new LinkManager({ ...options, listener: this.#linkListener() });
@@ -89,6 +97,7 @@ export class Gateway {
       const gateway = new Gateway(options, log, delivery);
       gateway.#recorder.start();
       gateway.#clear.start();
+      gateway.#shunt?.bus.start();
       gateway.#links.start();
       gateway.#supervisor.start();
       delivery.start();
@@ -111,6 +120,7 @@ export class Gateway {
       time: now,
       modules: this.#options.pairing.modules.map((module) => this.#moduleStatus(module, now)),
       legacyModules: this.#clear.status(),
+      shunt: this.#shuntStatus(),
       entries: store.durableSize,
       checkpoints: this.#log.checkpoints,
       witnessed: this.#delivery.witnessed,
@@ -169,6 +179,7 @@ export class Gateway {
     this.#supervisor.stop();
     this.#links.stop();
     this.#clear.stop();
+    this.#shunt?.bus.stop();
     this.#recorder.stop();
     this.society.close();
     await this.#renewal;
@@ -258,6 +269,32 @@ export class Gateway {
         this.#recorder.clearAlarm(alarm);
       },
     };
+  }
+
+  #shuntCheck(writer: LogWriter): ShuntCheck | undefined {
+    const { shunt, pairing, legacy = [], logger } = this.#options;
+    if (shunt === undefined) return undefined;
+    const modules = [...pairing.modules, ...legacy].map(({ uid }) => uid);
+    return new ShuntCheck({ name: shunt, log: this.#log, writer, logger, modules });
+  }
+
+  #shuntListener(): ShuntListener {
+    const { logger } = this.#options;
+    return {
+      sample: (sample) => this.#recorder.shuntSample(sample),
+      alarm: (alarm) => {
+        logger.warn("shunt.alarm", { ...alarm });
+        this.#recorder.shuntAlarm(alarm);
+      },
+    };
+  }
+
+  #shuntStatus(): ShuntStatus | undefined {
+    const { shunt: name } = this.#options;
+    if (name === undefined || this.#shunt === undefined) return undefined;
+    const { bus, check } = this.#shunt;
+    const { shown, readings } = bus;
+    return { name, authenticated: false, shown, readings, checks: check.counts };
   }
 
   #moduleStatus(module: PairedModule, now: Millis): ModuleStatus {

@@ -18,4 +18,4 @@ export type {
   RolledBack,
   SocietyOrders,
 } from "./society/orders.js";
-export type { GatewayStatus, ModuleStatus } from "./status.js";
+export type { GatewayStatus, ModuleStatus, ShuntStatus } from "./status.js";

@@ -30,6 +30,8 @@ export interface GatewayOptions {
   readonly pairing: PackPairing;
   /** Clear-text modules that the configuration admits; undefined: any clear frame is an alarm. */
   readonly legacy?: readonly LegacyUnit[] | undefined;
+  /** Name of the pack's shunt, as energy.check entries have it; undefined: the pack has none. */
+  readonly shunt?: string | undefined;
   /** Holds the pack's device half; outlives the gateway. */
   readonly custody: DeviceCustody;
   readonly openSigner: (log: ContinuedLog) => Promise<Signer>;

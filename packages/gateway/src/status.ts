@@ -2,6 +2,8 @@ import type { Millis, ModuleUid } from "@wattseal/base";
 import type { BusState, LinkCounts, Telemetry } from "@wattseal/can-protocol";
 import type { SocietySummary } from "@wattseal/energy-ledger";
 import type { LegacyStatus } from "./legacy/clear-bus.js";
+import type { ShuntChecks } from "./metering/shunt-check.js";
+import type { ShuntShown } from "./shunt/pack-shunt.js";
 import type { WasteStatus } from "./society/books.js";
 
 export interface ModuleStatus {
@@ -19,11 +21,23 @@ export interface ModuleStatus {
   readonly stale: boolean;
 }
 
+/** The pack's shunt. Nothing that it says is authenticated. */
+export interface ShuntStatus {
+  readonly name: string;
+  readonly authenticated: false;
+  /** Undefined when it has said nothing for 2 s. */
+  readonly shown: ShuntShown | undefined;
+  readonly readings: number;
+  readonly checks: ShuntChecks;
+}
+
 export interface GatewayStatus {
   readonly time: Millis;
   readonly modules: readonly ModuleStatus[];
   /** Modules without a sealed link: nothing that they say is authenticated. */
   readonly legacyModules: readonly LegacyStatus[];
+  /** Undefined in a pack without one. */
+  readonly shunt: ShuntStatus | undefined;
   readonly entries: number;
   readonly checkpoints: number;
   /** Entries that every destination has witnessed. */

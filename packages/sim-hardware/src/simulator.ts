@@ -22,6 +22,7 @@ import { ModuleCells } from "./pack/cells.js";
 import { CircuitSource } from "./pack/circuit-source.js";
 import { constantDemand, demoDemand, type PowerDemand } from "./pack/demand.js";
 import { SeededRandom } from "./pack/random.js";
+import { SimShunt } from "./pack/shunt.js";
 import type { PackModule, PackSource } from "./pack/source.js";
 import type { Recording } from "./replay/recording.js";
 import { ReplaySource } from "./replay/replay-source.js";
@@ -75,6 +76,8 @@ export interface SimulatorOptions {
   readonly dataBitRate?: number;
   /** Readings per second of each module, above 0 to 10. */
   readonly telemetryHz?: number;
+  /** The pack has a shunt of its own on the bus. Default false. */
+  readonly shunt?: boolean;
   /**
    * Keeps time, boot counters, energy counters and SOC across restarts, and what a pack stores in the modules' flash.
    * Held with `lockFolder` where another process could take it.
@@ -156,6 +159,10 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   );
   const all = [...modules, ...legacy];
   const source = sourceOf(options, kernel, all, random, eeproms);
+  const shunt =
+    options.shunt === true
+      ? new SimShunt({ kernel, bus: bus.attach({ name: "shunt" }), modules: all })
+      : undefined;
   const absent = kept?.modules.filter(({ uid }) => !all.some((module) => module.uid === uid)) ?? [];
   keeper =
     stateDirectory === undefined
@@ -166,11 +173,18 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
         ]);
   if (keeper !== undefined) kernel.addReader(keeper);
   kernel.addReader(flashStore);
-  return new RunningSimulator(kernel, bus, { modules, legacy }, source, [flashStore, keeper], {
-    events: options.events ?? [],
-    random: new SeededRandom((options.seed ?? DEFAULT_SEED) ^ FAULT_STREAM),
-    logger,
-  });
+  return new RunningSimulator(
+    kernel,
+    bus,
+    { modules, legacy, shunt },
+    source,
+    [flashStore, keeper],
+    {
+      events: options.events ?? [],
+      random: new SeededRandom((options.seed ?? DEFAULT_SEED) ^ FAULT_STREAM),
+      logger,
+    },
+  );
 }
 
 interface Faults {
@@ -186,6 +200,7 @@ class RunningSimulator implements Simulator {
   readonly legacyModules: readonly LegacyModule[];
   readonly finished: Promise<void>;
   readonly #source: PackSource;
+  readonly #shunt: SimShunt | undefined;
   readonly #stage: Stage;
   readonly #schedule: Schedule;
   readonly #flashStore: FlashStore;
@@ -196,7 +211,11 @@ class RunningSimulator implements Simulator {
   constructor(
     kernel: SimKernel,
     bus: VirtualBus,
-    all: { readonly modules: readonly SimModule[]; readonly legacy: readonly LegacyModule[] },
+    all: {
+      readonly modules: readonly SimModule[];
+      readonly legacy: readonly LegacyModule[];
+      readonly shunt: SimShunt | undefined;
+    },
     source: PackSource,
     [flashStore, keeper]: readonly [FlashStore, StateKeeper | undefined],
     { events, random, logger }: Faults,
@@ -207,12 +226,14 @@ class RunningSimulator implements Simulator {
     this.legacyModules = all.legacy;
     this.finished = source.finished;
     this.#source = source;
+    this.#shunt = all.shunt;
     this.#flashStore = flashStore;
     this.#keeper = keeper;
-    this.#stage = { kernel, bus, modules: this.modules, random };
+    this.#stage = { kernel, bus, modules: this.modules, random, shunt: all.shunt };
     this.#schedule = scheduleFaults(events, this.#stage, logger);
     for (const module of all.modules) module.start();
     source.start();
+    all.shunt?.start();
   }
 
   get progress(): number | undefined {
@@ -236,6 +257,7 @@ class RunningSimulator implements Simulator {
     this.#schedule.end();
     this.#source.stop();
     for (const module of this.modules) module.quiet();
+    this.#shunt?.quiet();
     return this.run({ until: millis(this.kernel.now() + SETTLE_MS) });
   }
 
@@ -251,6 +273,7 @@ class RunningSimulator implements Simulator {
     this.#schedule.end();
     this.#source.stop();
     for (const module of [...this.modules, ...this.legacyModules]) module.stop();
+    this.#shunt?.stop();
     await this.#flashStore.ready();
     await this.#keeper?.close();
   }

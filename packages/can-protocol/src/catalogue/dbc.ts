@@ -18,11 +18,12 @@ const ANY_MODULE = 0;
 const NODES: Readonly<Record<Direction, { readonly from: string; readonly to: string }>> = {
   "P→M": { from: "Pack", to: "Module" },
   "M→P": { from: "Module", to: "Pack" },
+  "S→P": { from: "Shunt", to: "Pack" },
   both: { from: "Vector__XXX", to: "Pack,Module" },
 };
 
 const ABOUT =
-  "The module bus as deployed: 29-bit identifiers, base << 18 | sequence << 8 | module id, little-endian. " +
+  "The module bus as deployed, and the pack's shunt: 29-bit identifiers, base << 18 | sequence << 8 | module id, little-endian. " +
   "Messages whose name ends in no module id stand for every module: their identifier has module id 0; " +
   "mask bits 0-7 of a received identifier. Messages in segments have sequence 0: mask bits 8-17.";
 
@@ -53,7 +54,7 @@ export function exportDbc({ modules }: DbcOptions = {}): string {
     "",
     "BS_:",
     "",
-    "BU_: Pack Module",
+    "BU_: Pack Module Shunt",
     "",
     ...messages.flatMap(messageLines),
     `CM_ ${quoted(ABOUT)};`,

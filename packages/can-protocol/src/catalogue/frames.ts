@@ -1,13 +1,13 @@
-/** The module bus as deployed, one row a frame: the codec, its types and its documentation come from here. */
+/** The clear frames of the module bus, one row a frame: the codec, its types and its documentation come from here. */
 import { type Fields, type Layout, layout, type ValuesOf } from "./layout.js";
 import { MODULE_STATE, MODULE_STATUS, SCALE } from "./scales.js";
 
-const { moduleCurrent, voltage, cellVoltage, temperature, percent } = SCALE;
+const { moduleCurrent, packCurrent, voltage, cellVoltage, temperature, percent } = SCALE;
 
 /** To whom, or from whom, a frame is addressed: bits 0-7 of the identifier. */
 export type AddressKind = "module" | "unregistered" | "broadcast";
-/** P is the pack controller, M a module. */
-export type Direction = "P→M" | "M→P" | "both";
+/** P is the pack controller, M a module, S the pack's shunt. */
+export type Direction = "P→M" | "M→P" | "S→P" | "both";
 
 export interface ClearFrameSpec<F extends Fields = Fields> {
   /** Bits 18-28 of the identifier. */
@@ -53,6 +53,15 @@ const identity = {
 } as const;
 const moduleId = { id: { at: 0, width: 8 } } as const;
 const controller = { controller: { at: 0, width: 8 } } as const;
+/** One reading of the shunt is three frames of one number. */
+const shuntNumber = {
+  number: { at: 0, width: 8, note: "Of the reading, one more each time" },
+} as const;
+const shuntEnergy = {
+  ...shuntNumber,
+  energy: { at: 16, width: 48, unit: "mWh", note: "Since the shunt was started" },
+} as const;
+const SHUNT_MS = 200;
 const SD_TEXT =
   "SD sector transfer, documented only: 512 bytes = 4 windows of 16 chunks of 8 bytes";
 /** Two words each for 0x3F0-0x3F3 and 0x522: their bytes have no fields. */
@@ -237,6 +246,26 @@ export const CLEAR_FRAMES = {
     { crc: { at: 0, width: 32, note: "CRC-32 (IEEE 802.3, reflected) of the 1024 bytes" } },
     "A log frame ends",
   ),
+  // Ours, not of deployed packs: above every other base, so that it delays nobody (docs/firmware/shunt.md).
+  shuntReading: frame(
+    0x640,
+    "S→P",
+    "broadcast",
+    [8],
+    {
+      ...shuntNumber,
+      voltage: { at: 16, width: 16, scale: voltage },
+      current: { at: 32, width: 24, scale: packCurrent },
+    },
+    "What flows between the pack and the outside; positive is charging",
+    { cycleMs: SHUNT_MS },
+  ),
+  shuntIn: frame(0x641, "S→P", "broadcast", [8], shuntEnergy, "Energy taken in by the pack", {
+    cycleMs: SHUNT_MS,
+  }),
+  shuntOut: frame(0x642, "S→P", "broadcast", [8], shuntEnergy, "Energy given out by the pack", {
+    cycleMs: SHUNT_MS,
+  }),
 } as const;
 
 export type ClearFrameName = keyof typeof CLEAR_FRAMES;

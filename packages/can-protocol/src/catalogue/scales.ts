@@ -4,6 +4,8 @@ import type { Scale } from "./layout.js";
 export const SCALE = {
   /** raw 32768 = 0 A; positive is charging. */
   moduleCurrent: { multiply: 2, add: -65_536, divide: 100, unit: "A" },
+  /** Of the whole pack, in the same steps: raw 8388608 = 0 A; positive is charging. */
+  packCurrent: { multiply: 2, add: -16_777_216, divide: 100, unit: "A" },
   /** Module voltage, cell total, end voltage, high-voltage bus. */
   voltage: { multiply: 15, add: 0, divide: 1000, unit: "V" },
   cellVoltage: { multiply: 1, add: 0, divide: 1000, unit: "V" },

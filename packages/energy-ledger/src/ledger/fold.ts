@@ -150,6 +150,11 @@ export class LedgerFold {
     return this.#shunt.next(reading);
   }
 
+  /** Why this check would be refused in an entry dated `now`, if so: its time may not be that of the modules' records. */
+  checkFault(check: EnergyCheck, now: Millis): string | undefined {
+    return this.#shunt.faultOf(check, now);
+  }
+
   /**
    * Takes entry `index`. Throws LedgerError, naming the entry, and then has changed nothing; InvariantViolation,
    * naming it too, when the books do not balance any more, and then this fold is of no further use.

@@ -93,7 +93,7 @@ export class ShuntBook {
 
   /** Takes a check; returns what it doubts if it is suspect. Throws LedgerError `check` and changes nothing. */
   check(check: EnergyCheck, now: Millis): Doubted {
-    const wrong = this.#faultOf(check, now);
+    const wrong = this.faultOf(check, now);
     if (wrong !== undefined) throw new LedgerError("check", wrong);
     const doubted = { inMwh: this.#earned, intervals: this.#earning };
     this.#lastEnd = check.t1;
@@ -108,7 +108,8 @@ export class ShuntBook {
     if (this.#earning.size > 0) this.#earning = new Map();
   }
 
-  #faultOf(check: EnergyCheck, now: Millis): string | undefined {
+  /** Why `check` would be refused at `now`, if so. */
+  faultOf(check: EnergyCheck, now: Millis): string | undefined {
     const covered = this.#covered;
     const due = this.next(check);
     if (covered === undefined || due === undefined) return "there is nothing to check";

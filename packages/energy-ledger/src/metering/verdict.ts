@@ -48,7 +48,11 @@ function usedWith(used: ToleranceUse, interval: Measured): ToleranceUse {
   };
 }
 
-function countersAgree({ difference, through }: ToleranceUse): boolean {
+/** Counters against an integral: within 1 % of what went through, and 100 mWh. */
+export function countersAgree({
+  difference,
+  through,
+}: Pick<ToleranceUse, "difference" | "through">): boolean {
   return 100 * (difference - TOLERANCE_MWH) <= TOLERANCE_PERCENT * through;
 }
 

@@ -1,5 +1,11 @@
 import type { Cancel, Clock, Millis, MilliwattHours, ModuleUid } from "@wattseal/base";
-import type { ClearAlarm, LegacyReading, LinkAlarm } from "@wattseal/can-protocol";
+import type {
+  ClearAlarm,
+  LegacyReading,
+  LinkAlarm,
+  ShuntAlarm,
+  ShuntSample,
+} from "@wattseal/can-protocol";
 import type { PackPairing, PairedModule } from "@wattseal/device-keys";
 import { type EntryBody, type MeterEntry, ModuleMeter, windowEnd } from "@wattseal/energy-ledger";
 import type { EnergyLog } from "../ledger/energy-log.js";
@@ -11,6 +17,7 @@ import type { Books } from "../society/books.js";
 import { AlarmBook } from "./alarm-book.js";
 import { alarmDetail } from "./alarm-detail.js";
 import { readingOf } from "./reading.js";
+import type { ShuntCheck } from "./shunt-check.js";
 
 export interface RecorderOptions {
   readonly log: EnergyLog;
@@ -20,6 +27,8 @@ export interface RecorderOptions {
   readonly pairing: PackPairing;
   /** Modules without a sealed link: their intervals are unauthenticated. */
   readonly legacy?: readonly LegacyUnit[] | undefined;
+  /** In a pack that has a shunt: holds the modules' records against it. */
+  readonly shunt?: ShuntCheck | undefined;
   readonly clock: Clock;
   /** Called at each minute, before the window closes. */
   readonly onMinute: () => void;
@@ -68,6 +77,10 @@ export class Recorder {
     });
   }
 
+  shuntSample(sample: ShuntSample): void {
+    this.#options.writer.inTurn(() => this.#options.shunt?.take(sample));
+  }
+
   /** A module's word for the federation, kept as it came. */
   statement(module: PairedModule, statement: Uint8Array): void {
     this.#options.writer.inTurn(() => {
@@ -105,6 +118,10 @@ export class Recorder {
     });
   }
 
+  shuntAlarm({ kind, suppressed, ...detail }: ShuntAlarm): void {
+    this.#packAlarm(kind, suppressed + 1, alarmDetail(detail));
+  }
+
   stop(): void {
     this.#timer?.();
   }
@@ -113,7 +130,10 @@ export class Recorder {
   closeEarly(): void {
     for (const body of this.#alarms.flush())
       this.#options.writer.record({ type: "link.alarm", body });
-    this.#closeWindow((meter) => meter.close(), this.#options.clock.now());
+    const now = this.#options.clock.now();
+    this.#closeMeters((meter) => meter.close());
+    this.#checked(this.#options.shunt?.close(now));
+    this.#options.books.close(now);
   }
 
   #enterAlarm(body: EntryBody<"link.alarm">): void {
@@ -131,19 +151,31 @@ export class Recorder {
         const due = this.#alarms.due(this.#options.clock.now());
         for (const body of due) this.#options.writer.record({ type: "link.alarm", body });
       });
-      this.#options.writer.inTurn(() =>
-        this.#closeWindow((meter) => meter.closeWindow(boundary), boundary),
-      );
+      this.#options.writer.inTurn(() => this.#closeWindow(boundary));
       this.#arm();
     });
   }
 
-  #closeWindow(close: (meter: ModuleMeter) => readonly MeterEntry[], until: Millis): void {
+  #closeWindow(boundary: Millis): void {
+    this.#closeMeters((meter) => meter.closeWindow(boundary));
+    this.#checked(this.#options.shunt?.closeWindow(boundary, this.#options.clock.now()));
+    this.#options.books.close(boundary);
+  }
+
+  /** A shunt that says nothing of use is missed: what it would have borne out counts all the same. */
+  #checked(missing: string | undefined): void {
+    if (missing !== undefined) this.#packAlarm("shunt-missing", 1, missing);
+  }
+
+  #packAlarm(alarm: string, count: number, detail: string): void {
+    this.#enterAlarm({ module: undefined, slot: undefined, alarm, count, detail });
+  }
+
+  #closeMeters(close: (meter: ModuleMeter) => readonly MeterEntry[]): void {
     for (const { uid } of this.#metered) {
       const meter = this.#meters.get(uid);
       if (meter !== undefined) this.#recordMeter(uid, close(meter));
     }
-    this.#options.books.close(until);
   }
 
   #meterOf({ uid, capacity, authenticated }: Metered): ModuleMeter {

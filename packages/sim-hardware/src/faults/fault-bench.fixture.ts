@@ -27,6 +27,7 @@ export async function faultBench(
     entropy,
     wall: new VirtualWall(),
     startTime: START,
+    shunt: true,
     ...rest,
   });
   const { kernel, bus, modules } = simulator;

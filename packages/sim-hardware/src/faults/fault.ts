@@ -3,11 +3,12 @@ import { SimError } from "../errors.js";
 import { type Attack, startAttack } from "./attacks.js";
 import { type Jam, startJam } from "./jam.js";
 import { type ModuleFault, startModuleFault } from "./module-faults.js";
+import { type ShuntFault, shuntOf, startShuntFault } from "./shunt-fault.js";
 import type { Slots, Stage } from "./stage.js";
 import { startWireFault, type WireFault } from "./wire-faults.js";
 
 /** Everything that can go wrong, as data. */
-export type Fault = WireFault | ModuleFault | Attack | Jam;
+export type Fault = WireFault | ModuleFault | Attack | Jam | ShuntFault;
 export type FaultName = Fault["fault"];
 
 interface FaultKind {
@@ -95,6 +96,11 @@ export const FAULTS: Readonly<Record<FaultName, FaultKind>> = {
     example: () => ({ fault: "babbling" }),
     seconds: 5,
   },
+  shunt: {
+    description: "the pack's shunt shows 5 % less current than flows",
+    example: () => ({ fault: "shunt", gain: 0.95 }),
+    seconds: 300,
+  },
 };
 
 /** Object.keys, typed. */
@@ -104,8 +110,9 @@ export function isFaultName(name: string): name is FaultName {
   return Object.hasOwn(FAULTS, name);
 }
 
-/** Throws SimError `configuration` for a slot that no module has. */
+/** Throws SimError `configuration` for a slot that no module has, or a shunt that is not there. */
 export function checkFault(fault: Fault, stage: Stage): void {
+  if (fault.fault === "shunt") shuntOf(stage);
   const slots: Slots = "slots" in fault ? fault.slots : undefined;
   const missing = slots?.find((slot) => !stage.modules.some((module) => module.slot === slot));
   if (missing !== undefined) {
@@ -136,5 +143,7 @@ export function startFault(fault: Fault, stage: Stage): Cancel {
       return startAttack(fault, stage);
     case "jam":
       return startJam(fault, stage);
+    case "shunt":
+      return startShuntFault(fault, stage);
   }
 }

@@ -1,6 +1,7 @@
 import type { VirtualBus } from "../bus/virtual-bus.js";
 import type { SimModule } from "../module/sim-module.js";
 import type { SeededRandom } from "../pack/random.js";
+import type { SimShunt } from "../pack/shunt.js";
 import type { SimKernel } from "../time/kernel.js";
 
 /** What faults act on. */
@@ -9,6 +10,8 @@ export interface Stage {
   readonly bus: VirtualBus;
   readonly modules: readonly SimModule[];
   readonly random: SeededRandom;
+  /** Undefined in a pack without one. */
+  readonly shunt: SimShunt | undefined;
 }
 
 /** The slots of modules; without them, every module. */

@@ -43,7 +43,7 @@ export class Field {
     return value;
   }
 
-  choice<T extends string>(choices: readonly T[]): T {
+  choice<T extends string | true>(choices: readonly T[]): T {
     const found = choices.find((choice) => choice === this.#value);
     if (found === undefined) throw this.refuse(`is none of ${choices.join(", ")}`);
     return found;

@@ -8,6 +8,7 @@ const LARGEST_ID = 0x1f_ff_ff_ff;
 const LONGEST_DELAY_MS = 3_600_000;
 const FASTEST_PPM = 500_000;
 const LARGEST_GAIN = 100;
+const LARGEST_AMPS = 100_000;
 
 type Reader = (field: Field) => Fault;
 
@@ -98,6 +99,21 @@ const READERS: Readonly<Record<FaultName, Reader>> = {
   babbling: (field) => {
     field.object(EVENT);
     return { fault: "babbling" };
+  },
+  shunt: (field) => {
+    const of = field.object([...EVENT, "gain", "offsetAmps", "silent"]);
+    const gain = of.gain.optional((value) => value.number(-LARGEST_GAIN, LARGEST_GAIN));
+    const offsetAmps = of.offsetAmps.optional((value) => value.number(-LARGEST_AMPS, LARGEST_AMPS));
+    const silent = of.silent.optional((value) => value.choice([true] as const));
+    if (gain === undefined && offsetAmps === undefined && silent === undefined) {
+      throw field.refuse("has neither gain nor offsetAmps nor silent");
+    }
+    return {
+      fault: "shunt",
+      ...(gain === undefined ? {} : { gain }),
+      ...(offsetAmps === undefined ? {} : { offsetAmps }),
+      ...(silent === undefined ? {} : { silent }),
+    };
   },
 };
 

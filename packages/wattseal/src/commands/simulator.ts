@@ -23,6 +23,7 @@ export async function openSimulator(options: {
     wall: systemWallClock,
     startTime: systemClock().now(),
     fd,
+    shunt: true,
     stateDirectory: layout.sim.directory,
     logger,
   });

@@ -69,6 +69,12 @@ export const gatewaySchema = z
           .describe(
             '"admit" serves the clear-text modules listed under [legacy]; what they say is recorded as unauthenticated. "refuse": any clear frame is an alarm.',
           ),
+        shunt: z
+          .enum(["none", "can"])
+          .default("none")
+          .describe(
+            '"can": the pack has a shunt of its own on the bus, and the modules\' records are held against it: what it does not bear out earns nothing. "none": it has none.',
+          ),
       })
       .prefault({}),
     uplink: z

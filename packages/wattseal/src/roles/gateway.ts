@@ -10,6 +10,9 @@ import type { Layout } from "../state/layout.js";
 import { VERSION } from "../version.js";
 import { createHalf, readPackFiles, writePairing } from "./pack-files.js";
 
+/** As energy.check entries name the shunt. */
+const PACK_SHUNT = "pack-shunt";
+
 export interface GatewayRoleOptions {
   readonly layout: Layout;
   readonly config: GatewayConfig;
@@ -48,6 +51,7 @@ export async function openGateway(options: GatewayRoleOptions): Promise<Gateway>
     nextCustody,
     storePairing: (record) => writePairing(layout, record),
     legacy: legacyIn(config),
+    shunt: config.bus.shunt === "can" ? PACK_SHUNT : undefined,
     openSigner: (log) =>
       SoftwareSigner.open({
         directory: layout.gateway.signer,

@@ -215,6 +215,7 @@ async function writeConfigs(
     fleet,
     "uplink.broker": broker,
     "uplink.witness": WITNESS_NAME,
+    "bus.shunt": "can",
     ...(legacy.length === 0 ? {} : { "bus.legacy": "admit", legacy: listed }),
   });
   const federation = renderConfig(federationSchema, "Wattseal federation", { fleet });

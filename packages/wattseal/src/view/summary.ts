@@ -25,6 +25,8 @@ export interface SummaryJson {
     readonly registered: number;
     readonly readings: number;
   };
+  /** Windows in which the pack's shunt was held against the modules; absent in a pack without one. */
+  readonly shunt?: { readonly checks: number; readonly suspect: number; readonly missed: number };
   readonly pdus: { readonly sent: number; readonly accepted: number; readonly rejected: number };
   readonly energy: { readonly inMwh: number; readonly outMwh: number };
   readonly entries: number;
@@ -58,6 +60,7 @@ export function summarise(input: SummaryInput): Summary {
     modules: beforeStop.modules.length,
     linked: beforeStop.modules.filter(({ linked }) => linked).length,
     ...legacyOf(beforeStop),
+    ...shuntOf(final),
     pdus: { sent, accepted: total("accepted"), rejected: total("rejected") },
     energy: { inMwh: final.energy.inMwh, outMwh: final.energy.outMwh },
     entries: final.entries,
@@ -92,8 +95,14 @@ function legacyOf({ legacyModules }: GatewayStatus): Pick<SummaryJson, "legacy">
   return { legacy: { modules: legacyModules.length, registered, readings } };
 }
 
+function shuntOf({ shunt }: GatewayStatus): Pick<SummaryJson, "shunt"> {
+  if (shunt === undefined) return {};
+  const { entered, suspect, missed } = shunt.checks;
+  return { shunt: { checks: entered, suspect, missed } };
+}
+
 export function renderSummary({ json, problems, speed }: Summary): string {
-  const { pdus, energy, society, legacy } = json;
+  const { pdus, energy, society, legacy, shunt } = json;
   const lines = [
     "",
     `modules    ${json.linked} of ${json.modules} linked; ${count(pdus.sent)} sealed PDUs sent, ${count(pdus.accepted)} accepted, ${count(pdus.rejected)} rejected`,
@@ -101,6 +110,11 @@ export function renderSummary({ json, problems, speed }: Summary): string {
       ? []
       : [
           `in clear   ${legacy.registered} of ${legacy.modules} registered; ${count(legacy.readings)} readings, unauthenticated: their out counts, their in never`,
+        ]),
+    ...(shunt === undefined
+      ? []
+      : [
+          `shunt      ${count(shunt.checks)} windows checked, ${count(shunt.suspect)} suspect, ${count(shunt.missed)} without a check`,
         ]),
     `energy     in ${wattHours(energy.inMwh)}, out ${wattHours(energy.outMwh)} (of record, gross)`,
     `society    supply ${wattHours(society.supply)} = ATP ${wattHours(society.atp)} + reserved ${wattHours(society.reserved)} + ADP ${wattHours(society.adp)}`,

@@ -1,4 +1,4 @@
-import type { GatewayStatus, LegacyStatus, ModuleStatus } from "@wattseal/gateway";
+import type { GatewayStatus, LegacyStatus, ModuleStatus, ShuntStatus } from "@wattseal/gateway";
 import { count, wattHours } from "./units.js";
 
 const STATE_NAMES = ["off", "standby", "precharge", "on"];
@@ -17,6 +17,7 @@ export function renderStatus(
     "slot  link      state      volts     amps    SOC      energy in     energy out        accepted",
     ...status.modules.map(moduleLine),
     ...status.legacyModules.map(legacyLine),
+    ...(status.shunt === undefined ? [] : [shuntLine(status.shunt)]),
     `recorded   in ${wattHours(status.energy.inMwh)}   out ${wattHours(status.energy.outMwh)}`,
     `society    supply ${wattHours(society.supply)}   ATP ${wattHours(society.atp)}   ADP ${wattHours(society.adp)}   withheld ${wattHours(society.withheld)}   unclaimed ${wattHours(society.unclaimed)}`,
     `log        ${count(status.entries)} entries   ${count(status.checkpoints)} checkpoints   ${count(status.witnessed)} witnessed   ${status.connected ? "uplink connected" : "uplink down"}`,
@@ -55,6 +56,24 @@ function legacyLine({ slot, registered, reading, stale, readings }: LegacyStatus
           reading.notTold.includes("soc") ? "-" : `${reading.status1.soc.toFixed(1)} %`,
         ];
   return line(slot === undefined ? "-" : String(slot), link, fields, count(readings));
+}
+
+/** In the clear, as a clear-text module. Its last column counts the windows that it was held against. */
+function shuntLine({ shown, checks }: ShuntStatus): string {
+  const fields =
+    shown === undefined
+      ? ["-", "-", "-", "-", "-", "-"]
+      : [
+          "shunt",
+          shown.volts.toFixed(1),
+          shown.amps.toFixed(2),
+          "-",
+          wattHours(shown.inMwh),
+          wattHours(shown.outMwh),
+        ];
+  const { entered, suspect } = checks;
+  const told = suspect === 0 ? `${count(entered)} checks` : `${count(suspect)} suspect`;
+  return line("-", shown === undefined ? "none" : "clear", fields, told);
 }
 
 const WIDTHS = [9, 8, 8, 7, 14, 14];

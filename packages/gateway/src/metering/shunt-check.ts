@@ -1,0 +1,104 @@
+import type { Logger, Millis, ModuleUid } from "@wattseal/base";
+import type { ShuntSample } from "@wattseal/can-protocol";
+import { MAX_STEP, ShuntMeter, type ShuntSpan, type ShuntTaken } from "@wattseal/energy-ledger";
+import type { EnergyLog } from "../ledger/energy-log.js";
+import type { LogWriter } from "../ledger/log-writer.js";
+
+export interface ShuntCheckOptions {
+  /** As its energy.check entries name it. */
+  readonly name: string;
+  readonly log: EnergyLog;
+  readonly writer: LogWriter;
+  readonly logger: Logger;
+  /** Whose records it is held against. */
+  readonly modules: readonly ModuleUid[];
+}
+
+export interface ShuntChecks {
+  /** energy.check entries since the start, and how many of them made suspects. */
+  readonly entered: number;
+  readonly suspect: number;
+  /** Windows since the start that no check could be entered for. */
+  readonly missed: number;
+}
+
+const NEAR = MAX_STEP / 1000;
+/** A module that does not hear its pack opens its relay 11.1 s later: so long it may carry current unheard. */
+const UNHEARD = 15_000;
+
+/** Enters what the shunt says of the modules' records, before each window closes. */
+export class ShuntCheck {
+  readonly #options: ShuntCheckOptions;
+  readonly #meter = new ShuntMeter();
+  #counts = { entered: 0, suspect: 0, missed: 0 };
+
+  constructor(options: ShuntCheckOptions) {
+    this.#options = options;
+  }
+
+  get counts(): ShuntChecks {
+    return this.#counts;
+  }
+
+  take(sample: ShuntSample): void {
+    this.#meter.accept(sample);
+  }
+
+  /** The minute that ends at `boundary` is over, the modules' records of it are entered. Returns what keeps the shunt from being of use. */
+  closeWindow(boundary: Millis, now: Millis): string | undefined {
+    return this.#enter(this.#meter.closeWindow(boundary), now);
+  }
+
+  /** As closeWindow, ahead of the minute. */
+  close(now: Millis): string | undefined {
+    return this.#enter(this.#meter.close(), now);
+  }
+
+  #enter(taken: ShuntTaken, now: Millis): string | undefined {
+    if (taken.kind === "none") {
+      this.#missed(taken.reason);
+      return taken.reason;
+    }
+    const { fold } = this.#options.log;
+    const check = fold.nextCheck({ shunt: this.#options.name, ...taken.span });
+    if (check === undefined) return undefined;
+    const unlike = this.#isWhole(taken.span)
+      ? fold.checkFault(check, now)
+      : "a module's record ends within the window";
+    if (unlike !== undefined) {
+      this.#missed(unlike);
+      return undefined;
+    }
+    if (!this.#options.writer.record({ type: "energy.check", body: check })) return undefined;
+    const suspect = check.verdict === "suspect";
+    if (suspect) {
+      const { in: inward, out, first, count } = check;
+      this.#options.logger.warn("shunt.suspect", { first, count, in: inward, out });
+    }
+    this.#count({ entered: 1, suspect: suspect ? 1 : 0, missed: 0 });
+    return undefined;
+  }
+
+  /** A module that fell silent on the way may have carried current that no record of this window has. */
+  #isWhole({ t0, t1 }: ShuntSpan): boolean {
+    const { log, modules } = this.#options;
+    return modules.every((module) => {
+      const end = log.fold.moduleEnd(module)?.t1;
+      return end === undefined || end <= t0 - UNHEARD || end >= t1 - NEAR;
+    });
+  }
+
+  #missed(reason: string): void {
+    this.#count({ entered: 0, suspect: 0, missed: 1 });
+    this.#options.logger.info("shunt.unchecked", { reason });
+  }
+
+  #count(more: ShuntChecks): void {
+    const { entered, suspect, missed } = this.#counts;
+    this.#counts = {
+      entered: entered + more.entered,
+      suspect: suspect + more.suspect,
+      missed: missed + more.missed,
+    };
+  }
+}

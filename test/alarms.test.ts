@@ -7,10 +7,14 @@ const all = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map((
 it("docs/alarms.md has every kind of alarm that a gateway enters, and no other", async () => {
   const link = await read("packages/can-protocol/src/link/alarm.ts");
   const clear = await read("packages/can-protocol/src/legacy/types.ts");
+  const shunt = await read("packages/can-protocol/src/shunt/receiver.ts");
+  const recorder = await read("packages/gateway/src/metering/recorder.ts");
   const gateway = await read("packages/gateway/src/gateway.ts");
   const kinds = [
     ...all(link, /kind: "([a-z-]+)"/g),
     ...all(clear, /kind: "(clear-[a-z-]+)"/g),
+    ...all(shunt.match(/readonly kind: (?:"[a-z-]+"(?: \| )?)+/)?.[0] ?? "", /"([a-z-]+)"/g),
+    ...all(recorder, /#packAlarm\("([a-z-]+)"/g),
     ...all(gateway, /recorder\.notice\(module, "([a-z-]+)"/g),
   ];
   expect(kinds.length).toBeGreaterThan(12);

@@ -61,7 +61,7 @@ const shuntEnergy = {
   ...shuntNumber,
   energy: { at: 16, width: 48, unit: "mWh", note: "Since the shunt was started" },
 } as const;
-const SHUNT_MS = 200;
+const SHUNT_MS = 100;
 const SD_TEXT =
   "SD sector transfer, documented only: 512 bytes = 4 windows of 16 chunks of 8 bytes";
 /** Two words each for 0x3F0-0x3F3 and 0x522: their bytes have no fields. */

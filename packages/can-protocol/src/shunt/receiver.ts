@@ -26,7 +26,7 @@ export interface ShuntSample {
 export interface ShuntAlarm {
   /**
    * `shunt-malformed`: a frame that no shunt sends. `shunt-sequence`: readings are missing, or a second sender counts
-   * otherwise. `shunt-flood`: more than 20 readings a second, of which the surplus is dropped.
+   * otherwise. `shunt-flood`: more than 50 readings a second, of which the surplus is dropped.
    */
   readonly kind: "shunt-malformed" | "shunt-sequence" | "shunt-flood";
   readonly id: number;
@@ -61,7 +61,7 @@ const NUMBERS = 256;
 const CURRENT_ZERO = 2 ** 23;
 /** Frames of one reading follow each other. */
 const LONGEST_READING = 100_000;
-const SHORTEST_PERIOD = 50_000;
+const SHORTEST_PERIOD = 20_000;
 const ALARM_SPACING_MS = 10_000;
 const NOTHING: ShuntHeard = { sample: undefined, alarms: [] };
 

@@ -55,7 +55,7 @@ describe("the shunt's meter", () => {
     read(0, MINUTE);
     expect(spanOf(meter.closeWindow(millis(MINUTE)))).toMatchObject({ t0: 0, t1: 59_800, in: 0 });
     read(MINUTE + 200, MINUTE + 10_000);
-    expect(spanOf(meter.close())).toMatchObject({ t0: 59_800, t1: 70_000 });
+    expect(spanOf(meter.close(millis(70_000)))).toMatchObject({ t0: 59_800, t1: 70_000 });
   });
 
   it.each([
@@ -75,6 +75,12 @@ describe("the shunt's meter", () => {
     },
   );
 
+  it("is silent where its last reading is over 5 s before the window's end", () => {
+    const meter = new ShuntMeter();
+    shunt(meter)(0, 54_800);
+    expect(spanOf(meter.closeWindow(millis(MINUTE)))).toBe("silent");
+  });
+
   it("is silent before its first reading, and in a window without one", () => {
     const meter = new ShuntMeter();
     expect(spanOf(meter.closeWindow(millis(MINUTE)))).toBe("silent");
@@ -88,9 +94,9 @@ describe("the shunt's meter", () => {
     const read = shunt(meter);
     read(0, 10_000);
     meter.interrupt();
-    expect(spanOf(meter.close())).toBe("silent");
+    expect(spanOf(meter.close(millis(10_000)))).toBe("silent");
     read(20_000, 30_000, { in: 0 });
-    expect(spanOf(meter.close())).toEqual({
+    expect(spanOf(meter.close(millis(30_000)))).toEqual({
       t0: 20_000,
       t1: 30_000,
       in: Math.floor(10 * PER_SECOND),

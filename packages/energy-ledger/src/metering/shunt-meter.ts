@@ -75,15 +75,15 @@ export class ShuntMeter {
   closeWindow(boundary: Millis): ShuntTaken {
     const last = this.#last;
     const open = last !== undefined && last.time < boundary * 1000;
-    const taken = open ? this.#close() : (this.#closed ?? SILENT);
+    const taken = open ? this.#closeAt(boundary) : (this.#closed ?? SILENT);
     this.#closed = undefined;
     return taken;
   }
 
   /** The span up to the last reading: the modules' intervals are closed early too. */
-  close(): ShuntTaken {
+  close(now: Millis): ShuntTaken {
     this.#closed = undefined;
-    return this.#close();
+    return this.#closeAt(now);
   }
 
   /** What comes next starts afresh: the readings' times do not follow from those before. */
@@ -98,6 +98,12 @@ export class ShuntMeter {
     const dt = next.time - last.time;
     this.#in.add(Math.max(last.power, 0), Math.max(next.power, 0), dt);
     this.#out.add(Math.max(-last.power, 0), Math.max(-next.power, 0), dt);
+  }
+
+  #closeAt(end: Millis): ShuntTaken {
+    const last = this.#last;
+    if (last !== undefined && 1000 * end - last.time > MAX_STEP) this.#broken ??= "silent";
+    return this.#close();
   }
 
   #close(): ShuntTaken {

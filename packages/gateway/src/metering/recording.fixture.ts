@@ -9,6 +9,7 @@ import type { LegacyUnit } from "../legacy/clear-bus.js";
 import { makePack } from "../pack.fixture.js";
 import { Books } from "../society/books.js";
 import { Recorder } from "./recorder.js";
+import { ShuntCheck } from "./shunt-check.js";
 
 export const SESSION = new Uint8Array(32).fill(7);
 export const CAPACITY = milliwattHours(5_000_000);
@@ -47,7 +48,11 @@ export function pairingOf(modules: readonly PairedModule[]) {
   return { packHash: new Uint8Array(32), packHalf, modules };
 }
 
-export async function recording(modules = [moduleAt(1)], legacy: readonly LegacyUnit[] = []) {
+export async function recording(
+  modules = [moduleAt(1)],
+  legacy: readonly LegacyUnit[] = [],
+  hasShunt = false,
+) {
   const pack = await makePack((cleanUp) => onTestFinished(cleanUp));
   const log = await pack.openLog();
   onTestFinished(() => log.close());
@@ -69,12 +74,22 @@ export async function recording(modules = [moduleAt(1)], legacy: readonly Legacy
   const { clock } = pack;
   const writer = new LogWriter({ log, logger });
   const books = new Books({ log, writer, pairing, legacy, source: "charger", clock, logger });
+  const shunt = hasShunt
+    ? new ShuntCheck({
+        name: "pack-shunt",
+        log,
+        writer,
+        logger,
+        modules: modules.map(({ uid }) => uid),
+      })
+    : undefined;
   const recorder = new Recorder({
     log,
     writer,
     books,
     pairing,
     legacy,
+    shunt,
     clock,
     onMinute: () => {},
   });
@@ -139,6 +154,7 @@ export async function recording(modules = [moduleAt(1)], legacy: readonly Legacy
     writer,
     books,
     recorder,
+    shunt,
     read,
     run,
     entries,

@@ -30,6 +30,8 @@ const UNHEARD = 15_000;
 export class ShuntCheck {
   readonly #options: ShuntCheckOptions;
   readonly #meter = new ShuntMeter();
+  /** A module's counters went back: what passed meanwhile is in no record. */
+  #unknown = false;
   #counts = { entered: 0, suspect: 0, missed: 0 };
 
   constructor(options: ShuntCheckOptions) {
@@ -44,6 +46,10 @@ export class ShuntCheck {
     this.#meter.accept(sample);
   }
 
+  moduleReset(): void {
+    this.#unknown = true;
+  }
+
   /** The minute that ends at `boundary` is over, the modules' records of it are entered. Returns what keeps the shunt from being of use. */
   closeWindow(boundary: Millis, now: Millis): string | undefined {
     return this.#enter(this.#meter.closeWindow(boundary), now);
@@ -51,10 +57,12 @@ export class ShuntCheck {
 
   /** As closeWindow, ahead of the minute. */
   close(now: Millis): string | undefined {
-    return this.#enter(this.#meter.close(), now);
+    return this.#enter(this.#meter.close(now), now);
   }
 
   #enter(taken: ShuntTaken, now: Millis): string | undefined {
+    const unknown = this.#unknown;
+    this.#unknown = false;
     if (taken.kind === "none") {
       this.#missed(taken.reason);
       return taken.reason;
@@ -62,9 +70,11 @@ export class ShuntCheck {
     const { fold } = this.#options.log;
     const check = fold.nextCheck({ shunt: this.#options.name, ...taken.span });
     if (check === undefined) return undefined;
-    const unlike = this.#isWhole(taken.span)
-      ? fold.checkFault(check, now)
-      : "a module's record ends within the window";
+    const unlike = unknown
+      ? "a module's counters went back"
+      : this.#isWhole(taken.span)
+        ? fold.checkFault(check, now)
+        : "a module's record ends within the window";
     if (unlike !== undefined) {
       this.#missed(unlike);
       return undefined;

@@ -39,6 +39,7 @@ async function busWith(
     entropy,
     wall: new VirtualWall(),
     startTime: START,
+    shunt: true,
   });
   onTestFinished(() => simulator.stop());
   const secured = pack.modules.flatMap(({ uid, pairing }) =>

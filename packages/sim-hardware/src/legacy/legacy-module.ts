@@ -11,6 +11,7 @@ import {
   type ClearValues,
   decodeClear,
   encodeClear,
+  isShunt,
   MODULE_STATE,
 } from "@wattseal/can-protocol";
 import { cellDetailOf, hardware, telemetryOf } from "../module/messages.js";
@@ -132,6 +133,8 @@ export class LegacyModule implements PackModule, LegacyModuleView {
   }
 
   #received(frame: CanFrame): void {
+    // Beyond its acceptance mask; anything it accepts would count as hearing the pack.
+    if (isShunt(frame.id)) return;
     const message = decoded(frame);
     if (message === undefined || !this.#isMine(message)) return;
     if (!this.#takesLength(message, frame.data.length)) return;
@@ -216,6 +219,9 @@ export class LegacyModule implements PackModule, LegacyModuleView {
       case "sdWindow1":
       case "sdWindow2":
       case "sdWindow3":
+      case "shuntReading":
+      case "shuntIn":
+      case "shuntOut":
         break;
     }
   }

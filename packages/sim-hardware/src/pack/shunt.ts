@@ -5,7 +5,7 @@ import type { SimKernel } from "../time/kernel.js";
 import { EnergyMeter } from "./energy-meter.js";
 import type { PackModule } from "./source.js";
 
-const PERIOD_MICROS = 200_000;
+const PERIOD_MICROS = 100_000;
 const VOLT_STEP = SCALE.voltage.multiply / SCALE.voltage.divide;
 const AMP_STEP = SCALE.packCurrent.multiply / SCALE.packCurrent.divide;
 const MOST_VOLTS = 65_535 * VOLT_STEP;
@@ -19,7 +19,7 @@ export interface ShuntError {
 const EXACT: ShuntError = { gain: 1, offsetAmps: 0 };
 
 /**
- * The pack's shunt: what all modules together exchange with charger and load, five times a second and in the clear.
+ * The pack's shunt: what all modules together exchange with charger and load, ten times a second and in the clear.
  * Its counters begin at zero with each start.
  */
 export class SimShunt {

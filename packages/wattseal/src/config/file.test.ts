@@ -27,7 +27,7 @@ describe("configuration", () => {
   it("fills in defaults", async () => {
     expect(await load(MINIMAL)).toEqual({
       fleet: "demo",
-      bus: { address: "unix:../sim/bus.sock", telemetryHz: 5, legacy: "refuse" },
+      bus: { address: "unix:../sim/bus.sock", telemetryHz: 5, legacy: "refuse", shunt: "none" },
       uplink: { broker: "mqtt://127.0.0.1:1883", witness: "fleet-witness" },
       society: { source: "charger" },
       log: { level: "info" },

@@ -9,6 +9,7 @@ import { Supervisor } from "./links/supervisor.js";
 import { Recorder } from "./metering/recorder.js";
 import { ShuntCheck } from "./metering/shunt-check.js";
 import type { GatewayOptions } from "./options.js";
+import { DailyRecords } from "./records/daily-records.js";
 import { PackShunt, type ShuntListener } from "./shunt/pack-shunt.js";
 import { Books } from "./society/books.js";
 import { SocietyOrders } from "./society/orders.js";
@@ -34,6 +35,7 @@ export class Gateway {
   readonly #options: GatewayOptions;
   readonly #log: EnergyLog;
   readonly #delivery: Delivery;
+  readonly #records: DailyRecords;
   readonly #writer: LogWriter;
   readonly #books: Books;
   readonly #recorder: Recorder;
@@ -45,10 +47,16 @@ export class Gateway {
   readonly #last = new Map<ModuleUid, LastReading>();
   #renewal: Promise<void> | undefined;
 
-  private constructor(options: GatewayOptions, log: EnergyLog, delivery: Delivery) {
+  private constructor(
+    options: GatewayOptions,
+    log: EnergyLog,
+    delivery: Delivery,
+    records: DailyRecords,
+  ) {
     this.#options = options;
     this.#log = log;
     this.#delivery = delivery;
+    this.#records = records;
     const writer = new LogWriter({ log, logger: options.logger });
     const books = new Books({ ...options, log, writer });
     this.society = new SocietyOrders({ log, writer, books });
@@ -86,15 +94,25 @@ export class Gateway {
     const log = await EnergyLog.open(options);
     try {
       const delivery = await Delivery.open({ ...options, log, clock: options.wallClock });
+      const records = new DailyRecords({
+        ...options,
+        store: log.store,
+        softwareVersionAt: (size) => log.softwareVersionAt(size),
+        ocmf: (day) => log.ocmf(day),
+      });
       await log.begin({
         pending: delivery.pending,
         receipt: delivery.receipt,
-        onSigned: () => delivery.signed(),
+        onSigned: (size) => {
+          delivery.signed();
+          records.signed(size);
+        },
       });
+      records.signed(log.store.head?.checkpoint.size ?? 0);
       await log.append(clockEntry(clockState));
       for (const draft of log.entered.missingPairings(pairing)) await log.append(draft);
       for (const draft of log.entered.missingStatements(statements)) await log.append(draft);
-      const gateway = new Gateway(options, log, delivery);
+      const gateway = new Gateway(options, log, delivery, records);
       gateway.#recorder.start();
       gateway.#clear.start();
       gateway.#shunt?.bus.start();
@@ -189,6 +207,7 @@ export class Gateway {
     await this.#delivery.untilWitnessed(drainMs);
     const status = this.status();
     await this.#delivery.stop();
+    await this.#records.settled();
     await this.#log.close();
     return status;
   }

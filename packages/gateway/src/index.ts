@@ -10,6 +10,7 @@ export {
 export type { StatementDraft } from "./ledger/entered.js";
 export type { LegacyStatus, LegacyUnit } from "./legacy/clear-bus.js";
 export type { GatewayOptions } from "./options.js";
+export { dailyRecordDocument } from "./records/daily-records.js";
 export type { WasteStatus } from "./society/books.js";
 export type {
   Committed,

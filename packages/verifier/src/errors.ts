@@ -2,7 +2,8 @@ import { type ErrorKind, WattsealError } from "@wattseal/base";
 
 /**
  * What does not hold. `entry`: bytes that are no entry, or one that the log before it refuses. `checkpoint`: the
- * log's own signed head. `receipt`: a witness's cosignature. `proof`, `file`: a proof file's content or form.
+ * log's own signed head. `receipt`: a witness's cosignature. `proof`, `file`: a proof file's content or form;
+ * `file` also a record that lies beside the log.
  * `trust`: nobody accepted stands behind it, or a trust file is malformed. `snapshot`: bytes that are no log's state.
  */
 export type VerifierErrorCode =

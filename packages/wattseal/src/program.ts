@@ -300,7 +300,10 @@ function addRecord(wattseal: Command, report: Report): void {
       "--trust <file>",
       "accepted authorities; without it entry 0's issuer is taken at its word",
     )
-    .option("--state <dir>", "state folder whose software anchor signs OCMF records")
+    .option(
+      "--state <dir>",
+      "state folder whose software anchor signs OCMF records that the log lacks",
+    )
     .addHelpText(
       "after",
       example("wattseal ledger export ./pack/gateway/log --format csv --out energy.csv"),

@@ -54,6 +54,27 @@ describe("a day of the log", () => {
     expect(days[2]!.end).toMatchObject({ inMwh: 33, outMwh: 3 });
   });
 
+  it("says the same to who goes on after a day that was told", () => {
+    const log = new TestLog();
+    for (let day = 0; day < 4; day += 1) {
+      log.minute(10 + day, day);
+      log.minute(5, 0);
+      log.now += DAY;
+    }
+    const days = daysOf(log);
+    for (const told of days) {
+      const meter = new DayMeter(told);
+      const from = told.last + 1;
+      const later = log.entries.slice(from).flatMap((bytes, i) => {
+        const index = from + i;
+        const root = () => new Uint8Array(32).fill(index);
+        const moment = { synchronised: index < 30, softwareVersion: "0.1.0", root };
+        return meter.take(index, decodeEntry(bytes), moment) ?? [];
+      });
+      expect(later).toEqual(days.slice(told.page));
+    }
+  });
+
   it("keeps the window that ends at its midnight", () => {
     const log = new TestLog();
     const midnight = midnightAfter(log.now);

@@ -48,16 +48,27 @@ export interface LogMoment {
 const NOTHING = { inMwh: 0, outMwh: 0, resets: 0 };
 const NO_ENERGY = { inMwh: 0, outMwh: 0 };
 
+/** Where the records of a log stand: after the last entry of this day, nothing of which is told again. */
+export type ToldDay = Pick<LedgerDay, "page" | "end">;
+
 export class DayMeter {
-  #inMwh = 0;
-  #outMwh = 0;
+  #inMwh: number;
+  #outMwh: number;
   #leftOut = NOTHING;
   /** Consistent intervals that the pack's shunt may still not bear out: until its check, or the window. */
   #pending = NO_ENERGY;
   #last: RegisterReading | undefined;
   #day: LedgerDay | undefined;
-  #page = 0;
+  #page: number;
   #first: number | undefined;
+
+  /** Begins with entry 0 or, `after` a day, with the entry that follows its `last`. */
+  constructor(after?: ToldDay) {
+    this.#page = after?.page ?? 0;
+    this.#last = after?.end;
+    this.#inMwh = after?.end.inMwh ?? 0;
+    this.#outMwh = after?.end.outMwh ?? 0;
+  }
 
   /** Takes the next entry; returns the day that is complete with it. */
   take(index: number, entry: Entry, moment: LogMoment): LedgerDay | undefined {

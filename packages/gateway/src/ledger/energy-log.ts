@@ -19,7 +19,7 @@ import {
   type LedgerFold,
 } from "@wattseal/energy-ledger";
 import type { Signer } from "@wattseal/lct-keys";
-import type { LctDocument } from "@wattseal/lct-keys/verify";
+import type { LctDocument, OcmfDay } from "@wattseal/lct-keys/verify";
 import { verifyCheckpoint } from "@wattseal/tlog";
 import { LogStore } from "@wattseal/tlog/store";
 import type { Destination, OwnLog, PendingCheckpoints } from "@wattseal/uplink";
@@ -148,6 +148,16 @@ export class EnergyLog {
 
   get epochEvidence(): Uint8Array {
     return this.#begun().signer.epochEvidence;
+  }
+
+  /** Version of the software whose epoch signs the tree of the first `size` entries. */
+  softwareVersionAt(size: number): string {
+    return this.#replay.chain?.at(size)?.softwareVersion ?? "";
+  }
+
+  /** The signer's `ocmf`. */
+  ocmf(day: OcmfDay): Promise<string> {
+    return this.#begun().signer.ocmf(day);
   }
 
   readReceipt(destination: Destination): string | undefined {

@@ -41,4 +41,5 @@ export {
   type LctLink,
   TRUST_CEILING_BPS,
 } from "./genesis.js";
-export { type OcmfDay, type OcmfReading, verifyOcmf } from "./ocmf.js";
+export { type OcmfDay, type OcmfReading, ocmfPayload, verifyOcmf } from "./ocmf.js";
+export { ocmfDayOf } from "./ocmf-day.js";

@@ -158,8 +158,42 @@ describe("OCMF records", () => {
     expect((await exported("ocmf", { state, from })).text).toBe(`${lines(text)[1]}\n`);
   });
 
-  it("are not made without the anchor, or by another", async () => {
-    await expect(exported("ocmf")).rejects.toThrow(/--state/);
+  it("are handed out as they lie beside the log; what is not signed is said, day by day", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "wattseal-export-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const { layout } = await writtenPack(folder);
+    const { log } = layout.gateway;
+    const none = await exported("ocmf", {}, log);
+    expect([none.status, none.text]).toEqual([EXIT.ok, ""]);
+    expect(none.stderr).toMatch(/page F1, 2026-11-18, is not signed/);
+    expect(none.stderr).toMatch(/page F2, 2026-11-19, is not signed/);
+
+    const signed = lines((await exported("ocmf", { state: folder }, log)).text);
+    const keep = async (page: number, record: string) => {
+      const store = await LogStore.open({ directory: log });
+      await store.writeDocument(`ocmf-${page}`, record);
+      await store.close();
+    };
+    await keep(2, signed[1]!);
+    const one = await exported("ocmf", {}, log);
+    expect([one.status, one.text]).toEqual([EXIT.ok, `${signed[1]}\n`]);
+    expect(one.stderr).toMatch(/page F1, 2026-11-18, is not signed/);
+    expect(one.stderr).not.toMatch(/page F2/);
+    await keep(1, signed[0]!);
+    const both = await exported("ocmf", {}, log);
+    expect(lines(both.text)).toEqual(signed);
+    expect(both.stderr).not.toMatch(/is not signed/);
+
+    // Another day's record, and one that was changed: neither is handed out.
+    for (const record of [signed[0]!, signed[1]!.replace('"resets":0', '"resets":1')]) {
+      await keep(2, record);
+      const refused = await exported("ocmf", {}, log);
+      expect([refused.status, refused.text]).toEqual([EXIT.failed, undefined]);
+      expect(refused.stderr).toMatch(/REFUSED ocmf-2 beside the log/);
+    }
+  });
+
+  it("are not made by another's anchor", async () => {
     const other = mkdtempSync(join(tmpdir(), "wattseal-export-"));
     onTestFinished(() => rmSync(other, { recursive: true }));
     const { pack } = await beginPack(other);

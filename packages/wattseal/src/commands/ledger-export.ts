@@ -36,13 +36,20 @@ export async function exportCommand(path: string, options: ExportOptions): Promi
   const log = await openLog(path);
   const { note, head } = headOf(log);
   const replay = new LogReplay(trust);
-  const exporter = exporterFor(options.format, { replay, head, period, state: options.state });
+  const exporter = exporterFor(options.format, {
+    replay,
+    head,
+    period,
+    stored: (name) => log.readDocument(name),
+    state: options.state,
+  });
   const sink = options.out === undefined ? standardOutput() : await fileAt(resolve(options.out));
   try {
     const rows = await withProgress("entries", (progress) =>
       exportAll({ log, replay, exporter, sink, note, size: head.size, progress }),
     );
     await sink.done();
+    for (const note of exporter.notes?.() ?? []) process.stderr.write(`wattseal: ${note}\n`);
     if (rows === 0) process.stderr.write(`wattseal: ${exporter.nothing}\n`);
   } catch (thrown) {
     await sink.drop();

@@ -1,4 +1,4 @@
-import { InvariantViolation } from "@wattseal/base";
+import { InvariantViolation, messageOf } from "@wattseal/base";
 import type { Entry } from "@wattseal/energy-ledger";
 import {
   csvHeader,
@@ -16,9 +16,10 @@ import {
   StorageRecords,
   within,
 } from "@wattseal/energy-ledger/exports";
+import { dailyRecordDocument } from "@wattseal/gateway";
 import { softwareOcmfSigner } from "@wattseal/lct-keys";
-import type { LogReplay } from "@wattseal/verifier";
-import { CliError } from "../errors.js";
+import { type LctDocument, ocmfPayload, verifyOcmf } from "@wattseal/lct-keys/verify";
+import { type LogReplay, VerifierError } from "@wattseal/verifier";
 import { layoutOf } from "../state/layout.js";
 
 export const FORMATS = ["csv", "jsonl", "storage", "ocmf", "passport"] as const;
@@ -33,6 +34,8 @@ export interface Exporter {
   finish(): Iterable<string> | AsyncIterable<string>;
   /** For people, where nothing came of it. */
   readonly nothing: string;
+  /** For people, after `finish`. */
+  readonly notes?: () => readonly string[];
 }
 
 const NO_ROWS = "no row ends in this period";
@@ -42,7 +45,9 @@ export interface ExportSetting {
   readonly replay: LogReplay;
   readonly head: ExportHead;
   readonly period: Period;
-  /** State folder with the software anchor, for OCMF. */
+  /** Texts beside the log, by name. */
+  readonly stored: (name: string) => string | undefined;
+  /** State folder with the software anchor, to sign OCMF records that are not there. */
   readonly state: string | undefined;
 }
 
@@ -106,17 +111,11 @@ function passport({ replay, head, period }: ExportSetting): Exporter {
   };
 }
 
-/** Days wait, a few hundred bytes each, until the whole log has verified: the anchor signs for nothing less. */
-function ocmf({ replay, period, state }: ExportSetting): Exporter {
-  if (state === undefined) {
-    throw new CliError(
-      "usage",
-      "an OCMF record is signed by the pack's anchor: name the state folder that holds its software anchor with --state. An anchor in a TPM signs through its running signer, which this command cannot ask",
-    );
-  }
-  const directory = layoutOf(state).gateway.signer;
+/** Days wait, a few hundred bytes each, until the whole log has verified: nothing is signed or handed out for less. */
+function ocmf({ replay, period, stored, state }: ExportSetting): Exporter {
   const meter = new DayMeter();
   const days: LedgerDay[] = [];
+  const unsigned: LedgerDay[] = [];
   return {
     start: "",
     take(index, entry) {
@@ -129,11 +128,40 @@ function ocmf({ replay, period, state }: ExportSetting): Exporter {
       return "";
     },
     async *finish() {
-      const signer = softwareOcmfSigner({ directory, document: documentOf(replay) });
-      for (const day of days) yield `${await signer.ocmf(day)}\n`;
+      const document = documentOf(replay);
+      const signer =
+        state === undefined
+          ? undefined
+          : softwareOcmfSigner({ directory: layoutOf(state).gateway.signer, document });
+      for (const day of days) {
+        const kept = stored(dailyRecordDocument(day.page));
+        if (kept !== undefined) requireRecord(kept, day, document);
+        const record = kept ?? (await signer?.ocmf(day));
+        if (record === undefined) unsigned.push(day);
+        else yield `${record}\n`;
+      }
     },
-    nothing: "no day is complete: a day is signed once a window of a later day is under the head",
+    nothing: "no record: a day has one once a window of a later day is under the head",
+    notes: () => unsigned.map(unsignedNote),
   };
+}
+
+/** What lies beside the log is believed as little as the log itself. */
+function requireRecord(record: string, day: LedgerDay, document: LctDocument): void {
+  const { anchor } = document;
+  try {
+    if (anchor.type !== "p256") throw new Error("the log's anchor is no P-256 key");
+    if (verifyOcmf(record, anchor.publicKey) === ocmfPayload(day, document)) return;
+    throw new Error("it does not say what the log says");
+  } catch (cause) {
+    const name = dailyRecordDocument(day.page);
+    throw new VerifierError("file", `${name} beside the log: ${messageOf(cause)}`, { cause });
+  }
+}
+
+function unsignedNote({ page, start }: LedgerDay): string {
+  const date = new Date(start).toISOString().slice(0, 10);
+  return `page F${page}, ${date}, is not signed: the gateway does it when it runs, --state names the folder of a software anchor that can`;
 }
 
 function documentOf({ chain }: LogReplay) {

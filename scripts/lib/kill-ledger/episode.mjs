@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { toHex } from "@wattseal/base";
+import { TlogError } from "@wattseal/tlog";
 import { LogStore } from "@wattseal/tlog/store";
 import { logOf } from "./pack.mjs";
 import { seeded } from "./random.mjs";
@@ -44,6 +45,7 @@ export async function episode(kills, seed) {
 class Life {
   /** @type {Tally} */
   tally = { kills: {}, caught: {}, acknowledged: 0, heads: 0 };
+  #folder;
   #state;
   #record;
   #random;
@@ -59,6 +61,7 @@ class Life {
    * @param {(below: number) => number} random
    */
   constructor(folder, random) {
+    this.#folder = folder;
     this.#state = join(folder, "state");
     this.#record = join(folder, "acknowledged");
     this.#random = random;
@@ -73,11 +76,41 @@ class Life {
 
   /** Starts something, and kills it at a random point of its life. */
   async kill() {
-    const child = this.#spawn(CHILD, this.#arguments(0));
-    await this.#killed(child);
-    count(this.tally.kills, "gateway ledger");
+    if (this.#random(5) === 0) await this.#killBackup();
+    else {
+      await this.#killed(this.#spawn(CHILD, this.#arguments(0)));
+      count(this.tally.kills, "gateway ledger");
+    }
     for (const name of this.#unfinished()) count(this.tally.caught, name);
     await this.#check();
+  }
+
+  /** A copy of a log that goes on being written: it is one when it is whole, and never before. */
+  async #killBackup() {
+    const copy = join(this.#folder, "copy");
+    const writer = this.#spawn(CHILD, this.#arguments(0));
+    await pause(this.#startUp);
+    await this.#killed(this.#spawn(PROGRAM, ["ledger", "backup", copy, "--state", this.#state]));
+    await this.#killed(writer);
+    count(this.tally.kills, "backup");
+    count(this.tally.kills, "gateway ledger");
+    await this.#checkCopy(copy);
+    rmSync(copy, { recursive: true, force: true });
+  }
+
+  /** @param {string} copy */
+  async #checkCopy(copy) {
+    try {
+      const log = await LogStore.openReadOnly({ directory: copy });
+      this.#account();
+      for (const [index, leaf] of this.#leaves) {
+        if (index < log.durableSize) requireSame(log, index, leaf);
+      }
+    } catch (thrown) {
+      if (!(thrown instanceof TlogError)) throw thrown;
+      if (thrown.code !== "unfinished" && thrown.code !== "missing") throw thrown;
+      count(this.tally.caught, "backup");
+    }
   }
 
   /** A last life that ends by itself, and an audit of everything. */
@@ -109,12 +142,15 @@ class Life {
     return [this.#state, this.#record, String(this.#random(2 ** 31)), String(rounds)];
   }
 
-  /** @param {import("node:child_process").ChildProcess} child */
+  /**
+   * @param {import("node:child_process").ChildProcess} child one that has ended by itself meanwhile has to have succeeded
+   */
   async #killed(child) {
     const closed = once(child, "close");
     await Promise.race([pause(this.#random(2 * this.#startUp)), closed]);
-    if (!child.kill("SIGKILL")) throw new Error(`a start failed: ${output(child)}`);
-    await closed;
+    child.kill("SIGKILL");
+    const [status] = await closed;
+    if (status !== null && status !== 0) throw new Error(`it failed by itself: ${output(child)}`);
   }
 
   /** What the kill left half done, by the names of the files that had none yet. */

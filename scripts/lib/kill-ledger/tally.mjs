@@ -41,6 +41,6 @@ export function formatTally({ kills, caught, acknowledged, heads }) {
   const all = Object.values(kills).reduce((a, b) => a + b, 0);
   return [
     `${all} kills (${list(kills)}): ${acknowledged} entries acknowledged, 0 lost, 0 doubled; ${heads} heads signed, 0 forks; every start succeeded`,
-    `caught in the middle of: ${list(caught) || "nothing"}`,
+    `caught half done: ${list(caught) || "nothing"}`,
   ].join("\n");
 }

@@ -124,8 +124,9 @@ describe("a signer's run", () => {
     expect((await open(log.log(5, { lastCounter: 1 }))).identity().epoch).toBe(3);
   });
 
-  it("keeps one small state file beside its anchor", async () => {
+  it("keeps one small state file beside its anchor, whatever a kill left behind", async () => {
     await ranUntil(5);
+    await writeFile(join(directory, "epoch-1.draft"), "half a st");
     await ranUntil(5).catch(() => undefined);
     await open(log.log(5, { lastCounter: 1 }));
     expect((await readdir(directory)).sort()).toEqual(["anchor.pem", "epoch-3"]);

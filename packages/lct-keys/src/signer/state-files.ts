@@ -16,6 +16,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   unlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -66,6 +67,7 @@ async function syncDirectory(path: string): Promise<void> {
 
 export function stateFilesIn(directory: string): StateFiles {
   const pathOf = (epoch: number) => join(directory, `epoch-${epoch}`);
+  const draftOf = (epoch: number) => `${pathOf(epoch)}.draft`;
   return {
     async claimed() {
       const counters = readdirSync(directory).map((name) => NAME.exec(name)?.[1]);
@@ -85,12 +87,13 @@ export function stateFilesIn(directory: string): StateFiles {
       return readFileSync(pathOf(epoch));
     },
     async write(epoch, content) {
-      const draft = `${pathOf(epoch)}.draft`;
+      const draft = draftOf(epoch);
       await writeDurably(draft, "w", content);
       renameSync(draft, pathOf(epoch));
       await syncDirectory(directory);
     },
     async remove(epoch) {
+      rmSync(draftOf(epoch), { force: true }); // a kill may have left one
       unlinkSync(pathOf(epoch));
     },
   };

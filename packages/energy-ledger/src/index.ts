@@ -1,4 +1,4 @@
-export { MAX_ENERGY } from "./codec/scalars.js";
+export { MAX_ENERGY, TEXT } from "./codec/scalars.js";
 export { decodeAs, encodeAs, type Schema, type Value } from "./codec/schema.js";
 export type {
   Counters,
@@ -49,6 +49,7 @@ export type { EpochStanding, LedgerChecks } from "./ledger/checks.js";
 export { LedgerFold, type SavedLedger, SNAPSHOT_SPACING } from "./ledger/fold.js";
 export type { ShuntReading } from "./ledger/shunt.js";
 export type { EnergyTotals } from "./ledger/totals.js";
+export type { OpenSuspect } from "./ledger/windows.js";
 export { ReadingDigest } from "./metering/digest.js";
 export {
   CURRENT_ZERO,

@@ -135,6 +135,7 @@ export class Gateway {
     const { fold, store } = this.#log;
     const now = this.#options.clock.now();
     return {
+      lct: this.#options.document.lct,
       time: now,
       modules: this.#options.pairing.modules.map((module) => this.#moduleStatus(module, now)),
       legacyModules: this.#clear.status(),

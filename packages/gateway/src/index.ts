@@ -17,6 +17,7 @@ export type {
   OpenedTicket,
   Ordered,
   RolledBack,
+  SocietyAccounts,
   SocietyOrders,
 } from "./society/orders.js";
 export type { GatewayStatus, ModuleStatus, ShuntStatus } from "./status.js";

@@ -1,4 +1,4 @@
-import type { Millis, ModuleUid } from "@wattseal/base";
+import type { LctId, Millis, ModuleUid } from "@wattseal/base";
 import type { BusState, LinkCounts, Telemetry } from "@wattseal/can-protocol";
 import type { SocietySummary } from "@wattseal/energy-ledger";
 import type { LegacyStatus } from "./legacy/clear-bus.js";
@@ -32,6 +32,8 @@ export interface ShuntStatus {
 }
 
 export interface GatewayStatus {
+  /** Whose log it is. */
+  readonly lct: LctId;
   readonly time: Millis;
   readonly modules: readonly ModuleStatus[];
   /** Modules without a sealed link: nothing that they say is authenticated. */

@@ -45,15 +45,21 @@ export const basisPoints: Schema<number> = integer("a share in basis points", 0,
 export const hash32: Schema<Uint8Array> = byteString("a hash or key", 32);
 /** A signed object of an authority: COSE_Sign1 as bytes. */
 export const sign1: Schema<Uint8Array> = byteString("a COSE_Sign1", 1, 15_000);
-/** Lower-case words joined by hyphens: a kind that later versions may add to. */
-export const label: Schema<string> = text("label", /^[a-z0-9]+(-[a-z0-9]+)*$/);
-/** Names and reasons for people. */
-export const phrase: Schema<string> = text("phrase of up to 200 characters", /^[^\p{Cc}]{0,200}$/u);
-/** The authority's name of a source: an LCT id or a label. */
-export const sourceName: Schema<string> = text("source name", /^[a-zA-Z0-9:._-]{1,64}$/);
-/** Of the kinds that `lctId` takes, so that any other is a decoder's refusal. */
-const LCT = /^lct:(app|pack|module|policy|person|society|source|agent):[a-z2-7]{32}$/;
-export const lct: Schema<LctId> = branded(text("LCT id", LCT), lctId);
+/** What texts may be, for whoever has to ask for one. */
+export const TEXT = {
+  /** Lower-case words joined by hyphens: a kind that later versions may add to. */
+  label: /^[a-z0-9]+(-[a-z0-9]+)*$/,
+  /** Names and reasons for people. */
+  phrase: /^[^\p{Cc}]{0,200}$/u,
+  /** The authority's name of a source: an LCT id or a label. */
+  sourceName: /^[a-zA-Z0-9:._-]{1,64}$/,
+  /** Of the kinds that `lctId` takes, so that any other is a decoder's refusal. */
+  lct: /^lct:(app|pack|module|policy|person|society|source|agent):[a-z2-7]{32}$/,
+} as const;
+export const label: Schema<string> = text("label", TEXT.label);
+export const phrase: Schema<string> = text("phrase of up to 200 characters", TEXT.phrase);
+export const sourceName: Schema<string> = text("source name", TEXT.sourceName);
+export const lct: Schema<LctId> = branded(text("LCT id", TEXT.lct), lctId);
 export const slotNumber: Schema<Slot> = branded(integer("a slot", 1, 31), slot);
 
 interface Known {

@@ -16,7 +16,7 @@ import { located, requireType } from "./refusal.js";
 import { ShuntBook, type ShuntReading } from "./shunt.js";
 import { type EnergyTotals, TotalsBook } from "./totals.js";
 import type { Counted } from "./unproven.js";
-import { WindowBook } from "./windows.js";
+import { type OpenSuspect, WindowBook } from "./windows.js";
 
 /** How far apart ops.snapshot entries stand at least: checking one costs what the state is large, not what was entered. */
 export const SNAPSHOT_SPACING = 1_024;
@@ -143,6 +143,11 @@ export class LedgerFold {
   /** Body of the energy.window that would close at `t1`; the first one starts a minute before, or at `from`. */
   nextWindow(t1: Millis, from: Millis = millis(Math.max(0, t1 - WINDOW))): EnergyWindow {
     return this.#windows.next(from, t1);
+  }
+
+  /** Suspect intervals that energy.resolve could settle at `now`, oldest first. */
+  suspects(now: Millis): Iterable<OpenSuspect> {
+    return this.#windows.open(now);
   }
 
   /** Body of the energy.check that this reading makes; undefined while there is nothing to check. */

@@ -1,4 +1,4 @@
-import { type Millis, milliwattHours } from "@wattseal/base";
+import { type Millis, millis, milliwattHours } from "@wattseal/base";
 import { MOST_NET } from "../codec/scalars.js";
 import type { EnergyResolve, EnergyWindow } from "../entries/energy.js";
 import { LedgerError } from "../errors.js";
@@ -9,6 +9,16 @@ import { DAY } from "../society/policy.js";
 const RESOLVE_WITHIN = 7 * DAY;
 /** And so many are kept open, the newest: as many as 31 modules make in that time, one a minute each. */
 export const MOST_SUSPECTS = (31 * RESOLVE_WITHIN) / 60_000;
+
+/** A suspect interval that can still be settled. */
+export interface OpenSuspect {
+  /** Index of its energy.interval. */
+  readonly interval: number;
+  /** mWh that join the next window where it is accepted. */
+  readonly in: number;
+  /** UTC ms: then its in is forgone. */
+  readonly until: Millis;
+}
 
 type Suspect = Omit<WindowState["suspects"][number], "interval">;
 const NOTHING: WindowState = {
@@ -63,6 +73,14 @@ export class WindowBook {
     for (const oldest of this.#suspects.keys()) {
       this.#suspects.delete(oldest);
       break;
+    }
+  }
+
+  /** Those that can be settled at `now`, oldest first. */
+  *open(now: Millis): Iterable<OpenSuspect> {
+    for (const [interval, { in: inward, since }] of this.#suspects) {
+      if (now - since > RESOLVE_WITHIN) continue;
+      yield { interval, in: inward, until: millis(since + RESOLVE_WITHIN) };
     }
   }
 

@@ -10,15 +10,19 @@ import {
   type EnergyResolve,
   LedgerError,
   type LedgerErrorCode,
+  type OpenSuspect,
+  type OpenTicket,
+  type PolicyPayload,
   type SocietyCertify,
   type SocietyCommit,
   type SocietyReserve,
+  type SocietySummary,
   TICKET_LIFE,
 } from "@wattseal/energy-ledger";
 import { GatewayError } from "../errors.js";
 import type { Draft, EnergyLog } from "../ledger/energy-log.js";
 import type { LogWriter } from "../ledger/log-writer.js";
-import type { Books } from "./books.js";
+import type { Books, WasteStatus } from "./books.js";
 
 export interface SocietyOrdersOptions {
   readonly log: EnergyLog;
@@ -50,7 +54,22 @@ export interface RolledBack extends Ordered {
   readonly wasted: MilliwattHours;
 }
 
-/** What an order enters, and what is told of it once the disk has it. */
+/** What can be ordered of, at one moment. */
+export interface SocietyAccounts {
+  /** mWh each. */
+  readonly summary: SocietySummary;
+  /** mWh that one reservation can take now. */
+  readonly reservable: number;
+  readonly policy: PolicyPayload | undefined;
+  readonly tickets: readonly OpenTicket[];
+  /** Suspect intervals that can be settled: how many, and the oldest of them. */
+  readonly suspects: { readonly count: number; readonly oldest: readonly OpenSuspect[] };
+  readonly waste: WasteStatus;
+}
+
+const SUSPECTS_SHOWN = 100;
+
+/** An order's entry, and what is told of it once the disk has it. */
 interface Turn<T> {
   readonly draft: Draft;
   readonly answer: (index: number) => T;
@@ -67,6 +86,25 @@ export class SocietyOrders {
 
   constructor(options: SocietyOrdersOptions) {
     this.#options = options;
+  }
+
+  accounts(): SocietyAccounts {
+    const { log, books } = this.#options;
+    const { society } = log.fold;
+    let count = 0;
+    const oldest: OpenSuspect[] = [];
+    for (const suspect of log.fold.suspects(log.fold.time)) {
+      count += 1;
+      if (count <= SUSPECTS_SHOWN) oldest.push(suspect);
+    }
+    return {
+      summary: society.summary(),
+      reservable: society.reservable,
+      policy: society.policy,
+      tickets: society.tickets(),
+      suspects: { count, oldest },
+      waste: books.waste,
+    };
   }
 
   /** Opens a work ticket, which takes the oldest lots. */

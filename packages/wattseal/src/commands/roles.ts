@@ -7,7 +7,7 @@ import { CliError, EXIT } from "../errors.js";
 import { onStopSignal } from "../ports/signals.js";
 import { pinoLogger, systemWallClock } from "../ports/system.js";
 import { openFederation } from "../roles/federation.js";
-import { openGateway, rollPackHalf } from "../roles/gateway.js";
+import { openGateway, rollPackHalf, serveControl } from "../roles/gateway.js";
 import { makeFolder } from "../state/files.js";
 import { layoutOf } from "../state/layout.js";
 import { holdModules } from "../state/modules.js";
@@ -80,12 +80,14 @@ export async function runGateway(options: {
       clockState: { synchronised: true, source: "simulated" },
       logger,
     });
+    const control = await serveControl({ layout, config, gateway, logger });
     const release = connection.addReader({ ready: () => gateway.ready() });
     logger.info("gateway.running", { modules: gateway.status().modules.length });
     if (options.rollHalf) await rollPackHalf(gateway, layout);
     const lost = connection.done.then((reason) => `bus lost: ${reason}`);
     const reason = await Promise.race([signal, lost]);
     logger.info("gateway.stopping", { reason });
+    await control.close();
     release();
     await gateway.askStatements();
     const final = await gateway.stop(DRAIN_MS);

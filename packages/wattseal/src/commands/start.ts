@@ -8,11 +8,13 @@ import { readLegacyModules, type Simulator } from "@wattseal/sim-hardware";
 import { auditFolder, readTrust } from "../audit/folder.js";
 import { loadConfig } from "../config/file.js";
 import { federationSchema, gatewaySchema } from "../config/schema.js";
+import type { ControlServer } from "../control/server.js";
+import { statusReplyOf } from "../control/status-reply.js";
 import { CliError, EXIT } from "../errors.js";
 import { onStopSignal } from "../ports/signals.js";
 import { type LogLevel, pinoLogger, systemClock, systemEntropy } from "../ports/system.js";
 import { openFederation } from "../roles/federation.js";
-import { openGateway } from "../roles/gateway.js";
+import { openGateway, serveControl } from "../roles/gateway.js";
 import { initDemo } from "../state/demo.js";
 import { exists } from "../state/files.js";
 import { type Layout, layoutOf } from "../state/layout.js";
@@ -46,6 +48,7 @@ interface Running {
   readonly simulator: Simulator;
   readonly gateway: Gateway;
   readonly federation: Federation;
+  readonly control: ControlServer;
 }
 
 /**
@@ -63,7 +66,7 @@ export async function start(options: StartOptions): Promise<number> {
   await prepare(layout, options, plan);
   const running = await compose(layout, options, plan, recording);
   const view = new LiveView(options.json ? process.stderr : process.stdout, () =>
-    renderStatus(running.gateway.status(), {
+    renderStatus(statusReplyOf(running.gateway.status()), {
       speed: running.simulator.kernel.speed.reached,
       progress: running.simulator.progress,
     }),
@@ -169,21 +172,23 @@ async function composeInto(
   opened.push(() => simulator.stop());
   checkPlan(plan, simulator.modules.length);
   recording.attach(simulator);
+  const config = await loadConfig({
+    schema: gatewaySchema,
+    path: layout.gateway.config,
+    environment,
+    flags: { "uplink.broker": federation.brokerUrl },
+  });
   const gateway = await openGateway({
     layout,
-    config: await loadConfig({
-      schema: gatewaySchema,
-      path: layout.gateway.config,
-      environment,
-      flags: { "uplink.broker": federation.brokerUrl },
-    }),
+    config,
     bus: simulator.bus.attach({ name: "gateway" }),
     clock: simulator.kernel,
     clockState: { synchronised: true, source: "simulated" },
     logger,
   });
+  const control = await serveControl({ layout, config, gateway, logger });
   simulator.kernel.addReader({ ready: () => gateway.ready() });
-  return { simulator, gateway, federation };
+  return { simulator, gateway, federation, control };
 }
 
 /** Resolves at Ctrl-C, after `--for`, at the end of a replay or scenario, or with what went wrong. */
@@ -213,8 +218,9 @@ async function runUntilEnd(
 }
 
 async function drain(running: Running, layout: Layout): Promise<Summary> {
-  const { simulator, gateway, federation } = running;
+  const { simulator, gateway, federation, control } = running;
   const speed = simulator.kernel.speed.reached;
+  await control.close();
   await Promise.all([gateway.askStatements(), simulator.settle()]);
   const beforeStop: GatewayStatus = gateway.status();
   const final = await gateway.stop(DRAIN_MS);

@@ -30,6 +30,7 @@ describe("configuration", () => {
       bus: { address: "unix:../sim/bus.sock", telemetryHz: 5, legacy: "refuse", shunt: "none" },
       uplink: { broker: "mqtt://127.0.0.1:1883", witness: "fleet-witness" },
       society: { source: "charger" },
+      control: { socket: "../run/control.sock" },
       log: { level: "info" },
       legacy: {},
     });

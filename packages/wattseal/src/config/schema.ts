@@ -93,6 +93,18 @@ export const gatewaySchema = z
           .describe("Registered source that charges are attributed to (society.source entries)."),
       })
       .prefault({}),
+    control: z
+      .strictObject({
+        socket: z
+          .string()
+          .min(1)
+          .default("../run/control.sock")
+          .describe(
+            "Unix socket at which this gateway takes orders; a relative path starts at this file's folder. Who can open it can order everything.",
+          ),
+      })
+      .prefault({})
+      .describe("Orders from this machine: wattseal status, society, isolate."),
     log,
     legacy: z
       .record(

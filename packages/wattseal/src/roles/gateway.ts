@@ -1,9 +1,11 @@
+import { resolve } from "node:path";
 import { type Clock, type Logger, milliwattHours, moduleUid, toHex } from "@wattseal/base";
 import type { CanBus } from "@wattseal/can-protocol";
 import { Gateway, type LegacyUnit } from "@wattseal/gateway";
 import { SoftwareSigner } from "@wattseal/lct-keys";
 import { fleetName } from "@wattseal/uplink";
 import type { GatewayConfig } from "../config/schema.js";
+import { ControlServer } from "../control/server.js";
 import { CliError } from "../errors.js";
 import { systemClock, systemEntropy } from "../ports/system.js";
 import type { Layout } from "../state/layout.js";
@@ -71,6 +73,28 @@ export async function openGateway(options: GatewayRoleOptions): Promise<Gateway>
         : undefined,
     uplinks: [{ broker: config.uplink.broker, destination: witness }],
   });
+}
+
+/** Where the gateway of this folder takes orders. */
+function controlSocketOf({ gateway }: Layout, { control }: GatewayConfig): string {
+  return resolve(gateway.directory, control.socket);
+}
+
+/** Lets a running gateway take orders; stops it where it cannot. */
+export async function serveControl(options: {
+  readonly layout: Layout;
+  readonly config: GatewayConfig;
+  readonly gateway: Gateway;
+  readonly logger: Logger;
+}): Promise<ControlServer> {
+  const { layout, config, gateway, logger } = options;
+  const path = controlSocketOf(layout, config);
+  try {
+    return await ControlServer.listen({ gateway, path, logger });
+  } catch (error) {
+    await gateway.stop(0);
+    throw error;
+  }
 }
 
 /** Undefined where the configuration refuses clear-text modules. */

@@ -1,79 +1,89 @@
-import type { GatewayStatus, LegacyStatus, ModuleStatus, ShuntStatus } from "@wattseal/gateway";
+import type { StatusReply } from "../control/status-reply.js";
 import { count, wattHours } from "./units.js";
 
-const STATE_NAMES = ["off", "standby", "precharge", "on"];
-
-/** The pack at one moment, a line each; plain text, at most 100 columns. */
+/** The pack at one moment, a line each; plain text, at most 100 columns. `run` only where it is simulated here. */
 export function renderStatus(
-  status: GatewayStatus,
-  run: { readonly speed: number; readonly progress: number | undefined },
+  status: StatusReply,
+  run?: { readonly speed: number; readonly progress: number | undefined },
 ): readonly string[] {
-  const { society } = status;
-  const time = new Date(status.time).toISOString().replace("T", " ").slice(0, 19);
-  const progress =
-    run.progress === undefined ? "" : `   replay ${(100 * run.progress).toFixed(0)} %`;
+  const { society, energy, log, waste } = status;
   return [
-    `pack time ${time} UTC   speed ${run.speed.toFixed(0)} x${progress}`,
+    `pack time ${utc(status.time)} UTC${run === undefined ? "" : pace(run)}`,
     "slot  link      state      volts     amps    SOC      energy in     energy out        accepted",
     ...status.modules.map(moduleLine),
     ...status.legacyModules.map(legacyLine),
     ...(status.shunt === undefined ? [] : [shuntLine(status.shunt)]),
-    `recorded   in ${wattHours(status.energy.inMwh)}   out ${wattHours(status.energy.outMwh)}`,
+    `recorded   in ${wattHours(energy.inMwh)}   out ${wattHours(energy.outMwh)}`,
     `society    supply ${wattHours(society.supply)}   ATP ${wattHours(society.atp)}   ADP ${wattHours(society.adp)}   withheld ${wattHours(society.withheld)}   unclaimed ${wattHours(society.unclaimed)}`,
-    `log        ${count(status.entries)} entries   ${count(status.checkpoints)} checkpoints   ${count(status.witnessed)} witnessed   ${status.connected ? "uplink connected" : "uplink down"}`,
-    ...(status.stopped === undefined ? [] : [status.stopped]),
+    ...(waste.last === undefined
+      ? []
+      : [
+          `WASTE      ${waste.alerts} alerts, the last of ${wattHours(waste.last.mwh)} in entry ${waste.last.entry}`,
+        ]),
+    `log        ${count(log.entries)} entries   ${count(log.checkpoints)} checkpoints   ${count(log.witnessed)} witnessed   ${status.uplink.connected ? "uplink connected" : "uplink down"}`,
+    ...(status.isolated ? ["ISOLATED   every relay is ordered open until: wattseal allow"] : []),
+    ...(log.stopped === undefined ? [] : [log.stopped]),
   ];
 }
 
-function moduleLine(module: ModuleStatus): string {
-  const { telemetry } = module;
+/** Date and time to the second. */
+const utc = (time: number): string => new Date(time).toISOString().replace("T", " ").slice(0, 19);
+
+function pace({ speed, progress }: { speed: number; progress: number | undefined }): string {
+  const replay = progress === undefined ? "" : `   replay ${(100 * progress).toFixed(0)} %`;
+  return `   speed ${speed.toFixed(0)} x${replay}`;
+}
+
+function moduleLine(module: StatusReply["modules"][number]): string {
+  const { reading } = module;
   const link = module.linked ? (module.stale ? "stale" : "sealed") : "none";
   const fields =
-    telemetry === undefined || module.stale
+    reading === undefined || module.stale
       ? ["-", "-", "-", "-", "-", "-"]
       : [
-          STATE_NAMES[telemetry.status1.state] ?? "?",
-          telemetry.status1.voltage.toFixed(1),
-          telemetry.status1.current.toFixed(2),
-          `${telemetry.status1.soc.toFixed(1)} %`,
-          wattHours(telemetry.inMwh),
-          wattHours(telemetry.outMwh),
+          reading.state,
+          reading.volts.toFixed(1),
+          reading.amps.toFixed(2),
+          `${reading.socPercent.toFixed(1)} %`,
+          wattHours(reading.inMwh),
+          wattHours(reading.outMwh),
         ];
-  const accepted = count(module.counts?.accepted ?? 0);
-  return line(String(module.slot), link, fields, accepted);
+  return line(String(module.slot), link, fields, count(module.accepted));
 }
 
 /** Nothing here is authenticated: "clear". It tells no energy, and maybe no state of charge. */
-function legacyLine({ slot, registered, reading, stale, readings }: LegacyStatus): string {
+function legacyLine(module: StatusReply["legacyModules"][number]): string {
+  const { slot, registered, reading, stale, readings } = module;
   const link = registered ? (stale ? "stale" : "clear") : "none";
+  const soc = reading?.socPercent;
   const fields =
     reading === undefined || stale
       ? ["-", "-", "-"]
       : [
-          STATE_NAMES[reading.status1.state] ?? "?",
-          reading.status1.voltage.toFixed(1),
-          reading.status1.current.toFixed(2),
-          reading.notTold.includes("soc") ? "-" : `${reading.status1.soc.toFixed(1)} %`,
+          reading.state,
+          reading.volts.toFixed(1),
+          reading.amps.toFixed(2),
+          soc === undefined ? "-" : `${soc.toFixed(1)} %`,
         ];
   return line(slot === undefined ? "-" : String(slot), link, fields, count(readings));
 }
 
 /** In the clear, as a clear-text module. Its last column counts the windows that it was held against. */
-function shuntLine({ shown, checks }: ShuntStatus): string {
+function shuntLine({ reading, checks }: NonNullable<StatusReply["shunt"]>): string {
   const fields =
-    shown === undefined
+    reading === undefined
       ? ["-", "-", "-", "-", "-", "-"]
       : [
           "shunt",
-          shown.volts.toFixed(1),
-          shown.amps.toFixed(2),
+          reading.volts.toFixed(1),
+          reading.amps.toFixed(2),
           "-",
-          wattHours(shown.inMwh),
-          wattHours(shown.outMwh),
+          wattHours(reading.inMwh),
+          wattHours(reading.outMwh),
         ];
   const { entered, suspect } = checks;
   const told = suspect === 0 ? `${count(entered)} checks` : `${count(suspect)} suspect`;
-  return line("-", shown === undefined ? "none" : "clear", fields, told);
+  return line("-", reading === undefined ? "none" : "clear", fields, told);
 }
 
 const WIDTHS = [9, 8, 8, 7, 14, 14];

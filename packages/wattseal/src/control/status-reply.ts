@@ -1,0 +1,155 @@
+import type { GatewayStatus, LegacyStatus, ModuleStatus, ShuntStatus } from "@wattseal/gateway";
+import { z } from "zod";
+import { reply } from "./fields.js";
+
+const { mwh, time, count, uid, lct } = reply;
+
+const reading = z.object({
+  state: z.string().describe("off, standby, precharge or on."),
+  volts: z.number(),
+  amps: z.number().describe("Positive is charging."),
+});
+
+const moduleStatus = z.object({
+  uid,
+  slot: z.int(),
+  linked: z.boolean().describe("It has a sealed session."),
+  stale: z.boolean().describe("No reading for 2 s: what follows is old."),
+  strikes: z.int().describe("Times 4 s of silence, up to three: then it counts as lost."),
+  faults: z.int().describe("Fault bits as it last reported them."),
+  accepted: count.describe("Sealed PDUs accepted on this link."),
+  rejected: count,
+  reading: reading
+    .extend({
+      socPercent: z.number(),
+      inMwh: mwh.describe("The module's own counter, mWh."),
+      outMwh: mwh.describe("The module's own counter, mWh."),
+    })
+    .optional(),
+});
+
+const legacyStatus = z.object({
+  uid,
+  slot: z.int().optional(),
+  registered: z.boolean(),
+  stale: z.boolean(),
+  readings: count,
+  reading: reading.extend({ socPercent: z.number().optional() }).optional(),
+});
+
+const shuntStatus = z
+  .object({
+    name: z.string(),
+    readings: count,
+    reading: z
+      .object({ volts: z.number(), amps: z.number(), inMwh: mwh, outMwh: mwh })
+      .optional()
+      .describe("Absent when it has said nothing for 2 s."),
+    checks: z
+      .object({ entered: count, suspect: count, missed: count })
+      .describe("Windows in which it was held against the modules."),
+  })
+  .describe("The pack's shunt. Nothing that it says is authenticated.");
+
+/** Accounts, mWh each; docs/energy.md says what they are. */
+export const accountsSchema = z.object({
+  supply: mwh,
+  atp: mwh,
+  reserved: mwh,
+  adp: mwh,
+  eligible: mwh,
+  withheld: mwh,
+  unclaimed: mwh,
+  deficit: mwh,
+  opening: mwh,
+  net: mwh,
+  recordedLoss: mwh,
+  wasted: mwh,
+});
+
+export const wasteSchema = z
+  .object({
+    alerts: count.describe("Entries since the start that wasted more than the policy's bound."),
+    last: z.object({ entry: count, time, mwh }).optional(),
+  })
+  .describe("Lots that expired unused.");
+
+export const statusReply = z.object({
+  lct,
+  time: time.describe("The pack's time, UTC ms since 1970."),
+  modules: z.array(moduleStatus),
+  legacyModules: z
+    .array(legacyStatus)
+    .describe("Modules without a sealed link: nothing of them is authenticated."),
+  shunt: shuntStatus.optional(),
+  isolated: z.boolean().describe("Relays close again only after allow."),
+  bus: z.object({
+    state: z.string(),
+    foreignFrames: count.describe("Frames that belong to no paired slot."),
+  }),
+  energy: z
+    .object({ inMwh: mwh, outMwh: mwh })
+    .describe("Of record, gross, over the whole log, mWh."),
+  society: accountsSchema,
+  waste: wasteSchema,
+  log: z.object({
+    entries: count.describe("Durable."),
+    checkpoints: count.describe("Signed since the start."),
+    witnessed: count.describe("Entries that every witness has receipted."),
+    refused: count.describe("Entries that the ledger's rules refused."),
+    stopped: z.string().optional().describe("Why nothing is recorded any more."),
+  }),
+  uplink: z.object({ connected: z.boolean() }),
+});
+export type StatusReply = z.infer<typeof statusReply>;
+
+const STATE_NAMES = ["off", "standby", "precharge", "on"];
+
+export function statusReplyOf(status: GatewayStatus): StatusReply {
+  const { lct: pack, time: now, modules, legacyModules, isolated, energy, society, waste } = status;
+  const { entries, checkpoints, witnessed, refusedEntries, stopped } = status;
+  return {
+    lct: pack,
+    time: now,
+    modules: modules.map(moduleReply),
+    legacyModules: legacyModules.map(legacyReply),
+    shunt: status.shunt === undefined ? undefined : shuntReply(status.shunt),
+    isolated,
+    bus: { state: status.busState, foreignFrames: status.foreignFrames },
+    energy: { ...energy },
+    society: { ...society },
+    waste,
+    log: { entries, checkpoints, witnessed, refused: refusedEntries, stopped },
+    uplink: { connected: status.connected },
+  };
+}
+
+function moduleReply(module: ModuleStatus): StatusReply["modules"][number] {
+  const { uid: id, slot, linked, stale, strikes, faults, counts, telemetry } = module;
+  const { accepted = 0, rejected = 0 } = counts ?? {};
+  const of = { uid: id, slot, linked, stale, strikes, faults, accepted, rejected };
+  if (telemetry === undefined) return of;
+  const { status1, inMwh, outMwh } = telemetry;
+  return { ...of, reading: { ...electric(status1), socPercent: status1.soc, inMwh, outMwh } };
+}
+
+function legacyReply(module: LegacyStatus): StatusReply["legacyModules"][number] {
+  const { uid: id, slot, registered, stale, readings, reading: told } = module;
+  const of = { uid: id, slot, registered, stale, readings };
+  if (told === undefined) return of;
+  const socPercent = told.notTold.includes("soc") ? undefined : told.status1.soc;
+  return { ...of, reading: { ...electric(told.status1), socPercent } };
+}
+
+function shuntReply({ name, readings, shown, checks }: ShuntStatus): StatusReply["shunt"] {
+  const { entered, suspect, missed } = checks;
+  const of = { name, readings, checks: { entered, suspect, missed } };
+  if (shown === undefined) return of;
+  const { volts, amps, inMwh, outMwh } = shown;
+  return { ...of, reading: { volts, amps, inMwh, outMwh } };
+}
+
+function electric(status: { state: number; voltage: number; current: number }) {
+  const { state, voltage, current } = status;
+  return { state: STATE_NAMES[state] ?? "unknown", volts: voltage, amps: current };
+}

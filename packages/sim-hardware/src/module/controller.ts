@@ -68,6 +68,7 @@ export class Controller {
   #periodMs: number;
   #linked = false;
   #hung = false;
+  #withheld = false;
   #stopped = false;
   /** What it says its state of charge is, whatever the cells hold. */
   #frozenSoc: number | undefined;
@@ -123,6 +124,11 @@ export class Controller {
     this.#nextTelemetry?.();
   }
 
+  /** Keeps its readings to itself, until told otherwise; answers still. */
+  withhold(withheld: boolean): void {
+    this.#withheld = withheld;
+  }
+
   /** The firmware stands still, its relay as it is; the bus controller goes on acknowledging. */
   hang(hung: boolean): void {
     this.#hung = hung;
@@ -146,7 +152,8 @@ export class Controller {
     const next = (Math.floor(from / this.#periodMs) + 1) * this.#periodMs + this.#options.phaseMs;
     this.#nextTelemetry = this.#options.clock.at(millis(next), () => {
       this.#scheduleTelemetry();
-      if (this.#linked && !this.#hung && !this.#driver.congested) this.#sendTelemetry();
+      const silent = this.#hung || this.#withheld || this.#driver.congested;
+      if (this.#linked && !silent) this.#sendTelemetry();
     });
   }
 

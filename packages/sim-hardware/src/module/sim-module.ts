@@ -169,6 +169,10 @@ export class SimModule implements PackModule, ModuleView {
     this.#controller?.quiet();
   }
 
+  withhold(withheld: boolean): void {
+    this.#controller?.withhold(withheld);
+  }
+
   /** Power off, for good and in order. */
   stop(): void {
     this.#eeprom = this.eeprom;

@@ -9,6 +9,11 @@ export interface PackModule {
   readonly connected: boolean;
   /** A verified session with the pack controller. */
   readonly linked: boolean;
+  /**
+   * Keeps its readings from the pack for a while. A clear-text module has none of its own accord, and answers when it
+   * is asked.
+   */
+  withhold?(withheld: boolean): void;
 }
 
 /** Plays voltages and currents into the modules. */

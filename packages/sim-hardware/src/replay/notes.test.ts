@@ -22,7 +22,7 @@ describe("what is said of a recording", () => {
   it("tells of holes, and what they cost", () => {
     const rows = [0, 1, 2, 10, 11, 12, 30, 31].map((t) => `${t},380,1,50`);
     expect(notes("time,V,A,soc", ...rows)).toContain(
-      "2 holes of more than 5 s, 26 s in all: skipped, no energy counted across them",
+      "2 holes of more than 5 s, 26 s in all: skipped, no energy counted across them, and a gap in the log",
     );
   });
 

@@ -41,7 +41,9 @@ function stepNote({ samples, columns }: Recording): readonly string[] {
 function holesNote({ holes, holeSeconds }: Recording): readonly string[] {
   if (holes === 0) return [];
   const count = `${holes} ${holes === 1 ? "hole" : "holes"} of more than ${LONGEST_BRIDGED_SECONDS} s`;
-  return [`${count}, ${shown(holeSeconds)} s in all: skipped, no energy counted across them`];
+  return [
+    `${count}, ${shown(holeSeconds)} s in all: skipped, no energy counted across them, and a gap in the log`,
+  ];
 }
 
 function socNote({ samples }: Recording): readonly string[] {

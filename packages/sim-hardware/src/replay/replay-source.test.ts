@@ -16,6 +16,10 @@ function play(recording: Recording, count: number, linked: (now: Millis) => bool
     cells: new ModuleCells(new SeededRandom(i)),
     meter: new EnergyMeter({ in: zero, out: zero }),
     connected: false,
+    withheld: false,
+    withhold(withheld: boolean) {
+      this.withheld = withheld;
+    },
     get linked() {
       return linked(kernel.now());
     },
@@ -87,15 +91,26 @@ describe("ReplaySource", () => {
     expect(never.sum("out")).toBe(3800 - 1);
   });
 
-  it("skips a hole, however long, in one second of zero current", async () => {
+  it("skips a hole, however long, in six seconds without a reading: longer than the pack bridges", async () => {
     const recording = readRecording(
       "t_s,V,A\n0,100,-36\n1,100,-36\n5000,100,36\n5001,100,36\n",
       "x",
     );
     const player = play(recording, 1);
-    await player.until(2500);
-    expect(player.modules[0]!.cells.amps).toBe(0);
-    expect(await player.toEnd()).toBe(1000 + 1000 + 1000 + 1000 + 1500);
+    const [module] = player.modules;
+    const states: (readonly [number, boolean])[] = [];
+    for (const ms of [1500, 2001, 7999, 8000, 9000]) {
+      await player.until(ms);
+      states.push([module!.cells.amps, module!.withheld]);
+    }
+    expect(states).toEqual([
+      [-36, false],
+      [0, true],
+      [0, true],
+      [36, false],
+      [0, false],
+    ]);
+    expect(await player.toEnd()).toBe(1000 + 1000 + 6000 + 1000 + 1500);
     expect([player.sum("in"), player.sum("out")]).toEqual([1000, 1000]);
   });
 

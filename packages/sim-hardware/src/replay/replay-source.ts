@@ -6,7 +6,7 @@ import { READING } from "../pack/reach.js";
 import type { PackModule, PackSource } from "../pack/source.js";
 import type { SimKernel } from "../time/kernel.js";
 import { cellsFor, firstSoc } from "./cell-string.js";
-import type { RecordedSample, Recording } from "./recording.js";
+import { LONGEST_BRIDGED_SECONDS, type RecordedSample, type Recording } from "./recording.js";
 
 const MICROS = 1_000_000;
 /** Modules that never link do not keep the recording waiting beyond this. */
@@ -14,15 +14,16 @@ const LONGEST_WAIT_MICROS = 60 * MICROS;
 const LINK_CHECK_MICROS = 100_000;
 /** From the last link to the first sample: every module tells its counters before they move. */
 const SETTLE_MICROS = 1 * MICROS;
-/** A hole, however long, takes this long: a few telemetry frames show zero current. */
-const HOLE_MICROS = 1 * MICROS;
+/** A hole, however long, takes this long: longer than readings may be apart, so that the log has a gap there. */
+const HOLE_MICROS = (LONGEST_BRIDGED_SECONDS + 1) * MICROS;
 /** After the last sample, for the last telemetry of every module. */
 const FINISH_MICROS = 1.5 * MICROS;
 
 /**
  * Plays a recording at its own sample times: every module has the pack's voltage, and a fixed share of its
  * current. Shares are positive and sum to exactly one, so the modules' counters sum to the file's trapezoid.
- * Begins a second after every module has a verified session; the current is zero before, inside holes and after.
+ * Begins a second after every module has a verified session; the current is zero before, inside holes and after. In a
+ * hole, where the file knows nothing, modules say nothing.
  */
 export class ReplaySource implements PackSource {
   readonly finished: Promise<void>;
@@ -74,6 +75,7 @@ export class ReplaySource implements PackSource {
   stop(): void {
     this.#cancel?.();
     this.#cancel = undefined;
+    this.#withhold(false);
     this.#noCurrent();
   }
 
@@ -91,6 +93,7 @@ export class ReplaySource implements PackSource {
   #playNext(): void {
     const sample = this.#samples[this.#played];
     if (sample === undefined) return;
+    this.#withhold(false);
     this.#countCharge(sample);
     this.#show(sample, sample.amps);
     const now = this.#kernel.nowMicros();
@@ -110,6 +113,7 @@ export class ReplaySource implements PackSource {
     }
     if (next.afterHole) {
       this.#noCurrent();
+      this.#withhold(true);
       this.#origin = now + HOLE_MICROS - fileMicros(next);
     }
     this.#cancel = this.#kernel.atMicros(this.#origin + fileMicros(next), () => this.#playNext());
@@ -132,6 +136,10 @@ export class ReplaySource implements PackSource {
       cells.celsius = sample.celsius ?? cells.celsius;
       cells.soc = this.#soc;
     });
+  }
+
+  #withhold(withheld: boolean): void {
+    for (const module of this.#modules) module.withhold?.(withheld);
   }
 
   #noCurrent(): void {

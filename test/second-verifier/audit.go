@@ -1,10 +1,14 @@
 package main
 
-import "sort"
+import (
+	"fmt"
+	"sort"
+)
 
 // report is what both verifiers say of a log.
 type report struct {
 	Verdict   string         `json:"verdict"`
+	Rule      string         `json:"rule,omitempty"`
 	Problem   string         `json:"problem,omitempty"`
 	Entries   int64          `json:"entries"`
 	Signed    int64          `json:"signed"`
@@ -47,7 +51,7 @@ func audit(dir folder, t *trust) (r report) {
 	}
 	switch {
 	case refused != nil:
-		r.Verdict, r.Problem = "refused", refused.String()
+		r.Verdict, r.Rule, r.Problem = "refused", refused.rule, refused.where+refused.problem
 	case t == nil:
 		r.Verdict = "self-consistent only"
 	case r.Signed == r.Entries && r.Witnessed == r.Entries:
@@ -60,53 +64,39 @@ func audit(dir folder, t *trust) (r report) {
 
 // auditor follows a log's entries, and judges each head at the entry that it ends with.
 type auditor struct {
-	trust    *trust
-	ledger   *ledger
-	heads    []head // not judged yet, by size
-	receipts []head
+	trust  *trust
+	ledger *ledger
+	heads  []head // not judged yet, by size
 }
 
 func (a *auditor) run(dir folder, r *report) {
-	require(dir.isLog(), "F-1", "no log is there")
-	journal := dir.journal()
-	r.TornBytes = journal.torn
-	checkpoint, receipts := dir.heads()
-	a.heads = append([]head{checkpoint}, receipts...)
-	sort.SliceStable(a.heads, func(i, k int) bool { return a.heads[i].size < a.heads[k].size })
-	size := journal.first + int64(len(journal.entries))
-	for _, h := range a.heads {
-		require(h.size <= size, "F-6", "a head of %d entries, of %d", h.size, size)
+	require(!dir.has("unfinished"), "F-0", "a copy that was cut short")
+	j := dir.journal()
+	r.TornBytes = j.torn
+	checkpoint, receipts := dir.heads(j.end())
+	low := dir.floor(j, checkpoint)
+	if low.index > 0 {
+		dir.refusePruned(low, j, checkpoint)
 	}
 
-	tiles := sealed{dir: dir}
-	for n := int64(0); n < journal.first/tileWidth; n++ {
-		for _, entry := range dir.bundle(n) {
-			leaf := leafHash(entry)
-			tiles.add(0, leaf)
-			a.entry(entry, leaf)
-		}
-	}
-	for k, entry := range journal.entries {
-		a.entry(entry, journal.leaves[k])
-	}
+	a.heads = append([]head{checkpoint}, receipts...)
+	sort.SliceStable(a.heads, func(i, k int) bool { return a.heads[i].size < a.heads[k].size })
+	dir.entries(low, j, a.entry)
 
 	r.Signed = checkpoint.size
 	if a.trust == nil {
 		return
 	}
 	for _, receipt := range receipts {
-		receipt.requireCosigned(a.trust.witnesses)
+		within(receipt.file, func() { receipt.requireCosigned(a.trust.witnesses) })
 		r.Witnessed = most(r.Witnessed, receipt.size)
 	}
 }
 
 func (a *auditor) entry(data []byte, leaf hash) {
-	index := a.ledger.tree.size
-	if refused := attempt(func() { a.ledger.apply(data, leaf) }); refused != nil {
-		refuse("entry", "entry %d: %v", index, refused)
-	}
+	within(fmt.Sprintf("entry %d", a.ledger.tree.size), func() { a.ledger.apply(data, leaf) })
 	for len(a.heads) > 0 && a.heads[0].size <= a.ledger.tree.size {
-		a.ledger.requireSigned(a.heads[0])
+		within(a.heads[0].file, func() { a.ledger.requireSigned(a.heads[0]) })
 		a.heads = a.heads[1:]
 	}
 }

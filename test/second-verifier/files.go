@@ -4,31 +4,26 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
-	"sort"
+	"strings"
 )
 
-const (
-	tileWidth    = 256
-	headerSize   = 24
-	recordPrefix = 8
-	magic        = "wslog 1\n"
-)
+const tileWidth = 256
 
 // folder is a log's folder.
 type folder string
 
-// journal is what "journal" holds: the entries that are in no bundle yet.
-type journal struct {
-	first   int64
-	entries [][]byte
-	leaves  []hash
-	torn    int
+func (dir folder) has(name string) bool {
+	_, err := os.Stat(filepath.Join(string(dir), name))
+	return err == nil
+}
+
+// isLog: whether there is anything of a log (F-1).
+func (dir folder) isLog() bool {
+	return dir.has("journal") || dir.has("checkpoint") || dir.has("tile/entries") || dir.has("unfinished")
 }
 
 // read returns a file that has to be there.
@@ -36,36 +31,6 @@ func (dir folder) read(name, rule string) []byte {
 	data, err := os.ReadFile(filepath.Join(string(dir), name))
 	require(err == nil, rule, "%v", err)
 	return data
-}
-
-// journal: F-1 to F-3.
-func (dir folder) journal() (j journal) {
-	data := dir.read("journal", "F-1")
-	require(len(data) >= headerSize, "F-1", "the journal has no whole header")
-	sum := sha256.Sum256(data[:16])
-	good := string(data[:8]) == magic && bytes.Equal(data[16:headerSize], sum[:8])
-	first := binary.LittleEndian.Uint64(data[8:])
-	require(good && first%tileWidth == 0 && first <= maxInteger, "F-1", "the journal's header is damaged")
-	j.first = int64(first)
-
-	rest := data[headerSize:]
-	for len(rest) >= recordPrefix {
-		index := j.first + int64(len(j.entries))
-		length, check := binary.LittleEndian.Uint32(rest), binary.LittleEndian.Uint32(rest[4:])
-		right := check == (length^uint32(index))*0x9e3779b1^0x57544c47
-		require(right && length <= maxEntry, "F-2", "record of entry %d is damaged", index)
-		end := recordPrefix + int(length) + sha256.Size
-		if len(rest) < end {
-			break
-		}
-		entry, leaf := rest[recordPrefix:end-sha256.Size], hash{}
-		copy(leaf[:], rest[end-sha256.Size:])
-		require(leafHash(entry) == leaf, "F-3", "entry %d is damaged", index)
-		j.entries, j.leaves = append(j.entries, entry), append(j.leaves, leaf)
-		rest = rest[end:]
-	}
-	j.torn = len(rest)
-	return j
 }
 
 // tilePath is a tile's or bundle's index as C2SP tlog-tiles writes it.
@@ -90,58 +55,76 @@ func (dir folder) bundle(n int64) (entries [][]byte) {
 	return entries
 }
 
-// sealed are the tiles above the bundles so far: for each level, the hashes that are in no whole tile yet.
+// sealed are the tiles above the bundles read so far: of each level, the hashes that no whole tile has yet.
 type sealed struct {
 	dir    folder
-	levels [][]hash
-	tiles  []int64 // whole tiles of each level
+	hashes [][]hash
+	whole  []int64 // tiles of each level
 }
 
-// add compares each tile that h makes whole with its file: F-4, F-5.
+// add adds the next hash of a level, and compares the tile that it makes whole with its file (F-4, F-5, F-8).
 func (s *sealed) add(level int, h hash) {
-	if level == len(s.levels) {
-		s.levels, s.tiles = append(s.levels, nil), append(s.tiles, 0)
+	if level == len(s.hashes) {
+		s.hashes, s.whole = append(s.hashes, nil), append(s.whole, 0)
 	}
-	s.levels[level] = append(s.levels[level], h)
-	whole := s.levels[level]
-	if len(whole) < tileWidth {
+	s.hashes[level] = append(s.hashes[level], h)
+	tile := s.hashes[level]
+	if len(tile) < tileWidth {
 		return
 	}
-	name := fmt.Sprintf("tile/%d/%s", level, tilePath(s.tiles[level]))
+	name := fmt.Sprintf("tile/%d/%s", level, tilePath(s.whole[level]))
 	file := s.dir.read(name, "F-4")
 	require(len(file) == tileWidth*sha256.Size, "F-4", "%s is not a tile", name)
 	var subtree tree
-	for k, h := range whole {
+	for k, h := range tile {
 		require(bytes.Equal(file[k*sha256.Size:][:sha256.Size], h[:]), "F-5", "hash %d of %s is not the log's", k, name)
 		subtree.add(h)
 	}
-	s.levels[level] = nil
-	s.tiles[level]++
+	s.hashes[level] = nil
+	s.whole[level]++
 	s.add(level+1, subtree.root())
 }
 
-var receiptName = regexp.MustCompile(`^receipt\.[0-9a-f]{16}$`)
+// entries passes every entry from the floor on to use, in order, bundles first.
+func (dir folder) entries(low floor, j journal, use func(data []byte, leaf hash)) {
+	tiles := low.sealed(dir)
+	for n := low.index / tileWidth; n < j.first/tileWidth; n++ {
+		bundle := dir.bundle(n)
+		leaves := make([]hash, len(bundle))
+		for k, entry := range bundle {
+			leaves[k] = leafHash(entry)
+			tiles.add(0, leaves[k])
+		}
+		for k, entry := range bundle {
+			use(entry, leaves[k])
+		}
+	}
+	for k, entry := range j.entries {
+		use(entry, j.leaves[k])
+	}
+}
 
-// heads are the checkpoint and the receipts, by their sizes (F-6).
-func (dir folder) heads() (checkpoint head, receipts []head) {
-	checkpoint = parseHead(parseNote(dir.read("checkpoint", "F-6")))
+var receiptName = regexp.MustCompile(`^receipt\.[a-z0-9._-]*$`)
+
+// heads are the checkpoint and the receipts of a log of size entries (F-6).
+func (dir folder) heads(size int64) (checkpoint head, receipts []head) {
+	checkpoint = dir.head("checkpoint", size)
 	files, err := os.ReadDir(string(dir))
 	require(err == nil, "F-6", "%v", err)
 	for _, file := range files {
-		if receiptName.MatchString(file.Name()) {
-			receipts = append(receipts, parseHead(parseNote(dir.read(file.Name(), "F-6"))))
+		if strings.HasPrefix(file.Name(), "receipt.") {
+			require(receiptName.MatchString(file.Name()), "F-6", "%q is no receipt's name", file.Name())
+			receipts = append(receipts, dir.head(file.Name(), size))
 		}
 	}
-	sort.SliceStable(receipts, func(i, k int) bool { return receipts[i].size < receipts[k].size })
 	return checkpoint, receipts
 }
 
-// isLog: whether there is anything of a log (F-1).
-func (dir folder) isLog() bool {
-	for _, name := range []string{"journal", "checkpoint", "tile/entries"} {
-		if _, err := os.Stat(filepath.Join(string(dir), name)); !errors.Is(err, fs.ErrNotExist) {
-			return true
-		}
-	}
-	return false
+func (dir folder) head(name string, size int64) (h head) {
+	within(name, func() {
+		h = parseHead(parseNote(dir.read(name, "F-6")))
+		require(h.size <= size, "F-6", "it is of %d entries, the log has %d", h.size, size)
+	})
+	h.file = name
+	return h
 }

@@ -43,6 +43,9 @@ func run(trustFile string, paths []string) (sound bool, err error) {
 		var verdict string
 		var said any
 		if info.IsDir() {
+			if !folder(path).isLog() {
+				return false, fmt.Errorf("%s: there is no log here", path)
+			}
 			r := audit(folder(path), t)
 			verdict, said = r.Verdict, r
 		} else {

@@ -134,6 +134,7 @@ func (n note) cosignatureHolds(witness noteKey, line []byte) bool {
 // head is what a checkpoint says: the log has size entries, with this root.
 type head struct {
 	note
+	file   string
 	origin string
 	size   int64
 	root   hash

@@ -7,6 +7,7 @@ import (
 // proofReport is what both verifiers say of a proof.
 type proofReport struct {
 	Verdict    string `json:"verdict"`
+	Rule       string `json:"rule,omitempty"`
 	Problem    string `json:"problem,omitempty"`
 	Index      int64  `json:"index"`
 	LCT        string `json:"lct,omitempty"`
@@ -36,7 +37,7 @@ type provenEpoch struct {
 
 func verifyProof(data []byte, t *trust) (r proofReport) {
 	if refused := attempt(func() { decodeProof(data).verify(t, &r) }); refused != nil {
-		r.Verdict, r.Problem = "refused", refused.String()
+		r.Verdict, r.Rule, r.Problem = "refused", refused.rule, refused.where+refused.problem
 	}
 	return r
 }

@@ -22,14 +22,17 @@ type tree struct {
 	roots []hash
 }
 
-func (t *tree) add(leaf hash) {
-	for n := t.size; n&1 == 1; n >>= 1 {
+func (t *tree) add(leaf hash) { t.addSubtree(leaf, 0) }
+
+// addSubtree adds 2^height leaves by their root; as many divide the leaves so far.
+func (t *tree) addSubtree(root hash, height int) {
+	for n := t.size >> height; n&1 == 1; n >>= 1 {
 		last := len(t.roots) - 1
-		leaf = nodeHash(t.roots[last], leaf)
+		root = nodeHash(t.roots[last], root)
 		t.roots = t.roots[:last]
 	}
-	t.roots = append(t.roots, leaf)
-	t.size++
+	t.roots = append(t.roots, root)
+	t.size += 1 << height
 }
 
 // root of at least one leaf.

@@ -171,23 +171,29 @@ function signerOf(entries: readonly Uint8Array[]): Ed25519SecretKey {
   return EPOCH_KEYS[0]!;
 }
 
-/** Head and receipt over these entries, by the true keys. */
-export function notesOf(entries: readonly Uint8Array[]) {
+function noteSigner(name: string, key: Ed25519SecretKey) {
+  return { name, publicKey: key.publicKey, sign: (bytes: Uint8Array) => key.sign(bytes) };
+}
+
+/** Who signs the heads of a log with these entries, and who witnesses them. */
+export function signersOf(entries: readonly Uint8Array[]) {
+  return {
+    log: noteSigner(DOCUMENT.origin, signerOf(entries)),
+    witness: noteSigner("witness.example", WITNESS),
+  };
+}
+
+export function rootOf(entries: readonly Uint8Array[]): Uint8Array {
   const tree = new Frontier();
   for (const entry of entries) tree.append(leafHash(entry));
-  const key = signerOf(entries);
-  const signer = {
-    name: DOCUMENT.origin,
-    publicKey: key.publicKey,
-    sign: (b: Uint8Array) => key.sign(b),
-  };
-  const checkpoint = signCheckpoint({ size: tree.size, root: tree.root() }, signer);
-  const receipt = cosign(checkpoint, {
-    name: "witness.example",
-    publicKey: WITNESS.publicKey,
-    sign: (bytes) => WITNESS.sign(bytes),
-    time: Math.floor(START / 1_000),
-  });
+  return tree.root();
+}
+
+/** Head and receipt over these entries, by the true keys. */
+export function notesOf(entries: readonly Uint8Array[]) {
+  const { log, witness } = signersOf(entries);
+  const checkpoint = signCheckpoint({ size: entries.length, root: rootOf(entries) }, log);
+  const receipt = cosign(checkpoint, { ...witness, time: Math.floor(START / 1_000) });
   return { checkpoint, receipt };
 }
 

@@ -93,7 +93,7 @@ export { WINDOW, windowEnd } from "./metering/window.js";
 export { decodeSnapshot, encodeSnapshot, type Snapshot } from "./snapshot/snapshot.js";
 export type { LedgerState, PairingState } from "./snapshot/state.js";
 export type { SocietySummary } from "./society/book.js";
-export type { SocietyContext } from "./society/charter.js";
+export type { AuthorityEntry, SocietyContext } from "./society/charter.js";
 export type { DueEntry } from "./society/dues.js";
 export { type SocietyEntry, SocietyFold } from "./society/fold.js";
 export type { EpochState } from "./society/policy.js";

@@ -13,6 +13,8 @@ export type GatewayErrorCode =
   | "busy"
   /** An order came while the gateway stops. */
   | "stopping"
+  /** The log was pruned, and nothing says what was before. */
+  | "pruned"
   /** The last signed head is not this log's own word. */
   | "head";
 

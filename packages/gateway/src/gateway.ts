@@ -3,6 +3,7 @@ import type { ModuleMessage, OrderResult, PackOrder, Telemetry } from "@wattseal
 import type { DeviceCustody, PairedModule } from "@wattseal/device-keys";
 import { type Draft, EnergyLog } from "./ledger/energy-log.js";
 import { LogWriter } from "./ledger/log-writer.js";
+import { SNAPSHOT_AFTER, SNAPSHOT_AFTER_AT_STOP } from "./ledger/snapshots.js";
 import { ClearBus, type ClearListener } from "./legacy/clear-bus.js";
 import { type LinkListener, LinkManager } from "./links/manager.js";
 import { Supervisor } from "./links/supervisor.js";
@@ -73,6 +74,7 @@ export class Gateway {
       books,
       shunt: check,
       onMinute: () => this.#renewWhenDue(),
+      onWindow: () => void log.snapshot(SNAPSHOT_AFTER),
     });
     this.#links = new LinkManager({ ...options, listener: this.#linkListener() });
     this.#supervisor = new Supervisor({
@@ -204,6 +206,7 @@ export class Gateway {
     await this.#renewal;
     this.#recorder.closeEarly();
     await this.#writer.settled();
+    await this.#log.snapshot(SNAPSHOT_AFTER_AT_STOP);
     await this.#log.endEpoch("shutdown");
     await this.#delivery.untilWitnessed(drainMs);
     const status = this.status();

@@ -8,6 +8,7 @@ export {
   type Verdict,
 } from "./log/audit.js";
 export { type AcceptedAuthorities, type DecodedLeaf, LogReplay } from "./log/replay.js";
+export { type ResumableLog, resumeReplay, snapshotIndex, snapshotName } from "./log/resume.js";
 export { collectProof, type ProvableLog } from "./proof/collect.js";
 export {
   decodeProofFile,

@@ -116,9 +116,9 @@ export class LedgerFold {
     return this.#totals.save();
   }
 
-  /** Index of the first entry that may be an ops.snapshot. */
-  get nextSnapshot(): number {
-    return this.#lastSnapshot + SNAPSHOT_SPACING;
+  /** Index of the last ops.snapshot; 0 before it. */
+  get lastSnapshot(): number {
+    return this.#lastSnapshot;
   }
 
   summary(): SocietySummary {
@@ -283,9 +283,8 @@ export class LedgerFold {
   }
 
   #snapshot(index: number, digest: Uint8Array): void {
-    if (index < this.nextSnapshot) {
-      throw new LedgerError("snapshot", `comes before entry ${this.nextSnapshot}`);
-    }
+    const least = this.#lastSnapshot + SNAPSHOT_SPACING;
+    if (index < least) throw new LedgerError("snapshot", `comes before entry ${least}`);
     this.#checks.snapshot(digest, index);
     this.#lastSnapshot = index;
   }

@@ -1,5 +1,6 @@
 import type { LctId, Millis } from "@wattseal/base";
 import { decodeAs, type Schema } from "../codec/schema.js";
+import type { EntryBody } from "../entries/entry.js";
 import { statusPayload } from "../entries/lifecycle.js";
 import {
   type MintPayload,
@@ -24,6 +25,14 @@ export interface SocietyContext {
   /** The payload of an authority's COSE_Sign1; throws unless an accepted authority signed it. */
   verifyAuthority(sign1: Uint8Array, index: number): { readonly payload: Uint8Array };
 }
+
+/** What an authority signs for the society. */
+export type AuthorityEntry = {
+  readonly [T in "society.mint" | "society.policy" | "society.source"]: {
+    readonly type: T;
+    readonly body: EntryBody<T>;
+  };
+}["society.mint" | "society.policy" | "society.source"];
 
 /** What the authority has said of this society: who else may say so, `verifyAuthority` decides. */
 export class Charter {
@@ -109,6 +118,25 @@ export class Charter {
     this.#requireOurs(policy.society);
     checkPolicy(policy, this.#policy);
     this.#policy = policy;
+  }
+
+  /**
+   * Whether this statement is in force, or has been superseded: entering it would be refused for being no newer.
+   * Throws what `verifyAuthority` throws, DecodeError.
+   */
+  holds({ type, body }: AuthorityEntry): boolean {
+    const { sign1 } = body;
+    if (type === "society.mint") {
+      const { society, serial } = this.#payload(0, sign1, mintPayload, "mint");
+      return society === this.#context.lct && serial <= this.#lastSerial;
+    }
+    if (type === "society.policy") {
+      const { society, version } = this.#payload(0, sign1, policyPayload, "policy");
+      return society === this.#context.lct && version <= (this.#policy?.version ?? 0);
+    }
+    const proof = this.#payload(0, sign1, sourcePayload, "source");
+    const known = this.#sources.proof(proof.source);
+    return proof.society === this.#context.lct && proof.provenAt <= (known?.provenAt ?? -1);
   }
 
   /** mWh that may be charged from `source` at `now`. */

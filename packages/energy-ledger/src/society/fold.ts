@@ -15,7 +15,7 @@ import {
 import { LedgerError } from "../errors.js";
 import type { SocietyState } from "../snapshot/state.js";
 import { SocietyBook, type SocietySummary } from "./book.js";
-import { Charter, type SocietyContext } from "./charter.js";
+import { type AuthorityEntry, Charter, type SocietyContext } from "./charter.js";
 import { type DueEntry, Dues } from "./dues.js";
 import { largestWithShare, shareOf } from "./policy.js";
 import { totalOf } from "./queue.js";
@@ -70,6 +70,15 @@ export class SocietyFold {
 
   get policy(): PolicyPayload | undefined {
     return this.#charter.policy;
+  }
+
+  /** Whether a statement is in force or superseded; false where it would be refused for another reason. */
+  holds(statement: AuthorityEntry): boolean {
+    try {
+      return this.#charter.holds(statement);
+    } catch {
+      return false;
+    }
   }
 
   /** Open work tickets, oldest first. */

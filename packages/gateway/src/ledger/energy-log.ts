@@ -20,13 +20,14 @@ import {
 } from "@wattseal/energy-ledger";
 import type { Signer } from "@wattseal/lct-keys";
 import type { LctDocument, OcmfDay } from "@wattseal/lct-keys/verify";
-import { verifyCheckpoint } from "@wattseal/tlog";
 import { LogStore } from "@wattseal/tlog/store";
 import type { Destination, OwnLog, PendingCheckpoints } from "@wattseal/uplink";
-import { LogReplay, type Trust } from "@wattseal/verifier";
+import type { LogReplay, Trust } from "@wattseal/verifier";
 import { GatewayError } from "../errors.js";
 import { Checkpointer } from "./checkpointer.js";
 import { Entered } from "./entered.js";
+import { replayStored } from "./replay-stored.js";
+import { SnapshotFiles } from "./snapshots.js";
 
 /** An entry before it is entered. */
 export type Draft<T extends EntryType = EntryType> = {
@@ -82,21 +83,26 @@ function receiptDocument({ name, publicKey }: Destination): string {
 
 /**
  * The pack's one log. Every entry passes the fold before it is written, is durable before its promise
- * resolves, and is covered by a checkpoint soon after. Opening replays the log from entry 0.
+ * resolves, and is covered by a checkpoint soon after. Opening replays the log, from the last snapshot that holds
+ * or else from entry 0.
  */
 export class EnergyLog {
   readonly store: LogStore;
   /** Pairings and statements that the log holds. */
-  readonly entered = new Entered();
+  readonly entered: Entered;
   readonly #options: EnergyLogOptions;
   readonly #replay: LogReplay;
+  readonly #snapshots: SnapshotFiles;
   #running: Running | undefined;
   #stopped: GatewayError | undefined;
+  #snapshotting: Promise<void> = Promise.resolve();
 
   private constructor(options: EnergyLogOptions, store: LogStore) {
     this.#options = options;
     this.store = store;
-    this.#replay = new LogReplay(options.trust);
+    this.#snapshots = new SnapshotFiles(store, options.logger);
+    this.#replay = replayStored(store, this.#snapshots, options);
+    this.entered = new Entered(this.#replay.fold);
   }
 
   /** Opens and replays. Throws what the store, the fold or the epoch chain found, naming the entry. */
@@ -106,11 +112,6 @@ export class EnergyLog {
     if (cut !== undefined) options.logger.warn("ledger.torn-record-cut", { bytes: cut.bytes });
     try {
       const log = new EnergyLog(options, store);
-      for (let index = 0; index < store.size; index += 1) {
-        log.#apply(store.entry(index), store.leafHash(index));
-      }
-      log.#requireOurs();
-      log.#requireHead();
       const unsigned = store.durableSize - (store.head?.checkpoint.size ?? 0);
       if (unsigned > 0) options.logger.warn("ledger.unsigned-tail", { entries: unsigned });
       return log;
@@ -256,6 +257,30 @@ export class EnergyLog {
     await this.#running?.checkpointer.flush();
   }
 
+  /**
+   * Where at least `after` entries have followed the last snapshot: enters the next, and keeps the state that it
+   * vouches for beside the log. A state that cannot be kept is logged; the next start then replays more.
+   */
+  snapshot(after: number): Promise<void> {
+    const { size, lastSnapshot } = this.fold;
+    if (size - lastSnapshot >= after && this.#stopped === undefined) {
+      this.#snapshotting = this.#takeSnapshot();
+    }
+    return this.#snapshotting;
+  }
+
+  async #takeSnapshot(): Promise<void> {
+    try {
+      const bytes = this.#replay.snapshot();
+      const digest = sha256(bytes);
+      const index = await this.append({ type: "ops.snapshot", body: { digest } });
+      await this.#snapshots.keep(index, bytes);
+      this.#options.logger.info("ledger.snapshot", { entry: index, bytes: bytes.length });
+    } catch (error) {
+      this.#options.logger.warn("ledger.snapshot-failed", { error: messageOf(error) });
+    }
+  }
+
   /** The epoch's last entry, signed. Only a next epoch follows it. */
   async endEpoch(reason: "shutdown" | "renewal"): Promise<void> {
     const epoch = this.fold.epoch?.epoch;
@@ -269,6 +294,7 @@ export class EnergyLog {
     this.#running?.checkpointer.stop();
     await this.#running?.signer.close();
     this.#running = undefined;
+    await this.#snapshotting;
     await this.store.close();
   }
 
@@ -309,7 +335,7 @@ export class EnergyLog {
         const timeMs = millis(Math.max(draft.timeMs ?? now, this.fold.time));
         const entry: Entry = { ...draft, timeMs };
         const bytes = encodeEntry(entry);
-        this.#apply(bytes);
+        this.#replay.append(bytes);
         encoded.push(bytes);
       }
       return { encoded };
@@ -325,10 +351,6 @@ export class EnergyLog {
       (error instanceof Error && error.cause instanceof InvariantViolation);
     if (broken) return this.#stop("the books do not balance", error);
     return error instanceof Error && error.cause instanceof LedgerError ? error.cause : error;
-  }
-
-  #apply(bytes: Uint8Array, leaf?: Uint8Array): void {
-    this.entered.observe(this.#replay.append(bytes, leaf));
   }
 
   /** The fold has entries that the disk may not have: only a restart, which replays the disk, brings them together. */
@@ -349,34 +371,5 @@ export class EnergyLog {
       throw new GatewayError("ledger-stopped", "usage", "The log has not begun an epoch.");
     }
     return this.#running;
-  }
-
-  /** The last signed head must be this log's own word: delivery and signer build on it. */
-  #requireHead(): void {
-    const { head } = this.store;
-    if (head === undefined) return;
-    const { origin } = this.#options.document;
-    const publicKey = this.#replay.keyAt(head.checkpoint.size);
-    try {
-      if (publicKey === undefined) throw new Error("no epoch signs so small a log");
-      verifyCheckpoint(head.note, { name: origin, publicKey });
-    } catch (cause) {
-      throw new GatewayError(
-        "head",
-        "input",
-        `${this.#options.directory}/checkpoint: ${messageOf(cause)}. The last signed head is damaged: restore it from the federation's copy (its last receipt holds the same note).`,
-        { cause },
-      );
-    }
-  }
-
-  #requireOurs(): void {
-    const { lct } = this.#options.document;
-    if (this.fold.lct === undefined || this.fold.lct === lct) return;
-    throw new GatewayError(
-      "other-pack",
-      "usage",
-      `The log in ${this.#options.directory} is that of ${this.fold.lct}, not of ${lct}. Use the folder of this pack, or an empty one.`,
-    );
   }
 }

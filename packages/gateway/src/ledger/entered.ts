@@ -1,14 +1,9 @@
-import { bytesEqual, type ModuleUid, toHex } from "@wattseal/base";
+import { bytesEqual } from "@wattseal/base";
 import type { PackPairing } from "@wattseal/device-keys";
-import type { Entry, EntryBody } from "@wattseal/energy-ledger";
+import type { AuthorityEntry, EntryBody, LedgerFold, PairingState } from "@wattseal/energy-ledger";
 
 /** What the authority signed for the society, entered once each. */
-export type StatementDraft = {
-  readonly [Type in "society.mint" | "society.policy" | "society.source"]: {
-    readonly type: Type;
-    readonly body: EntryBody<Type>;
-  };
-}["society.mint" | "society.policy" | "society.source"];
+export type StatementDraft = AuthorityEntry;
 
 export interface PairedDraft {
   readonly type: "link.paired";
@@ -17,20 +12,15 @@ export interface PairedDraft {
 
 /** Which pairings and statements the log holds already, so that a restart enters only what is new. */
 export class Entered {
-  readonly #statements = new Set<string>();
-  readonly #pairings = new Map<ModuleUid, EntryBody<"link.paired">>();
+  readonly #fold: LedgerFold;
 
-  observe(entry: Entry): void {
-    const { type, body } = entry;
-    if (type === "link.paired") this.#pairings.set(body.module, body);
-    else if (type === "link.unpaired") this.#pairings.delete(body.module);
-    else if (type === "society.mint" || type === "society.policy" || type === "society.source") {
-      this.#statements.add(toHex(body.sign1));
-    }
+  constructor(fold: LedgerFold) {
+    this.#fold = fold;
   }
 
+  /** Those that neither are in force nor have been superseded. */
   missingStatements(statements: readonly StatementDraft[]): readonly StatementDraft[] {
-    return statements.filter(({ body }) => !this.#statements.has(toHex(body.sign1)));
+    return statements.filter((statement) => !this.#fold.society.holds(statement));
   }
 
   missingPairings({ modules, packHalf }: PackPairing): readonly PairedDraft[] {
@@ -43,15 +33,12 @@ export class Entered {
         packKey: packHalf.publicKey,
         capacity: module.ratedCapacity,
       }))
-      .filter((body) => !samePairing(body, this.#pairings.get(body.module)))
+      .filter((body) => !samePairing(body, this.#fold.pairing(body.module)))
       .map((body) => ({ type: "link.paired" as const, body }));
   }
 }
 
-function samePairing(
-  a: EntryBody<"link.paired">,
-  b: EntryBody<"link.paired"> | undefined,
-): boolean {
+function samePairing(a: PairingState, b: PairingState | undefined): boolean {
   return (
     b !== undefined &&
     a.slot === b.slot &&

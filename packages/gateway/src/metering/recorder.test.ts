@@ -63,7 +63,15 @@ describe("the recorder", () => {
 
     clock.advance(30_000);
     const pairing = pairingOf(modules);
-    const next = new Recorder({ log, writer, books, pairing, clock, onMinute: () => {} });
+    const next = new Recorder({
+      log,
+      writer,
+      books,
+      pairing,
+      clock,
+      onMinute: () => {},
+      onWindow: () => {},
+    });
     read(module!, 1, { in: at.in + 500, out: 0 }, next);
     await writer.settled();
     expect(entries("energy.gap")).toEqual([

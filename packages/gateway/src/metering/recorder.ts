@@ -32,6 +32,8 @@ export interface RecorderOptions {
   readonly clock: Clock;
   /** Called at each minute, before the window closes. */
   readonly onMinute: () => void;
+  /** Called when the window has closed. */
+  readonly onWindow: () => void;
 }
 
 interface Metered {
@@ -160,6 +162,7 @@ export class Recorder {
     this.#closeMeters((meter) => meter.closeWindow(boundary));
     this.#checked(this.#options.shunt?.closeWindow(boundary, this.#options.clock.now()));
     this.#options.books.close(boundary);
+    this.#options.onWindow();
   }
 
   /** A shunt that says nothing of use is missed: what it would have borne out counts all the same. */

@@ -92,6 +92,7 @@ export async function recording(
     shunt,
     clock,
     onMinute: () => {},
+    onWindow: () => {},
   });
   recorder.start();
   let counter = 0;

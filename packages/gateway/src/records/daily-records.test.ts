@@ -56,7 +56,15 @@ async function pack() {
     await log.append(...log.entered.missingStatements(made.statements));
     const writer = new LogWriter({ log, logger });
     const books = new Books({ log, writer, pairing, source: "charger", clock, logger });
-    const recorder = new Recorder({ log, writer, books, pairing, clock, onMinute: () => {} });
+    const recorder = new Recorder({
+      log,
+      writer,
+      books,
+      pairing,
+      clock,
+      onMinute: () => {},
+      onWindow: () => {},
+    });
     recorder.start();
     const settled = async () => {
       await writer.settled();

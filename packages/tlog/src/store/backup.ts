@@ -9,7 +9,7 @@
 import { utf8 } from "@wattseal/base";
 import { TlogError } from "../errors.js";
 import { entriesPath, TILE_WIDTH, tilePath } from "../tiles.js";
-import { isDocumentName } from "./documents.js";
+import { documentNames } from "./documents.js";
 import { type NewFile, nodeFiles, type StoreFiles } from "./files.js";
 import { encodeFloor, readFloor } from "./floor.js";
 import { parseJournal } from "./journal.js";
@@ -49,13 +49,10 @@ async function begin(to: StoreFiles): Promise<void> {
 }
 
 function documentsOf(files: StoreFiles): readonly NewFile[] {
-  return files
-    .list("")
-    .filter(isDocumentName)
-    .flatMap((path) => {
-      const bytes = files.read(path);
-      return bytes === undefined ? [] : [{ path, bytes }];
-    });
+  return documentNames(files).flatMap((path) => {
+    const bytes = files.read(path);
+    return bytes === undefined ? [] : [{ path, bytes }];
+  });
 }
 
 /** Whole tiles above level 0 that reach from the floor upwards and are complete at entry `end`. */

@@ -1,4 +1,4 @@
-/** Small texts beside the log: written whole or not at all. What they say is checked by who signed them. */
+/** Files of a writer beside the log, mostly small texts: written whole or not at all. What they say is for others to check. */
 import { fromUtf8, messageOf, utf8 } from "@wattseal/base";
 import { TlogError } from "../errors.js";
 import type { StoreFiles } from "./files.js";
@@ -14,7 +14,7 @@ const RESERVED: readonly string[] = [
   "lock",
 ];
 
-export function isDocumentName(name: string): boolean {
+function isDocumentName(name: string): boolean {
   return /^[a-z0-9][a-z0-9._-]{0,63}$/.test(name) && !RESERVED.includes(name);
 }
 
@@ -51,7 +51,26 @@ export function readDocument(files: StoreFiles, name: string): string | undefine
   return readText(files, name);
 }
 
-export async function writeDocument(files: StoreFiles, name: string, text: string): Promise<void> {
+export function readDocumentBytes(files: StoreFiles, name: string): Uint8Array | undefined {
   requireName(name);
-  await replaceFile(files, name, utf8(text));
+  return files.read(name);
+}
+
+export function documentNames(files: StoreFiles): readonly string[] {
+  return files.list("").filter(isDocumentName);
+}
+
+export async function writeDocument(
+  files: StoreFiles,
+  name: string,
+  content: string | Uint8Array,
+): Promise<void> {
+  requireName(name);
+  await replaceFile(files, name, typeof content === "string" ? utf8(content) : content);
+}
+
+export async function removeDocument(files: StoreFiles, name: string): Promise<void> {
+  requireName(name);
+  await files.remove(name);
+  await files.syncDirectory("");
 }

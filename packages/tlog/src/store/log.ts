@@ -3,7 +3,7 @@ import { type Checkpoint, unverifiedCheckpoint } from "../note/checkpoint.js";
 import type { Frontier } from "../tree/frontier.js";
 import { consistencyProof, inclusionProof, rootAt } from "../tree/proofs.js";
 import type { LogContents } from "./contents.js";
-import { readDocument } from "./documents.js";
+import { documentNames, readDocument, readDocumentBytes } from "./documents.js";
 import type { StoreFiles } from "./files.js";
 import type { ParsedJournal } from "./journal.js";
 
@@ -111,6 +111,16 @@ export class StoredLog {
   /** A small named text beside the log, such as a receipt; undefined when it was never written. */
   readDocument(name: string): string | undefined {
     return readDocument(this.files, name);
+  }
+
+  /** The same of one that is no text. */
+  readDocumentBytes(name: string): Uint8Array | undefined {
+    return readDocumentBytes(this.files, name);
+  }
+
+  /** Names of everything that `readDocument` and `readDocumentBytes` find. */
+  documents(): readonly string[] {
+    return documentNames(this.files);
   }
 
   #requireSize(size: number): void {

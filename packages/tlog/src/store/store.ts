@@ -2,7 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { concatBytes, MAX_ENTRY_LENGTH, utf8 } from "@wattseal/base";
 import { TlogError } from "../errors.js";
 import { leafHash } from "../tree/hash.js";
-import { replaceFile, writeDocument } from "./documents.js";
+import { removeDocument, replaceFile, writeDocument } from "./documents.js";
 import { nodeFiles, type StoreFiles } from "./files.js";
 import { encodeFloor } from "./floor.js";
 import { encodeRecords, Journal, type JournalRecord } from "./journal.js";
@@ -223,10 +223,15 @@ export class LogStore extends StoredLog {
     return size < last ? `of ${size} entries cannot follow one of ${last}` : undefined;
   }
 
-  /** Keeps a small named text beside the log, written whole or not at all; durable when it resolves. */
-  async writeDocument(name: string, text: string): Promise<void> {
+  /** Keeps a named text, or bytes, beside the log, written whole or not at all; durable when it resolves. */
+  async writeDocument(name: string, content: string | Uint8Array): Promise<void> {
     this.#requireOpen();
-    await this.#inOrder("writing a text", () => writeDocument(this.files, name, text));
+    await this.#inOrder(`writing ${name}`, () => writeDocument(this.files, name, content));
+  }
+
+  async removeDocument(name: string): Promise<void> {
+    this.#requireOpen();
+    await this.#inOrder(`removing ${name}`, () => removeDocument(this.files, name));
   }
 
   /**

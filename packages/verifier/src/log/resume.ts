@@ -1,0 +1,63 @@
+import { bytesEqual, sha256, toHex } from "@wattseal/base";
+import { decodeEntry } from "@wattseal/energy-ledger";
+import { VerifierError } from "../errors.js";
+import { type AcceptedAuthorities, LogReplay } from "./replay.js";
+
+/** A log whose files were verified against its last head, as it was opened. */
+export interface ResumableLog {
+  /** The lowest entry that is here. */
+  readonly firstEntry: number;
+  /** The last head; that its signature holds is checked by the replay, once it has come there. */
+  readonly head: { readonly checkpoint: { readonly size: number } } | undefined;
+  entry(index: number): Uint8Array;
+  root(size: number): Uint8Array;
+}
+
+const NAME = /^snapshot\.([0-9a-f]{16})$/;
+
+/** Name of the file that holds the snapshot of what is before entry `index`. */
+export function snapshotName(index: number): string {
+  return `snapshot.${index.toString(16).padStart(16, "0")}`;
+}
+
+/** The index that a file's name says; undefined for another file's name. */
+export function snapshotIndex(name: string): number | undefined {
+  const index = Number.parseInt(NAME.exec(name)?.[1] ?? "", 16);
+  return Number.isSafeInteger(index) ? index : undefined;
+}
+
+/**
+ * The replay that goes on at entry `index` from a snapshot that only a file says, once the log vouches for it:
+ * the entry is an ops.snapshot of these bytes' SHA-256 and lies under the head; document and epochs are verified
+ * again; the tree is the log's (docs/ledger-format.md K-8). The caller still holds the head against the replay.
+ * Throws VerifierError `snapshot`.
+ *
+ * Trust: who writes the file can have it refused, and no more.
+ */
+export function resumeReplay(
+  bytes: Uint8Array,
+  index: number,
+  log: ResumableLog,
+  trust: AcceptedAuthorities | undefined,
+): LogReplay {
+  const problem = vouching(bytes, index, log);
+  if (problem !== undefined) throw refusal(index, problem);
+  const replay = LogReplay.fromSnapshot(bytes, trust);
+  if (replay.size !== index) throw refusal(index, `it is of ${replay.size} entries`);
+  if (!bytesEqual(replay.root(), log.root(index))) throw refusal(index, "it is of another log");
+  return replay;
+}
+
+function vouching(bytes: Uint8Array, index: number, log: ResumableLog): string | undefined {
+  if (index < log.firstEntry) return "its entry was pruned";
+  if (index >= (log.head?.checkpoint.size ?? 0)) return "its entry is not under the signed head";
+  const { type, body } = decodeEntry(log.entry(index));
+  if (type !== "ops.snapshot") return `entry ${index} is ${type}, which vouches for nothing`;
+  const digest = sha256(bytes);
+  if (bytesEqual(digest, body.digest)) return undefined;
+  return `its SHA-256 is ${toHex(digest)}, but entry ${index} says ${toHex(body.digest)}`;
+}
+
+function refusal(index: number, problem: string): VerifierError {
+  return new VerifierError("snapshot", `${snapshotName(index)}: ${problem}`);
+}

@@ -21,6 +21,8 @@ export interface Aead {
   seal(nonce: Uint8Array, ad: Uint8Array, plaintext: Uint8Array): Uint8Array;
   /** Plaintext, the caller's to keep; undefined when the tag does not verify. */
   open(nonce: Uint8Array, ad: Uint8Array, sealed: Uint8Array): Uint8Array | undefined;
+  /** A copy of the key. */
+  key(): Uint8Array;
 }
 
 /** ChaCha20-Poly1305 under `key` (32 bytes, copied). */
@@ -32,6 +34,7 @@ export function createAead(key: Uint8Array): Aead {
   return {
     seal: (nonce, ad, plaintext) => seal(secret, nonce, ad, plaintext),
     open: (nonce, ad, sealed) => open(secret, nonce, ad, sealed),
+    key: () => Uint8Array.from(secret.export()),
   };
 }
 

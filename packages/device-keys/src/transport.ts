@@ -39,6 +39,16 @@ export class TransportCipher {
     this.#aead = undefined;
   }
 
+  /**
+   * As `dispose`, and gives the key away (32 bytes), so that others can check what was sealed under it. Only for a
+   * direction in which nobody accepts anything any more.
+   */
+  release(): Uint8Array {
+    const key = this.#live().key();
+    this.dispose();
+    return key;
+  }
+
   toJSON(): string {
     return REDACTED;
   }

@@ -212,6 +212,7 @@ export class Gateway {
     const status = this.status();
     await this.#delivery.stop();
     await this.#records.settled();
+    await this.#options.evidence?.close();
     await this.#log.close();
     return status;
   }
@@ -266,6 +267,7 @@ export class Gateway {
         const level = reason === "closed" ? "info" : "warn";
         logger[level]("link.down", { module: module.uid, reason });
       },
+      retired: (session, key) => this.#options.evidence?.released(session, key),
     };
   }
 

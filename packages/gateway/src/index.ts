@@ -1,4 +1,9 @@
 export { GatewayError, type GatewayErrorCode } from "./errors.js";
+export type { KeptReading } from "./evidence/block.js";
+export { type EvidenceFiles, nodeEvidenceFiles } from "./evidence/files.js";
+export { type KeptEvidence, readEvidence } from "./evidence/read.js";
+export { type KeptInterval, type PartlyKept, selectInterval } from "./evidence/select.js";
+export { type EvidenceLimits, EvidenceStore } from "./evidence/store.js";
 export { Gateway } from "./gateway.js";
 export {
   type ContinuedLog,

@@ -5,6 +5,7 @@ import type { Signer } from "@wattseal/lct-keys";
 import type { LctDocument } from "@wattseal/lct-keys/verify";
 import type { FleetName } from "@wattseal/uplink";
 import type { Trust } from "@wattseal/verifier";
+import type { EvidenceSink } from "./evidence/sink.js";
 import type { ContinuedLog } from "./ledger/energy-log.js";
 import type { StatementDraft } from "./ledger/entered.js";
 import type { LegacyUnit } from "./legacy/clear-bus.js";
@@ -45,6 +46,8 @@ export interface GatewayOptions {
   readonly source: string;
   readonly fleet: FleetName;
   readonly uplinks: readonly Uplink[];
+  /** Keeps accepted telemetry and the keys of ended sessions; closed with the gateway. */
+  readonly evidence?: (EvidenceSink & { close(): Promise<void> }) | undefined;
   /** An entry that was acknowledged, with its leaf hash: for whoever keeps accounts of that elsewhere. */
   readonly onDurable?: ((index: number, leafHash: Uint8Array) => void) | undefined;
 }

@@ -53,6 +53,19 @@ export class Session {
     this.sender.dispose();
     this.receiver.dispose();
   }
+
+  /** As `dispose`, but what the peer sealed stays open to check. */
+  retire(): RetiredSession {
+    this.sender.dispose();
+    return { handshakeHash: this.handshakeHash, receiveKey: this.receiver.release() };
+  }
+}
+
+/** A session under which nothing is accepted any more. */
+export interface RetiredSession {
+  readonly handshakeHash: Uint8Array;
+  /** Under which the peer sealed, 32 bytes: no secret to anybody from here on (docs/evidence.md). */
+  readonly receiveKey: Uint8Array;
 }
 
 export type Opening =
@@ -71,14 +84,17 @@ const REPETITION: Opening = { kind: "repetition" };
 
 export class KeyRing {
   readonly #overlapMs: number;
+  readonly #retired: ((session: RetiredSession) => void) | undefined;
   /** Newest first. */
   #unproven: readonly Session[] = [];
   #current: Session | undefined;
   #previous: Session | undefined;
   #previousUntil = 0;
 
-  constructor(overlapMs: number) {
+  /** `retired` is told of each session that was in use, once it is not; without it all keys are wiped. */
+  constructor(overlapMs: number, retired?: (session: RetiredSession) => void) {
     this.#overlapMs = overlapMs;
+    this.#retired = retired;
   }
 
   /** The session to seal under. */
@@ -105,9 +121,9 @@ export class KeyRing {
 
   dropAll(): void {
     this.dropUnproven();
-    this.#current?.dispose();
-    this.#current = undefined;
     this.#dropPrevious();
+    this.#end(this.#current);
+    this.#current = undefined;
   }
 
   /** Tries the sessions, the one in use first; `proven` says that this PDU made new keys the ones in use. */
@@ -150,8 +166,14 @@ export class KeyRing {
   }
 
   #dropPrevious(): void {
-    this.#previous?.dispose();
+    this.#end(this.#previous);
     this.#previous = undefined;
+  }
+
+  #end(session: Session | undefined): void {
+    if (session === undefined) return;
+    if (this.#retired === undefined) session.dispose();
+    else this.#retired(session.retire());
   }
 }
 

@@ -7,17 +7,17 @@ import {
   type Slot,
   toHex,
 } from "@wattseal/base";
-import { DeviceKeysError } from "@wattseal/device-keys";
+import { DeviceKeysError, TAG_LENGTH } from "@wattseal/device-keys";
 import type { CanFrame } from "../bus.js";
 import type { InnerPdu } from "../inner/codec.js";
 import type { LinkDirection } from "../secured/identifier.js";
-import { bodyOf } from "../secured/sealed-pdu.js";
+import { bodyOf, type OpenedPdu } from "../secured/sealed-pdu.js";
 import type { BadHandshake, BrokenReason, LinkAlarm } from "./alarm.js";
 import { AlarmLimiter, type RaisedAlarm } from "./alarms.js";
 import { Budget } from "./budget.js";
 import { type MutableCounts, newCounts } from "./counts.js";
 import { Intake, type IntakeHandler } from "./intake.js";
-import { KeyRing, type Session } from "./key-ring.js";
+import { KeyRing, type RetiredSession, type Session } from "./key-ring.js";
 import { DEFAULT_LIMITS } from "./limits.js";
 import type { LinkTime } from "./link-time.js";
 import type { LinkLimits } from "./options.js";
@@ -39,8 +39,14 @@ export interface AcceptedPdu {
   readonly counter: number;
   readonly type: number;
   readonly body: Uint8Array;
+  /** On the wire: bytes of ciphertext and tag, and the tag. */
+  readonly length: number;
+  readonly tag: Uint8Array;
   readonly session: Session;
 }
+
+/** What is known of an authentic PDU that is no message. */
+export type MalformedPdu = Pick<AcceptedPdu, "class" | "counter" | "type" | "session">;
 
 interface SealedFrames {
   readonly counter: number;
@@ -54,12 +60,14 @@ interface EndEffects {
   proven(session: Session, now: Millis): void;
   accepted(pdu: AcceptedPdu, now: Millis): void;
   /** Authentic, and no message: whoever sent it speaks another dialect. */
-  malformed?(pdu: Omit<AcceptedPdu, "body">, now: Millis): void;
+  malformed?(pdu: MalformedPdu, now: Millis): void;
   /** Nothing opens PDUs: the ends have lost each other's counters, or someone else sends them. */
   lost(now: Millis): void;
   handshake(counterBits: number, message: Uint8Array, now: Millis): void;
   /** Hellos go to the pack only. */
   hello?(now: Millis): void;
+  /** A session that was in use has ended; without this its keys are wiped. */
+  retired?(session: RetiredSession): void;
 }
 
 export class LinkEnd implements IntakeHandler {
@@ -78,7 +86,7 @@ export class LinkEnd implements IntakeHandler {
 
   constructor(parts: EndParts, effects: EndEffects) {
     this.limits = { ...DEFAULT_LIMITS, ...parts.limits };
-    this.keys = new KeyRing(this.limits.overlapMs);
+    this.keys = new KeyRing(this.limits.overlapMs, effects.retired);
     this.resync = new Resync(this.limits);
     this.#strangers = new Budget(this.limits.handshakesPerSecond, () => this.jitter());
     this.#slot = parts.slot;
@@ -140,7 +148,7 @@ export class LinkEnd implements IntakeHandler {
       case "opened": {
         const { session, pdu: opened } = opening;
         if (opening.proven) this.#effects.proven(session, now);
-        this.#take(cls, opened.counter, opened.plaintext, session, now);
+        this.#take(cls, opened, session, now);
         break;
       }
       case "repetition":
@@ -160,13 +168,8 @@ export class LinkEnd implements IntakeHandler {
     }
   }
 
-  #take(
-    cls: PduClass,
-    counter: number,
-    plaintext: Uint8Array,
-    session: Session,
-    now: Millis,
-  ): void {
+  #take(cls: PduClass, opened: OpenedPdu, session: Session, now: Millis): void {
+    const { counter, plaintext, tag } = opened;
     const type = plaintext[0] ?? 0;
     const body = bodyOf(plaintext);
     if (typeof body === "string") {
@@ -174,10 +177,11 @@ export class LinkEnd implements IntakeHandler {
       return;
     }
     this.lastAccepted = now;
-    this.#effects.accepted({ class: cls, counter, type, body, session }, now);
+    const length = plaintext.length + TAG_LENGTH;
+    this.#effects.accepted({ class: cls, counter, type, body, length, tag, session }, now);
   }
 
-  #refuse(pdu: Omit<AcceptedPdu, "body">, problem: string, now: Millis): void {
+  #refuse(pdu: MalformedPdu, problem: string, now: Millis): void {
     this.counts.rejected += 1;
     const slot = this.#slot;
     const { class: cls, counter, type } = pdu;

@@ -13,7 +13,7 @@ import { helloFrames } from "../secured/handshake.js";
 import { DOMAIN } from "../secured/sealed-pdu.js";
 import { EffectQueue } from "./effect-queue.js";
 import type { Session } from "./key-ring.js";
-import { type AcceptedPdu, LinkEnd } from "./link-end.js";
+import { type AcceptedPdu, LinkEnd, type MalformedPdu } from "./link-end.js";
 import { LinkTime, NEVER } from "./link-time.js";
 import { ModuleHandshake } from "./module-handshake.js";
 import { ModuleKeeper } from "./module-keeper.js";
@@ -189,9 +189,9 @@ export class ModuleLink implements Link<ModuleLinkEvent, ModuleLinkEffect> {
       if (code !== undefined) this.#answer(pdu, code, now);
       return;
     }
-    const { class: cls, counter, type, body, session } = pdu;
+    const { session, ...accepted } = pdu;
     const { handshakeHash } = session;
-    this.#out.push({ kind: "message", class: cls, counter, type, body, message, handshakeHash });
+    this.#out.push({ kind: "message", ...accepted, message, handshakeHash });
     if (message.kind === "ping") this.#send(message, now);
   }
 
@@ -218,12 +218,12 @@ export class ModuleLink implements Link<ModuleLinkEvent, ModuleLinkEffect> {
   }
 
   /** The pack is told that this module cannot read it. */
-  #malformed(pdu: Omit<AcceptedPdu, "body">, now: Millis): void {
+  #malformed(pdu: MalformedPdu, now: Millis): void {
     this.#answer(pdu, isPackType(pdu.type) ? OUTCOME.malformed : OUTCOME.unsupported, now);
   }
 
   /** Heartbeats and pings are not answered: the next one is on its way. */
-  #answer(pdu: Omit<AcceptedPdu, "body">, code: number, now: Millis): void {
+  #answer(pdu: MalformedPdu, code: number, now: Millis): void {
     const { type, counter } = pdu;
     if (type === INNER_TYPE.heartbeat || type === INNER_TYPE.ping) return;
     const answer = { tick: this.#tickAt(now), command: type, code, class: DOMAIN[pdu.class] };

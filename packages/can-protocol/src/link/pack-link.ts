@@ -64,6 +64,7 @@ export class PackLink implements Link<PackLinkEvent, PackLinkEffect> {
       lost: (now) => this.#step("wanted", now),
       handshake: (bits, message, now) => this.#message2(bits, message, now),
       hello: (now) => this.#hello(now),
+      retired: (session) => this.#out.push({ kind: "retired", ...session }),
     });
     this.#voice = new PackVoice(this.#end, maxState, (effect) => this.#out.push(effect));
     this.#silence = new Silence(this.#end.limits.packSilenceMs);
@@ -210,9 +211,9 @@ export class PackLink implements Link<PackLinkEvent, PackLinkEffect> {
     if (message === undefined) return;
     this.#end.counts.accepted += 1;
     this.#silence.heard(now);
-    const { class: cls, counter, type, body, session } = pdu;
+    const { session, ...accepted } = pdu;
     const { handshakeHash } = session;
-    this.#out.push({ kind: "message", class: cls, counter, type, body, message, handshakeHash });
+    this.#out.push({ kind: "message", ...accepted, message, handshakeHash });
     if (message.kind === "telemetry") this.#voice.fresh(message.tick, now);
     const acknowledged = this.#voice.hear(message, handshakeHash);
     if (acknowledged !== undefined) this.#acknowledged(acknowledged, now);

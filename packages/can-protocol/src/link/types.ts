@@ -116,6 +116,9 @@ export interface Accepted<Message> {
   readonly counter: number;
   readonly type: number;
   readonly body: Uint8Array;
+  /** On the wire: bytes of ciphertext and tag, and the tag. */
+  readonly length: number;
+  readonly tag: Uint8Array;
   readonly message: Message;
   /** The handshake hash of the session that opened it. */
   readonly handshakeHash: Uint8Array;
@@ -154,6 +157,15 @@ export type PackLinkEffect =
       /** The PDU that carried it; undefined when none did. */
       readonly pdu: { readonly class: PduClass; readonly counter: number } | undefined;
       readonly result: OrderResult;
+    }
+  /**
+   * A session that was in use has ended: nothing sealed under it is accepted any more, so the key under which the
+   * module sealed (32 bytes) need not stay a secret. Told once for each `session`.
+   */
+  | {
+      readonly kind: "retired";
+      readonly handshakeHash: Uint8Array;
+      readonly receiveKey: Uint8Array;
     }
   /** The third strike: silent for three times 4 s. Told once until the next `session`; the link goes on trying. */
   | { readonly kind: "lost"; readonly silentMs: number }

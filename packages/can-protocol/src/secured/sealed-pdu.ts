@@ -25,6 +25,23 @@ export const MIN_PDU = HEADER_LENGTH + TAG_LENGTH;
 export const PDU_CLASSES = ["urgent", "normal", "bulk"] as const satisfies readonly PduClass[];
 export const DOMAIN: Readonly<Record<PduClass, number>> = { urgent: 0, normal: 1, bulk: 2 };
 
+/** `type ‖ bodyLength ‖ body ‖ zeros` for a PDU of `length` bytes. */
+export function plaintextOf(type: number, body: Uint8Array, length: number): Uint8Array {
+  const plaintext = new Uint8Array(length - TAG_LENGTH);
+  plaintext[0] = type;
+  plaintext[1] = body.length;
+  plaintext[2] = body.length >>> 8;
+  plaintext.set(body, HEADER_LENGTH);
+  return plaintext;
+}
+
+/** `base u16le ‖ slot ‖ PDU length u16le`. */
+export function associatedData(base: number, slot: number, length: number): Uint8Array {
+  const ad = new Uint8Array(AD_LENGTH);
+  writeAssociatedData(ad, base, slot, length);
+  return ad;
+}
+
 function writeAssociatedData(ad: Uint8Array, base: number, slot: number, length: number): void {
   ad[0] = base;
   ad[1] = base >>> 8;
@@ -60,11 +77,7 @@ export class SealedSender {
       throw new CanProtocolError("bad-frame", "usage", `a body has at most ${MAX_BODY} bytes`);
     }
     const length = paddedLength(MIN_PDU + body.length, this.#fd);
-    const plaintext = new Uint8Array(length - TAG_LENGTH);
-    plaintext[0] = type;
-    plaintext[1] = body.length;
-    plaintext[2] = body.length >>> 8;
-    plaintext.set(body, HEADER_LENGTH);
+    const plaintext = plaintextOf(type, body, length);
     const base = baseFor(cls, this.#direction);
     const domain = DOMAIN[cls];
     const counter = this.nextCounter(cls);
@@ -81,6 +94,8 @@ export class SealedSender {
 
 export interface OpenedPdu {
   readonly counter: number;
+  /** 16 bytes, the PDU's last. */
+  readonly tag: Uint8Array;
   /** Type, length, body and padding, as yet unchecked; the recipient's to keep. */
   readonly plaintext: Uint8Array;
 }
@@ -126,12 +141,18 @@ export class SealedReceiver {
       const counter = first + i * COUNTER_STEP;
       const plaintext = this.#cipher.open(domain, counter, this.#ad, pdu);
       if (plaintext !== undefined) {
+        const tag = pdu.slice(pdu.length - TAG_LENGTH);
         this.#next[domain] = counter + 1;
-        this.#lastTag[domain] = pdu.slice(pdu.length - TAG_LENGTH);
-        return { counter, plaintext };
+        this.#lastTag[domain] = tag;
+        return { counter, tag, plaintext };
       }
     }
     return undefined;
+  }
+
+  /** Accepts nothing more, and gives the key away. */
+  release(): Uint8Array {
+    return this.#cipher.release();
   }
 
   dispose(): void {

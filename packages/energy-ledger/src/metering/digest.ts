@@ -1,4 +1,4 @@
-import { sha256, viewOf } from "@wattseal/base";
+import { bytesEqual, sha256, viewOf } from "@wattseal/base";
 
 const HASH_LENGTH = 32;
 
@@ -14,7 +14,7 @@ export class ReadingDigest {
 
   /** Adds a reading of the session with this handshake hash. `body` is not kept. */
   add(session: Uint8Array, counter: number, type: number, body: Uint8Array): void {
-    if (this.#session !== session) this.#enter(session);
+    if (!this.#isWithin(session)) this.#enter(session);
     const length = HASH_LENGTH + 9 + body.length;
     const buffer = this.#room(length);
     const view = viewOf(buffer);
@@ -23,6 +23,11 @@ export class ReadingDigest {
     buffer[HASH_LENGTH + 8] = type;
     buffer.set(body, HASH_LENGTH + 9);
     this.#hash = sha256(buffer.subarray(0, length));
+  }
+
+  #isWithin(session: Uint8Array): boolean {
+    const current = this.#session;
+    return current === session || (current !== undefined && bytesEqual(current, session));
   }
 
   #enter(session: Uint8Array): void {

@@ -18,7 +18,7 @@ import { crossesMinute } from "./window.js";
 export interface RetainedReading {
   /** When its last frame was on the bus, by the gateway's clock: the one thing here that no digest covers. */
   readonly time: Micros;
-  /** Handshake hash of the session that sealed it. Readings of one session share one array. */
+  /** Handshake hash of the session that sealed it. */
   readonly session: Uint8Array;
   readonly counter: number;
   readonly body: Uint8Array;

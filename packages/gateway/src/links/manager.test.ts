@@ -180,6 +180,9 @@ function paired(count: number) {
       down: (module, reason) => {
         events.push(`down ${reason} ${module.slot}`);
       },
+      retired: (session, key) => {
+        events.push(`retired ${session.length} ${key.length}`);
+      },
     },
   });
   /** Starts both sides and gives them the time that a handshake may take. */

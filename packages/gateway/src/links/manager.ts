@@ -25,6 +25,7 @@ import {
   type PackLinkEvent,
   type PackOrder,
   PackRoll,
+  type PduClass,
   slotOf,
 } from "@wattseal/can-protocol";
 import type { DeviceCustody, PackPairing, PairedModule } from "@wattseal/device-keys";
@@ -38,6 +39,10 @@ export interface LinkMessage {
   readonly counter: number;
   readonly type: number;
   readonly body: Uint8Array;
+  readonly class: PduClass;
+  /** On the wire: bytes of ciphertext and tag, and the tag. */
+  readonly length: number;
+  readonly tag: Uint8Array;
   readonly message: ModuleMessage;
   /** Of the session that opened it. */
   readonly handshakeHash: Uint8Array;
@@ -49,6 +54,8 @@ export interface LinkListener {
   message(module: PairedModule, message: LinkMessage): void;
   alarm(module: PairedModule, alarm: LinkAlarm): void;
   down(module: PairedModule, reason: DownReason): void;
+  /** Nothing sealed under this session is accepted any more; the module sealed under `receiveKey`. */
+  retired(handshakeHash: Uint8Array, receiveKey: Uint8Array): void;
   /** Silent for so long that someone should look: the link goes on trying. */
   lost(module: PairedModule, silentMs: number): void;
 }
@@ -295,6 +302,9 @@ export class LinkManager implements BusListener {
         break;
       case "down":
         listener.down(module, effect.reason);
+        break;
+      case "retired":
+        listener.retired(effect.handshakeHash, effect.receiveKey);
         break;
     }
   }

@@ -8,6 +8,7 @@ import type {
 } from "@wattseal/can-protocol";
 import type { PackPairing, PairedModule } from "@wattseal/device-keys";
 import { type EntryBody, type MeterEntry, ModuleMeter, windowEnd } from "@wattseal/energy-ledger";
+import type { EvidenceSink } from "../evidence/sink.js";
 import type { EnergyLog } from "../ledger/energy-log.js";
 import type { LogWriter } from "../ledger/log-writer.js";
 import type { LegacyUnit } from "../legacy/clear-bus.js";
@@ -30,6 +31,8 @@ export interface RecorderOptions {
   /** In a pack that has a shunt: holds the modules' records against it. */
   readonly shunt?: ShuntCheck | undefined;
   readonly clock: Clock;
+  /** Keeps accepted telemetry, so that intervals can be derived again. */
+  readonly evidence?: EvidenceSink | undefined;
   /** Called at each minute, before the window closes. */
   readonly onMinute: () => void;
   /** Called when the window has closed. */
@@ -67,7 +70,10 @@ export class Recorder {
       const reading = readingOf(message);
       this.#options.books.heard(module.uid, reading);
       meter.session(message.handshakeHash);
-      this.#recordMeter(module.uid, meter.accept(reading));
+      const done = meter.accept(reading);
+      const { taken } = meter;
+      if (taken !== undefined) this.#options.evidence?.reading(module.uid, message, taken);
+      this.#recordMeter(module.uid, done);
     });
   }
 

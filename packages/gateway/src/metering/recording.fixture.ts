@@ -4,6 +4,7 @@ import { encodeModuleMessage, type Telemetry } from "@wattseal/can-protocol";
 import type { PairedModule } from "@wattseal/device-keys";
 import { decodeEntry, type Entry, type EntryBody, type EntryType } from "@wattseal/energy-ledger";
 import { onTestFinished } from "vitest";
+import type { EvidenceSink } from "../evidence/sink.js";
 import { LogWriter } from "../ledger/log-writer.js";
 import type { LegacyUnit } from "../legacy/clear-bus.js";
 import { makePack } from "../pack.fixture.js";
@@ -52,6 +53,7 @@ export async function recording(
   modules = [moduleAt(1)],
   legacy: readonly LegacyUnit[] = [],
   hasShunt = false,
+  evidence?: EvidenceSink,
 ) {
   const pack = await makePack((cleanUp) => onTestFinished(cleanUp));
   const log = await pack.openLog();
@@ -91,6 +93,7 @@ export async function recording(
     legacy,
     shunt,
     clock,
+    evidence,
     onMinute: () => {},
     onWindow: () => {},
   });
@@ -104,17 +107,21 @@ export async function recording(
     counters: { in: number; out: number },
     into: Recorder = recorder,
     soc = 50,
+    session = SESSION,
   ) => {
     const telemetry = telemetryOf(amps, counters, soc);
-    const { type, body } = encodeModuleMessage(telemetry);
+    const { type, class: cls, body } = encodeModuleMessage(telemetry);
     const time = micros(pack.clock.now() * 1000);
     into.telemetry(module, {
       time,
+      class: cls,
       counter,
       type,
       body,
+      length: 64,
+      tag: new Uint8Array(16).fill(counter),
       message: telemetry,
-      handshakeHash: SESSION,
+      handshakeHash: session,
     });
     counter += 1;
     return body;

@@ -77,9 +77,10 @@ async function pack() {
         clock.advance(1_000);
         charged.in += 972;
         const telemetry = telemetryOf(10, charged);
-        const { type, body } = encodeModuleMessage(telemetry);
         const time = micros(clock.now() * 1_000);
-        const pdu = { counter: charged.in, type, body, message: telemetry };
+        const wire = { length: 64, tag: new Uint8Array(16) };
+        const inner = encodeModuleMessage(telemetry);
+        const pdu = { ...inner, ...wire, counter: charged.in, message: telemetry };
         recorder.telemetry(MODULE, { ...pdu, time, handshakeHash: SESSION });
       }
       await settled();

@@ -31,6 +31,7 @@ describe("configuration", () => {
       uplink: { broker: "mqtt://127.0.0.1:1883", witness: "fleet-witness" },
       society: { source: "charger" },
       control: { socket: "../run/control.sock" },
+      evidence: { days: 7, mebibytes: 1_024 },
       log: { level: "info" },
       legacy: {},
     });

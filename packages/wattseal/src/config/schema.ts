@@ -105,6 +105,29 @@ export const gatewaySchema = z
       })
       .prefault({})
       .describe("Orders from this machine: wattseal status, society, isolate."),
+    evidence: z
+      .strictObject({
+        days: z.coerce
+          .number()
+          .int()
+          .min(1)
+          .max(3_650)
+          .default(7)
+          .describe("Days that accepted readings are kept, 1-3650."),
+        mebibytes: z.coerce
+          .number()
+          .int()
+          .min(0)
+          .max(1_048_576)
+          .default(1_024)
+          .describe(
+            "MiB that they take at most, 0-1048576; the oldest go first, 0 keeps none. A day of 8 modules at 5 Hz takes about 260.",
+          ),
+      })
+      .prefault({})
+      .describe(
+        "Readings kept in gateway/evidence, from which intervals can be derived again (docs/evidence.md).",
+      ),
     log,
     legacy: z
       .record(

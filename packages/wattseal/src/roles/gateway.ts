@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { type Clock, type Logger, milliwattHours, moduleUid, toHex } from "@wattseal/base";
 import type { CanBus } from "@wattseal/can-protocol";
-import { Gateway, type LegacyUnit } from "@wattseal/gateway";
+import { EvidenceStore, Gateway, type LegacyUnit, nodeEvidenceFiles } from "@wattseal/gateway";
 import { SoftwareSigner } from "@wattseal/lct-keys";
 import { fleetName } from "@wattseal/uplink";
 import type { GatewayConfig } from "../config/schema.js";
@@ -37,8 +37,10 @@ export async function openGateway(options: GatewayRoleOptions): Promise<Gateway>
       `uplink.witness "${config.uplink.witness}" is not in ${layout.gateway.trust}. Add its key there, or name one of: ${trust.witnesses.map(({ name }) => name).join(", ")}`,
     );
   }
+  const evidence = await openEvidence(options);
   return Gateway.start({
     bus: options.bus,
+    evidence,
     clock,
     clockState,
     wallClock: systemClock(),
@@ -95,6 +97,22 @@ export async function serveControl(options: {
     await gateway.stop(0);
     throw error;
   }
+}
+
+const DAY_MS = 86_400_000;
+const MEBIBYTE = 1_048_576;
+
+/** Undefined where the configuration keeps no readings. */
+async function openEvidence({ layout, config, clock, logger }: GatewayRoleOptions) {
+  const { days, mebibytes } = config.evidence;
+  if (mebibytes === 0) return undefined;
+  return EvidenceStore.open({
+    files: nodeEvidenceFiles(layout.gateway.evidence),
+    limits: { maxAgeMs: days * DAY_MS, maxBytes: mebibytes * MEBIBYTE },
+    clock,
+    wallClock: systemClock(),
+    logger,
+  });
 }
 
 /** Undefined where the configuration refuses clear-text modules. */

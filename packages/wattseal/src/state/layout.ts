@@ -22,6 +22,8 @@ export function layoutOf(root: string) {
       genesis: join(gateway, "genesis"),
       trust: join(gateway, "trust.json"),
       log: join(gateway, "log"),
+      /** Accepted telemetry, as long as the configuration keeps it. */
+      evidence: join(gateway, "evidence"),
     },
     federation: {
       directory: federation,

@@ -1,0 +1,197 @@
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Logger, micros, moduleUid, silentLogger } from "@wattseal/base";
+import type { Telemetry } from "@wattseal/can-protocol";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { HandClock, START } from "../clock.fixture.js";
+import type { LinkMessage } from "../links/manager.js";
+import { telemetryOf } from "../metering/recording.fixture.js";
+import { type EvidenceFiles, nodeEvidenceFiles } from "./files.js";
+import { MemoryFiles } from "./memory-files.fixture.js";
+import { readEvidence } from "./read.js";
+import { type EvidenceLimits, EvidenceStore } from "./store.js";
+
+const MODULE = moduleUid("5701000000000001");
+const SESSION = new Uint8Array(32).fill(7);
+const KEY = new Uint8Array(32).fill(8);
+const DAY = 86_400_000;
+const ROOMY = { maxAgeMs: 7 * DAY, maxBytes: 2 ** 30 };
+const message: Telemetry = telemetryOf(1, { in: 0, out: 0 });
+
+async function keeping(limits: EvidenceLimits = ROOMY, files: EvidenceFiles = new MemoryFiles()) {
+  const clock = new HandClock();
+  const warnings: string[] = [];
+  const warn: Logger["warn"] = (event) => {
+    warnings.push(event);
+  };
+  const logger = { ...silentLogger, warn };
+  const open = () => EvidenceStore.open({ files, limits, clock, wallClock: clock, logger });
+  let counter = 0;
+  const tell = (to: EvidenceStore, count = 1) => {
+    for (let i = 0; i < count; i += 1) {
+      const time = micros(clock.now() * 1000);
+      const told: LinkMessage = {
+        time,
+        class: "normal",
+        counter,
+        type: 1,
+        body: new Uint8Array(42).fill(counter),
+        length: 64,
+        tag: new Uint8Array(16),
+        message,
+        handshakeHash: SESSION,
+      };
+      const begun = counter % 5 === 0;
+      counter += 1;
+      to.reading(MODULE, told, { time, begun, continued: false, carried: { in: 3, out: 4 } });
+    }
+  };
+  const kept = () => readEvidence(files, { module: MODULE, from: 0, to: 2 * clock.now() });
+  const counters = async () => (await kept()).readings.map(({ counter: said }) => said);
+  return { files, clock, warnings, open, tell, kept, counters };
+}
+
+const upTo = (count: number, from = 0) => Array.from({ length: count }, (_, i) => from + i);
+
+describe("keeping evidence", () => {
+  it("writes many readings at once, and none later than two seconds", async () => {
+    const files = new MemoryFiles();
+    const { clock, open, tell, counters } = await keeping(ROOMY, files);
+    const store = await open();
+    tell(store, 7);
+    clock.advance(1_900);
+    expect(files.appends).toBe(0);
+    clock.advance(100);
+    await store.settled();
+    expect(files.appends).toBe(2); // the file's head, and one block
+    expect(await counters()).toEqual(upTo(7));
+    tell(store, 500); // more than a block
+    await store.settled();
+    expect(files.appends).toBe(4);
+    expect(await counters()).toEqual(upTo(507));
+  });
+
+  it("goes on in a new file after a start, whatever a power cut left of the last one", async () => {
+    const files = new MemoryFiles();
+    const { open, tell, counters, kept } = await keeping(ROOMY, files);
+    const first = await open();
+    tell(first, 3);
+    await first.settled();
+    tell(first, 3);
+    await first.settled();
+    for (const [name, bytes] of files.content) files.content.set(name, bytes.slice(0, -40));
+    const second = await open();
+    tell(second, 2);
+    second.released(SESSION, KEY);
+    await second.close();
+    expect(await counters()).toEqual([0, 1, 2, 6, 7]);
+    const { damage, keys, since } = await kept();
+    expect([damage, since]).toEqual([[], START]);
+    expect([...keys]).toEqual([[Buffer.from(SESSION).toString("hex"), KEY]]);
+    tell(second);
+    await second.settled();
+    expect(await counters()).toHaveLength(5);
+  });
+
+  it("stays within its bytes, whole files going oldest first", async () => {
+    const files = new MemoryFiles();
+    const maxBytes = 2 ** 20;
+    const { clock, open, tell, counters } = await keeping({ ...ROOMY, maxBytes }, files);
+    const store = await open();
+    for (let i = 0; i < 100; i += 1) {
+      tell(store, 400);
+      clock.advance(1);
+      await store.settled();
+      const sizes = [...files.content.values()].map(({ length }) => length);
+      expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(maxBytes);
+    }
+    const left = await counters();
+    expect(left.length).toBeGreaterThan(10_000);
+    expect(left).toEqual(upTo(left.length, 40_000 - left.length));
+  });
+
+  it("stays within its days, also over a time in which nothing ran", async () => {
+    const { clock, open, tell, counters } = await keeping({ ...ROOMY, maxAgeMs: DAY });
+    const store = await open();
+    for (let hour = 0; hour < 48; hour += 1) {
+      tell(store);
+      clock.advance(3_600_000);
+      await store.settled();
+    }
+    const left = await counters();
+    expect(left.length).toBeGreaterThanOrEqual(24);
+    expect(left.length).toBeLessThanOrEqual(26);
+    expect(left.at(-1)).toBe(47);
+    clock.advance(2 * DAY);
+    await open();
+    expect(await counters()).toEqual([]);
+  });
+
+  it("ends with one warning when the disk is full, and harms nobody", async () => {
+    const files = new MemoryFiles();
+    const { open, tell, warnings, counters } = await keeping(ROOMY, files);
+    const store = await open();
+    files.free = 40_000;
+    for (let i = 0; i < 10; i += 1) {
+      tell(store, 300);
+      await store.settled();
+    }
+    store.released(SESSION, KEY);
+    await store.close();
+    expect(warnings).toEqual(["evidence.stopped"]);
+    expect(store.stopped).toBe(true);
+    expect(await counters()).toEqual(upTo(300));
+    files.free = Number.POSITIVE_INFINITY;
+    const next = await open();
+    tell(next);
+    await next.settled();
+    expect(await counters()).toEqual([...upTo(300), 3_000]);
+  });
+
+  it("lets readings go rather than wait, or grow, while the disk hangs", async () => {
+    const files = new MemoryFiles();
+    const { open, tell, warnings, counters } = await keeping(ROOMY, files);
+    let freed = () => {};
+    files.busy = new Promise((resolve) => {
+      freed = resolve;
+    });
+    const store = await open();
+    tell(store, 40_000);
+    expect(warnings.length).toBeGreaterThan(0);
+    expect(new Set(warnings)).toEqual(new Set(["evidence.dropped"]));
+    freed();
+    await store.settled();
+    const left = await counters();
+    expect(left.length).toBeGreaterThan(20_000);
+    expect(left.length).toBeLessThan(40_000);
+  });
+
+  it("tells of a folder that it cannot use, and keeps nothing", async () => {
+    const broken = new MemoryFiles();
+    broken.list = async () => Promise.reject(new Error("EACCES"));
+    const { open, tell, warnings } = await keeping(ROOMY, broken);
+    const store = await open();
+    tell(store, 1_000);
+    await store.close();
+    expect(warnings).toEqual(["evidence.stopped"]);
+    expect(broken.appends).toBe(0);
+  });
+
+  it("keeps files that only their owner reads", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "wattseal-evidence-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const path = join(folder, "evidence");
+    const { open, tell, counters, kept } = await keeping(ROOMY, nodeEvidenceFiles(path));
+    expect((await kept()).since).toBeUndefined();
+    const store = await open();
+    tell(store, 3);
+    await store.close();
+    expect(await counters()).toEqual(upTo(3));
+    expect((await stat(path)).mode & 0o777).toBe(0o700);
+    const [file] = await nodeEvidenceFiles(path).list();
+    expect((await stat(join(path, file!.name))).mode & 0o777).toBe(0o600);
+    await nodeEvidenceFiles(path).remove(file!.name);
+    expect(await nodeEvidenceFiles(path).read(file!.name)).toBeUndefined();
+  });
+});

@@ -4,8 +4,8 @@ import { type PcrSelection, pcrSelections } from "../structures/pcr.js";
 import type { Tpm } from "../tpm.js";
 import { buffer, list, u16, u32, yesNo } from "../wire/codec.js";
 import { CAP, CC, SU } from "../wire/constants.js";
-import type { Reader } from "../wire/reader.js";
 import { TpmError } from "../wire/errors.js";
+import type { Reader } from "../wire/reader.js";
 
 /** TPM2_Startup; true where the TPM was started already. For emulators: on hardware the firmware does it. */
 export async function startup(tpm: Tpm, kind: keyof typeof SU = "clear"): Promise<void> {
@@ -110,7 +110,8 @@ export async function getRandom(tpm: Tpm, length: number): Promise<Uint8Array> {
     });
     const some = random.read(parameters);
     parameters.end();
-    if (some.length === 0 || some.length > asked) parameters.fail(`${some.length} bytes of ${asked}`);
+    if (some.length === 0 || some.length > asked)
+      parameters.fail(`${some.length} bytes of ${asked}`);
     bytes.set(some, have);
     have += some.length;
   }

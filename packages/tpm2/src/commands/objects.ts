@@ -58,7 +58,10 @@ function creationOf(reader: Reader): Creation {
 const writeTemplate =
   ({ publicArea, auth, sealed }: Template) =>
   (w: Parameters<typeof name.write>[0]) => {
-    const secret = { auth: auth === undefined ? NOTHING : authBytes(auth), data: sealed ?? NOTHING };
+    const secret = {
+      auth: auth === undefined ? NOTHING : authBytes(auth),
+      data: sealed ?? NOTHING,
+    };
     sizedSensitiveCreate.write(w, secret);
     sizedPublic.write(w, publicArea);
     outsideInfo.write(w, NOTHING);
@@ -111,7 +114,10 @@ export async function create(
     parameters: writeTemplate(template),
     secret: { command: true },
   });
-  const blob = { privateArea: privateArea.read(parameters), publicArea: sizedPublic.read(parameters) };
+  const blob = {
+    privateArea: privateArea.read(parameters),
+    publicArea: sizedPublic.read(parameters),
+  };
   const creation = creationOf(parameters);
   parameters.end();
   return { ...blob, creation };

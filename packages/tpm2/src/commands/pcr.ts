@@ -1,8 +1,15 @@
 /** Platform configuration registers (Part 3 §22). */
-import { type DigestValue, digests, digestValues, type PcrSelection, pcrSelections } from "../structures/pcr.js";
+
+import { handleName } from "../structures/name.js";
+import {
+  type DigestValue,
+  digests,
+  digestValues,
+  type PcrSelection,
+  pcrSelections,
+} from "../structures/pcr.js";
 import type { Tpm } from "../tpm.js";
 import { CC } from "../wire/constants.js";
-import { handleName } from "../structures/name.js";
 import { TpmError } from "../wire/errors.js";
 
 /** One bank's registers by number. */

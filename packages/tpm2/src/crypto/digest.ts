@@ -1,7 +1,7 @@
 /** Hashes and HMACs by TPM algorithm identifier. Primitive calls of this package live in this folder. */
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
-import { ALG } from "../wire/constants.js";
 import type { HashAlgorithm } from "../structures/algorithms.js";
+import { ALG } from "../wire/constants.js";
 
 const NODE_NAME = {
   [ALG.sha1]: "sha1",

@@ -1,12 +1,13 @@
 /** TPM2_StartAuthSession (Part 3 §11.1). */
+
+import { InvariantViolation } from "@wattseal/base";
 import { shareSecret } from "../crypto/secret.js";
 import { digestLength, symmetric } from "../structures/algorithms.js";
+import { handleName } from "../structures/name.js";
 import type { SaltKey, Tpm } from "../tpm.js";
 import { buffer } from "../wire/codec.js";
 import { ALG, CC, RH, SE } from "../wire/constants.js";
-import { InvariantViolation } from "@wattseal/base";
-import { handleName } from "../structures/name.js";
-import { Session, SESSION_KEY_BITS, type SessionKind } from "./session.js";
+import { SESSION_KEY_BITS, Session, type SessionKind } from "./session.js";
 
 const HASH = ALG.sha256;
 const MOST_SECRET = 512;

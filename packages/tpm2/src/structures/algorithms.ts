@@ -51,7 +51,14 @@ export interface Scheme {
   readonly hash: HashAlgorithm;
 }
 
-const SCHEMES: readonly number[] = [ALG.rsassa, ALG.rsapss, ALG.oaep, ALG.ecdsa, ALG.ecdh, ALG.hmac];
+const SCHEMES: readonly number[] = [
+  ALG.rsassa,
+  ALG.rsapss,
+  ALG.oaep,
+  ALG.ecdsa,
+  ALG.ecdh,
+  ALG.hmac,
+];
 
 export const scheme: Codec<Scheme | undefined> = {
   write: (w, v) => {

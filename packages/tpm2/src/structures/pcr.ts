@@ -1,6 +1,6 @@
 import { buffer, type Codec, list } from "../wire/codec.js";
-import { type HashAlgorithm, hashAlgorithm, hashOrNone, MOST_DIGEST } from "./algorithms.js";
 import { ALG } from "../wire/constants.js";
+import { type HashAlgorithm, hashAlgorithm, hashOrNone, MOST_DIGEST } from "./algorithms.js";
 
 /** PCRs of one bank, by number, ascending. */
 export interface PcrSelection {

@@ -22,7 +22,10 @@ const MOST_RESPONSE = 4096;
 const describe = (address: SwtpmAddress) =>
   "path" in address ? address.path : `${address.host}:${address.port}`;
 
-export function swtpmTransport({ address, timeoutMs = DEFAULT_TIMEOUT_MS }: SwtpmOptions): Transport {
+export function swtpmTransport({
+  address,
+  timeoutMs = DEFAULT_TIMEOUT_MS,
+}: SwtpmOptions): Transport {
   return {
     open: () =>
       new Promise((resolve, reject) => {

@@ -69,7 +69,9 @@ export function oneOf<const N extends number>(width: Codec<number>, ...values: r
     write: (w: Writer, v: N) => width.write(w, v),
     read: (r: Reader): N => {
       const found = width.read(r);
-      return values.find((value) => value === found) ?? r.fail(`0x${found.toString(16)} is unknown`);
+      return (
+        values.find((value) => value === found) ?? r.fail(`0x${found.toString(16)} is unknown`)
+      );
     },
   };
 }

@@ -139,7 +139,12 @@ export const OBJECT = {
 } as const;
 
 /** TPMA_SESSION, Part 2 §8.4. */
-export const SESSION = { continue: 1, auditExclusive: 2, decrypt: 1 << 5, encrypt: 1 << 6 } as const;
+export const SESSION = {
+  continue: 1,
+  auditExclusive: 2,
+  decrypt: 1 << 5,
+  encrypt: 1 << 6,
+} as const;
 
 /** TPMA_NV, Part 2 §13.4; the type is four bits from bit 4 on. */
 export const NV = {

@@ -46,6 +46,16 @@ const PACKAGES = [
     debian: "golang-golang-x-mod-dev",
     neededFor: "notes and proofs as Go's transparency log packages judge them",
   },
+  {
+    command: "swtpm",
+    debian: "swtpm",
+    neededFor: "the TPM client against an emulated TPM",
+  },
+  {
+    command: "tpm2_quote",
+    debian: "tpm2-tools",
+    neededFor: "what tpm2-tools and the TPM client make of each other's work",
+  },
 ];
 
 // Where Debian keeps daemons; an ordinary user's PATH leaves these out.

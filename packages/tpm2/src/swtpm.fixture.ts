@@ -1,0 +1,133 @@
+/** An emulated TPM of a test's own: started, cut off, started again on the same state. */
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { createPrimary, evictControl, readPublic } from "./commands/objects.js";
+import { AuthValue } from "./session/auth-value.js";
+import { handleName } from "./structures/name.js";
+import type { EccPublic } from "./structures/public.js";
+import { type SaltKey, Tpm, type TpmOptions, type Use } from "./tpm.js";
+import { swtpmTransport } from "./transport/swtpm.js";
+import type { Transport } from "./transport/transport.js";
+import { ALG, CURVE, OBJECT, RH } from "./wire/constants.js";
+
+const PROGRAM: string = "swtpm";
+const STARTED_WITHIN = 200;
+
+/** False where the emulator is not installed. */
+export function hasSwtpm(): boolean {
+  try {
+    execFileSync(PROGRAM, ["--version"], { stdio: "ignore" });
+    return true;
+  } catch (error) {
+    return !(error instanceof Error && "code" in error && error.code === "ENOENT");
+  }
+}
+
+export const entropy = { bytes: (length: number) => new Uint8Array(randomBytes(length)) };
+export const NOTHING = new Uint8Array(0);
+export const OWNER: Use = { handle: RH.owner, name: handleName(RH.owner) };
+export const randomAuth = () => new AuthValue(entropy.bytes(32));
+
+const FIXED = OBJECT.fixedTpm | OBJECT.fixedParent | OBJECT.noDa | OBJECT.userWithAuth;
+const P256 = {
+  type: "ecc",
+  nameAlgorithm: ALG.sha256,
+  authPolicy: NOTHING,
+  curve: CURVE.p256,
+  point: { x: NOTHING, y: NOTHING },
+} as const;
+
+/** TCG's storage root template for P-256 (TPM v2.0 Provisioning Guidance §7.5.1). */
+export const STORAGE_ROOT: EccPublic = {
+  ...P256,
+  attributes: FIXED | OBJECT.sensitiveDataOrigin | OBJECT.restricted | OBJECT.decrypt,
+  symmetric: { keyBits: 128 },
+  scheme: undefined,
+};
+
+const ECDSA = { scheme: ALG.ecdsa, hash: ALG.sha256 } as const;
+export const SIGNING_KEY: EccPublic = {
+  ...P256,
+  attributes: FIXED | OBJECT.sensitiveDataOrigin | OBJECT.sign,
+  symmetric: undefined,
+  scheme: ECDSA,
+};
+export const ATTESTATION_KEY: EccPublic = {
+  ...SIGNING_KEY,
+  attributes: SIGNING_KEY.attributes | OBJECT.restricted,
+};
+export const SEALED = {
+  type: "keyed-hash",
+  nameAlgorithm: ALG.sha256,
+  attributes: FIXED,
+  authPolicy: NOTHING,
+  scheme: undefined,
+  unique: NOTHING,
+} as const;
+
+export class Swtpm {
+  readonly folder: string;
+  readonly socket: string;
+  readonly transport: Transport;
+  #child: ChildProcess | undefined;
+
+  private constructor(folder: string) {
+    this.folder = folder;
+    this.socket = join(folder, "tpm");
+    this.transport = swtpmTransport({ address: { path: this.socket }, timeoutMs: 20_000 });
+  }
+
+  static async start(): Promise<Swtpm> {
+    const swtpm = new Swtpm(await mkdtemp(join(tmpdir(), "wattseal-tpm-")));
+    await swtpm.powerOn();
+    return swtpm;
+  }
+
+  /** Starts the emulator, and the TPM in it (TPM2_Startup(CLEAR)). */
+  async powerOn(): Promise<void> {
+    await rm(this.socket, { force: true });
+    const state = ["--tpmstate", `dir=${this.folder}`];
+    const server = ["--server", `type=unixio,path=${this.socket}`];
+    const control = ["--ctrl", `type=unixio,path=${join(this.folder, "control")}`];
+    const flags = ["--flags", "not-need-init,startup-clear"];
+    const child = spawn(PROGRAM, ["socket", "--tpm2", ...state, ...server, ...control, ...flags], {
+      stdio: "ignore",
+    });
+    this.#child = child;
+    for (let i = 0; i < STARTED_WITHIN && !existsSync(this.socket); i += 1) await pause(20);
+  }
+
+  /** kill -9: what a power cut does to a TPM. */
+  async powerCut(): Promise<void> {
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const closed = once(child, "close");
+    child.kill("SIGKILL");
+    await closed;
+  }
+
+  async remove(): Promise<void> {
+    await this.powerCut();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** One transaction; protected where a salt key is given. */
+  use<T>(work: (tpm: Tpm) => Promise<T>, saltKey?: SaltKey, options: Partial<TpmOptions> = {}) {
+    return Tpm.transact(this.transport, { entropy, pause, saltKey, ...options }, work);
+  }
+
+  /** A storage root at a persistent handle, as provisioning leaves it. */
+  async storageRoot(handle = 0x81000001): Promise<SaltKey> {
+    return this.use(async (tpm) => {
+      const key = await createPrimary(tpm, OWNER, { publicArea: STORAGE_ROOT });
+      await evictControl(tpm, OWNER, key, handle);
+      return readPublic(tpm, handle);
+    });
+  }
+}

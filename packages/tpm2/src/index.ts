@@ -16,6 +16,7 @@ export {
   startup,
   type TimeInfo,
 } from "./commands/basic.js";
+export { type Credential, makeCredential } from "./commands/credential.js";
 export {
   type DictionaryAttackParameters,
   resetLockout,

@@ -2,7 +2,6 @@ import { type Codec, oneOf, u16 } from "../wire/codec.js";
 import { ALG, CURVE } from "../wire/constants.js";
 
 export const hashAlgorithm = oneOf(u16, ALG.sha1, ALG.sha256, ALG.sha384, ALG.sha512);
-export const hashOrNone = oneOf(u16, ALG.sha1, ALG.sha256, ALG.sha384, ALG.sha512, ALG.null);
 export type HashAlgorithm = (typeof ALG)["sha1" | "sha256" | "sha384" | "sha512"];
 
 const DIGEST_LENGTH = {

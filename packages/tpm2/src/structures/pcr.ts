@@ -1,6 +1,6 @@
 import { buffer, type Codec, list } from "../wire/codec.js";
 import { ALG } from "../wire/constants.js";
-import { type HashAlgorithm, hashAlgorithm, hashOrNone, MOST_DIGEST } from "./algorithms.js";
+import { type HashAlgorithm, hashAlgorithm, MOST_DIGEST } from "./algorithms.js";
 
 /** PCRs of one bank, by number, ascending. */
 export interface PcrSelection {
@@ -15,7 +15,7 @@ const MOST_SELECT_BYTES = 4;
 const MOST_BANKS = 16;
 
 /** TPMS_PCR_SELECTION (Part 2 §10.6.2). */
-export const pcrSelection: Codec<PcrSelection> = {
+const pcrSelection: Codec<PcrSelection> = {
   write: (w, { hash, pcrs }) => {
     w.u16(hash);
     const bits = new Uint8Array(SELECT_BYTES);
@@ -55,7 +55,7 @@ const DIGEST_LENGTHS = new Map<number, number>([
 ]);
 
 /** TPMT_HA (Part 2 §10.3.2): a digest whose length its algorithm tells. */
-export const digestValue: Codec<DigestValue> = {
+const digestValue: Codec<DigestValue> = {
   write: (w, { hash, digest }) => {
     w.u16(hash);
     w.bytes(digest);
@@ -68,12 +68,3 @@ export const digestValue: Codec<DigestValue> = {
 
 /** TPML_DIGEST_VALUES. */
 export const digestValues = list(digestValue, MOST_BANKS);
-
-/** A hash that may be absent (TPM_ALG_NULL). */
-export const optionalHash: Codec<HashAlgorithm | undefined> = {
-  write: (w, v) => hashOrNone.write(w, v ?? ALG.null),
-  read: (r) => {
-    const found = hashOrNone.read(r);
-    return found === ALG.null ? undefined : found;
-  },
-};

@@ -7,15 +7,8 @@ export interface Codec<T> {
   read(reader: Reader): T;
 }
 
-export type Of<C> = C extends Codec<infer T> ? T : never;
-
-export const u8: Codec<number> = { write: (w, v) => w.u8(v), read: (r) => r.u8() };
 export const u16: Codec<number> = { write: (w, v) => w.u16(v), read: (r) => r.u16() };
 export const u32: Codec<number> = { write: (w, v) => w.u32(v), read: (r) => r.u32() };
-export const u64: Codec<bigint> = { write: (w, v) => w.u64(v), read: (r) => r.u64() };
-
-/** Nothing at all (TPMS_EMPTY). */
-export const empty: Codec<undefined> = { write: () => {}, read: () => undefined };
 
 /** TPMI_YES_NO. */
 export const yesNo: Codec<boolean> = {

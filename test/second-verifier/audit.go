@@ -18,8 +18,6 @@ type report struct {
 	Energy    energyTotals   `json:"energy"`
 	Society   *societyTotals `json:"society,omitempty"`
 	TornBytes int            `json:"tornBytes"`
-	// UncheckedSnapshots: ops.snapshot entries whose digest was taken as it is.
-	UncheckedSnapshots int `json:"uncheckedSnapshots,omitempty"`
 }
 
 type societyTotals struct {
@@ -41,8 +39,8 @@ type societyTotals struct {
 func audit(dir folder, t *trust) (r report) {
 	a := auditor{trust: t, ledger: newLedger(t)}
 	refused := attempt(func() { a.run(dir, &r) })
-	r.Entries, r.UncheckedSnapshots = a.ledger.tree.size, a.ledger.uncheckedSnapshots
-	r.Epochs, r.Energy, r.LCT = a.ledger.epochs.count, a.ledger.meter.totals, a.ledger.doc.lct
+	r.Entries = a.ledger.tree.size
+	r.Epochs, r.Energy, r.LCT = int64(len(a.ledger.epochs.begun)), a.ledger.meter.totals, a.ledger.doc.lct
 	if s := a.ledger.society; s != nil {
 		r.Society = &societyTotals{
 			s.supply, s.lots.sum, s.reserved(), s.adp, s.eligible, s.withheld.sum,

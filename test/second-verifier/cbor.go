@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/binary"
+	"fmt"
 	"unicode/utf8"
 )
 
@@ -72,15 +73,42 @@ func (d *decoder) value() any {
 	return nil
 }
 
-// byteString encodes b, shorter than 2^16 bytes, for what COSE signs.
-func byteString(b []byte) []byte {
-	const major = 2 << 5
-	switch n := len(b); {
-	case n < 24:
-		return append([]byte{major | byte(n)}, b...)
-	case n < 1<<8:
-		return append([]byte{major | 24, byte(n)}, b...)
-	default:
-		return append([]byte{major | 25, byte(n >> 8), byte(n)}, b...)
+// encodeCBOR writes a value of these types and int: its one deterministic encoding.
+func encodeCBOR(v any) []byte { return appendCBOR(nil, v) }
+
+func appendCBOR(out []byte, v any) []byte {
+	switch v := v.(type) {
+	case int:
+		return appendCBOR(out, int64(v))
+	case int64:
+		if v < 0 {
+			return appendHead(out, 1, uint64(-1-v))
+		}
+		return appendHead(out, 0, uint64(v))
+	case []byte:
+		return append(appendHead(out, 2, uint64(len(v))), v...)
+	case string:
+		return append(appendHead(out, 3, uint64(len(v))), v...)
+	case []any:
+		out = appendHead(out, 4, uint64(len(v)))
+		for _, item := range v {
+			out = appendCBOR(out, item)
+		}
+		return out
 	}
+	panic(fmt.Sprintf("no CBOR for %T", v))
+}
+
+func appendHead(out []byte, major byte, n uint64) []byte {
+	switch {
+	case n < 24:
+		return append(out, major<<5|byte(n))
+	case n < 1<<8:
+		return append(out, major<<5|24, byte(n))
+	case n < 1<<16:
+		return binary.BigEndian.AppendUint16(append(out, major<<5|25), uint16(n))
+	case n < 1<<32:
+		return binary.BigEndian.AppendUint32(append(out, major<<5|26), uint32(n))
+	}
+	return binary.BigEndian.AppendUint64(append(out, major<<5|27), n)
 }

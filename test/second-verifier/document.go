@@ -9,6 +9,7 @@ import (
 
 // document is what a verifier needs of an LCT document.
 type document struct {
+	sign1   []byte
 	lct     string
 	kind    string
 	anchor  []byte // an uncompressed P-256 point, or nil
@@ -35,6 +36,7 @@ func parseDocument(sign1 []byte) (doc document) {
 	var s statement
 	under("A-1", func() { s = parseStatement(sign1) })
 	under("A-2", func() { doc = readGenesis(s.payload) })
+	doc.sign1 = sign1
 	require(s.kid == kidOf(doc.issuer), "A-3", "another key than its issuer's signed an LCT document")
 	require(s.holds(doc.issuer), "A-3", "an LCT document's signature does not hold")
 	return doc
@@ -89,6 +91,7 @@ func readRelation(f *fields) string {
 
 // evidence is the anchor's word on the key that signs from here on.
 type evidence struct {
+	encoded         []byte
 	body, signature []byte
 	quoted          bool // a quote or nvCertify is there
 	epochBody
@@ -104,6 +107,7 @@ type epochBody struct {
 }
 
 func readEvidence(data []byte) (e evidence) {
+	e.encoded = data
 	f := fieldsOf(decodeCBOR(data))
 	e.body, e.signature = f.bytes(1, 512), f.bytes(64, 64)
 	quote, certify := optional(f, readQuote), optional(f, readQuote)

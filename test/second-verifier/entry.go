@@ -16,6 +16,7 @@ type (
 	epochEnd    struct{ epoch int64 }
 	linkPaired  struct {
 		module   uid
+		pairing  []any // the fields after it
 		capacity int64
 	}
 	linkUnpaired struct{ module uid }
@@ -78,8 +79,11 @@ type (
 		amount int64
 	}
 	societyCertify struct{ amount int64 }
-	societyReserve struct{ amount int64 }
-	societyCommit  struct {
+	societyReserve struct {
+		amount int64
+		worker string
+	}
+	societyCommit struct {
 		ticket int64
 		amount *int64
 	}
@@ -124,7 +128,7 @@ var bodies = map[string]func(*fields) any{
 		f.u8()
 		f.hash()
 		f.hash()
-		return linkPaired{module, f.energy()}
+		return linkPaired{module, f.all[1:], f.energy()}
 	},
 	"link.unpaired": func(f *fields) any {
 		module := f.uid()
@@ -195,8 +199,7 @@ var bodies = map[string]func(*fields) any{
 		return c
 	},
 	"society.reserve": func(f *fields) any {
-		r := societyReserve{f.amount()}
-		f.lct()
+		r := societyReserve{f.amount(), f.lct()}
 		f.label()
 		optional(f, (*fields).hash)
 		return r

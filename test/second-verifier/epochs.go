@@ -7,7 +7,7 @@ const maxEpochMs = 31 * dayMs
 type epochs struct {
 	running bool
 	last    *epoch
-	count   int64
+	begun   []evidence
 }
 
 type epoch struct {
@@ -24,7 +24,7 @@ func (s *epochs) begin(e evidence, doc document, before *tree, now int64) {
 	require(e.time <= now, "P-5", "epoch %d begins later", e.epoch)
 	s.last = &epoch{e, e.state(doc)}
 	s.running = true
-	s.count++
+	s.begun = append(s.begun, e)
 }
 
 // requireAnchored: P-1.

@@ -20,12 +20,15 @@ const (
 )
 
 // fields reads an array's items one after the other, each by its type (E-3).
-type fields struct{ rest []any }
+type fields struct {
+	all  []any
+	rest []any // not read yet
+}
 
 func fieldsOf(v any) *fields {
 	items, ok := v.([]any)
 	require(ok, "E-3", "not an array")
-	return &fields{items}
+	return &fields{items, items}
 }
 
 func (f *fields) end() { require(len(f.rest) == 0, "E-3", "%d fields too many", len(f.rest)) }

@@ -25,9 +25,9 @@ type energyTotals struct {
 }
 
 type module struct {
-	capacity *int64 // while paired; 0: unknown
+	pairing  *linkPaired // while paired
 	last     *moduleEnd
-	unproven unproven
+	unproven *unproven // since the first unproven entry
 }
 
 type moduleEnd struct {
@@ -45,6 +45,14 @@ type unproven struct{ minute, in, out int64 }
 // counted is what the society hears of an interval or gap: in and out, and net for its window (M-11).
 type counted struct{ in, out, net int64 }
 
+// capacity is 0 where it is not known, or the module is not paired.
+func (m *module) capacity() int64 {
+	if m.pairing == nil {
+		return 0
+	}
+	return m.pairing.capacity
+}
+
 func newMeter() meter { return meter{modules: map[uid]*module{}} }
 
 func (m *meter) module(id uid) *module {
@@ -54,15 +62,15 @@ func (m *meter) module(id uid) *module {
 	return m.modules[id]
 }
 
-func (m *meter) pair(p linkPaired) { m.module(p.module).capacity = &p.capacity }
+func (m *meter) pair(p linkPaired) { m.module(p.module).pairing = &p }
 
 func (m *meter) unpair(p linkUnpaired) {
-	require(m.module(p.module).capacity != nil, "M-1", "module %v is not paired", p.module)
-	m.module(p.module).capacity = nil
+	require(m.module(p.module).pairing != nil, "M-1", "module %v is not paired", p.module)
+	m.module(p.module).pairing = nil
 }
 
 func (m *meter) statement(s energyStatement) {
-	require(m.module(s.module).capacity != nil, "M-2", "module %v is not paired", s.module)
+	require(m.module(s.module).pairing != nil, "M-2", "module %v is not paired", s.module)
 	require(uid(*(*[8]byte)(s.statement)) == s.module, "M-2", "the statement is another module's")
 }
 
@@ -88,10 +96,10 @@ func sameCounters(a, b *counters) bool {
 func (m *meter) interval(i energyInterval, now int64) counted {
 	mod := m.module(i.module)
 	used := mod.tile(i.t0, i.t1, i.start, now)
-	i.requireFigures(mod.capacity != nil)
+	i.requireFigures(mod.pairing != nil)
 	i.requirePlausible()
 
-	computed, after := i.judge(used, mod.capacity)
+	computed, after := i.judge(used, mod.capacity())
 	stricter := computed == "consistent" && i.verdict == "suspect"
 	require(i.verdict == computed || stricter, "M-10", "verdict %s, computed %s", i.verdict, computed)
 	if i.verdict == "consistent" {
@@ -104,8 +112,8 @@ func (m *meter) interval(i energyInterval, now int64) counted {
 		c = mod.count(i.t1, i.in, i.out)
 	}
 	m.totals.Intervals++
-	m.totals.In += c.in
-	m.totals.Out += c.out
+	m.totals.In = least(m.totals.In+c.in, maxInteger)
+	m.totals.Out = least(m.totals.Out+c.out, maxInteger)
 	m.leaveOut(i.in, i.out, c)
 	return c
 }
@@ -169,7 +177,7 @@ func (i energyInterval) requirePlausible() {
 }
 
 // judge computes the verdict, and the tolerance used if it is to be consistent (M-8 to M-10).
-func (i energyInterval) judge(used tolerance, capacity *int64) (string, tolerance) {
+func (i energyInterval) judge(used tolerance, capacity int64) (string, tolerance) {
 	if i.start == nil {
 		return "unauthenticated", used
 	}
@@ -178,7 +186,7 @@ func (i energyInterval) judge(used tolerance, capacity *int64) (string, toleranc
 	}
 	used.difference += distance(i.in, i.integralIn) + distance(i.out, i.integralOut)
 	used.through += i.in + i.out
-	if 100*(used.difference-100) <= used.through && i.chargeAgrees(*capacity) {
+	if 100*(used.difference-100) <= used.through && i.chargeAgrees(capacity) {
 		return "consistent", used
 	}
 	return "suspect", used
@@ -196,13 +204,13 @@ func (i energyInterval) chargeAgrees(capacity int64) bool {
 // count: M-11, of what is unproven.
 func (m *module) count(t1, in, out int64) counted {
 	limit := int64(unprovenMost)
-	if m.capacity != nil && *m.capacity > 0 {
-		limit = *m.capacity + *m.capacity/4
+	if capacity := m.capacity(); capacity > 0 {
+		limit = capacity + capacity/4
 	}
-	u := &m.unproven
-	if minute := t1 / minuteMs; u.minute != minute {
-		*u = unproven{minute: minute}
+	if minute := t1 / minuteMs; m.unproven == nil || m.unproven.minute != minute {
+		m.unproven = &unproven{minute: minute}
 	}
+	u := m.unproven
 	c := counted{in: least(in, most(0, limit-u.in)), out: least(out, most(0, limit-u.out))}
 	c.net = -c.out
 	u.in += c.in

@@ -3,7 +3,7 @@ package main
 // society is the state that "Society" of the rules names.
 type society struct {
 	lct                   string
-	closed                bool
+	closed                string // by this state; empty: open
 	supply, adp           int64
 	eligible, unclaimed   int64
 	deficit, opening, net int64
@@ -20,6 +20,7 @@ type society struct {
 // ticket is an open reservation.
 type ticket struct {
 	index, since, used int64
+	worker             string
 	queue
 }
 
@@ -56,7 +57,7 @@ func (s *society) requireInvariants() {
 	require(s.deficit == 0 || s.held() == -s.deficit, "S-15", "there is a deficit beside energy")
 }
 
-func (s *society) requireOpen() { require(!s.closed, "S-1", "the society is closed") }
+func (s *society) requireOpen() { require(s.closed == "", "S-1", "the society is closed") }
 
 func (s *society) requireOwn(lct string) {
 	require(lct == s.lct, "S-1", "the statement is for society %s", lct)
@@ -68,8 +69,10 @@ func (s *society) status(about status) {
 	if about.lct != s.lct {
 		return
 	}
-	require(!s.closed, "S-2", "the society is closed")
-	s.closed = about.state == "void" || about.state == "slashed" || about.state == "retired"
+	require(s.closed == "", "S-2", "the society is closed")
+	if about.state == "void" || about.state == "slashed" || about.state == "retired" {
+		s.closed = about.state
+	}
 }
 
 // mint: S-3.

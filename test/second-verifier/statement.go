@@ -22,10 +22,9 @@ type statement struct {
 
 var (
 	// tag 18, an array of 4, and the start of the protected header {1: -8, 4: kid}
-	statementStart  = []byte{0xd2, 0x84, 0x55}
-	protectedStart  = []byte{0xa2, 0x01, 0x27, 0x04, 0x50}
-	unprotected     = byte(0xa0)
-	signaturePrefix = []byte("\x84\x6aSignature1")
+	statementStart = []byte{0xd2, 0x84, 0x55}
+	protectedStart = []byte{0xa2, 0x01, 0x27, 0x04, 0x50}
+	unprotected    = byte(0xa0)
 )
 
 // parseStatement: the form of A-1.
@@ -49,8 +48,8 @@ func (d *decoder) byteString() []byte {
 
 func (s statement) holds(key []byte) bool {
 	protected := append(append([]byte{}, protectedStart...), s.kid[:]...)
-	parts := [][]byte{signaturePrefix, byteString(protected), byteString(nil), byteString(s.payload)}
-	return verifyEd25519(key, bytes.Join(parts, nil), s.signature)
+	signed := encodeCBOR([]any{"Signature1", protected, []byte{}, s.payload})
+	return verifyEd25519(key, signed, s.signature)
 }
 
 type (
@@ -59,14 +58,16 @@ type (
 		amount, serial int64
 	}
 	policy struct {
-		society                 string
-		version                 int64
-		bps                     map[string]int64 // by tier
-		tier                    string
-		lotDays, withheldDays   int64
-		wasteAlert, declaredCap int64
+		signed                []any // the payload, as a snapshot has it
+		society               string
+		version               int64
+		bps                   map[string]int64 // by tier
+		tier                  string
+		lotDays, withheldDays int64
+		declaredCap           int64
 	}
 	sourceProof struct {
+		signed                []any // likewise
 		society, source, kind string
 		ratedWatts, provenAt  int64
 		meter                 *string
@@ -93,17 +94,18 @@ func payload[T any](authorities map[kid][]byte, sign1 []byte, purpose string, re
 func readMint(f *fields) mint { return mint{f.lct(), f.amount(), f.serial()} }
 
 func readPolicy(f *fields) policy {
-	p := policy{society: f.lct(), version: f.serial()}
+	p := policy{signed: f.all, society: f.lct(), version: f.serial()}
 	p.bps = map[string]int64{"high": f.bps(), "developing": f.bps(), "low": f.bps()}
 	p.tier = f.word("high", "developing", "low")
 	p.lotDays, p.withheldDays = f.integer(1, 366), f.integer(1, 366)
-	p.wasteAlert, p.declaredCap = f.energy(), f.energy()
+	f.energy() // wasteAlert
+	p.declaredCap = f.energy()
 	return p
 }
 
 func readSourceProof(f *fields) sourceProof {
 	return sourceProof{
-		f.lct(), f.source(),
+		f.all, f.lct(), f.source(),
 		f.word("solar", "wind", "grid", "battery", "regen", "fuel", "compute", "labour", "declared"),
 		f.integer(1, 1<<31-1), f.time(), optional(f, (*fields).lct),
 	}

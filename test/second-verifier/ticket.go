@@ -6,7 +6,7 @@ func (s *society) reserve(r societyReserve, at moment) {
 	s.requireNothingDue(at)
 	require(len(s.tickets) < 1024, "S-17", "1,024 tickets are open")
 	require(r.amount <= s.lots.oldest(), "S-17", "more than the oldest 256 lots")
-	t := &ticket{index: at.index, since: at.now}
+	t := &ticket{index: at.index, since: at.now, worker: r.worker}
 	for _, l := range s.lots.draw(r.amount) {
 		t.join(l)
 	}

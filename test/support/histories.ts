@@ -283,15 +283,15 @@ class History {
 
 /**
  * The log that took a history of so many minutes; of every fifth seed the society is closed after half of them, and
- * of every seventh a snapshot comes first.
+ * of every seventh a snapshot comes then.
  */
 export function historyOf(seed: number, minutes: number): KeyedLog {
   const history = new History(seed);
-  if (seed % 7 === 3) history.snapshot();
   const random = new Random(seed + 1);
   for (let i = 0; i < minutes; i += 1) {
     history.minute();
     if (seed % 5 === 4 && 2 * i === minutes) history.status(LCT, "retired");
+    if (seed % 7 === 3 && 2 * i === minutes) history.snapshot();
     if (random.below(3) === 0) history.ifTaken(() => history.event());
     if (random.below(3) === 0) history.ifTaken(() => history.work());
   }

@@ -45,14 +45,22 @@ const COLUMNS: readonly (readonly [name: string, cell: (row: LedgerRow) => Cell]
   ["head_root", (row) => row.proof.root],
 ];
 
-/** What a spreadsheet would take for a formula gets an apostrophe in front, for some text comes from strangers. */
-const FORMULA = /^[=+\-@\t\r]/;
+/**
+ * Some text comes from strangers. What a spreadsheet would take for a formula gets an apostrophe in front, also behind
+ * white space, which some importers trim, and in full-width forms, which some take for the narrow ones.
+ */
+const FORMULA = /^[\t\r\n]|^\s*[=+\-@＝＋－＠]/;
+/** Would show cells in another order than they stand, or end a line where some readers think that it ends. */
+const UNSEEN = /[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 const TO_QUOTE = /[",\r\n]/;
+
+const codePoint = (unseen: string) => `\\u${unseen.charCodeAt(0).toString(16).padStart(4, "0")}`;
 
 /** One field. Numbers, and decimals that we printed, stay as they are. */
 export function csvField(value: string): string {
   const number = /^-?\d+(\.\d+)?$/.test(value);
-  const safe = !number && FORMULA.test(value) ? `'${value}` : value;
+  const shown = value.replace(UNSEEN, codePoint);
+  const safe = !number && FORMULA.test(shown) ? `'${shown}` : shown;
   return TO_QUOTE.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 

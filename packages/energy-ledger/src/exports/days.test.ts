@@ -1,6 +1,8 @@
+import { millis, milliwattHours } from "@wattseal/base";
 import { describe, expect, it } from "vitest";
 import { decodeEntry } from "../entries/entry.js";
 import { DAY, MINUTE, TestLog } from "../ledger.fixture.js";
+import { SAMPLES } from "../samples.fixture.js";
 import { DayMeter, type LedgerDay } from "./days.js";
 
 function daysOf(log: TestLog, until = log.entries.length): LedgerDay[] {
@@ -73,6 +75,26 @@ describe("a day of the log", () => {
       });
       expect(later).toEqual(days.slice(told.page));
     }
+  });
+
+  it("stays exact where a module says any counter: what is left out stops at 2^53 - 1", () => {
+    const meter = new DayMeter();
+    const moment = { synchronised: true, softwareVersion: "", root: () => new Uint8Array(32) };
+    const gap = SAMPLES.find(({ type }) => type === "energy.gap")!;
+    const window = SAMPLES.find(({ type }) => type === "energy.window")!;
+    if (gap.type !== "energy.gap" || window.type !== "energy.window") throw new Error("no samples");
+    const most = milliwattHours(2 ** 48 - 1);
+    for (let i = 0; i < 40; i += 1) {
+      meter.take(i, { ...gap, body: { ...gap.body, in: most, out: most } }, moment);
+    }
+    meter.take(40, window, moment);
+    const { t0, t1 } = window.body;
+    const later = { ...window.body, t0: millis(t0 + DAY), t1: millis(t1 + DAY) };
+    expect(meter.take(41, { ...window, body: later }, moment)?.leftOut).toEqual({
+      inMwh: Number.MAX_SAFE_INTEGER,
+      outMwh: Number.MAX_SAFE_INTEGER,
+      resets: 0,
+    });
   });
 
   it("keeps the window that ends at its midnight", () => {

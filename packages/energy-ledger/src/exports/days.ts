@@ -94,8 +94,8 @@ export class DayMeter {
     const settled = this.#pending;
     this.#pending = NO_ENERGY;
     if (registered) {
-      this.#inMwh += settled.inMwh;
-      this.#outMwh += settled.outMwh;
+      this.#inMwh = sum(this.#inMwh, settled.inMwh);
+      this.#outMwh = sum(this.#outMwh, settled.outMwh);
     } else this.#leftOut = { ...this.#leftOut, ...plus(this.#leftOut, settled) };
   }
 
@@ -130,9 +130,12 @@ export class DayMeter {
 
 type Energy = typeof NO_ENERGY;
 
+/** Stays an exact integer: a module may say any counter, and what is left out need not be more than beyond all sense. */
+const sum = (a: number, b: number) => Math.min(Number.MAX_SAFE_INTEGER, a + b);
+
 const plus = (a: Energy, b: Energy): Energy => ({
-  inMwh: a.inMwh + b.inMwh,
-  outMwh: a.outMwh + b.outMwh,
+  inMwh: sum(a.inMwh, b.inMwh),
+  outMwh: sum(a.outMwh, b.outMwh),
 });
 
 const added = (a: LedgerDay["leftOut"], b: LedgerDay["leftOut"]): LedgerDay["leftOut"] => ({

@@ -1,7 +1,7 @@
 import { milliwattHours } from "@wattseal/base";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decodeEntry } from "../entries/entry.js";
+import { decodeEntry, encodeEntry } from "../entries/entry.js";
 import { readyLog, type TestLog } from "../ledger.fixture.js";
 import { interval, NOON, SAMPLES } from "../samples.fixture.js";
 import { csvField, csvHeader, csvLine } from "./csv.js";
@@ -201,6 +201,55 @@ describe("CSV", () => {
   it("lets no text pass for a formula, and leaves numbers alone", () => {
     expect(["=1+1", "+1", "-cmd", "@x"].map(csvField)).toEqual(["'=1+1", "'+1", "'-cmd", "'@x"]);
     expect(["-0.001", "-42.000", "12"].map(csvField)).toEqual(["-0.001", "-42.000", "12"]);
+    const disguised = ["\t=1", "\r=1", "\n=1", "  =1", "\u00a0@x", "\u3000+1", "＝1", "－x", "＠x"];
+    for (const text of disguised) expect(csvField(text)).toMatch(/^"?'/);
+    expect(csvField('=HYPERLINK("http://x","a")')).toBe(`"'=HYPERLINK(""http://x"",""a"")"`);
+    // Hidden behind a character that is not shown, it is shown.
+    expect(csvField("\u202e=1")).toBe("\\u202e=1");
+    expect(csvField("a\u2028b\u2066c")).toBe("a\\u2028b\\u2066c");
+    expect(csvField("Straße · 電池 🔋")).toBe("Straße · 電池 🔋");
+  });
+
+  it("begin no cell with a formula, whatever an entry's text is", () => {
+    const entry = SAMPLES.find(({ type }) => type === "energy.reconcile")!;
+    const hostile = fc.tuple(
+      fc.constantFrom("=", "+", "-", "@", "\u202d", " ", '"', ","),
+      fc.string(),
+    );
+    fc.assert(
+      fc.property(hostile, ([first, rest]) => {
+        const row = rowOf(1, entry, HEAD)!;
+        const note = `${first}${rest}`;
+        const [cells] = parseCsv(csvLine({ ...row, note }));
+        for (const cell of cells!) {
+          if (!/^-?\d+(\.\d+)?$/.test(cell)) expect(cell).not.toMatch(/^\s*[=+\-@＝＋－＠]/);
+        }
+      }),
+    );
+  });
+
+  it("hold no control characters: no entry does", () => {
+    const entry = SAMPLES.find(({ type }) => type === "energy.reconcile")!;
+    if (entry.type !== "energy.reconcile") throw new Error("no sample");
+    for (const control of ["\0", "\t", "\n", "\u001b[2J", "\u007f", "\u009b"]) {
+      const body = { ...entry.body, basis: `a${control}` };
+      expect(() => encodeEntry({ ...entry, body })).toThrow(/phrase/);
+    }
+  });
+
+  it("refuse a number that is no exact integer, and print the largest that is", () => {
+    expect(decimal(Number.MAX_SAFE_INTEGER, 3)).toBe("9007199254740.991");
+    expect(decimal(-Number.MAX_SAFE_INTEGER, 3)).toBe("-9007199254740.991");
+    for (const value of [2 ** 53, 2 ** 60, 0.5, Number.NaN, Number.POSITIVE_INFINITY]) {
+      expect(() => decimal(value, 3)).toThrow(/no exact integer/);
+    }
+    const entry = SAMPLES.find(({ type }) => type === "energy.gap")!;
+    if (entry.type !== "energy.gap") throw new Error("no sample");
+    // The largest energy that an entry can say is exact in either format.
+    const most = milliwattHours(2 ** 48 - 1);
+    const row = rowOf(1, { ...entry, body: { ...entry.body, in: most } }, HEAD)!;
+    expect(csvRecord(row)["in_wh"]).toBe("281474976710.655");
+    expect(JSON.parse(jsonLine(row)).inMwh).toBe(2 ** 48 - 1);
   });
 });
 

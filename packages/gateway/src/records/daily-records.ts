@@ -5,7 +5,7 @@
  * Trust: who can write the log's folder can take records away or damage them; they come again, the same, as long as
  * the entries are there. Nobody but the anchor can make one, and it signs one payload for a page.
  */
-import { type Logger, messageOf } from "@wattseal/base";
+import { type Logger, messageOf, RangeViolation } from "@wattseal/base";
 import { decodeEntry, type Entry } from "@wattseal/energy-ledger";
 import { DayMeter, type LedgerDay } from "@wattseal/energy-ledger/exports";
 import { LctKeysError } from "@wattseal/lct-keys";
@@ -30,6 +30,11 @@ const NEWEST = "ocmf";
 const ENTRIES_AT_ONCE = 16_384;
 /** The anchor has spoken otherwise of this page, or its word was tampered with: asking again would not change that. */
 const FINAL: ReadonlySet<string> = new Set(["ocmf-signed", "ocmf-signature"]);
+
+function isFinal(error: unknown): boolean {
+  if (error instanceof RangeViolation) return true; // no record can say such a day
+  return error instanceof LctKeysError && FINAL.has(error.code);
+}
 
 /** Only days that are complete: a window of a later day is under the head. */
 export class DailyRecords {
@@ -120,7 +125,7 @@ export class DailyRecords {
       logger.info("records.day", { page, last: day.last });
       return true;
     } catch (error) {
-      const final = error instanceof LctKeysError && FINAL.has(error.code);
+      const final = isFinal(error);
       const problem = messageOf(error);
       // The same trouble after every checkpoint is told once.
       if (this.#told !== `${page} ${problem}`) {

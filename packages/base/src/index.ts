@@ -41,7 +41,9 @@ export {
   type Entropy,
   type LogFields,
   type Logger,
+  type SyncState,
   silentLogger,
+  type TimeSource,
 } from "./ports.js";
 export { sha256, verifyEd25519, verifyP256 } from "./primitives.js";
 export {

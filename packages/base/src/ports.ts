@@ -14,6 +14,20 @@ export interface Clock {
   at(time: Millis, task: () => void): Cancel;
 }
 
+/** Whether UTC as the machine has it can be trusted, and where it comes from: `ntp`, `rtc`, `simulated`. */
+export interface SyncState {
+  readonly synchronised: boolean;
+  readonly source: string;
+}
+
+/** The machine's own UTC. A Clock runs on; this is set, back or forward, whenever its source sees fit. */
+export interface TimeSource {
+  utc(): Millis;
+  readonly state: SyncState;
+  /** Calls back when the source has said something (the time was set, its sync is lost), until called back itself. */
+  listen(told: () => void): Cancel;
+}
+
 /** Source of randomness fit for keys. */
 export interface Entropy {
   bytes(length: number): Uint8Array;

@@ -1,4 +1,4 @@
-import { type Clock, type Millis, millis } from "@wattseal/base";
+import { type Clock, type Millis, millis, type TimeSource } from "@wattseal/base";
 
 export const START = millis(Date.UTC(2026, 0, 5, 12, 0, 0));
 
@@ -37,5 +37,45 @@ export class HandClock implements Clock {
       due.task();
     }
     this.#now = until;
+  }
+}
+
+/** UTC that tests set. */
+export class HandTimeSource implements TimeSource {
+  readonly #clock: Clock;
+  readonly #listeners = new Set<() => void>();
+  #offset = 0;
+  state = { synchronised: true, source: "test" };
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  utc(): Millis {
+    return millis(this.#clock.now() + this.#offset);
+  }
+
+  listen(told: () => void) {
+    this.#listeners.add(told);
+    return () => void this.#listeners.delete(told);
+  }
+
+  /** By `ms`; nobody is told. */
+  drift(ms: number): void {
+    this.#offset += ms;
+  }
+
+  step(ms: number): void {
+    this.#offset += ms;
+    this.tell();
+  }
+
+  sync(synchronised: boolean): void {
+    this.state = { ...this.state, synchronised };
+    this.tell();
+  }
+
+  tell(): void {
+    for (const told of this.#listeners) told();
   }
 }

@@ -1,7 +1,8 @@
 import { type Millis, type ModuleUid, messageOf, millis } from "@wattseal/base";
 import type { ModuleMessage, OrderResult, PackOrder, Telemetry } from "@wattseal/can-protocol";
 import type { DeviceCustody, PairedModule } from "@wattseal/device-keys";
-import { type Draft, EnergyLog } from "./ledger/energy-log.js";
+import type { EntryBody } from "@wattseal/energy-ledger";
+import { EnergyLog } from "./ledger/energy-log.js";
 import { LogWriter } from "./ledger/log-writer.js";
 import { SNAPSHOT_AFTER, SNAPSHOT_AFTER_AT_STOP } from "./ledger/snapshots.js";
 import { ClearBus, type ClearListener } from "./legacy/clear-bus.js";
@@ -15,6 +16,8 @@ import { PackShunt, type ShuntListener } from "./shunt/pack-shunt.js";
 import { Books } from "./society/books.js";
 import { SocietyOrders } from "./society/orders.js";
 import type { GatewayStatus, ModuleStatus, ShuntStatus } from "./status.js";
+import { ClockWatch, clockEntry } from "./time/clock-watch.js";
+import { LogClock } from "./time/log-clock.js";
 import { Delivery } from "./uplink/delivery.js";
 
 const STALE_MS = 2000;
@@ -29,11 +32,22 @@ interface LastReading {
   readonly time: Millis;
 }
 
+/** What a gateway is made of before its links. */
+interface Parts {
+  readonly log: EnergyLog;
+  readonly clock: LogClock;
+  readonly delivery: Delivery;
+  readonly records: DailyRecords;
+}
+
 /** The pack side, composed: links → metering → ledger → uplink. */
 export class Gateway {
   /** Reservations, commits and what else can be ordered of the society. */
   readonly society: SocietyOrders;
   readonly #options: GatewayOptions;
+  /** UTC as the log has it. */
+  readonly #clock: LogClock;
+  readonly #watch: ClockWatch;
   readonly #log: EnergyLog;
   readonly #delivery: Delivery;
   readonly #records: DailyRecords;
@@ -47,19 +61,17 @@ export class Gateway {
   readonly #faults = new Map<ModuleUid, number>();
   readonly #last = new Map<ModuleUid, LastReading>();
   #renewal: Promise<void> | undefined;
+  /** Of UTC, ms, since the last ops.clock: where its epoch has expired, only the next one can say so. */
+  #unsaidStep = 0;
 
-  private constructor(
-    options: GatewayOptions,
-    log: EnergyLog,
-    delivery: Delivery,
-    records: DailyRecords,
-  ) {
+  private constructor(options: GatewayOptions, { log, clock, delivery, records }: Parts) {
     this.#options = options;
+    this.#clock = clock;
     this.#log = log;
     this.#delivery = delivery;
     this.#records = records;
     const writer = new LogWriter({ log, logger: options.logger });
-    const books = new Books({ ...options, log, writer });
+    const books = new Books({ ...options, log, writer, clock });
     this.society = new SocietyOrders({ log, writer, books });
     this.#writer = writer;
     this.#books = books;
@@ -73,6 +85,8 @@ export class Gateway {
       writer,
       books,
       shunt: check,
+      clock,
+      steady: options.clock,
       onMinute: () => this.#renewWhenDue(),
       onWindow: () => void log.snapshot(SNAPSHOT_AFTER),
     });
@@ -83,17 +97,33 @@ export class Gateway {
       modules: options.pairing.modules,
       hz: options.telemetryHz,
       clock: options.clock,
-      synchronised: options.clockState.synchronised,
+      timeSource: options.timeSource,
       logger: options.logger,
     });
     const { legacy } = options;
     this.#clear = new ClearBus({ ...options, legacy, listener: this.#clearListener() });
+    this.#watch = new ClockWatch({
+      steady: options.clock,
+      source: options.timeSource,
+      clock,
+      inTurn: (change) => void writer.inTurn(change),
+      stepping: () => this.#recorder.interrupt(),
+      changed: (entry) => this.#clockChanged(entry),
+    });
   }
 
   /** Opens the log, begins an epoch, enters what is new, and starts links, metering and uplink. */
   static async start(options: GatewayOptions): Promise<Gateway> {
-    const { clockState, pairing, statements } = options;
-    const log = await EnergyLog.open(options);
+    const { timeSource, pairing, statements, clock: steady } = options;
+    const clock = new LogClock(steady, timeSource.utc());
+    const log = await EnergyLog.open({
+      ...options,
+      clock,
+      steady,
+      openSigner: (continued) =>
+        options.openSigner(continued, { clock, synchronised: timeSource.state.synchronised }),
+    });
+    clock.notBefore(log.fold.time);
     try {
       const delivery = await Delivery.open({ ...options, log, clock: options.wallClock });
       const records = new DailyRecords({
@@ -111,10 +141,11 @@ export class Gateway {
         },
       });
       records.signed(log.store.head?.checkpoint.size ?? 0);
-      await log.append(clockEntry(clockState));
+      await log.append({ type: "ops.clock", body: clockEntry(timeSource, 0) });
       for (const draft of log.entered.missingPairings(pairing)) await log.append(draft);
       for (const draft of log.entered.missingStatements(statements)) await log.append(draft);
-      const gateway = new Gateway(options, log, delivery, records);
+      const gateway = new Gateway(options, { log, clock, delivery, records });
+      gateway.#watch.start();
       gateway.#recorder.start();
       gateway.#clear.start();
       gateway.#shunt?.bus.start();
@@ -138,7 +169,8 @@ export class Gateway {
     const now = this.#options.clock.now();
     return {
       lct: this.#options.document.lct,
-      time: now,
+      time: this.#clock.now(),
+      utc: { ...this.#options.timeSource.state, heldUntil: this.#clock.heldUntil },
       modules: this.#options.pairing.modules.map((module) => this.#moduleStatus(module, now)),
       legacyModules: this.#clear.status(),
       shunt: this.#shuntStatus(),
@@ -201,6 +233,7 @@ export class Gateway {
     this.#links.stop();
     this.#clear.stop();
     this.#shunt?.bus.stop();
+    this.#watch.stop();
     this.#recorder.stop();
     this.society.close();
     await this.#renewal;
@@ -217,6 +250,21 @@ export class Gateway {
     return status;
   }
 
+  #clockChanged(body: EntryBody<"ops.clock">): void {
+    const { sync, source, step } = body;
+    this.#options.logger.warn("clock.changed", { sync, source, step });
+    this.#unsaidStep += step;
+    if (this.#log.epochExpired) {
+      this.#renewWhenDue();
+      return;
+    }
+    if (this.#writer.record({ type: "ops.clock", body: this.#clockEntry() })) this.#unsaidStep = 0;
+  }
+
+  #clockEntry(): EntryBody<"ops.clock"> {
+    return clockEntry(this.#options.timeSource, this.#unsaidStep);
+  }
+
   #renewWhenDue(): void {
     if (!this.#log.epochDue || this.#log.stopped !== undefined) return;
     this.#renewal ??= this.#renewEpoch().finally(() => {
@@ -225,13 +273,15 @@ export class Gateway {
   }
 
   async #renewEpoch(): Promise<void> {
-    const { clockState, logger } = this.#options;
+    const { logger } = this.#options;
     if (!this.#log.epochExpired) this.#recorder.closeEarly();
     this.#writer.hold();
     try {
       await this.#writer.settled();
       await this.#log.renewEpoch(this.#delivery.receipt);
-      await this.#log.append(clockEntry(clockState));
+      const clock = this.#clockEntry();
+      this.#unsaidStep = 0;
+      await this.#log.append({ type: "ops.clock", body: clock });
       logger.info("epoch.renewed", { epoch: this.#log.fold.epoch?.epoch });
       this.#delivery.epochRenewed();
     } catch (error) {
@@ -337,9 +387,4 @@ export class Gateway {
       stale: last === undefined || now - last.time > STALE_MS,
     };
   }
-}
-
-function clockEntry({ synchronised, source }: GatewayOptions["clockState"]): Draft<"ops.clock"> {
-  const sync = synchronised ? "synchronised" : "unsynchronised";
-  return { type: "ops.clock", body: { sync, source, step: 0 } };
 }

@@ -1,4 +1,4 @@
-import type { Clock, Entropy, Logger } from "@wattseal/base";
+import type { Clock, Entropy, Logger, TimeSource } from "@wattseal/base";
 import type { CanBus } from "@wattseal/can-protocol";
 import type { DeviceCustody, PackPairing } from "@wattseal/device-keys";
 import type { Signer } from "@wattseal/lct-keys";
@@ -11,12 +11,17 @@ import type { StatementDraft } from "./ledger/entered.js";
 import type { LegacyUnit } from "./legacy/clear-bus.js";
 import type { Uplink } from "./uplink/delivery.js";
 
+export interface SignerTime {
+  readonly clock: Clock;
+  readonly synchronised: boolean;
+}
+
 export interface GatewayOptions {
   readonly bus: CanBus;
-  /** The pack's time: links, windows, entries. The simulator's when the bus is virtual. */
+  /** The pack's steady time: that of frames and links. The simulator's when the bus is virtual. */
   readonly clock: Clock;
-  /** How far `clock` can be trusted: entered at each start; only synchronised time expires anything. */
-  readonly clockState: { readonly synchronised: boolean; readonly source: string };
+  /** UTC, which dates what is entered; only synchronised time expires anything. */
+  readonly timeSource: TimeSource;
   /** Network time, for delivery. */
   readonly wallClock: Clock;
   readonly entropy: Entropy;
@@ -35,7 +40,8 @@ export interface GatewayOptions {
   readonly shunt?: string | undefined;
   /** Holds the pack's device half; outlives the gateway. */
   readonly custody: DeviceCustody;
-  readonly openSigner: (log: ContinuedLog) => Promise<Signer>;
+  /** `time` is the log's: what the signer dates must not be later. */
+  readonly openSigner: (log: ContinuedLog, time: SignerTime) => Promise<Signer>;
   /** Readings a second to ask each module for, 1 to 10; fewer where the wire does not carry them. */
   readonly telemetryHz: number;
   /** Makes the pack's pairing record durable. */

@@ -1,4 +1,4 @@
-import type { LctId, Millis, ModuleUid } from "@wattseal/base";
+import type { LctId, Millis, ModuleUid, SyncState } from "@wattseal/base";
 import type { BusState, LinkCounts, Telemetry } from "@wattseal/can-protocol";
 import type { SocietySummary } from "@wattseal/energy-ledger";
 import type { LegacyStatus } from "./legacy/clear-bus.js";
@@ -34,7 +34,10 @@ export interface ShuntStatus {
 export interface GatewayStatus {
   /** Whose log it is. */
   readonly lct: LctId;
+  /** As the log has it. */
   readonly time: Millis;
+  /** `heldUntil`: UTC was set back, and the log's time stands still until then. */
+  readonly utc: SyncState & { readonly heldUntil: Millis | undefined };
   readonly modules: readonly ModuleStatus[];
   /** Modules without a sealed link: nothing that they say is authenticated. */
   readonly legacyModules: readonly LegacyStatus[];

@@ -7,6 +7,7 @@ import {
   millis,
   milliwattHours,
   silentLogger,
+  type TimeSource,
 } from "@wattseal/base";
 import { VirtualBus } from "./bus/virtual-bus.js";
 import { SimError } from "./errors.js";
@@ -30,6 +31,7 @@ import type { FaultEvent } from "./scenario/scenario.js";
 import { type Schedule, scheduleFaults } from "./scenario/schedule.js";
 import { type ModuleState, readState, type SimulatorState, StateKeeper } from "./state.js";
 import { type RunOptions, SimKernel } from "./time/kernel.js";
+import { SimTimeSource } from "./time/time-source.js";
 import type { WallClock } from "./time/wall-clock.js";
 
 const DEFAULT_NOMINAL_BIT_RATE = 500_000;
@@ -88,6 +90,8 @@ export interface SimulatorOptions {
 
 export interface Simulator {
   readonly kernel: SimKernel;
+  /** UTC of a pack controller in this process. */
+  readonly timeSource: TimeSource;
   readonly bus: VirtualBus;
   readonly modules: readonly ModuleView[];
   readonly legacyModules: readonly LegacyModuleView[];
@@ -195,6 +199,7 @@ interface Faults {
 
 class RunningSimulator implements Simulator {
   readonly kernel: SimKernel;
+  readonly timeSource: SimTimeSource;
   readonly bus: VirtualBus;
   readonly modules: readonly SimModule[];
   readonly legacyModules: readonly LegacyModule[];
@@ -221,6 +226,7 @@ class RunningSimulator implements Simulator {
     { events, random, logger }: Faults,
   ) {
     this.kernel = kernel;
+    this.timeSource = new SimTimeSource(kernel);
     this.bus = bus;
     this.modules = all.modules;
     this.legacyModules = all.legacy;
@@ -229,7 +235,14 @@ class RunningSimulator implements Simulator {
     this.#shunt = all.shunt;
     this.#flashStore = flashStore;
     this.#keeper = keeper;
-    this.#stage = { kernel, bus, modules: this.modules, random, shunt: all.shunt };
+    this.#stage = {
+      kernel,
+      bus,
+      modules: this.modules,
+      random,
+      timeSource: this.timeSource,
+      shunt: all.shunt,
+    };
     this.#schedule = scheduleFaults(events, this.#stage, logger);
     for (const module of all.modules) module.start();
     source.start();

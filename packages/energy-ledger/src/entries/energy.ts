@@ -111,7 +111,7 @@ export const energyGap = record({
   out: energy,
   start: optionalCounters,
   end: optionalCounters,
-  /** `silence`: no reading for over 5 s; `away`: the gateway did not listen. */
+  /** `silence`: no reading for over 5 s; `away`: the gateway did not listen, or could not date what it heard. */
   reason: oneOf("gap reason", "silence", "away"),
 });
 export type EnergyGap = Value<typeof energyGap>;

@@ -137,6 +137,18 @@ export class ModuleMeter {
     return [this.#interval(open, last)];
   }
 
+  /**
+   * Closes the interval; the next reading begins with a gap, as after a start. For readings whose times do not follow
+   * from those before: the clock was set.
+   */
+  interrupt(): readonly MeterEntry[] {
+    const done = this.close();
+    const last = this.#last;
+    if (last !== undefined) this.#resume = endOf(last);
+    this.#last = undefined;
+    return done;
+  }
+
   #check(reading: Reading): void {
     const { authenticated, module } = this.#options;
     const problem =

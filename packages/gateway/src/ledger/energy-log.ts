@@ -58,7 +58,10 @@ export interface EnergyLogOptions {
   readonly trust: Trust;
   /** Begins an epoch. */
   readonly openSigner: (log: ContinuedLog) => Promise<Signer>;
+  /** UTC, which dates entries: it may stand still for a while. */
   readonly clock: Clock;
+  /** Time that only runs, for what has to be signed in time; default: `clock`. */
+  readonly steady?: Clock | undefined;
   readonly logger: Logger;
   /** An entry that was acknowledged, with its leaf hash: for whoever keeps accounts of that elsewhere. */
   readonly onDurable?: ((index: number, leafHash: Uint8Array) => void) | undefined;
@@ -187,7 +190,7 @@ export class EnergyLog {
       {
         store,
         pending: options.pending,
-        clock: this.#options.clock,
+        clock: this.#options.steady ?? this.#options.clock,
         logger: this.#options.logger,
         onSigned: options.onSigned,
         onFailed: (error) => {

@@ -10,7 +10,7 @@ import {
   MODULE_STATE,
 } from "@wattseal/can-protocol";
 import { describe, expect, it } from "vitest";
-import { HandClock } from "../clock.fixture.js";
+import { HandClock, HandTimeSource } from "../clock.fixture.js";
 import { ClearBus, type LegacyUnit } from "./clear-bus.js";
 import { ClearSender } from "./clear-sender.js";
 
@@ -77,7 +77,7 @@ function busWith(legacy: readonly LegacyUnit[] | undefined, controller = new Con
       modules: [PAIRED],
     },
     clock,
-    clockState: { synchronised: true },
+    timeSource: new HandTimeSource(clock),
     logger: silentLogger,
     legacy,
     listener: {

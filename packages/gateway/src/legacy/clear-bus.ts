@@ -5,7 +5,15 @@
  * Trust: anyone on the wire can say anything here. Readings go out marked as unauthenticated, and nothing that bears
  * a paired slot or unique id goes out at all.
  */
-import type { Cancel, Clock, Logger, Millis, MilliwattHours, ModuleUid } from "@wattseal/base";
+import type {
+  Cancel,
+  Clock,
+  Logger,
+  Millis,
+  MilliwattHours,
+  ModuleUid,
+  TimeSource,
+} from "@wattseal/base";
 import {
   type BusListener,
   type BusState,
@@ -58,7 +66,7 @@ export interface ClearBusOptions {
   readonly bus: CanBus;
   readonly pairing: PackPairing;
   readonly clock: Clock;
-  readonly clockState: { readonly synchronised: boolean };
+  readonly timeSource: TimeSource;
   readonly logger: Logger;
   /** Modules to be served; undefined: none may speak in clear. */
   readonly legacy: readonly LegacyUnit[] | undefined;
@@ -84,7 +92,7 @@ export class ClearBus implements BusListener {
   /** Throws GatewayError `legacy` on an FD bus, CanProtocolError `legacy-modules` for a list that cannot be. */
   constructor(options: ClearBusOptions) {
     this.#options = options;
-    const { bus, pairing, clockState, legacy, logger } = options;
+    const { bus, pairing, timeSource, legacy, logger } = options;
     this.#guard = new ClearGuard(pairing.modules);
     this.#sender = new ClearSender(bus, (frames) => logger.warn("bus.clear-unsent", { frames }));
     if (legacy === undefined) return;
@@ -99,7 +107,7 @@ export class ClearBus implements BusListener {
       modules: legacy.map(({ uid, quirks }) => (quirks === undefined ? { uid } : { uid, quirks })),
       secured: pairing.modules,
       maxState: MODULE_STATE.on,
-      timeValid: clockState.synchronised,
+      timeValid: timeSource.state.synchronised,
     });
   }
 

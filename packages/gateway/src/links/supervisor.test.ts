@@ -1,7 +1,7 @@
 import { moduleUid, silentLogger, slot } from "@wattseal/base";
 import type { OrderResult, PackOrder } from "@wattseal/can-protocol";
 import { describe, expect, it } from "vitest";
-import { HandClock } from "../clock.fixture.js";
+import { HandClock, HandTimeSource } from "../clock.fixture.js";
 import type { LinkManager } from "./manager.js";
 import { Supervisor } from "./supervisor.js";
 
@@ -32,7 +32,7 @@ function supervised() {
     modules: [module as never],
     hz: 5,
     clock,
-    synchronised: true,
+    timeSource: new HandTimeSource(clock),
     logger: silentLogger,
   });
   const turn = async (ms: number) => {

@@ -1,4 +1,11 @@
-import { type Cancel, type Clock, type Logger, type ModuleUid, millis } from "@wattseal/base";
+import {
+  type Cancel,
+  type Clock,
+  type Logger,
+  type ModuleUid,
+  millis,
+  type TimeSource,
+} from "@wattseal/base";
 import {
   type BusInfo,
   MODULE_STATE,
@@ -16,8 +23,8 @@ export interface SupervisorOptions {
   /** Readings a second to ask for where the wire allows. */
   readonly hz: number;
   readonly clock: Clock;
-  /** Whether `clock` is set. */
-  readonly synchronised: boolean;
+  /** UTC, for modules that ask. */
+  readonly timeSource: TimeSource;
   readonly logger: Logger;
 }
 
@@ -82,8 +89,9 @@ export class Supervisor {
 
   /** A module asks for the time. */
   tellTime({ uid }: PairedModule): void {
-    const { links, clock, synchronised } = this.#options;
-    void links.order(uid, { kind: "time", utcMs: clock.now(), valid: synchronised ? 1 : 0 });
+    const { links, timeSource } = this.#options;
+    const valid = timeSource.state.synchronised ? 1 : 0;
+    void links.order(uid, { kind: "time", utcMs: timeSource.utc(), valid });
   }
 
   /** Whether this statement answers a question of ours; anything else could fill the ledger. */

@@ -51,7 +51,8 @@ describe("the recorder", () => {
   });
 
   it("closes early for a shutdown, and the next start continues with a gap", async () => {
-    const { recorder, writer, books, read, run, entries, modules, log, clock } = await recording();
+    const { recorder, writer, books, read, run, entries, modules, log, clock, logClock } =
+      await recording();
     const [module] = modules;
     read(module!, 1, { in: 0, out: 0 });
     const at = run(module!, 20, 1, { in: 0, out: 0 });
@@ -64,11 +65,9 @@ describe("the recorder", () => {
     clock.advance(30_000);
     const pairing = pairingOf(modules);
     const next = new Recorder({
-      log,
-      writer,
-      books,
-      pairing,
-      clock,
+      ...{ log, writer, books, pairing },
+      steady: clock,
+      clock: logClock,
       onMinute: () => {},
       onWindow: () => {},
     });

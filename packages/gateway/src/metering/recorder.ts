@@ -1,4 +1,4 @@
-import type { Cancel, Clock, Millis, MilliwattHours, ModuleUid } from "@wattseal/base";
+import type { Cancel, Clock, Micros, Millis, MilliwattHours, ModuleUid } from "@wattseal/base";
 import type {
   ClearAlarm,
   LegacyReading,
@@ -15,6 +15,7 @@ import type { LegacyUnit } from "../legacy/clear-bus.js";
 import { legacyReadingOf } from "../legacy/reading.js";
 import type { LinkMessage } from "../links/manager.js";
 import type { Books } from "../society/books.js";
+import type { LogClock } from "../time/log-clock.js";
 import { AlarmBook } from "./alarm-book.js";
 import { alarmDetail } from "./alarm-detail.js";
 import { readingOf } from "./reading.js";
@@ -30,9 +31,12 @@ export interface RecorderOptions {
   readonly legacy?: readonly LegacyUnit[] | undefined;
   /** In a pack that has a shunt: holds the modules' records against it. */
   readonly shunt?: ShuntCheck | undefined;
-  readonly clock: Clock;
   /** Keeps accepted telemetry, so that intervals can be derived again. */
   readonly evidence?: EvidenceSink | undefined;
+  /** Time that only runs, for alarms; readings come with its time stamps. */
+  readonly steady: Clock;
+  /** What the log dates by. */
+  readonly clock: LogClock;
   /** Called at each minute, before the window closes. */
   readonly onMinute: () => void;
   /** Called when the window has closed. */
@@ -52,6 +56,7 @@ export class Recorder {
   readonly #meters: Map<ModuleUid, ModuleMeter>;
   readonly #alarms = new AlarmBook();
   #timer: Cancel | undefined;
+  #alarmTimer: Cancel | undefined;
 
   constructor(options: RecorderOptions) {
     this.#options = options;
@@ -61,13 +66,15 @@ export class Recorder {
 
   start(): void {
     this.#arm();
+    this.#armAlarms();
   }
 
   telemetry(module: PairedModule, message: LinkMessage): void {
     this.#options.writer.inTurn(() => {
       const meter = this.#meters.get(module.uid);
       if (meter === undefined) return;
-      const reading = readingOf(message);
+      const reading = this.#dated(readingOf(message));
+      if (reading === undefined) return;
       this.#options.books.heard(module.uid, reading);
       meter.session(message.handshakeHash);
       const done = meter.accept(reading);
@@ -81,12 +88,18 @@ export class Recorder {
   legacyReading(told: LegacyReading): void {
     this.#options.writer.inTurn(() => {
       const meter = this.#meters.get(told.uid);
-      if (meter !== undefined) this.#recordMeter(told.uid, meter.accept(legacyReadingOf(told)));
+      const reading = this.#dated(legacyReadingOf(told));
+      if (meter !== undefined && reading !== undefined) {
+        this.#recordMeter(told.uid, meter.accept(reading));
+      }
     });
   }
 
   shuntSample(sample: ShuntSample): void {
-    this.#options.writer.inTurn(() => this.#options.shunt?.take(sample));
+    this.#options.writer.inTurn(() => {
+      const dated = this.#dated(sample);
+      if (dated !== undefined) this.#options.shunt?.take(dated);
+    });
   }
 
   /** A module's word for the federation, kept as it came. */
@@ -132,6 +145,7 @@ export class Recorder {
 
   stop(): void {
     this.#timer?.();
+    this.#alarmTimer?.();
   }
 
   /** Closes every open interval and the window now, ahead of the minute: shutdown, end of an epoch. */
@@ -144,9 +158,16 @@ export class Recorder {
     this.#options.books.close(now);
   }
 
+  /** UTC is about to be set: closes what it dates so far. Every module's record goes on with a gap. */
+  interrupt(): void {
+    this.closeEarly();
+    this.#closeMeters((meter) => meter.interrupt());
+    this.#options.shunt?.interrupt();
+  }
+
   #enterAlarm(body: EntryBody<"link.alarm">): void {
     this.#options.writer.inTurn(() => {
-      const entry = this.#alarms.note(body, this.#options.clock.now());
+      const entry = this.#alarms.note(body, this.#options.steady.now());
       if (entry !== undefined) this.#options.writer.record({ type: "link.alarm", body: entry });
     });
   }
@@ -155,13 +176,27 @@ export class Recorder {
     const boundary = windowEnd(this.#options.clock.now());
     this.#timer = this.#options.clock.at(boundary, () => {
       this.#options.onMinute();
-      this.#options.writer.inTurn(() => {
-        const due = this.#alarms.due(this.#options.clock.now());
-        for (const body of due) this.#options.writer.record({ type: "link.alarm", body });
-      });
       this.#options.writer.inTurn(() => this.#closeWindow(boundary));
       this.#arm();
     });
+  }
+
+  /** By steady time: alarms do not wait for UTC. */
+  #armAlarms(): void {
+    const { steady, writer } = this.#options;
+    this.#alarmTimer = steady.at(windowEnd(steady.now()), () => {
+      writer.inTurn(() => {
+        const due = this.#alarms.due(steady.now());
+        for (const body of due) writer.record({ type: "link.alarm", body });
+      });
+      this.#armAlarms();
+    });
+  }
+
+  /** As the log dates it; undefined while the log's time stands still: nothing that is read then can be dated. */
+  #dated<R extends { readonly time: Micros }>(reading: R): R | undefined {
+    const time = this.#options.clock.dated(reading.time);
+    return time === undefined ? undefined : { ...reading, time };
   }
 
   #closeWindow(boundary: Millis): void {

@@ -4,11 +4,14 @@ import { encodeModuleMessage, type Telemetry } from "@wattseal/can-protocol";
 import type { PairedModule } from "@wattseal/device-keys";
 import { decodeEntry, type Entry, type EntryBody, type EntryType } from "@wattseal/energy-ledger";
 import { onTestFinished } from "vitest";
+import { HandTimeSource } from "../clock.fixture.js";
 import type { EvidenceSink } from "../evidence/sink.js";
 import { LogWriter } from "../ledger/log-writer.js";
 import type { LegacyUnit } from "../legacy/clear-bus.js";
 import { makePack } from "../pack.fixture.js";
 import { Books } from "../society/books.js";
+import { ClockWatch } from "../time/clock-watch.js";
+import { LogClock } from "../time/log-clock.js";
 import { Recorder } from "./recorder.js";
 import { ShuntCheck } from "./shunt-check.js";
 
@@ -56,7 +59,10 @@ export async function recording(
   evidence?: EvidenceSink,
 ) {
   const pack = await makePack((cleanUp) => onTestFinished(cleanUp));
-  const log = await pack.openLog();
+  const { clock } = pack;
+  const timeSource = new HandTimeSource(clock);
+  const logClock = new LogClock(clock, timeSource.utc());
+  const log = await pack.openLog({ clock: logClock, steady: clock });
   onTestFinished(() => log.close());
   await pack.begin(log);
   const pairing = pairingOf(modules);
@@ -73,9 +79,16 @@ export async function recording(
       complaints.push(`${event} ${fields?.["error"]}`);
     },
   };
-  const { clock } = pack;
   const writer = new LogWriter({ log, logger });
-  const books = new Books({ log, writer, pairing, legacy, source: "charger", clock, logger });
+  const books = new Books({
+    log,
+    writer,
+    pairing,
+    legacy,
+    source: "charger",
+    clock: logClock,
+    logger,
+  });
   const shunt = hasShunt
     ? new ShuntCheck({
         name: "pack-shunt",
@@ -92,11 +105,21 @@ export async function recording(
     pairing,
     legacy,
     shunt,
-    clock,
     evidence,
+    steady: clock,
+    clock: logClock,
     onMinute: () => {},
     onWindow: () => {},
   });
+  const watch = new ClockWatch({
+    steady: clock,
+    source: timeSource,
+    clock: logClock,
+    inTurn: (change) => void writer.inTurn(change),
+    stepping: () => recorder.interrupt(),
+    changed: (body) => void writer.record({ type: "ops.clock", body }),
+  });
+  watch.start();
   recorder.start();
   let counter = 0;
 
@@ -162,6 +185,8 @@ export async function recording(
     writer,
     books,
     recorder,
+    timeSource,
+    logClock,
     shunt,
     read,
     run,

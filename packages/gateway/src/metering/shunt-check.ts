@@ -46,6 +46,11 @@ export class ShuntCheck {
     this.#meter.accept(sample);
   }
 
+  /** The readings' times do not follow from those before. */
+  interrupt(): void {
+    this.#meter.interrupt();
+  }
+
   moduleReset(): void {
     this.#unknown = true;
   }

@@ -12,6 +12,7 @@ import { Recorder } from "../metering/recorder.js";
 import { moduleAt, pairingOf, SESSION, telemetryOf } from "../metering/recording.fixture.js";
 import { makePack } from "../pack.fixture.js";
 import { Books } from "../society/books.js";
+import { LogClock } from "../time/log-clock.js";
 import { DailyRecords } from "./daily-records.js";
 
 const DAY = 86_400_000;
@@ -57,11 +58,9 @@ async function pack() {
     const writer = new LogWriter({ log, logger });
     const books = new Books({ log, writer, pairing, source: "charger", clock, logger });
     const recorder = new Recorder({
-      log,
-      writer,
-      books,
-      pairing,
-      clock,
+      ...{ log, writer, books, pairing },
+      steady: clock,
+      clock: new LogClock(clock, clock.now()),
       onMinute: () => {},
       onWindow: () => {},
     });

@@ -27,7 +27,6 @@ export async function faultBench(
     entropy,
     wall: new VirtualWall(),
     startTime: START,
-    shunt: true,
     ...rest,
   });
   const { kernel, bus, modules } = simulator;

@@ -1,6 +1,7 @@
 import type { Cancel } from "@wattseal/base";
 import { SimError } from "../errors.js";
 import { type Attack, startAttack } from "./attacks.js";
+import { type ClockFault, startClockFault } from "./clock-fault.js";
 import { type Jam, startJam } from "./jam.js";
 import { type ModuleFault, startModuleFault } from "./module-faults.js";
 import { type ShuntFault, shuntOf, startShuntFault } from "./shunt-fault.js";
@@ -8,7 +9,7 @@ import type { Slots, Stage } from "./stage.js";
 import { startWireFault, type WireFault } from "./wire-faults.js";
 
 /** Everything that can go wrong, as data. */
-export type Fault = WireFault | ModuleFault | Attack | Jam | ShuntFault;
+export type Fault = WireFault | ModuleFault | Attack | Jam | ShuntFault | ClockFault;
 export type FaultName = Fault["fault"];
 
 interface FaultKind {
@@ -101,6 +102,11 @@ export const FAULTS: Readonly<Record<FaultName, FaultKind>> = {
     example: () => ({ fault: "shunt", gain: 0.95 }),
     seconds: 300,
   },
+  clock: {
+    description: "the gateway's UTC is set back an hour, and put right again",
+    example: () => ({ fault: "clock", stepSeconds: -3600 }),
+    seconds: 120,
+  },
 };
 
 /** Object.keys, typed. */
@@ -145,5 +151,7 @@ export function startFault(fault: Fault, stage: Stage): Cancel {
       return startJam(fault, stage);
     case "shunt":
       return startShuntFault(fault, stage);
+    case "clock":
+      return startClockFault(fault, stage);
   }
 }

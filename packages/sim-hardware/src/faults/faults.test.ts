@@ -13,7 +13,8 @@ const SETTLED = 20;
 
 /** Runs until everything is linked, then under the fault, then until it should be over. */
 async function under(fault: Fault, seconds: number, after = 60, count = 4) {
-  const bench = await faultBench({ count, name: fault.fault });
+  const shunt = fault.fault === "shunt";
+  const bench = await faultBench({ count, name: fault.fault, shunt });
   await bench.run(SETTLED);
   expect(bench.side.linked).toBe(count);
   const before = { sessions: bench.side.sessions, readings: bench.side.readings };
@@ -337,7 +338,7 @@ describe("any faults, one over the other", () => {
               seconds,
               fault: FAULTS[name].example(slot),
             }));
-            const bench = await faultBench({ events, seed, fd, name: `${seed}` });
+            const bench = await faultBench({ events, seed, fd, shunt: true, name: `${seed}` });
             await bench.run(15 + 30 + 20 + 90);
             expect(bench.wrong).toEqual([]);
             expect(bench.side.linked).toBe(4);

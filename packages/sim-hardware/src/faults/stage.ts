@@ -3,6 +3,7 @@ import type { SimModule } from "../module/sim-module.js";
 import type { SeededRandom } from "../pack/random.js";
 import type { SimShunt } from "../pack/shunt.js";
 import type { SimKernel } from "../time/kernel.js";
+import type { SimTimeSource } from "../time/time-source.js";
 
 /** What faults act on. */
 export interface Stage {
@@ -10,6 +11,8 @@ export interface Stage {
   readonly bus: VirtualBus;
   readonly modules: readonly SimModule[];
   readonly random: SeededRandom;
+  /** The pack controller's UTC. */
+  readonly timeSource: SimTimeSource;
   /** Undefined in a pack without one. */
   readonly shunt: SimShunt | undefined;
 }

@@ -5,7 +5,7 @@ import { faultBench } from "../faults/fault-bench.fixture.js";
 
 /** A pack of four under constant charge, and what its shunt says. */
 async function shuntBench(options: Parameters<typeof faultBench>[0] = {}) {
-  const bench = await faultBench({ name: "shunt", ...options });
+  const bench = await faultBench({ name: "shunt", shunt: true, ...options });
   const receiver = new ShuntReceiver();
   const samples: ShuntSample[] = [];
   const alarms: string[] = [];
@@ -71,7 +71,7 @@ describe("the simulated shunt", () => {
   });
 
   it("is not there unless asked for, and a fault of it is refused then", async () => {
-    const { simulator, kernel, bus } = await faultBench({ name: "no shunt", shunt: false });
+    const { simulator, kernel, bus } = await faultBench({ name: "no shunt" });
     let heard = 0;
     bus.attach({ name: "listener" }).listen({
       frame: ({ id }) => {

@@ -8,6 +8,8 @@ const LARGEST_ID = 0x1f_ff_ff_ff;
 const LONGEST_DELAY_MS = 3_600_000;
 const FASTEST_PPM = 500_000;
 const LARGEST_GAIN = 100;
+/** Four years. */
+const LARGEST_STEP_SECONDS = 1461 * 86_400;
 const LARGEST_AMPS = 100_000;
 
 type Reader = (field: Field) => Fault;
@@ -99,6 +101,21 @@ const READERS: Readonly<Record<FaultName, Reader>> = {
   babbling: (field) => {
     field.object(EVENT);
     return { fault: "babbling" };
+  },
+  clock: (field) => {
+    const of = field.object([...EVENT, "stepSeconds", "unsynchronised"]);
+    const stepSeconds = of.stepSeconds.optional((value) =>
+      value.number(-LARGEST_STEP_SECONDS, LARGEST_STEP_SECONDS),
+    );
+    const unsynchronised = of.unsynchronised.optional((value) => value.choice([true] as const));
+    if (stepSeconds === undefined && unsynchronised === undefined) {
+      throw field.refuse("has neither stepSeconds nor unsynchronised");
+    }
+    return {
+      fault: "clock",
+      ...(stepSeconds === undefined ? {} : { stepSeconds }),
+      ...(unsynchronised === undefined ? {} : { unsynchronised }),
+    };
   },
   shunt: (field) => {
     const of = field.object([...EVENT, "gain", "offsetAmps", "silent"]);

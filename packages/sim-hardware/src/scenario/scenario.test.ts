@@ -27,6 +27,7 @@ async function play(scenario: Scenario, seed = scenario.seed) {
   const bench = await faultBench({
     count: modules,
     name: "scenario",
+    shunt: true,
     drive: driveOf(scenario),
     events,
     seed,

@@ -11,7 +11,15 @@ import { openGateway, rollPackHalf, serveControl } from "../roles/gateway.js";
 import { makeFolder } from "../state/files.js";
 import { layoutOf } from "../state/layout.js";
 import { holdModules } from "../state/modules.js";
-import { checkPlan, endOf, isScripted, type PlanOptions, planOf, reviewOf } from "./scenario.js";
+import {
+  checkPlan,
+  endOf,
+  isScripted,
+  type Plan,
+  type PlanOptions,
+  planOf,
+  reviewOf,
+} from "./scenario.js";
 import { openSimulator } from "./simulator.js";
 import { openRecording, type TraceOptions } from "./trace.js";
 
@@ -77,7 +85,12 @@ export async function runGateway(options: {
       config,
       bus: connection.bus,
       clock: connection.clock,
-      clockState: { synchronised: true, source: "simulated" },
+      // The server's time is nobody's to set.
+      timeSource: {
+        utc: () => connection.clock.now(),
+        state: { synchronised: true, source: "simulated" },
+        listen: () => () => {},
+      },
       logger,
     });
     const control = await serveControl({ layout, config, gateway, logger });
@@ -133,6 +146,15 @@ export async function runFederation(options: {
   return EXIT.ok;
 }
 
+/** A served bus carries time, not the gateway's UTC. */
+function requireServable({ events }: Plan): void {
+  if (!events.some(({ fault }) => fault.fault === "clock")) return;
+  throw new CliError(
+    "usage",
+    "The clock fault sets the gateway's UTC, which is in another process here: use wattseal start.",
+  );
+}
+
 /** `wattseal sim`: modules and bus as a process of their own, served over a unix socket; it owns the time. */
 export async function runSimulator(
   options: TraceOptions &
@@ -147,6 +169,7 @@ export async function runSimulator(
   const layout = layoutOf(resolve(options.state));
   const logger = pinoLogger("wattseal-sim", options.logLevel, process.stderr);
   const plan = await planOf(options, process.cwd());
+  requireServable(plan);
   const release = await holdModules(layout);
   const simulator = await openSimulator({ layout, plan, fd: options.fd, logger });
   checkPlan(plan, simulator.modules.length);

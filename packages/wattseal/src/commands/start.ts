@@ -183,7 +183,7 @@ async function composeInto(
     config,
     bus: simulator.bus.attach({ name: "gateway" }),
     clock: simulator.kernel,
-    clockState: { synchronised: true, source: "simulated" },
+    timeSource: simulator.timeSource,
     logger,
   });
   const control = await serveControl({ layout, config, gateway, logger });

@@ -38,6 +38,7 @@ export const ACCOUNTS: SocietySummary = {
 const STATUS: GatewayStatus = {
   lct: PACK,
   time: millis(1_767_614_400_000),
+  utc: { synchronised: true, source: "simulated", heldUntil: undefined },
   modules: [],
   legacyModules: [],
   shunt: undefined,

@@ -77,6 +77,13 @@ export const wasteSchema = z
 export const statusReply = z.object({
   lct,
   time: time.describe("The pack's time, UTC ms since 1970."),
+  clock: z
+    .object({
+      synchronised: z.boolean().describe("Only synchronised time expires anything."),
+      source: z.string(),
+      heldUntil: time.optional().describe("UTC was set back: the pack's time stands still."),
+    })
+    .describe("What the pack's time comes from."),
   modules: z.array(moduleStatus),
   legacyModules: z
     .array(legacyStatus)
@@ -111,6 +118,7 @@ export function statusReplyOf(status: GatewayStatus): StatusReply {
   return {
     lct: pack,
     time: now,
+    clock: status.utc,
     modules: modules.map(moduleReply),
     legacyModules: legacyModules.map(legacyReply),
     shunt: status.shunt === undefined ? undefined : shuntReply(status.shunt),

@@ -1,5 +1,12 @@
 import { resolve } from "node:path";
-import { type Clock, type Logger, milliwattHours, moduleUid, toHex } from "@wattseal/base";
+import {
+  type Clock,
+  type Logger,
+  milliwattHours,
+  moduleUid,
+  type TimeSource,
+  toHex,
+} from "@wattseal/base";
 import type { CanBus } from "@wattseal/can-protocol";
 import { EvidenceStore, Gateway, type LegacyUnit, nodeEvidenceFiles } from "@wattseal/gateway";
 import { SoftwareSigner } from "@wattseal/lct-keys";
@@ -19,15 +26,15 @@ export interface GatewayRoleOptions {
   readonly layout: Layout;
   readonly config: GatewayConfig;
   readonly bus: CanBus;
-  /** The pack's time, and what it comes from. */
+  /** The pack's steady time, and its UTC. */
   readonly clock: Clock;
-  readonly clockState: { readonly synchronised: boolean; readonly source: string };
+  readonly timeSource: TimeSource;
   readonly logger: Logger;
 }
 
 /** A gateway with the software anchor of its state folder. */
 export async function openGateway(options: GatewayRoleOptions): Promise<Gateway> {
-  const { layout, config, clock, clockState } = options;
+  const { layout, config, clock, timeSource } = options;
   const files = await readPackFiles(layout);
   const { trust, document, pairing, custody, nextCustody, statements } = files;
   const witness = trust.witnesses.find(({ name }) => name === config.uplink.witness);
@@ -42,7 +49,7 @@ export async function openGateway(options: GatewayRoleOptions): Promise<Gateway>
     bus: options.bus,
     evidence,
     clock,
-    clockState,
+    timeSource,
     wallClock: systemClock(),
     entropy: systemEntropy,
     logger: options.logger,
@@ -56,14 +63,14 @@ export async function openGateway(options: GatewayRoleOptions): Promise<Gateway>
     storePairing: (record) => writePairing(layout, record),
     legacy: legacyIn(config),
     shunt: config.bus.shunt === "can" ? PACK_SHUNT : undefined,
-    openSigner: (log) =>
+    openSigner: (log, time) =>
       SoftwareSigner.open({
         directory: layout.gateway.signer,
-        clock,
+        clock: time.clock,
         entropy: systemEntropy,
         document,
         softwareVersion: `wattseal ${VERSION}`,
-        synchronised: clockState.synchronised,
+        synchronised: time.synchronised,
         log,
       }),
     telemetryHz: config.bus.telemetryHz,

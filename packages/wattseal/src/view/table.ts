@@ -8,7 +8,7 @@ export function renderStatus(
 ): readonly string[] {
   const { society, energy, log, waste } = status;
   return [
-    `pack time ${utc(status.time)} UTC${run === undefined ? "" : pace(run)}`,
+    `pack time ${utc(status.time)} UTC${clockOf(status)}${run === undefined ? "" : pace(run)}`,
     "slot  link      state      volts     amps    SOC      energy in     energy out        accepted",
     ...status.modules.map(moduleLine),
     ...status.legacyModules.map(legacyLine),
@@ -32,6 +32,12 @@ const utc = (time: number): string => new Date(time).toISOString().replace("T", 
 function pace({ speed, progress }: { speed: number; progress: number | undefined }): string {
   const replay = progress === undefined ? "" : `   replay ${(100 * progress).toFixed(0)} %`;
   return `   speed ${speed.toFixed(0)} x${replay}`;
+}
+
+/** What is wrong with UTC. */
+function clockOf({ clock }: StatusReply): string {
+  if (clock.heldUntil !== undefined) return " (standing still: the clock was set back)";
+  return clock.synchronised ? "" : " (not synchronised)";
 }
 
 function moduleLine(module: StatusReply["modules"][number]): string {

@@ -32,7 +32,10 @@ type societyTotals struct {
 	Opening      int64 `json:"opening"`
 	Net          int64 `json:"net"`
 	RecordedLoss int64 `json:"recordedLoss"`
-	Wasted       int64 `json:"wasted"`
+	// Claims and ConversionLoss are 0: this program does not read the entries of Other societies.
+	Claims         int64 `json:"claims"`
+	ConversionLoss int64 `json:"conversionLoss"`
+	Wasted         int64 `json:"wasted"`
 }
 
 // audit replays the log in dir from its first entry.
@@ -44,7 +47,7 @@ func audit(dir folder, t *trust) (r report) {
 	if s := a.ledger.society; s != nil {
 		r.Society = &societyTotals{
 			s.supply, s.lots.sum, s.reserved(), s.adp, s.eligible, s.withheld.sum,
-			s.unclaimed, s.deficit, s.opening, s.net, s.recordedLoss, s.wasted,
+			s.unclaimed, s.deficit, s.opening, s.net, s.recordedLoss, 0, 0, s.wasted,
 		}
 	}
 	switch {

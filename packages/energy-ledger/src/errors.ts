@@ -4,8 +4,8 @@ import { type ErrorKind, WattsealError } from "@wattseal/base";
  * Why the ledger refused something.
  * `order`, `time`, `epoch`: the entry may not stand where it stands. `pairing`, `tiling`, `record`, `verdict`,
  * `window`, `check`: it contradicts the metering entries before it. `authority`, `policy`, `source`, `mint`, `charge`,
- * `certify`, `ticket`, `expire`, `reconcile`, `resolve`, `closed`: the society's rules. `overflow`: a sum beyond
- * 2^53 − 1. `snapshot`: an ops.snapshot states another state than the log's. `reading`: a reading the meter cannot take.
+ * `certify`, `ticket`, `expire`, `reconcile`, `resolve`, `closed`: the society's rules. `trade`: what is between
+ * societies; `foreign`: the proof of another log's entry. `overflow`: a sum beyond 2^53 − 1. `snapshot`: an ops.snapshot states another state than the log's. `reading`: a reading the meter cannot take.
  */
 export type LedgerErrorCode =
   | "order"
@@ -28,6 +28,8 @@ export type LedgerErrorCode =
   | "reconcile"
   | "resolve"
   | "closed"
+  | "trade"
+  | "foreign"
   | "overflow"
   | "snapshot"
   | "reading";

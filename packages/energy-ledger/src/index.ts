@@ -29,10 +29,15 @@ export {
   statusPayload,
 } from "./entries/lifecycle.js";
 export {
+  decodePolicy,
   type MintPayload,
   mintPayload,
+  type Policy,
   type PolicyPayload,
+  type PolicyPayload2,
+  type PolicyWitness,
   policyPayload,
+  policyPayload2,
   type SocietyCertify,
   type SocietyCharge,
   type SocietyCommit,
@@ -44,6 +49,14 @@ export {
   sourcePayload,
   type Tier,
 } from "./entries/society.js";
+export type {
+  SocietyDecide,
+  SocietyOffer,
+  SocietyRecord,
+  SocietyReport,
+  SocietyTrade,
+  TradeTerms,
+} from "./entries/trade.js";
 export { LedgerError, type LedgerErrorCode } from "./errors.js";
 export type { EpochStanding, LedgerChecks } from "./ledger/checks.js";
 export { LedgerFold, type SavedLedger, SNAPSHOT_SPACING } from "./ledger/fold.js";
@@ -92,10 +105,14 @@ export type { ToleranceUse } from "./metering/verdict.js";
 export { WINDOW, windowEnd } from "./metering/window.js";
 export { decodeSnapshot, encodeSnapshot, type Snapshot } from "./snapshot/snapshot.js";
 export type { LedgerState, PairingState } from "./snapshot/state.js";
-export type { SocietySummary } from "./society/book.js";
-export type { AuthorityEntry, SocietyContext } from "./society/charter.js";
+export type { AuthorityEntry, ForeignEntry, SocietyContext } from "./society/charter.js";
 export type { DueEntry } from "./society/dues.js";
 export { type SocietyEntry, SocietyFold } from "./society/fold.js";
 export type { EpochState } from "./society/policy.js";
 export { PROOF_AGE } from "./society/sources.js";
+export type { SocietySummary } from "./society/summary.js";
 export { type OpenTicket, TICKET_LIFE } from "./society/tickets.js";
+export type { TradeState } from "./trade/decisions.js";
+export { TradeFold } from "./trade/fold.js";
+export { arrivingOf, tradeId } from "./trade/terms.js";
+export type { WitnessAnswer, WitnessFold } from "./trade/witness.js";

@@ -57,6 +57,9 @@ function checksOf(epochs: readonly EpochState[]): LedgerChecks {
       if (payload[0] === 0xff) throw new Error("nobody signed this");
       return { payload };
     },
+    foreign: () => {
+      throw new Error("there is no other log");
+    },
     snapshot: () => undefined,
   };
 }

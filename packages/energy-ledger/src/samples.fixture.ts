@@ -2,6 +2,7 @@
 import { lctId, millis, milliwattHours, moduleUid, slot } from "@wattseal/base";
 import type { EnergyInterval } from "./entries/energy.js";
 import type { Entry } from "./entries/entry.js";
+import type { TradeTerms } from "./entries/trade.js";
 
 export const MODULE = moduleUid("5d01000012345678");
 export const OTHER = moduleUid("5d010000ffffffff");
@@ -36,6 +37,19 @@ export const interval: EnergyInterval = {
   readings: 300,
   digest: bytes(32, 7),
   verdict: "consistent",
+};
+
+const FLEET = lctId(`lct:society:${"f".repeat(32)}`);
+const TERMS: TradeTerms = {
+  seller: PACK,
+  ticket: 2 ** 33,
+  buyer: lctId(`lct:society:${"b".repeat(32)}`),
+  witness: FLEET,
+  amount: mwh(1_000),
+  rateBps: 9_800,
+  fee: mwh(0),
+  decideBy: millis(NOON + 60_000),
+  expires: millis(NOON + 86_400_000),
 };
 
 export const SAMPLES: readonly Entry[] = [
@@ -207,6 +221,50 @@ export const SAMPLES: readonly Entry[] = [
     type: "society.expire",
     timeMs: millis(NOON),
     body: { lots: [{ charge: 8, since: millis(NOON), amount: mwh(1) }], withheld: [] },
+  },
+  { type: "society.escrow", timeMs: millis(NOON), body: TERMS },
+  {
+    type: "society.offer",
+    timeMs: millis(NOON),
+    body: { terms: TERMS, proof: bytes(40, 12) },
+  },
+  {
+    type: "society.decide",
+    timeMs: millis(NOON),
+    body: { decision: "abort", terms: TERMS },
+  },
+  {
+    type: "society.trade",
+    timeMs: millis(NOON),
+    body: { outcome: "commit", terms: TERMS, proof: bytes(40, 13) },
+  },
+  {
+    type: "society.trade",
+    timeMs: millis(NOON),
+    body: { outcome: "lapse", terms: TERMS, proof: undefined },
+  },
+  {
+    type: "society.report",
+    timeMs: millis(NOON),
+    body: {
+      ticket: 33,
+      parent: FLEET,
+      amount: mwh(70),
+      expires: millis(NOON + 1),
+      quality: 9_000,
+      proof: bytes(32, 14),
+    },
+  },
+  {
+    type: "society.record",
+    timeMs: millis(NOON),
+    body: {
+      citizen: PACK,
+      report: 34,
+      amount: mwh(70),
+      expires: millis(NOON + 1),
+      proof: bytes(40, 15),
+    },
   },
   {
     type: "ops.clock",

@@ -112,6 +112,14 @@ export class FieldReader {
     if (found !== count) this.fail(`has ${found} fields where ${count} belong`, start);
   }
 
+  /** How many fields the array that comes next has; takes nothing. */
+  peekArray(): number {
+    const start = this.#offset;
+    const found = this.#head(MAJOR.array, "an array");
+    this.#offset = start;
+    return found;
+  }
+
   /** The head of an array of up to `most` items. */
   list(most: number): number {
     const start = this.#offset;

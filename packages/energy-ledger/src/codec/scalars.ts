@@ -45,6 +45,10 @@ export const basisPoints: Schema<number> = integer("a share in basis points", 0,
 export const hash32: Schema<Uint8Array> = byteString("a hash or key", 32);
 /** A signed object of an authority: COSE_Sign1 as bytes. */
 export const sign1: Schema<Uint8Array> = byteString("a COSE_Sign1", 1, 15_000);
+/** What `wattseal prove` writes about one entry of another log, as bytes. */
+export const proofFile: Schema<Uint8Array> = byteString("a proof file", 1, 15_000);
+/** Name of a cosigning key (C2SP signed-note), in ASCII. */
+export const keyName: Schema<string> = text("key name", /^[!-*,-~]{1,128}$/);
 /** What texts may be, for whoever has to ask for one. */
 export const TEXT = {
   /** Lower-case words joined by hyphens: a kind that later versions may add to. */

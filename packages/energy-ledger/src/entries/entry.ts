@@ -33,6 +33,14 @@ import {
   societyReserve,
   societyRollback,
 } from "./society.js";
+import {
+  societyDecide,
+  societyOffer,
+  societyRecord,
+  societyReport,
+  societyTrade,
+  tradeTerms,
+} from "./trade.js";
 
 /** What one type is: its name, its body's schema, and how an entry of it is read. */
 function row<const T extends string, B>(type: T, schema: Schema<B>) {
@@ -69,6 +77,12 @@ const ROWS = [
   row("society.commit", societyCommit),
   row("society.rollback", societyRollback),
   row("society.expire", societyExpire),
+  row("society.escrow", tradeTerms),
+  row("society.offer", societyOffer),
+  row("society.decide", societyDecide),
+  row("society.trade", societyTrade),
+  row("society.report", societyReport),
+  row("society.record", societyRecord),
   row("ops.clock", opsClock),
   row("ops.config", opsConfig),
   row("ops.snapshot", opsSnapshot),

@@ -4,13 +4,24 @@ import {
   energy,
   entryIndex,
   hash32,
+  keyName,
   label,
   lct,
   sign1,
   sourceName,
   time,
 } from "../codec/scalars.js";
-import { constant, integer, list, oneOf, optional, record, type Value } from "../codec/schema.js";
+import {
+  constant,
+  decodeAs,
+  integer,
+  list,
+  oneOf,
+  optional,
+  record,
+  type Schema,
+  type Value,
+} from "../codec/schema.js";
 
 /** An object of the authority, as signed. Its payload has a schema below. */
 export const signedEntry = record({ sign1 });
@@ -33,9 +44,7 @@ export type Tier = Value<typeof tier>;
 
 const days = integer("a number of days", 1, 366);
 
-/** Payload of society.policy. */
-export const policyPayload = record({
-  purpose: constant("wattseal-policy-1"),
+const policyTerms = {
   society: lct,
   /** Above the last one's. */
   version: serial,
@@ -52,8 +61,54 @@ export const policyPayload = record({
   wasteAlert: energy,
   /** mWh that may ever be charged from sources of kind `declared`. */
   declaredCap: energy,
-});
+};
+
+/** Payload of society.policy. */
+export const policyPayload = record({ purpose: constant("wattseal-policy-1"), ...policyTerms });
 export type PolicyPayload = Value<typeof policyPayload>;
+
+export const policyWitness = record({
+  /** Whose log decides trades. */
+  lct,
+  /** Name of its cosignatures' key. */
+  name: keyName,
+  /** Ed25519. */
+  publicKey: hash32,
+});
+/** A witness whose word on another society's log counts here. */
+export type PolicyWitness = Value<typeof policyWitness>;
+
+/** The same with other societies in it: those that energy may come from and go to, and who vouches for their logs. */
+export const policyPayload2 = record({
+  purpose: constant("wattseal-policy-2"),
+  ...policyTerms,
+  witnesses: list(policyWitness, { max: 16 }),
+  counterparties: list(lct, { max: 128 }),
+});
+export type PolicyPayload2 = Value<typeof policyPayload2>;
+
+const POLICY_2_FIELDS = 13;
+
+/** Of either version. */
+export type Policy = PolicyPayload | PolicyPayload2;
+
+/** The versions differ in their number of fields. */
+export const anyPolicy: Schema<Policy> = {
+  read(reader) {
+    return reader.peekArray() === POLICY_2_FIELDS
+      ? policyPayload2.read(reader)
+      : policyPayload.read(reader);
+  },
+  write(writer, policy) {
+    if ("witnesses" in policy) policyPayload2.write(writer, policy);
+    else policyPayload.write(writer, policy);
+  },
+};
+
+/** Throws DecodeError. */
+export function decodePolicy(payload: Uint8Array): Policy {
+  return decodeAs(anyPolicy, payload, "policy payload");
+}
 
 export const sourceKind = oneOf(
   "source kind",

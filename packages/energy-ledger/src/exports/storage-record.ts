@@ -1,4 +1,4 @@
-import type { SocietySummary } from "../society/book.js";
+import type { SocietySummary } from "../society/summary.js";
 import type { ProofReference } from "./proof.js";
 
 /** Where energy was taken from, mWh. The first three have allocation records, the rest has no charge behind it. */

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { decodeEntry, type Entry } from "../entries/entry.js";
 import { foldOf, readyLog, type TestLog } from "../ledger.fixture.js";
-import type { SocietySummary } from "../society/book.js";
+import type { SocietySummary } from "../society/summary.js";
 import { recordsOf, step, walk } from "./storage-history.fixture.js";
 import type { StorageRecord } from "./storage-record.js";
 

@@ -1,4 +1,6 @@
 import type { LctId, Millis } from "@wattseal/base";
+import type { PolicyWitness } from "../entries/society.js";
+import type { ForeignEntry } from "../society/charter.js";
 import type { EpochState } from "../society/policy.js";
 
 /** An epoch as its evidence proves it. */
@@ -17,6 +19,8 @@ export interface LedgerChecks {
   epoch(evidence: Uint8Array, index: number, timeMs: Millis): EpochStanding;
   /** A statement of an authority (COSE_Sign1: mint, source, policy, status); returns what it says. */
   authority(sign1: Uint8Array, index: number): { readonly payload: Uint8Array };
+  /** A proof file of another log's entry, under a head that one of these witnesses cosigned; returns what it proves. */
+  foreign(proof: Uint8Array, witnesses: readonly PolicyWitness[]): ForeignEntry;
   /** The SHA-256 that an ops.snapshot states: of the snapshot of everything before entry `index`. */
   snapshot(digest: Uint8Array, index: number): void;
 }

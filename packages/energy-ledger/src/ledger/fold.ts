@@ -6,10 +6,10 @@ import { LedgerError } from "../errors.js";
 import type { ModuleEnd } from "../metering/meter.js";
 import { WINDOW } from "../metering/window.js";
 import type { LedgerState, PairingState } from "../snapshot/state.js";
-import type { SocietySummary } from "../society/book.js";
 import type { SocietyContext } from "../society/charter.js";
 import { SocietyFold } from "../society/fold.js";
 import type { EpochState } from "../society/policy.js";
+import type { SocietySummary } from "../society/summary.js";
 import type { EpochStanding, LedgerChecks } from "./checks.js";
 import { ModuleBook } from "./modules.js";
 import { located, requireType } from "./refusal.js";
@@ -62,6 +62,7 @@ export class LedgerFold {
       epochState: saved?.epoch.state,
       synchronised: state?.synchronised ?? false,
       verifyAuthority: (sign1, index) => checks.authority(sign1, index),
+      verifyForeign: (proof, witnesses) => checks.foreign(proof, witnesses),
     };
     this.society = new SocietyFold(this.#context, state?.society);
     this.#modules = new ModuleBook(state?.modules);
@@ -253,6 +254,12 @@ export class LedgerFold {
       case "society.commit":
       case "society.rollback":
       case "society.expire":
+      case "society.escrow":
+      case "society.offer":
+      case "society.decide":
+      case "society.trade":
+      case "society.report":
+      case "society.record":
       case "energy.reconcile":
         this.society.apply(index, entry);
         break;

@@ -15,9 +15,19 @@ import {
   time,
   u8,
 } from "../codec/scalars.js";
-import { flag, integer, list, oneOf, optional, record, type Value } from "../codec/schema.js";
+import {
+  flag,
+  integer,
+  list,
+  oneOf,
+  optional,
+  record,
+  type Schema,
+  type Value,
+} from "../codec/schema.js";
 import { counters } from "../entries/energy.js";
-import { policyPayload, sourcePayload } from "../entries/society.js";
+import { anyPolicy, policyWitness, sourcePayload } from "../entries/society.js";
+import { tradeTerms } from "../entries/trade.js";
 
 /** No list is longer than a snapshot, whose length bounds them all. */
 export const MAX_SNAPSHOT_LENGTH = 2 ** 26;
@@ -107,6 +117,29 @@ export const bookState = record({
 });
 export type BookState = Value<typeof bookState>;
 
+/** Trades and what is left of them; all of it is empty in a society that trades with nobody. */
+export const tradedState = record({
+  claims: netEnergy,
+  conversionLoss: whole,
+  /** Open ones, in the order of their entries. */
+  escrows: list(
+    record({ terms: tradeTerms, witnesses: list(policyWitness, ANY), lots: queueState }),
+    ANY,
+  ),
+  /** Entries of other logs that gave energy, in the order in which it came. */
+  used: list(record({ giver: lct, index: entryIndex, expires: time }), ANY),
+  /** What this log decides for others, by SHA-256 of the terms, in the order of their first entries. */
+  decisions: list(
+    record({
+      trade: hash32,
+      state: oneOf("trade state", "offered", "committed", "aborted"),
+      expires: time,
+    }),
+    ANY,
+  ),
+});
+export type TradedState = Value<typeof tradedState>;
+
 export const sourcesState = record({
   /** By name. */
   sources: list(record({ proof: sourcePayload, earlier: whole, used: whole }), ANY),
@@ -115,7 +148,7 @@ export const sourcesState = record({
 export type SourcesState = Value<typeof sourcesState>;
 
 export const charterState = record({
-  policy: optional(policyPayload),
+  policy: optional(anyPolicy),
   /** Of the last mint; 0 before it. */
   lastSerial: whole,
   closed: optional(oneOf("closing LCT state", "void", "slashed", "retired")),
@@ -123,13 +156,36 @@ export const charterState = record({
 });
 export type CharterState = Value<typeof charterState>;
 
-export const societyState = record({
-  /** No opening stock may come any more. */
-  opened: flag("the opening of the books"),
-  book: bookState,
-  charter: charterState,
-});
-export type SocietyState = Value<typeof societyState>;
+/** No opening stock may come any more. */
+const opened = flag("the opening of the books");
+
+export interface SocietyState {
+  readonly opened: boolean;
+  readonly book: BookState;
+  readonly charter: CharterState;
+  /** Not written at all where there is nothing to say: so it was before societies could trade. */
+  readonly traded: TradedState | undefined;
+}
+
+export const societyState: Schema<SocietyState> = {
+  read(reader) {
+    const trading = reader.peekArray() !== 3;
+    reader.array(trading ? 4 : 3);
+    return {
+      opened: opened.read(reader),
+      book: bookState.read(reader),
+      charter: charterState.read(reader),
+      traded: trading ? tradedState.read(reader) : undefined,
+    };
+  },
+  write(writer, state) {
+    writer.array(state.traded === undefined ? 3 : 4);
+    opened.write(writer, state.opened);
+    bookState.write(writer, state.book);
+    charterState.write(writer, state.charter);
+    if (state.traded !== undefined) tradedState.write(writer, state.traded);
+  },
+};
 
 /** As EnergyTotals. */
 export const totalsState = record({

@@ -1,39 +1,13 @@
-import {
-  InvariantViolation,
-  type LctId,
-  type Millis,
-  type MilliwattHours,
-  milliwattHours,
-} from "@wattseal/base";
+import { type LctId, type Millis, type MilliwattHours, milliwattHours } from "@wattseal/base";
 import { MOST_NET } from "../codec/scalars.js";
+import type { PolicyWitness } from "../entries/society.js";
+import type { TradeTerms } from "../entries/trade.js";
 import { LedgerError } from "../errors.js";
-import type { BookState } from "../snapshot/state.js";
+import type { BookState, TradedState } from "../snapshot/state.js";
+import { EscrowBook } from "../trade/escrows.js";
 import { type Dated, DatedQueue, totalOf } from "./queue.js";
+import { checkBalance, heldBy, type SocietySummary } from "./summary.js";
 import { TicketBook } from "./tickets.js";
-
-/** The society's accounts, mWh. Tokens: available + reserved + adp = supply. The other four stand beside them. */
-export interface SocietySummary {
-  readonly supply: number;
-  /** Available, in lots; reserved is apart. */
-  readonly atp: number;
-  /** In the lots that work tickets hold. */
-  readonly reserved: number;
-  readonly adp: number;
-  /** Measured net charge that no charge entry has used yet. */
-  readonly eligible: number;
-  readonly withheld: number;
-  /** Energy in the pack that no token stands for. */
-  readonly unclaimed: number;
-  /** Energy taken out beyond what the book knew of. */
-  readonly deficit: number;
-  readonly opening: number;
-  /** Σ n over all windows. */
-  readonly net: number;
-  /** Signed: what reconciling wrote off. */
-  readonly recordedLoss: number;
-  /** Σ of lots that expired or were written off; stays at 2^53 − 1 once there. */
-  readonly wasted: number;
-}
 
 const EMPTY: BookState = {
   supply: 0,
@@ -55,6 +29,8 @@ export class SocietyBook {
   readonly #lots: DatedQueue;
   readonly #withheld: DatedQueue;
   readonly #tickets: TicketBook;
+  /** Lots kept for trades: windows use them last. */
+  readonly #escrows: EscrowBook;
   #supply: number;
   #adp: number;
   #eligible: number;
@@ -63,9 +39,14 @@ export class SocietyBook {
   #opening: MilliwattHours;
   #net: number;
   #recordedLoss: number;
+  #claims: number;
+  #conversionLoss: number;
   #wasted: number;
 
-  constructor(saved: BookState = EMPTY) {
+  constructor(
+    saved: BookState = EMPTY,
+    traded?: Pick<TradedState, "claims" | "conversionLoss" | "escrows">,
+  ) {
     this.#lots = new DatedQueue(saved.lots);
     this.#withheld = new DatedQueue(saved.withheld);
     this.#tickets = new TicketBook(saved.tickets);
@@ -78,6 +59,9 @@ export class SocietyBook {
     this.#net = saved.net;
     this.#recordedLoss = saved.recordedLoss;
     this.#wasted = saved.wasted;
+    this.#escrows = new EscrowBook(traded?.escrows);
+    this.#claims = traded?.claims ?? 0;
+    this.#conversionLoss = traded?.conversionLoss ?? 0;
   }
 
   save(): BookState {
@@ -94,6 +78,15 @@ export class SocietyBook {
       lots: this.#lots.items(),
       withheld: this.#withheld.items(),
       tickets: this.#tickets.save(),
+    };
+  }
+
+  /** What trades have left, which the state of a society that trades with nobody says nothing of. */
+  saveTraded(): Pick<TradedState, "claims" | "conversionLoss" | "escrows"> {
+    return {
+      claims: this.#claims,
+      conversionLoss: this.#conversionLoss,
+      escrows: this.#escrows.save(),
     };
   }
 
@@ -117,6 +110,10 @@ export class SocietyBook {
     return this.#tickets;
   }
 
+  get escrows(): EscrowBook {
+    return this.#escrows;
+  }
+
   mint(amount: MilliwattHours): void {
     const supply = within(this.#supply + amount, "supply");
     this.#supply = supply;
@@ -136,8 +133,19 @@ export class SocietyBook {
   /** A window's net energy, of either sign. */
   move(net: number): void {
     this.#net = within(this.#net + net, "net energy");
-    if (net >= 0) this.#gain(net);
-    else this.#lose(-net);
+    const rest = net - this.#deliver(net);
+    if (rest >= 0) this.#gain(rest);
+    else this.#lose(-rest);
+  }
+
+  /** Net charge is first what others owe, net discharge what is owed to them: the part of `net` that settles claims. */
+  #deliver(net: number): number {
+    const delivered =
+      net >= 0
+        ? Math.min(net, Math.max(0, this.#claims))
+        : Math.max(net, Math.min(0, this.#claims));
+    this.#claims -= delivered;
+    return delivered;
   }
 
   /** Repays the deficit; the rest may be charged. */
@@ -147,7 +155,7 @@ export class SocietyBook {
     this.#eligible += energy - repaid;
   }
 
-  /** Design, ledger, Window net: tickets in their order, lots, then unclaimed, withheld, eligible, deficit. */
+  /** Design, ledger, Window net: tickets in their order, lots, then unclaimed, withheld, eligible; then what trades keep, deficit. */
   #lose(energy: number): void {
     let open = energy;
     const used = this.#tickets.use(open);
@@ -157,7 +165,14 @@ export class SocietyBook {
     open -= this.#drawUnclaimed(open);
     open -= this.#withheld.draw(open);
     open -= this.#drawEligible(open);
+    open -= this.#spendEscrows(open);
     this.#deficit += open;
+  }
+
+  #spendEscrows(wanted: number): number {
+    const spent = this.#escrows.draw(wanted);
+    this.#adp += spent;
+    return spent;
   }
 
   #spendLots(wanted: number): number {
@@ -226,18 +241,55 @@ export class SocietyBook {
     this.#wasted = Math.min(Number.MAX_SAFE_INTEGER, this.#wasted + tokens);
   }
 
-  /** The book's idea of what is in the pack. */
-  get stock(): number {
-    const tokens = this.#lots.total + this.#tickets.held;
-    const claimed = tokens + this.#eligible + this.#withheld.total;
-    return claimed + this.#unclaimed - this.#deficit;
+  /** The oldest lots are kept for a trade. The caller has checked that they are there. */
+  keep(terms: TradeTerms, witnesses: readonly PolicyWitness[]): void {
+    this.#escrows.open(terms, witnesses, this.#lots.take(terms.amount));
   }
 
-  /** Sets the book to the measured stock. */
+  /** The lots kept for a trade are free again, with their dates. */
+  release(ticket: number): void {
+    for (const lot of this.#escrows.close(ticket)) this.#lots.put(lot);
+  }
+
+  /** The energy of a trade leaves: what was kept for it, and where that was used, other energy. Tokens to ADP. */
+  sell({ ticket, amount }: TradeTerms): void {
+    const claims = within(this.#claims - amount, "claims");
+    const held = totalOf(this.#escrows.close(ticket));
+    this.#adp += held;
+    this.#writeOff(amount - held);
+    this.#claims = claims;
+  }
+
+  /** The ticket's oldest `amount` mWh leave: tokens to ADP; the rest to its lots. */
+  give(ticket: number, amount: MilliwattHours): void {
+    const claims = within(this.#claims - amount, "claims");
+    this.#closeTicket(ticket, amount);
+    this.#unclaimed -= amount;
+    this.#claims = claims;
+  }
+
+  /**
+   * Energy of another society, named by `charge`: it repays the deficit, becomes a lot as far as ADP goes (none of it
+   * unless `free`), and the rest is withheld. `lost` mWh of what left there have not arrived.
+   */
+  receive(item: Dated, lost: number, free: boolean): void {
+    const claims = within(this.#claims + item.amount, "claims");
+    const repaid = Math.min(this.#deficit, item.amount);
+    const lot = free ? Math.min(this.#adp, item.amount - repaid) : 0;
+    const rest = item.amount - repaid - lot;
+    this.#deficit -= repaid;
+    this.#adp -= lot;
+    if (lot > 0) this.#lots.put({ ...item, amount: milliwattHours(lot) });
+    if (rest > 0) this.#withheld.put({ ...item, amount: milliwattHours(rest) });
+    this.#claims = claims;
+    this.#conversionLoss = Math.min(Number.MAX_SAFE_INTEGER, this.#conversionLoss + lost);
+  }
+
+  /** Sets the book to the measured stock, in which what is bought is not yet and what is sold is still. */
   reconcile(measured: MilliwattHours): void {
-    const loss = this.stock - measured;
+    const loss = heldBy(this.summary()) - this.#claims - measured;
     this.#recordedLoss = within(this.#recordedLoss + loss, "recorded loss");
-    if (loss >= 0) this.#writeOff(loss);
+    if (loss >= 0) this.#waste(this.#writeOff(loss));
     else {
       const cleared = Math.min(-loss, this.#deficit);
       this.#deficit -= cleared;
@@ -245,22 +297,25 @@ export class SocietyBook {
     }
   }
 
-  #writeOff(loss: number): void {
-    let open = loss;
+  /** Takes energy out that no window measured. Returns the mWh of lots in it, whose tokens are ADP now. */
+  #writeOff(energy: number): number {
+    let open = energy;
     open -= this.#drawUnclaimed(open);
     open -= this.#withheld.draw(open);
     open -= this.#drawEligible(open);
     const available = this.#spendLots(open);
     const reserved = this.#tickets.writeOff(open - available);
     this.#adp += reserved;
-    this.#waste(available + reserved);
+    const kept = this.#spendEscrows(open - available - reserved);
+    this.#deficit += open - available - reserved - kept;
+    return available + reserved + kept;
   }
 
   summary(): SocietySummary {
     return {
       supply: this.#supply,
       atp: this.#lots.total,
-      reserved: this.#tickets.held,
+      reserved: this.#tickets.held + this.#escrows.held,
       adp: this.#adp,
       eligible: this.#eligible,
       withheld: this.#withheld.total,
@@ -269,23 +324,15 @@ export class SocietyBook {
       opening: this.#opening,
       net: this.#net,
       recordedLoss: this.#recordedLoss,
+      claims: this.#claims,
+      conversionLoss: this.#conversionLoss,
       wasted: this.#wasted,
     };
   }
 
-  /** Invariants 2 and 3 of the design, and that a deficit leaves nothing else. Throws InvariantViolation. */
+  /** Throws InvariantViolation unless the accounts balance. */
   check(): void {
-    const s = this.summary();
-    const tokens = s.atp + s.reserved + s.adp;
-    if (tokens !== s.supply) fail(`${tokens} tokens for a supply of ${s.supply}`);
-    const energy = this.stock;
-    const measured = s.opening + s.net - s.recordedLoss;
-    if (energy !== measured) fail(`${energy} mWh on the book, ${measured} mWh measured`);
-    const held = [s.atp, s.reserved, s.adp, s.eligible, s.withheld, s.unclaimed, s.deficit];
-    if (!held.every((value) => Number.isSafeInteger(value) && value >= 0)) {
-      fail("an account is negative or inexact");
-    }
-    if (s.deficit > 0 && energy !== -s.deficit) fail("energy is held beside a deficit");
+    checkBalance(this.summary());
   }
 }
 
@@ -293,8 +340,4 @@ function within(value: number, what: string): number {
   if (Math.abs(value) > MOST_NET)
     throw new LedgerError("overflow", `${what} would exceed 2^51 mWh`);
   return value;
-}
-
-function fail(what: string): never {
-  throw new InvariantViolation(`the society's books do not balance: ${what}`);
 }

@@ -1,12 +1,13 @@
 import type { LctId, Millis } from "@wattseal/base";
 import { decodeAs, type Schema } from "../codec/schema.js";
-import type { EntryBody } from "../entries/entry.js";
+import type { Entry, EntryBody } from "../entries/entry.js";
 import { statusPayload } from "../entries/lifecycle.js";
 import {
+  anyPolicy,
   type MintPayload,
   mintPayload,
-  type PolicyPayload,
-  policyPayload,
+  type Policy,
+  type PolicyWitness,
   type SocietyCharge,
   sourcePayload,
 } from "../entries/society.js";
@@ -14,6 +15,14 @@ import { LedgerError } from "../errors.js";
 import type { CharterState } from "../snapshot/state.js";
 import { checkPolicy, type EpochState, tierBpsOf } from "./policy.js";
 import { SourceBook } from "./sources.js";
+
+/** An entry of another log, proven to be there. */
+export interface ForeignEntry {
+  /** Whose log. */
+  readonly lct: LctId;
+  readonly index: number;
+  readonly entry: Entry;
+}
 
 /** What the society's rules depend on and other entries say. */
 export interface SocietyContext {
@@ -24,6 +33,8 @@ export interface SocietyContext {
   readonly synchronised: boolean;
   /** The payload of an authority's COSE_Sign1; throws unless an accepted authority signed it. */
   verifyAuthority(sign1: Uint8Array, index: number): { readonly payload: Uint8Array };
+  /** What a proof file proves; throws unless an accepted authority's log has it under a head that one of `witnesses` cosigned. */
+  verifyForeign(proof: Uint8Array, witnesses: readonly PolicyWitness[]): ForeignEntry;
 }
 
 /** What an authority signs for the society. */
@@ -38,7 +49,7 @@ export type AuthorityEntry = {
 export class Charter {
   readonly #context: SocietyContext;
   readonly #sources: SourceBook;
-  #policy: PolicyPayload | undefined;
+  #policy: Policy | undefined;
   #lastSerial: number;
   #closed: CharterState["closed"];
 
@@ -59,8 +70,23 @@ export class Charter {
     };
   }
 
-  get policy(): PolicyPayload | undefined {
+  get policy(): Policy | undefined {
     return this.#policy;
+  }
+
+  /** Whose word on other logs counts; `of` one log that decides trades. */
+  witnesses(of?: LctId): readonly PolicyWitness[] {
+    const policy = this.#policy;
+    const all = policy !== undefined && "witnesses" in policy ? policy.witnesses : [];
+    return of === undefined ? all : all.filter(({ lct }) => lct === of);
+  }
+
+  /** Throws LedgerError `trade` unless the policy lets energy pass between `society` and this one. */
+  requireCounterparty(society: LctId): void {
+    const policy = this.#policy;
+    const known = policy !== undefined && "counterparties" in policy ? policy.counterparties : [];
+    if (known.includes(society)) return;
+    throw new LedgerError("trade", `${society} is no counterparty of the policy in force`);
   }
 
   get closed(): boolean {
@@ -114,7 +140,7 @@ export class Charter {
 
   setPolicy(index: number, sign1: Uint8Array): void {
     this.requireOpen();
-    const policy = this.#payload(index, sign1, policyPayload, "policy");
+    const policy = this.#payload(index, sign1, anyPolicy, "policy");
     this.#requireOurs(policy.society);
     checkPolicy(policy, this.#policy);
     this.#policy = policy;
@@ -131,7 +157,7 @@ export class Charter {
       return society === this.#context.lct && serial <= this.#lastSerial;
     }
     if (type === "society.policy") {
-      const { society, version } = this.#payload(0, sign1, policyPayload, "policy");
+      const { society, version } = this.#payload(0, sign1, anyPolicy, "policy");
       return society === this.#context.lct && version <= (this.#policy?.version ?? 0);
     }
     const proof = this.#payload(0, sign1, sourcePayload, "source");

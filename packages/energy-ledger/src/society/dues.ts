@@ -1,6 +1,7 @@
-import type { Millis } from "@wattseal/base";
+import { type Millis, millis } from "@wattseal/base";
 import type { EntryBody } from "../entries/entry.js";
 import { MAX_EXPIRED, type SocietyExpire, type SocietyRollback } from "../entries/society.js";
+import type { TradeTerms } from "../entries/trade.js";
 import { LedgerError } from "../errors.js";
 import type { SocietyBook } from "./book.js";
 import type { Charter, SocietyContext } from "./charter.js";
@@ -9,15 +10,18 @@ import type { Dated } from "./queue.js";
 
 /** What has to be entered before anything else may touch lots. */
 export type DueEntry = {
-  readonly [T in "society.rollback" | "society.expire"]: {
+  readonly [T in "society.rollback" | "society.trade" | "society.expire"]: {
     readonly type: T;
     readonly body: EntryBody<T>;
   };
-}["society.rollback" | "society.expire"];
+}["society.rollback" | "society.trade" | "society.expire"];
 
 const DEFAULT_LIFE_DAYS = 7;
 
-/** What synchronised time ends: tickets past their deadline, then lots and withheld amounts past their date. */
+/**
+ * What synchronised time ends: tickets past their deadline, then trades whose energy is past its date, then lots and
+ * withheld amounts past theirs.
+ */
 export class Dues {
   readonly #context: SocietyContext;
   readonly #charter: Charter;
@@ -35,8 +39,27 @@ export class Dues {
     if (ticket !== undefined) {
       return { type: "society.rollback", body: this.rollback(now, ticket, "deadline") };
     }
+    const terms = this.lapsed(now);
+    if (terms !== undefined) {
+      return { type: "society.trade", body: { outcome: "lapse", terms, proof: undefined } };
+    }
     const body = this.expiries(now);
     return body === undefined ? undefined : { type: "society.expire", body };
+  }
+
+  /** The first open trade whose energy is past its date. */
+  lapsed(now: Millis): TradeTerms | undefined {
+    return this.#context.synchronised ? this.#book.escrows.lapsedBy(now) : undefined;
+  }
+
+  /** UTC ms: when a lot of this date expires under the policy in force. */
+  expiryOf(lot: Dated): Millis {
+    return millis(lot.since + lifeOf(this.#charter.policy?.lotDays));
+  }
+
+  /** The date of a lot that expires at `expires`, and no later than one charged `now`. */
+  sinceOf(expires: Millis, now: Millis): Millis {
+    return millis(Math.max(0, Math.min(now, expires - lifeOf(this.#charter.policy?.lotDays))));
   }
 
   expiries(now: Millis): SocietyExpire | undefined {
@@ -83,14 +106,25 @@ export class Dues {
     requireSame(lots, this.rollback(now, ticket, reason).lots);
   }
 
+  /** Throws LedgerError unless this trade is the next to lapse. */
+  checkLapse(terms: TradeTerms, now: Millis): void {
+    if (this.#ticket(now) === undefined && this.lapsed(now)?.ticket === terms.ticket) return;
+    throw new LedgerError("trade", `the trade of ${terms.ticket} is not the next past its date`);
+  }
+
   #ticket(now: Millis): number | undefined {
     return this.#context.synchronised ? this.#book.tickets.dueBy(now) : undefined;
   }
 
   #requireNoTicket(now: Millis): void {
     const ticket = this.#ticket(now);
-    if (ticket === undefined) return;
-    throw new LedgerError("expire", `ticket ${ticket} is past its deadline first`);
+    if (ticket !== undefined) {
+      throw new LedgerError("expire", `ticket ${ticket} is past its deadline first`);
+    }
+    const lapsed = this.lapsed(now);
+    if (lapsed !== undefined) {
+      throw new LedgerError("expire", `the trade of ${lapsed.ticket} is past its date first`);
+    }
   }
 
   #lotsUntil(now: Millis): number {

@@ -4,7 +4,7 @@ import type { EnergyReconcile, EnergyWindow } from "../entries/energy.js";
 import type { Entry } from "../entries/entry.js";
 import {
   MAX_EXPIRED,
-  type PolicyPayload,
+  type Policy,
   type SocietyCertify,
   type SocietyCharge,
   type SocietyCommit,
@@ -12,30 +12,35 @@ import {
   type SocietyReserve,
   type SocietyRollback,
 } from "../entries/society.js";
+import type { SocietyReport } from "../entries/trade.js";
 import { LedgerError } from "../errors.js";
 import type { SocietyState } from "../snapshot/state.js";
-import { SocietyBook, type SocietySummary } from "./book.js";
+import { type TradeEntry, TradeFold } from "../trade/fold.js";
+import { SocietyBook } from "./book.js";
 import { type AuthorityEntry, Charter, type SocietyContext } from "./charter.js";
 import { type DueEntry, Dues } from "./dues.js";
 import { largestWithShare, shareOf } from "./policy.js";
 import { totalOf } from "./queue.js";
+import type { SocietySummary } from "./summary.js";
 import { MOST_TICKETS, type OpenTicket } from "./tickets.js";
 
 /** Entries that move the society. */
-export type SocietyEntry = Entry<
-  | "lct.status"
-  | "society.mint"
-  | "society.source"
-  | "society.policy"
-  | "society.charge"
-  | "society.certify"
-  | "society.reserve"
-  | "society.commit"
-  | "society.rollback"
-  | "society.expire"
-  | "energy.window"
-  | "energy.reconcile"
->;
+export type SocietyEntry =
+  | TradeEntry
+  | Entry<
+      | "lct.status"
+      | "society.mint"
+      | "society.source"
+      | "society.policy"
+      | "society.charge"
+      | "society.certify"
+      | "society.reserve"
+      | "society.commit"
+      | "society.rollback"
+      | "society.expire"
+      | "energy.window"
+      | "energy.reconcile"
+    >;
 
 /**
  * The ATP/ADP society as a fold: state(n) from state(n − 1) and one entry. Memory is bounded by what has not
@@ -46,6 +51,8 @@ export class SocietyFold {
   readonly #charter: Charter;
   readonly #book: SocietyBook;
   readonly #dues: Dues;
+  /** What passes between this society and others. */
+  readonly trades: TradeFold;
   /** A window or a reconcile has come: an opening stock may not any more. */
   #opened: boolean;
 
@@ -53,14 +60,21 @@ export class SocietyFold {
   constructor(context: SocietyContext, saved?: SocietyState) {
     this.#context = context;
     this.#charter = new Charter(context, saved?.charter);
-    this.#book = new SocietyBook(saved?.book);
-    this.#dues = new Dues(context, this.#charter, this.#book);
+    this.#book = new SocietyBook(saved?.book, saved?.traded);
+    const [charter, book] = [this.#charter, this.#book];
+    this.#dues = new Dues(context, charter, book);
+    this.trades = new TradeFold({ context, charter, book, dues: this.#dues }, saved?.traded);
     this.#opened = saved?.opened ?? false;
     this.#book.check();
   }
 
   save(): SocietyState {
-    return { opened: this.#opened, book: this.#book.save(), charter: this.#charter.save() };
+    return {
+      opened: this.#opened,
+      book: this.#book.save(),
+      charter: this.#charter.save(),
+      traded: this.trades.save(),
+    };
   }
 
   /** An opening stock may no longer be entered: it has been, or a window or another reconcile came without. */
@@ -68,7 +82,7 @@ export class SocietyFold {
     return this.#opened;
   }
 
-  get policy(): PolicyPayload | undefined {
+  get policy(): Policy | undefined {
     return this.#charter.policy;
   }
 
@@ -106,8 +120,17 @@ export class SocietyFold {
     this.#book.check();
   }
 
-  #apply(index: number, { type, body, timeMs }: SocietyEntry): void {
+  #apply(index: number, entry: SocietyEntry): void {
+    const { type, body, timeMs } = entry;
     switch (type) {
+      case "society.escrow":
+      case "society.offer":
+      case "society.decide":
+      case "society.trade":
+      case "society.report":
+      case "society.record":
+        this.trades.apply(index, entry);
+        break;
       case "lct.status":
         this.#charter.status(index, body.sign1);
         break;
@@ -224,10 +247,10 @@ export class SocietyFold {
   }
 
   /**
-   * Who earns what by this commit, which has not been applied yet: `reputation` is the share `quality` of the mWh
+   * Who earns what by this commit or report, which has not been applied yet: `reputation` is the share `quality` of the mWh
    * that the work took, used by windows or committed. Throws LedgerError `ticket`.
    */
-  rewardOf({ ticket, amount = milliwattHours(0), quality }: SocietyCommit) {
+  rewardOf({ ticket, amount = milliwattHours(0), quality }: SocietyCommit | SocietyReport) {
     const { worker, used } = this.#book.tickets.of(ticket);
     return { worker, reputation: milliwattHours(shareOf(used + amount, quality)) };
   }

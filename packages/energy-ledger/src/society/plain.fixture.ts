@@ -1,5 +1,5 @@
 /** The society as its rules read, with plain lists: slow, and apart from the fold. */
-import type { SocietySummary } from "./book.js";
+import type { SocietySummary } from "./summary.js";
 
 const DAY = 86_400_000;
 
@@ -71,7 +71,8 @@ export class PlainSociety {
     const { supply, adp, eligible, unclaimed, deficit, opening, net, wasted } = this;
     const tokens = { supply, atp: sum(this.lots), reserved: this.held, adp };
     const energy = { eligible, withheld: sum(this.withheld), unclaimed, deficit };
-    return { ...tokens, ...energy, opening, net, recordedLoss: this.loss, wasted };
+    const traded = { claims: 0, conversionLoss: 0 };
+    return { ...tokens, ...energy, ...traded, opening, net, recordedLoss: this.loss, wasted };
   }
 
   mint(amount: number): void {

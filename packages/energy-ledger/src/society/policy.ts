@@ -1,4 +1,4 @@
-import type { PolicyPayload } from "../entries/society.js";
+import type { Policy } from "../entries/society.js";
 import { LedgerError } from "../errors.js";
 
 /** What measured boot says of the epoch that writes. */
@@ -6,7 +6,7 @@ export type EpochState = "attested" | "unattested" | "software";
 
 export const DAY = 86_400_000;
 
-export function checkPolicy(policy: PolicyPayload, inForce: PolicyPayload | undefined): void {
+export function checkPolicy(policy: Policy, inForce: Policy | undefined): void {
   if (inForce !== undefined && policy.version <= inForce.version) {
     throw new LedgerError(
       "policy",
@@ -19,7 +19,7 @@ export function checkPolicy(policy: PolicyPayload, inForce: PolicyPayload | unde
 }
 
 /** Share of a charge that becomes a lot at once. A software anchor's word is worth the low tier at most, an unattested epoch's nothing. */
-export function tierBpsOf(policy: PolicyPayload, epoch: EpochState): number {
+export function tierBpsOf(policy: Policy, epoch: EpochState): number {
   if (epoch === "unattested") return 0;
   if (epoch === "software") return policy.lowBps;
   const byTier = { high: policy.highBps, developing: policy.developingBps, low: policy.lowBps };

@@ -4,9 +4,9 @@ import type { QueueState } from "../snapshot/state.js";
 
 /** Energy with a date: a lot, or a withheld amount. */
 export interface Dated {
-  /** Index of the society.charge that made it. */
+  /** Index of the entry that made it: a society.charge, or what came from another society. */
   readonly charge: number;
-  /** UTC ms of that charge. */
+  /** UTC ms: when it was charged; what came from elsewhere keeps its age. */
   readonly since: Millis;
   /** mWh left. */
   readonly amount: MilliwattHours;
@@ -16,7 +16,14 @@ export function totalOf(items: readonly { readonly amount: number }[]): number {
   return items.reduce((sum, { amount }) => sum + amount, 0);
 }
 
-/** Oldest first: in the order of the charges, whose dates do not decrease. One item a charge. */
+function isBefore(one: Dated | undefined, other: Dated): boolean {
+  if (one === undefined || one.since === other.since) {
+    return (one?.charge ?? -1) < other.charge;
+  }
+  return one.since < other.since;
+}
+
+/** Oldest first, and of one date in the order of the charges. One item a charge. */
 export class DatedQueue {
   #items: Dated[] = [];
   #head = 0;
@@ -30,9 +37,9 @@ export class DatedQueue {
     return this.#total;
   }
 
-  /** An item has its place by its charge, whenever it comes; what is there of the same charge grows. */
+  /** An item has its place by date and charge, whenever it comes; what is there of the same charge grows. */
   put(item: Dated): void {
-    const place = this.#placeOf(item.charge);
+    const place = this.#placeOf(item);
     const there = this.#items[place];
     if (there?.charge === item.charge) {
       this.#items[place] = { ...there, amount: milliwattHours(there.amount + item.amount) };
@@ -85,14 +92,19 @@ export class DatedQueue {
     return this.#items.slice(this.#head);
   }
 
-  /** Where `charge` is, or belongs. */
-  #placeOf(charge: number): number {
+  /** The first in line. */
+  get oldest(): Dated | undefined {
+    return this.#items[this.#head];
+  }
+
+  /** Where the item of this charge is, or belongs. */
+  #placeOf(item: Dated): number {
     let low = this.#head;
     let high = this.#items.length;
-    if ((this.#items[high - 1]?.charge ?? -1) < charge) return high;
+    if (isBefore(this.#items[high - 1], item)) return high;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((this.#items[middle]?.charge ?? 0) < charge) low = middle + 1;
+      if (isBefore(this.#items[middle], item)) low = middle + 1;
       else high = middle;
     }
     return low;

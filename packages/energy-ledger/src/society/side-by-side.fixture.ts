@@ -6,12 +6,12 @@ import { MINUTE, START } from "../ledger.fixture.js";
 import { PACK } from "../samples.fixture.js";
 import { type SocietyState, societyState } from "../snapshot/state.js";
 import { written } from "../written.fixture.js";
-import type { SocietySummary } from "./book.js";
 import type { Dice } from "./dice.fixture.js";
 import type { DueEntry } from "./dues.js";
 import { type SocietyEntry, SocietyFold } from "./fold.js";
 import { type PlainDue, PlainSociety } from "./plain.fixture.js";
 import type { EpochState } from "./policy.js";
+import type { SocietySummary } from "./summary.js";
 
 const ACCOUNTS = Object.keys(new PlainSociety().summary()) as (keyof SocietySummary)[];
 
@@ -28,6 +28,9 @@ function foldIn(context: Context, saved?: SocietyState): SocietyFold {
     Object.assign(context, {
       lct: PACK,
       verifyAuthority: (payload: Uint8Array) => ({ payload }),
+      verifyForeign: () => {
+        throw new Error("this society is alone");
+      },
     }),
     saved,
   );
@@ -62,6 +65,7 @@ export class SideBySide {
       again = foldIn(context, written(societyState, again.save()));
       same(again.summary(), then);
     }
+    Object.assign(context, this.context);
     return again;
   }
 
@@ -114,6 +118,7 @@ export class SideBySide {
   }
 
   #settleOne(said: DueEntry, due: PlainDue): void {
+    if (said.type === "society.trade") throw new Error("this society trades with nobody");
     require(sameItems(said.body.lots, due.lots), "lots are due in the order of their dates");
     this.expired(said.body.lots);
     if (said.type === "society.rollback") {

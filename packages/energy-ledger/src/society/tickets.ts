@@ -72,6 +72,11 @@ export class TicketBook {
     return view(ticket, this.#find(ticket));
   }
 
+  /** The oldest of the ticket's lots; undefined when nothing is left of them. */
+  oldestOf(ticket: number): Dated | undefined {
+    return this.#find(ticket).lots.oldest;
+  }
+
   /** The first ticket past its deadline. */
   dueBy(now: Millis): number | undefined {
     for (const [ticket, { since }] of this.#open)

@@ -7,7 +7,7 @@ import {
   milliwattHours,
 } from "@wattseal/base";
 import type { PackPairing } from "@wattseal/device-keys";
-import type { DueEntry, Reading } from "@wattseal/energy-ledger";
+import type { Reading, SocietyExpire, SocietyRollback } from "@wattseal/energy-ledger";
 import type { EnergyLog } from "../ledger/energy-log.js";
 import type { LogWriter } from "../ledger/log-writer.js";
 import { PackEnds, stockOf } from "./pack-ends.js";
@@ -85,12 +85,12 @@ export class Books {
       const due = log.fold.society.dueEntry(now);
       if (due === undefined) return now;
       if (!writer.record({ ...due, timeMs: now })) return undefined;
-      this.tellWaste(log.fold.size - 1, due.body, now);
+      if (due.type !== "society.trade") this.tellWaste(log.fold.size - 1, due.body, now);
     }
   }
 
   /** Tells an operator of an entry that wasted more than the policy's bound. */
-  tellWaste(entry: number, body: DueEntry["body"], time: Millis): void {
+  tellWaste(entry: number, body: SocietyExpire | SocietyRollback, time: Millis): void {
     const { log, logger } = this.#options;
     if (!log.fold.society.alerts(body)) return;
     const mwh = body.lots.reduce((sum, { amount }) => sum + amount, 0);

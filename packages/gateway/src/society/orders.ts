@@ -12,7 +12,7 @@ import {
   type LedgerErrorCode,
   type OpenSuspect,
   type OpenTicket,
-  type PolicyPayload,
+  type Policy,
   type SocietyCertify,
   type SocietyCommit,
   type SocietyReserve,
@@ -60,7 +60,7 @@ export interface SocietyAccounts {
   readonly summary: SocietySummary;
   /** mWh that one reservation can take now. */
   readonly reservable: number;
-  readonly policy: PolicyPayload | undefined;
+  readonly policy: Policy | undefined;
   readonly tickets: readonly OpenTicket[];
   /** Suspect intervals that can be settled: how many, and the oldest of them. */
   readonly suspects: { readonly count: number; readonly oldest: readonly OpenSuspect[] };

@@ -12,6 +12,7 @@ import {
   decodeSnapshot,
   type Entry,
   encodeSnapshot,
+  type ForeignEntry,
   type LedgerChecks,
   LedgerFold,
   type SavedLedger,
@@ -28,7 +29,8 @@ import {
 } from "@wattseal/lct-keys/verify";
 import { type Checkpoint, Frontier, leafHash } from "@wattseal/tlog";
 import { VerifierError } from "../errors.js";
-import type { TrustedAuthority } from "../trust/trust.js";
+import { verifyProofFile } from "../proof/verify.js";
+import type { TrustedAuthority, TrustedWitness } from "../trust/trust.js";
 
 /** One leaf, taken apart. */
 export interface DecodedLeaf {
@@ -61,6 +63,7 @@ export class LogReplay {
       document: (sign1, index) => this.#document(sign1, index),
       epoch: (evidence, index, timeMs) => this.#epoch(evidence, index, timeMs),
       authority: (sign1) => verifyAuthority(sign1, this.#accepted()),
+      foreign: (proof, witnesses) => this.#foreign(proof, witnesses),
       snapshot: (digest) => this.#requireDigest(digest),
     };
     this.fold = new LedgerFold(checks, saved && this.#savedLedger(saved));
@@ -211,6 +214,12 @@ export class LogReplay {
   #accepted(): TrustedKeys {
     const issuer = this.#chain?.document.issuer.publicKey;
     return this.#authorities ?? (issuer === undefined ? [] : [issuer]);
+  }
+
+  /** An entry of another log is held to the authorities that this log is, and to the witnesses of its policy. */
+  #foreign(proof: Uint8Array, witnesses: readonly TrustedWitness[]): ForeignEntry {
+    const authorities = this.#accepted().map((publicKey) => ({ name: "accepted here", publicKey }));
+    return verifyProofFile(proof, { authorities, witnesses });
   }
 
   #verifyDocument(sign1: Uint8Array, index: number): LctDocument {

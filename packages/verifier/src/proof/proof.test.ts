@@ -66,7 +66,7 @@ describe("a proof file", () => {
     for (const part of ["entry", "note", "epoch.begin", "lct.document", "proof"]) {
       expect([...reasons]).toContain(part);
     }
-  });
+  }, 30_000);
 
   it("is refused for each bit flipped without trust too, cosignatures included", () => {
     const start = Buffer.from(bytes).indexOf("federation.example");

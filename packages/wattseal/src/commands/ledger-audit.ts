@@ -33,6 +33,14 @@ function auditText({ verdict, problem, tornBytes, report }: FolderAudit, trusted
   return lines.join("\n");
 }
 
+/** Only of a society that trades. */
+function claimLines({ claims, conversionLoss }: AuditReport["society"]): string[] {
+  if (claims === 0 && conversionLoss === 0) return [];
+  const said =
+    claims < 0 ? `${wattHours(-claims)} owed to others` : `${wattHours(claims)} owed by others`;
+  return [`trade      ${said}, ${wattHours(conversionLoss)} lost on the way here`];
+}
+
 function reportLines(report: AuditReport, trusted: boolean): string[] {
   const { energy, society } = report;
   return [
@@ -41,6 +49,7 @@ function reportLines(report: AuditReport, trusted: boolean): string[] {
     `epochs     ${count(report.epochs)}`,
     `energy     in ${wattHours(energy.inMwh)}, out ${wattHours(energy.outMwh)} over ${count(energy.intervals)} intervals`,
     `society    supply ${wattHours(society.supply)} = ATP ${wattHours(society.atp)} + reserved ${wattHours(society.reserved)} + ADP ${wattHours(society.adp)}`,
+    ...claimLines(society),
     `authority  ${report.authority ?? (trusted ? "none of the trust file's" : "not checked: no --trust file was given")}`,
   ];
 }

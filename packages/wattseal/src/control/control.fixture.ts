@@ -32,6 +32,8 @@ export const ACCOUNTS: SocietySummary = {
   opening: 4,
   net: 5,
   recordedLoss: -6,
+  claims: -8,
+  conversionLoss: 9,
   wasted: 7,
 };
 

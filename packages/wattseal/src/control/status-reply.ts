@@ -64,6 +64,8 @@ export const accountsSchema = z.object({
   opening: mwh,
   net: mwh,
   recordedLoss: mwh,
+  claims: mwh,
+  conversionLoss: mwh,
   wasted: mwh,
 });
 

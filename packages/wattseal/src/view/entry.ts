@@ -2,9 +2,9 @@ import { decodeSign1, toHex } from "@wattseal/base";
 import { unverifiedCounterStatement } from "@wattseal/device-keys";
 import {
   decodeAs,
+  decodePolicy,
   type Entry,
   mintPayload,
-  policyPayload,
   type Schema,
   sourcePayload,
   statusPayload,
@@ -41,7 +41,7 @@ function saidIn({ type, body }: Entry): object | undefined {
   const signed = (schema: Schema<object>) =>
     "sign1" in body ? decodeAs(schema, decodeSign1(body.sign1).payload, type) : undefined;
   if (type === "society.mint") return signed(mintPayload);
-  if (type === "society.policy") return signed(policyPayload);
+  if (type === "society.policy") return decodePolicy(decodeSign1(body.sign1).payload);
   if (type === "society.source") return signed(sourcePayload);
   if (type === "lct.status") return signed(statusPayload);
   if (type === "lct.document") return decodeGenesis(decodeSign1(body.sign1).payload);

@@ -17,8 +17,10 @@ const CACHED_BUNDLES = 8;
 const tileHash = (tile: Uint8Array, at: number) =>
   tile.subarray(at * HASH_LENGTH, (at + 1) * HASH_LENGTH);
 
-function* hashesOf(tile: Uint8Array, from = 0, to = TILE_WIDTH): Generator<Uint8Array> {
-  for (let i = from; i < to; i += 1) yield tileHash(tile, i);
+function hashesOf(tile: Uint8Array): readonly Uint8Array[] {
+  const hashes: Uint8Array[] = [];
+  for (let i = 0; i < TILE_WIDTH; i += 1) hashes.push(tileHash(tile, i));
+  return hashes;
 }
 
 /**
@@ -69,23 +71,23 @@ export class LogContents {
   verifyNextBundle(): void {
     const index = this.#tailFirst / TILE_WIDTH;
     const bundle = this.#sealed.bundle(index);
-    const path = tilePath(0, index);
-    const tile = this.#sealed.tile(0, index);
+    const hashes = hashesOf(this.#sealed.tile(0, index));
     this.#sealed.decoding(index, bundle, (entries) => {
       // hashed as they come apart: the entry where a length is wrong is named, not where the bundle then breaks
       let i = 0;
       for (const entry of entries) {
-        const stored = tileHash(tile, i);
-        if (!bytesEqual(leafHash(entry), stored)) this.#refuseEntry(index, i, path);
-        for (const completed of this.#edge.append(stored) ?? []) this.#verifyUpper(completed);
+        const stored = hashes[i];
+        if (stored === undefined || !bytesEqual(leafHash(entry), stored)) {
+          this.#refuseEntry(index, i, tilePath(0, index));
+        }
         i += 1;
       }
     });
+    for (const completed of this.#edge.appendTile(rootOf(hashes))) this.#verifyUpper(completed);
     this.#tailFirst += TILE_WIDTH;
   }
 
   #verifyUpper({ level, index, hashes }: CompletedTile): void {
-    if (level === 0) return;
     const path = tilePath(level, index);
     const tile = this.#sealed.tile(level, index);
     const bad = hashes.findIndex((hash, i) => !bytesEqual(hash, tileHash(tile, i)));
@@ -215,8 +217,8 @@ export class LogContents {
     return this.size - (this.size % TILE_WIDTH);
   }
 
-  unsealedRecords(): readonly JournalRecord[] {
-    return this.#tail.slice(this.unsealedFrom - this.#tailFirst);
+  unsealedEntries(): readonly Uint8Array[] {
+    return this.#tail.slice(this.unsealedFrom - this.#tailFirst).map(({ entry }) => entry);
   }
 
   /** `filesToSeal` are on disk and the journal starts at `unsealedFrom`. */

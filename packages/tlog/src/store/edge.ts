@@ -37,35 +37,40 @@ export class TileEdge {
 
   /** Returns the tiles that this leaf completed, lowest first; mostly none. */
   append(leafHash: Uint8Array): readonly CompletedTile[] | undefined {
-    const leaves = this.#push(0, leafHash);
+    const leaves = this.#level(0);
+    leaves.hashes.push(leafHash);
     this.#bundle.append(leafHash);
     if (leaves.hashes.length < TILE_WIDTH) return undefined;
+    const { complete, hashes } = leaves;
+    leaves.hashes = [];
     const root = this.#bundle.root();
-    this.#sealed.appendSubtree(TILE_HEIGHT, root);
     this.#bundle = new Frontier();
+    return [{ level: 0, index: complete, hashes }, ...this.appendTile(root)];
+  }
+
+  /** Appends a complete tile of leaves by its root, where no bundle is in progress; returns the tiles above that it completed. */
+  appendTile(root: Uint8Array): readonly CompletedTile[] {
+    this.#sealed.appendSubtree(TILE_HEIGHT, root);
+    this.#level(0).complete += 1;
     const completed: CompletedTile[] = [];
-    this.#complete(0, leaves, root, completed);
+    this.#push(1, root, completed);
     return completed;
   }
 
-  #push(level: number, hash: Uint8Array): Level {
-    let at = this.#levels[level];
-    if (at === undefined) {
-      at = { complete: 0, hashes: [] };
-      this.#levels[level] = at;
-    }
-    at.hashes.push(hash);
+  #level(level: number): Level {
+    const at = this.#levels[level] ?? { complete: 0, hashes: [] };
+    this.#levels[level] = at;
     return at;
   }
 
-  #complete(level: number, at: Level, root: Uint8Array, completed: CompletedTile[]): void {
+  #push(level: number, hash: Uint8Array, completed: CompletedTile[]): void {
+    const at = this.#level(level);
+    at.hashes.push(hash);
+    if (at.hashes.length < TILE_WIDTH) return;
     completed.push({ level, index: at.complete, hashes: at.hashes });
+    this.#push(level + 1, rootOf(at.hashes), completed);
     at.complete += 1;
     at.hashes = [];
-    const above = this.#push(level + 1, root);
-    if (above.hashes.length === TILE_WIDTH) {
-      this.#complete(level + 1, above, rootOf(above.hashes), completed);
-    }
   }
 
   /** Hash `index` of tile level `level`, if it is in a tile that is not complete. */

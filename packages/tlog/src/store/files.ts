@@ -1,5 +1,15 @@
-import { closeSync, fdatasync, openSync, readdirSync, readFileSync, writeSync } from "node:fs";
-import { type FileHandle, mkdir, open, rename, rmdir, unlink } from "node:fs/promises";
+import {
+  closeSync,
+  fdatasync,
+  fsync,
+  ftruncateSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from "node:fs";
+import { mkdir, rmdir, unlink } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { messageOf } from "@wattseal/base";
@@ -67,29 +77,38 @@ function orAbsent<T>(path: string, read: (path: string) => T, absent: T): T {
   }
 }
 
-async function withFile<T>(path: string, flags: string, use: (file: FileHandle) => Promise<T>) {
-  const file = await open(path, flags, MODE);
-  try {
-    return await use(file);
-  } finally {
-    await file.close();
-  }
-}
-
-async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  let done = 0;
-  while (done < bytes.length) {
-    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);
-    done += bytesWritten;
-  }
+/** Not a Buffer: parts of one cost twice as much to take. */
+function readBytes(path: string): Uint8Array {
+  const { buffer, byteOffset, byteLength } = readFileSync(path);
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 const syncData = promisify(fdatasync);
+const sync = promisify(fsync);
+
+/**
+ * What goes to the page cache alone is done at once: it takes less than the way to another thread and back. What
+ * waits for the medium is not.
+ */
+function writeAll(file: number, bytes: Uint8Array, position: number): void {
+  for (let done = 0; done < bytes.length; ) {
+    done += writeSync(file, bytes, done, bytes.length - done, position + done);
+  }
+}
 
 function create(path: string, bytes: Uint8Array): number {
   const file = openSync(path, "w", MODE);
-  for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done);
+  writeAll(file, bytes, 0);
   return file;
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = openSync(path, "r");
+  try {
+    await sync(directory);
+  } finally {
+    closeSync(directory);
+  }
 }
 
 /** Everything goes to the page cache first: creating a file while another one syncs makes the two wait for each other. */
@@ -109,7 +128,7 @@ async function makeDurably(directory: string): Promise<void> {
   const first = await mkdir(directory, { recursive: true });
   if (first === undefined) return;
   for (let made = directory; made.length >= first.length; made = dirname(made)) {
-    await withFile(dirname(made), "r", (file) => file.sync());
+    await syncDirectory(dirname(made));
   }
 }
 
@@ -118,15 +137,13 @@ export function nodeFiles(path: string): StoreFiles {
   const directory = resolve(path);
   const at = (name: string) => join(directory, name);
   const known = new Set<string>();
-  const syncDirectory = (name: string) => withFile(at(name), "r", (file) => file.sync());
   return {
     location: directory,
     lock: async () => {
       await makeDurably(directory);
       return lockDirectory(directory);
     },
-    read: (name) =>
-      orAbsent<Uint8Array | undefined>(at(name), (file) => readFileSync(file), undefined),
+    read: (name) => orAbsent<Uint8Array | undefined>(at(name), readBytes, undefined),
     list: (name) =>
       orAbsent<readonly string[]>(at(name), (directory) => readdirSync(directory), []),
     makeDirectory: async (name) => {
@@ -135,20 +152,20 @@ export function nodeFiles(path: string): StoreFiles {
       known.add(name);
     },
     writeFiles: (written) => writeWhole(directory, written),
-    rename: (from, to) => rename(at(from), at(to)),
+    rename: async (from, to) => renameSync(at(from), at(to)),
     remove: (name) => unlink(at(name)),
     removeDirectory: async (name) => {
       await rmdir(at(name));
       known.delete(name);
     },
-    syncDirectory,
+    syncDirectory: (name) => syncDirectory(at(name)),
     openAppend: async (name) => {
-      const file = await open(at(name), "r+");
+      const file = openSync(at(name), "r+");
       return {
-        write: (bytes, position) => writeAll(file, bytes, position),
-        sync: () => file.datasync(),
-        truncate: (length) => file.truncate(length),
-        close: () => file.close(),
+        write: async (bytes, position) => writeAll(file, bytes, position),
+        sync: () => syncData(file),
+        truncate: async (length) => ftruncateSync(file, length),
+        close: async () => closeSync(file),
       };
     },
   };

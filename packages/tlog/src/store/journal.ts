@@ -41,23 +41,34 @@ function header(first: number): Uint8Array {
   return concatBytes(named, sha256(named).subarray(0, HEADER_LENGTH - named.length));
 }
 
-/** Records for entries that begin at index `first`. */
-export function encodeRecords(records: readonly JournalRecord[], first: number): Uint8Array {
-  let length = 0;
-  for (const { entry } of records) length += PREFIX_LENGTH + entry.length + HASH_LENGTH;
-  const bytes = new Uint8Array(length);
+function recordsLength(entries: readonly Uint8Array[]): number {
+  return entries.reduce((sum, entry) => sum + PREFIX_LENGTH + entry.length + HASH_LENGTH, 0);
+}
+
+/** What an append adds to the journal. */
+export interface EncodedRecords {
+  readonly bytes: Uint8Array;
+  /** Their entries are views into `bytes`. */
+  readonly records: readonly JournalRecord[];
+}
+
+/** Records for entries that begin at index `first`; copies and hashes each entry once. */
+export function encodeEntries(entries: readonly Uint8Array[], first: number): EncodedRecords {
+  const bytes = new Uint8Array(recordsLength(entries));
   const view = viewOf(bytes);
   let at = 0;
-  let index = first;
-  for (const { entry, leafHash: hash } of records) {
+  const records = entries.map((entry, i) => {
+    const begin = at + PREFIX_LENGTH;
+    const end = begin + entry.length;
+    const hash = leafHash(entry);
     view.setUint32(at, entry.length, true);
-    view.setUint32(at + 4, lengthCheck(entry.length, index), true);
-    bytes.set(entry, at + PREFIX_LENGTH);
-    bytes.set(hash, at + PREFIX_LENGTH + entry.length);
-    at += PREFIX_LENGTH + entry.length + HASH_LENGTH;
-    index += 1;
-  }
-  return bytes;
+    view.setUint32(at + 4, lengthCheck(entry.length, first + i), true);
+    bytes.set(entry, begin);
+    bytes.set(hash, end);
+    at = end + HASH_LENGTH;
+    return { entry: bytes.subarray(begin, end), leafHash: hash };
+  });
+  return { bytes, records };
 }
 
 function parseHeader(files: StoreFiles, bytes: Uint8Array): number {
@@ -144,9 +155,9 @@ export class Journal {
   static async start(
     files: StoreFiles,
     first: number,
-    records: readonly JournalRecord[],
+    entries: readonly Uint8Array[],
   ): Promise<Journal> {
-    const bytes = concatBytes(header(first), encodeRecords(records, first));
+    const bytes = concatBytes(header(first), encodeEntries(entries, first).bytes);
     const temporary = `${TEMPORARY}/${JOURNAL}`;
     await files.writeFiles([{ path: temporary, bytes }]);
     await files.rename(temporary, JOURNAL);

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { leafHash } from "../tree/hash.js";
 import { naiveLeaf, naiveRoot } from "../tree/tree.fixture.js";
 import { verifyConsistency, verifyInclusion } from "../tree/verify.js";
-import { encodeRecords } from "./journal.js";
+import { encodeEntries } from "./journal.js";
 import { Crash, type CrashKind, MemoryFiles } from "./memory-files.fixture.js";
 import {
   entriesFrom,
@@ -249,7 +249,7 @@ describe("a journal that ends inside a record", () => {
   it("of zeros, as a power cut can leave it, is refused with where to cut; cut there, nothing acknowledged is lost", async () => {
     const files = await filled(3, 3);
     const whole = files.read("journal")!;
-    const record = encodeRecords([{ entry: entryAt(3), leafHash: leafHash(entryAt(3)) }], 3);
+    const record = encodeEntries([entryAt(3)], 3).bytes;
     for (const written of [0, 1, 9, record.length - 32]) {
       const grown = new Uint8Array(whole.length + 4_096);
       grown.set(whole);

@@ -1,11 +1,10 @@
 import { setImmediate } from "node:timers/promises";
 import { concatBytes, MAX_ENTRY_LENGTH, utf8 } from "@wattseal/base";
 import { TlogError } from "../errors.js";
-import { leafHash } from "../tree/hash.js";
 import { removeDocument, replaceFile, writeDocument } from "./documents.js";
 import { nodeFiles, type StoreFiles } from "./files.js";
 import { encodeFloor } from "./floor.js";
-import { encodeRecords, Journal, type JournalRecord } from "./journal.js";
+import { encodeEntries, Journal, type JournalRecord } from "./journal.js";
 import { CHECKPOINT, FLOOR, orStorageError, storageError, TEMPORARY } from "./layout.js";
 import { type Head, headOf, type LogParts, openResult, StoredLog } from "./log.js";
 import { checkUnfinishedSeal, headProblem, loadLog, missingLog, type VerifyHead } from "./open.js";
@@ -134,14 +133,12 @@ export class LogStore extends StoredLog {
   async append(entries: readonly Uint8Array[]): Promise<Appended> {
     this.#requireOpen();
     const first = this.#accepted;
-    const records = entries.map((entry, i) => {
-      if (entry.length < 1 || entry.length > MAX_ENTRY_LENGTH) {
-        const problem = `entry ${i} of the append has ${entry.length} bytes, not 1 to ${MAX_ENTRY_LENGTH}`;
-        throw new TlogError("range", `log ${this.files.location}: ${problem}`);
-      }
-      return { entry: new Uint8Array(entry), leafHash: leafHash(entry) };
+    entries.forEach((entry, i) => {
+      if (entry.length >= 1 && entry.length <= MAX_ENTRY_LENGTH) return;
+      const problem = `entry ${i} of the append has ${entry.length} bytes, not 1 to ${MAX_ENTRY_LENGTH}`;
+      throw new TlogError("range", `log ${this.files.location}: ${problem}`);
     });
-    const bytes = encodeRecords(records, first);
+    const { bytes, records } = encodeEntries(entries, first);
     this.#accepted += records.length;
     return new Promise((resolve, reject) => {
       this.#waiting.push({ first, records, bytes, resolve, reject });
@@ -175,7 +172,9 @@ export class LogStore extends StoredLog {
   }
 
   async #commit(group: readonly Waiting[]): Promise<void> {
-    await this.#journal.append(concatBytes(...group.map(({ bytes }) => bytes)));
+    const [only, ...others] = group.map(({ bytes }) => bytes);
+    if (only !== undefined && others.length === 0) await this.#journal.append(only);
+    else await this.#journal.append(concatBytes(...group.map(({ bytes }) => bytes)));
     this.#waiting = this.#waiting.slice(group.length);
     for (const { records } of group) for (const record of records) this.contents.append(record);
     for (const { first, records, resolve } of group) resolve({ first, count: records.length });
@@ -186,8 +185,8 @@ export class LogStore extends StoredLog {
     if (this.contents.unsealedTiles === 0) return;
     await writeSealed(this.files, this.contents);
     const old = this.#journal;
-    const records = this.contents.unsealedRecords();
-    this.#journal = await Journal.start(this.files, this.contents.unsealedFrom, records);
+    const { unsealedFrom } = this.contents;
+    this.#journal = await Journal.start(this.files, unsealedFrom, this.contents.unsealedEntries());
     this.contents.sealed();
     await old.close();
   }

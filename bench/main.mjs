@@ -1,23 +1,34 @@
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import { aead } from "./aead.mjs";
 import { audit } from "./audit.mjs";
 import { ledger } from "./ledger.mjs";
 import { machineFacts } from "./lib/machine.mjs";
 import { link } from "./link.mjs";
+import { log } from "./log.mjs";
 import { sim } from "./sim.mjs";
 
-/** @typedef {(scratch: string) => Promise<string>} Benchmark prints nothing; resolves with Markdown */
+/**
+ * @typedef {{ readonly sizes: readonly number[] }} Options entries of the logs that are measured by length
+ * @typedef {(scratch: string, options: Options) => Promise<string>} Benchmark prints nothing; resolves with Markdown
+ */
 
 /** @type {Readonly<Record<string, Benchmark>>} */
-const BENCHMARKS = { aead, link, sim, ledger, audit };
+const BENCHMARKS = { aead, link, sim, ledger, audit, log };
 
 /**
  * Runs the named benchmarks, all of them by default, and writes Markdown to standard output.
  *
- * @param {readonly string[]} names
+ * @param {readonly string[]} words names, and options as --sizes=100000,1000000
  * @param {string} cache directory for what they write; on the disk to be measured
  */
-export async function bench(names, cache) {
+export async function bench(words, cache) {
+  const { values, positionals: names } = parseArgs({
+    args: [...words],
+    options: { sizes: { type: "string", default: "100000,1000000" } },
+    allowPositionals: true,
+  });
+  const sizes = parseSizes(values.sizes);
   const scratch = join(cache, "bench");
   const unknown = names.filter((name) => !Object.hasOwn(BENCHMARKS, name));
   if (unknown.length > 0) {
@@ -28,6 +39,15 @@ export async function bench(names, cache) {
   process.stdout.write(`${machineFacts(scratch)}\n`);
   for (const [name, run] of Object.entries(BENCHMARKS)) {
     if (names.length > 0 && !names.includes(name)) continue;
-    process.stdout.write(`${await run(scratch)}\n`);
+    process.stdout.write(`${await run(scratch, { sizes })}\n`);
   }
+}
+
+/** @param {string} text */
+function parseSizes(text) {
+  const sizes = text.split(",").map(Number);
+  if (sizes.every((size) => Number.isSafeInteger(size) && size >= 100_000 && size % 1_000 === 0)) {
+    return sizes;
+  }
+  throw new Error(`--sizes=${text} is no list of thousands of entries, each 100000 or more`);
 }

@@ -1,13 +1,13 @@
 /** The most recently used of what a file holds; bounded, and nothing but a copy. */
-export class Cache<Value> {
+export class Cache<Key, Value> {
   readonly #limit: number;
-  readonly #values = new Map<string, Value>();
+  readonly #values = new Map<Key, Value>();
 
   constructor(limit: number) {
     this.#limit = limit;
   }
 
-  get(key: string, load: () => Value): Value {
+  get(key: Key, load: () => Value): Value {
     const value = this.#values.get(key) ?? load();
     this.#values.delete(key);
     this.#values.set(key, value);

@@ -1,8 +1,9 @@
-import { bytesEqual, concatBytes, InvariantViolation } from "@wattseal/base";
+import { bytesEqual, InvariantViolation } from "@wattseal/base";
 import { TlogError } from "../errors.js";
 import { encodeBundle, entriesPath, TILE_HEIGHT, TILE_WIDTH, tilePath } from "../tiles.js";
 import { rootOf } from "../tree/frontier.js";
 import { HASH_LENGTH, leafHash } from "../tree/hash.js";
+import { TileTree } from "../tree/tile-tree.js";
 import { Cache } from "./cache.js";
 import { type CompletedTile, TileEdge } from "./edge.js";
 import type { NewFile, StoreFiles } from "./files.js";
@@ -31,8 +32,8 @@ export class LogContents {
   readonly #files: StoreFiles;
   readonly #sealed: SealedFiles;
   readonly #edge: TileEdge;
-  readonly #tiles = new Cache<Uint8Array>(CACHED_TILES);
-  readonly #bundles = new Cache<readonly Uint8Array[]>(CACHED_BUNDLES);
+  readonly #tiles = new Cache<string, TileTree>(CACHED_TILES);
+  readonly #bundles = new Cache<number, readonly Uint8Array[]>(CACHED_BUNDLES);
   /** Entries from `#tailFirst` on. */
   #tail: JournalRecord[] = [];
   #tailFirst: number;
@@ -62,8 +63,7 @@ export class LogContents {
 
   /** Takes over a record that the journal holds durably. */
   append(record: JournalRecord): void {
-    const completed = this.#edge.append(record.leafHash);
-    if (completed !== undefined) this.#unsealed.push(...completed);
+    this.#unsealed.push(...this.#edge.append(record.leafHash));
     this.#tail.push(record);
   }
 
@@ -87,10 +87,10 @@ export class LogContents {
     this.#tailFirst += TILE_WIDTH;
   }
 
-  #verifyUpper({ level, index, hashes }: CompletedTile): void {
+  #verifyUpper({ level, index, tree }: CompletedTile): void {
     const path = tilePath(level, index);
     const tile = this.#sealed.tile(level, index);
-    const bad = hashes.findIndex((hash, i) => !bytesEqual(hash, tileHash(tile, i)));
+    const bad = tree.hashes.findIndex((hash, i) => !bytesEqual(hash, tileHash(tile, i)));
     if (bad !== -1) {
       const below = tilePath(level - 1, index * TILE_WIDTH + bad);
       refuseFile(
@@ -111,42 +111,38 @@ export class LogContents {
     return this.#sealed.decoding(index, this.#sealed.bundle(index), (entries) => [...entries]);
   }
 
-  /** A complete tile, from disk only if its root is what the level above says. */
-  #tile(level: number, index: number): Uint8Array {
-    const path = tilePath(level, index);
+  /** A tile; from disk only if its root is what the level above says. */
+  #tile(level: number, index: number): TileTree {
+    const edge = this.#edge.tile(level, index);
+    if (edge !== undefined) return edge;
     this.#sealed.requireTile(level, index);
-    return this.#tiles.get(path, () => {
+    return this.#tiles.get(`${level}/${index}`, () => {
       const memory = this.#unsealed.find((tile) => tile.level === level && tile.index === index);
-      if (memory !== undefined) return concatBytes(...memory.hashes);
-      const tile = this.#sealed.tile(level, index);
-      if (!bytesEqual(rootOf(hashesOf(tile)), this.#hash(level + 1, index))) {
+      if (memory !== undefined) return memory.tree;
+      const tree = TileTree.of(hashesOf(this.#sealed.tile(level, index)));
+      if (tree.root === undefined || !bytesEqual(tree.root, this.#hash(level + 1, index))) {
         const above = tilePath(level + 1, Math.floor(index / TILE_WIDTH));
-        refuseFile(
-          this.#files,
-          path,
-          `does not match ${above}: it changed since the log was opened`,
-        );
+        const problem = `does not match ${above}: it changed since the log was opened`;
+        refuseFile(this.#files, tilePath(level, index), problem);
       }
-      return tile;
+      return tree;
     });
   }
 
   #hash(level: number, index: number): Uint8Array {
-    const edge = this.#edge.hash(level, index);
-    if (edge !== undefined) return edge;
-    return tileHash(this.#tile(level, Math.floor(index / TILE_WIDTH)), index % TILE_WIDTH);
+    return this.node(level * TILE_HEIGHT, index);
   }
 
   /** Root of a complete subtree: a HashReader. */
   readonly node = (level: number, index: number): Uint8Array => {
-    if ((index + 1) * 2 ** level > this.size) {
-      throw new InvariantViolation(`node ${level}/${index} lies beyond ${this.size} entries`);
+    const height = level % TILE_HEIGHT;
+    const width = TILE_WIDTH / 2 ** height;
+    const tile = Math.floor(index / width);
+    if ((index + 1) * 2 ** level <= this.size) {
+      const node = this.#tile((level - height) / TILE_HEIGHT, tile).node(height, index % width);
+      if (node !== undefined) return node;
     }
-    const within = level % TILE_HEIGHT;
-    const tileLevel = (level - within) / TILE_HEIGHT;
-    const first = index * 2 ** within;
-    if (within === 0) return this.#hash(tileLevel, first);
-    return rootOf(Array.from({ length: 2 ** within }, (_, i) => this.#hash(tileLevel, first + i)));
+    throw new InvariantViolation(`node ${level}/${index} lies beyond ${this.size} entries`);
   };
 
   leafHash(index: number): Uint8Array {
@@ -160,8 +156,7 @@ export class LogContents {
     if (unsealed !== undefined) return unsealed.entry;
     const bundle = Math.floor(index / TILE_WIDTH);
     const at = index % TILE_WIDTH;
-    const path = entriesPath(bundle);
-    const entry = this.#bundles.get(path, () => this.#readEntries(bundle))[at];
+    const entry = this.#bundles.get(bundle, () => this.#readEntries(bundle))[at];
     if (entry === undefined || !bytesEqual(leafHash(entry), this.#hash(0, index))) {
       return this.#refuseEntry(bundle, at, tilePath(0, bundle));
     }
@@ -200,8 +195,8 @@ export class LogContents {
 
   /** Files that complete tiles of the tail belong in: bundles and tiles. */
   filesToSeal(): readonly NewFile[] {
-    return this.#unsealed.flatMap(({ level, index, hashes }) => {
-      const tile = { path: tilePath(level, index), bytes: concatBytes(...hashes) };
+    return this.#unsealed.flatMap(({ level, index, tree }) => {
+      const tile = { path: tilePath(level, index), bytes: tree.bytes() };
       return level === 0 ? [this.#bundleFile(index), tile] : [tile];
     });
   }

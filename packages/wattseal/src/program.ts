@@ -22,6 +22,7 @@ import { verify } from "./commands/verify.js";
 import { parseBitRate } from "./conformance/bus.js";
 import { FORMATS } from "./export/formats.js";
 import { LOG_LEVELS } from "./ports/system.js";
+import { addControl, addResolve } from "./program-control.js";
 import { VERSION } from "./version.js";
 
 type Report = (status: number) => void;
@@ -53,10 +54,11 @@ export function program(report: Report): Command {
     .exitOverride()
     .addHelpText(
       "after",
-      "\nExit status: 0 done; 1 it ran, and something did not verify; 2 wrong usage, nothing was done; 3 something outside failed.\n",
+      "\nExit status: 0 done; 1 it ran, and the answer is no (something did not verify, or was refused); 2 wrong usage, nothing was done; 3 something outside failed.\n",
     );
   addSystem(wattseal, report);
   addRoles(wattseal, report);
+  addControl(wattseal, report);
   addRecord(wattseal, report);
   return wattseal;
 }
@@ -242,8 +244,9 @@ function addRecord(wattseal: Command, report: Report): void {
     .action(async (entry, options) => report(await prove(entry, options)));
   const ledger = wattseal
     .command("ledger")
-    .description("read and audit a log")
+    .description("read, audit and settle a log")
     .addHelpText("after", example("wattseal ledger list ./pack/gateway/log"));
+  addResolve(ledger, report);
   ledger
     .command("list <path>")
     .description("a line for each entry")

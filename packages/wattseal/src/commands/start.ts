@@ -65,6 +65,9 @@ export async function start(options: StartOptions): Promise<number> {
   const recording = await openRecording(options, WHERE_THE_USER_STOOD);
   await prepare(layout, options, plan);
   const running = await compose(layout, options, plan, recording);
+  process.stderr.write(
+    `In another terminal: wattseal status --state ${layout.root} (or society, isolate; docs/energy.md)\n`,
+  );
   const view = new LiveView(options.json ? process.stderr : process.stdout, () =>
     renderStatus(statusReplyOf(running.gateway.status()), {
       speed: running.simulator.kernel.speed.reached,

@@ -10,7 +10,7 @@ const MOST_REPLY = 4 * 1024 * 1024;
 const TIMEOUT_MS = 30_000;
 
 /** The gateway answered, and the answer is no. */
-class RefusedByGateway extends ControlError {
+export class RefusedByGateway extends ControlError {
   readonly problem: Problem;
 
   constructor(problem: Problem) {

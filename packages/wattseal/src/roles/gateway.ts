@@ -85,7 +85,7 @@ export async function openGateway(options: GatewayRoleOptions): Promise<Gateway>
 }
 
 /** Where the gateway of this folder takes orders. */
-function controlSocketOf({ gateway }: Layout, { control }: GatewayConfig): string {
+export function controlSocketOf({ gateway }: Layout, { control }: GatewayConfig): string {
   return resolve(gateway.directory, control.socket);
 }
 

@@ -27,7 +27,8 @@ export function renderStatus(
 }
 
 /** Date and time to the second. */
-const utc = (time: number): string => new Date(time).toISOString().replace("T", " ").slice(0, 19);
+export const utc = (time: number): string =>
+  new Date(time).toISOString().replace("T", " ").slice(0, 19);
 
 function pace({ speed, progress }: { speed: number; progress: number | undefined }): string {
   const replay = progress === undefined ? "" : `   replay ${(100 * progress).toFixed(0)} %`;

@@ -1,0 +1,93 @@
+/** Both verifiers of docs/ledger-format.md, each asked the same. */
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { auditLog, decodeTrust } from "@wattseal/verifier";
+import { expect } from "vitest";
+import { answerOf, buildGo, hasGo } from "./go.js";
+import { notesOf, TRUST_FILE, writeLog } from "./keyed-log.js";
+import { temporaryFolder, wattseal } from "./program.js";
+
+export const go = hasGo();
+/** What a test's name says where it cannot run. */
+export const skipped = go ? "" : " (skipped: go is not installed; Debian: apt install golang-go)";
+
+/** What both report in the same words. */
+export interface Audit {
+  readonly verdict: string;
+  readonly entries: number;
+  readonly signed: number;
+  readonly witnessed: number;
+  readonly lct: string | undefined;
+  readonly epochs: number;
+  readonly energy: unknown;
+  readonly society: unknown;
+}
+
+export function comparable({
+  verdict,
+  entries,
+  signed,
+  witnessed,
+  lct,
+  epochs,
+  energy,
+  society,
+}: Audit) {
+  if (verdict === "refused") return { verdict, entries };
+  return { verdict, entries, signed, witnessed, lct, epochs, energy, society };
+}
+
+/** The second verifier's word on each log or proof. */
+export async function second(
+  paths: readonly string[],
+  trust: string | undefined,
+): Promise<Audit[]> {
+  const into = await temporaryFolder();
+  const program = await buildGo("second-verifier", into);
+  const flags = trust === undefined ? [] : ["-trust", trust];
+  const { status, stdout } = await answerOf(program, [...flags, ...paths]);
+  const audits: Audit[] = stdout
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  const sound = audits.every(
+    ({ verdict }) => verdict === "verified" || verdict === "self-consistent only",
+  );
+  expect(status).toBe(sound ? 0 : 1);
+  return audits;
+}
+
+/** The first verifier's word, through the program. */
+export async function first(folder: string, trust: string | undefined): Promise<Audit> {
+  const flags = trust === undefined ? [] : ["--trust", trust];
+  const { stdout } = await wattseal(["ledger", "audit", folder, "--json", ...flags]);
+  return JSON.parse(stdout);
+}
+
+export async function agree(folder: string, trust: string | undefined): Promise<Audit> {
+  const mine = await first(folder, trust);
+  const [other] = await second([folder], trust);
+  expect(comparable(other!)).toEqual(comparable(mine));
+  return mine;
+}
+
+const trust = decodeTrust(TRUST_FILE);
+/** The first verifier's word on entries that are signed and witnessed, without files. */
+export function auditOf(entries: readonly Uint8Array[], other?: string): Promise<Audit> {
+  const { checkpoint, receipt } = notesOf(entries);
+  return auditLog({ entries, checkpoint, receipts: [other ?? receipt] }, { trust });
+}
+
+/** Folders of logs with these entries, signed and witnessed, and a trust file that accepts them. */
+export async function foldersOf(logs: readonly (readonly Uint8Array[])[]) {
+  const root = await temporaryFolder();
+  const trustFile = join(root, "trust.json");
+  await writeFile(trustFile, TRUST_FILE);
+  const folders: string[] = [];
+  for (const [i, entries] of logs.entries()) {
+    const folder = join(root, String(i));
+    folders.push(folder);
+    await writeLog(folder, entries);
+  }
+  return { root, folders, trustFile };
+}

@@ -64,6 +64,16 @@ export function societyReplyOf(accounts: SocietyAccounts): SocietyReply {
 }
 
 function policyReply(inForce: NonNullable<SocietyAccounts["policy"]>): SocietyReply["policy"] {
-  const { wasteAlert, declaredCap, purpose: _, society: __, ...rest } = inForce;
-  return { ...rest, wasteAlertMwh: wasteAlert, declaredCapMwh: declaredCap };
+  const { version, tier, highBps, developingBps, lowBps } = inForce;
+  const { lotDays, withheldDays, wasteAlert, declaredCap } = inForce;
+  const shares = { highBps, developingBps, lowBps };
+  const lives = { lotDays, withheldDays };
+  return {
+    version,
+    tier,
+    ...shares,
+    ...lives,
+    wasteAlertMwh: wasteAlert,
+    declaredCapMwh: declaredCap,
+  };
 }

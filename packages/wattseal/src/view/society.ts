@@ -11,6 +11,11 @@ export function renderSociety(society: SocietyReply): readonly string[] {
     `tokens      supply ${wattHours(accounts.supply)} = ATP ${wattHours(accounts.atp)} + reserved ${wattHours(accounts.reserved)} + ADP ${wattHours(accounts.adp)}`,
     `energy      eligible ${wattHours(accounts.eligible)}   withheld ${wattHours(accounts.withheld)}   unclaimed ${wattHours(accounts.unclaimed)}   deficit ${wattHours(accounts.deficit)}`,
     `in all      net ${wattHours(accounts.net)}   recorded loss ${wattHours(accounts.recordedLoss)}   wasted ${wattHours(accounts.wasted)}`,
+    ...(accounts.claims === 0 && accounts.conversionLoss === 0
+      ? []
+      : [
+          `trade       claims ${wattHours(accounts.claims)}   conversion loss ${wattHours(accounts.conversionLoss)}`,
+        ]),
     policy === undefined ? "policy      none is in force" : policyLine(policy),
     `reservable  ${wattHours(society.reservableMwh)} in one ticket`,
     `tickets     ${count(tickets.length)} open`,

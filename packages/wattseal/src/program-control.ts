@@ -9,10 +9,8 @@ import {
   rollback,
   showSociety,
 } from "./commands/society.js";
+import { example, type Report } from "./program-help.js";
 
-type Report = (status: number) => void;
-
-const example = (text: string) => `\nExample:\n  $ wattseal ${text}\n`;
 const EXIT_TEXT =
   "\nExit status: 0 done, and durable; 1 the gateway refused, nothing was entered; 2 wrong usage; 3 no gateway answers, or it cannot.\n";
 

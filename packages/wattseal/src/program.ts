@@ -9,25 +9,17 @@ import {
 import { dbc, parseModuleIds } from "./commands/dbc.js";
 import { parseDuration, parseLegacy, parseModules, parseSpeed } from "./commands/duration.js";
 import { init } from "./commands/init.js";
-import { listCommand, showCommand } from "./commands/ledger.js";
-import { auditCommand } from "./commands/ledger-audit.js";
-import { backupCommand } from "./commands/ledger-backup.js";
-import { exportCommand, parseTime } from "./commands/ledger-export.js";
-import { prove } from "./commands/prove.js";
 import { runFederation, runGateway, runSimulator } from "./commands/roles.js";
 import { faultHelp, parseFaultName } from "./commands/scenario.js";
 import { start } from "./commands/start.js";
 import { convert } from "./commands/trace.js";
-import { verify } from "./commands/verify.js";
 import { parseBitRate } from "./conformance/bus.js";
-import { FORMATS } from "./export/formats.js";
 import { LOG_LEVELS } from "./ports/system.js";
-import { addControl, addResolve } from "./program-control.js";
+import { addControl } from "./program-control.js";
+import { example, type Report } from "./program-help.js";
+import { addRecord } from "./program-record.js";
 import { VERSION } from "./version.js";
 
-type Report = (status: number) => void;
-
-const example = (text: string) => `\nExample:\n  $ ${text}\n`;
 const logLevel = () =>
   new Option("--log-level <level>", "log lines on standard error").choices(LOG_LEVELS);
 const speed = () =>
@@ -86,7 +78,7 @@ function addSystem(wattseal: Command, report: Report): void {
     .addOption(pcap())
     .addOption(logLevel().default("warn"))
     .addHelpText("after", faultHelp())
-    .addHelpText("after", example("wattseal start --for 20s --json --pcap run.pcap"))
+    .addHelpText("after", example("start --for 20s --json --pcap run.pcap"))
     .action(async (options) => report(await start(options)));
   wattseal
     .command("init")
@@ -100,7 +92,7 @@ function addSystem(wattseal: Command, report: Report): void {
     .option("--legacy <n>", "clear-text modules beside them, unauthenticated", parseLegacy, 0)
     .option("--broker <url>", "MQTT broker that the gateway is to use", "mqtt://127.0.0.1:1883")
     .option("--json", "print one JSON object", false)
-    .addHelpText("after", example("wattseal init --demo --state ./pack"))
+    .addHelpText("after", example("init --demo --state ./pack"))
     .action(async (options) => report(await init(options)));
 }
 
@@ -108,10 +100,7 @@ function addRoles(wattseal: Command, report: Report): void {
   const sim = wattseal
     .command("sim")
     .description("simulated hardware, and what describes it")
-    .addHelpText(
-      "after",
-      example("wattseal sim --state ./pack --scenario scenarios/brown-out.json"),
-    );
+    .addHelpText("after", example("sim --state ./pack --scenario scenarios/brown-out.json"));
   sim
     .command("run", { isDefault: true })
     .description("simulated modules on a virtual bus, served over a unix socket (the default)")
@@ -126,7 +115,7 @@ function addRoles(wattseal: Command, report: Report): void {
     .addOption(pcap())
     .addOption(logLevel().default("info"))
     .addHelpText("after", faultHelp())
-    .addHelpText("after", example("wattseal sim --state ./pack --speed 10 --candump run.log"))
+    .addHelpText("after", example("sim --state ./pack --speed 10 --candump run.log"))
     .action(async (options) => report(await runSimulator(options)));
   sim
     .command("convert <in> <out>")
@@ -138,10 +127,7 @@ function addRoles(wattseal: Command, report: Report): void {
       "after",
       "\nCounts what was malformed and passed over, and what the other format has no place for.\nExit status: 0 written; 1 nothing of the input was usable, and nothing was written; 2 wrong usage; 3 the input is no trace, or the disk failed.\n",
     )
-    .addHelpText(
-      "after",
-      example("wattseal sim convert drive.asc drive.pcap && tshark -r drive.pcap"),
-    )
+    .addHelpText("after", example("sim convert drive.asc drive.pcap && tshark -r drive.pcap"))
     .action(async (input, output, options) => report(await convert(input, output, options)));
   sim
     .command("dbc")
@@ -151,7 +137,7 @@ function addRoles(wattseal: Command, report: Report): void {
       "a message for each of these module ids, such as 1,2,5 or 1-8 (default: one for all, id 0)",
       parseModuleIds,
     )
-    .addHelpText("after", example("wattseal sim dbc --modules 1-8 > modbatt.dbc"))
+    .addHelpText("after", example("sim dbc --modules 1-8 > modbatt.dbc"))
     .action((options) => report(dbc(options)));
   addConformance(sim, report);
   wattseal
@@ -162,7 +148,7 @@ function addRoles(wattseal: Command, report: Report): void {
     .option("--broker <url>", "MQTT broker")
     .option("--roll-half", "give all modules a new pack half; each follows in its own time", false)
     .addOption(logLevel())
-    .addHelpText("after", example("wattseal gateway --state ./pack"))
+    .addHelpText("after", example("gateway --state ./pack"))
     .action(async (options) => report(await runGateway(options)));
   wattseal
     .command("federation")
@@ -171,7 +157,7 @@ function addRoles(wattseal: Command, report: Report): void {
     .option("--broker <url>", 'MQTT broker, or "embedded"')
     .option("--port <n>", "port of the embedded broker")
     .addOption(logLevel())
-    .addHelpText("after", example("wattseal federation --state ./pack"))
+    .addHelpText("after", example("federation --state ./pack"))
     .action(async (options) => report(await runFederation(options)));
 }
 
@@ -216,100 +202,9 @@ function addConformance(sim: Command, report: Report): void {
     .addHelpText(
       "after",
       example(
-        "wattseal sim conformance --bus unix:./pack/sim/bus.sock --slot 1 --pairing ./pack/gateway/pairings.cbor --allow on\n" +
+        "sim conformance --bus unix:./pack/sim/bus.sock --slot 1 --pairing ./pack/gateway/pairings.cbor --allow on\n" +
           "  $ wattseal sim conformance --port /dev/ttyACM0 --slot 5 --pairing docs/firmware/vectors/pairing.json",
       ),
     )
     .action(async (options) => report(await conformance(options)));
-}
-
-function addRecord(wattseal: Command, report: Report): void {
-  wattseal
-    .command("verify <file>")
-    .description("check an exported proof offline")
-    .option(
-      "--trust <file>",
-      "accepted authorities and witnesses; without it: self-consistent only",
-    )
-    .option("--json", "print one JSON object", false)
-    .addHelpText("after", example("wattseal verify interval-42.proof --trust trust.json"))
-    .action(async (file, options) => report(await verify(file, options)));
-  wattseal
-    .command("prove <entry>")
-    .description("write one entry with everything that proves it into a file")
-    .requiredOption("--log <path>", "folder of the log")
-    .option("--out <file>", "file to write (default: entry-<n>.proof)")
-    .option("--json", "print one JSON object", false)
-    .addHelpText("after", example("wattseal prove 42 --log ./pack/gateway/log"))
-    .action(async (entry, options) => report(await prove(entry, options)));
-  const ledger = wattseal
-    .command("ledger")
-    .description("read, audit and settle a log")
-    .addHelpText("after", example("wattseal ledger list ./pack/gateway/log"));
-  addResolve(ledger, report);
-  ledger
-    .command("list <path>")
-    .description("a line for each entry")
-    .option("--type <type>", "only entries of this type, such as energy.interval")
-    .option("--from <n>", "first entry (default: the lowest that is here, 0 unless pruned)")
-    .option("--json", "a JSON object for each entry", false)
-    .addHelpText("after", example("wattseal ledger list ./pack/gateway/log --type energy.window"))
-    .action(async (path, options) => report(await listCommand(path, options)));
-  ledger
-    .command("show <path> <entry>")
-    .description("one entry, whole")
-    .option("--json", "one JSON object", false)
-    .addHelpText("after", example("wattseal ledger show ./pack/gateway/log 42"))
-    .action(async (path, entry, options) => report(await showCommand(path, entry, options)));
-  ledger
-    .command("audit <path>")
-    .description("replay a log from entry 0 and recompute everything; names the first difference")
-    .option(
-      "--trust <file>",
-      "accepted authorities and witnesses; without it: self-consistent only",
-    )
-    .option("--json", "one JSON object", false)
-    .addHelpText(
-      "after",
-      example("wattseal ledger audit ./pack/gateway/log --trust ./pack/gateway/trust.json"),
-    )
-    .action(async (path, options) => report(await auditCommand(path, options)));
-  ledger
-    .command("backup <dest>")
-    .description("copy a log into a new folder while its gateway goes on, and read the copy back")
-    .addOption(
-      new Option("--state <dir>", "state folder whose gateway's log it is").conflicts("log"),
-    )
-    .option("--log <path>", "instead: folder of the log")
-    .option("--json", "print one JSON object", false)
-    .addHelpText(
-      "after",
-      "\nA copy that was cut short is marked, and no command takes it for a log: remove it and begin again.\nA backup is older than its log: put back in the log's place, the signer refuses to go on from it.\n",
-    )
-    .addHelpText("after", example("wattseal ledger backup /mnt/usb/pack-log --state ./pack"))
-    .action(async (dest, options) => report(await backupCommand(dest, options)));
-  ledger
-    .command("export <path>")
-    .description("rows for other programs, each with the entries and the signed head that back it")
-    .addOption(
-      new Option("--format <format>", "what to write; docs/exports.md says what each number is")
-        .choices(FORMATS)
-        .makeOptionMandatory(),
-    )
-    .option("--from <time>", "periods that end after this, such as 2026-11-20 (UTC)", parseTime)
-    .option("--to <time>", "periods that end by this", parseTime)
-    .option("--out <file>", "file to write, whole or not at all (default: standard output)")
-    .option(
-      "--trust <file>",
-      "accepted authorities; without it entry 0's issuer is taken at its word",
-    )
-    .option(
-      "--state <dir>",
-      "state folder whose software anchor signs OCMF records that the log lacks",
-    )
-    .addHelpText(
-      "after",
-      example("wattseal ledger export ./pack/gateway/log --format csv --out energy.csv"),
-    )
-    .action(async (path, options) => report(await exportCommand(path, options)));
 }

@@ -1,0 +1,99 @@
+import { type Command, Option } from "commander";
+import { listCommand, showCommand } from "./commands/ledger.js";
+import { auditCommand } from "./commands/ledger-audit.js";
+import { backupCommand } from "./commands/ledger-backup.js";
+import { exportCommand, parseTime } from "./commands/ledger-export.js";
+import { prove } from "./commands/prove.js";
+import { verify } from "./commands/verify.js";
+import { FORMATS } from "./export/formats.js";
+import { addResolve } from "./program-control.js";
+import { example, type Report } from "./program-help.js";
+
+/** What reads, checks and exports a log, and what it gave out. */
+export function addRecord(wattseal: Command, report: Report): void {
+  wattseal
+    .command("verify <file>")
+    .description("check an exported proof offline")
+    .option(
+      "--trust <file>",
+      "accepted authorities and witnesses; without it: self-consistent only",
+    )
+    .option("--json", "print one JSON object", false)
+    .addHelpText("after", example("verify interval-42.proof --trust trust.json"))
+    .action(async (file, options) => report(await verify(file, options)));
+  wattseal
+    .command("prove <entry>")
+    .description("write one entry with everything that proves it into a file")
+    .requiredOption("--log <path>", "folder of the log")
+    .option("--out <file>", "file to write (default: entry-<n>.proof)")
+    .option("--json", "print one JSON object", false)
+    .addHelpText("after", example("prove 42 --log ./pack/gateway/log"))
+    .action(async (entry, options) => report(await prove(entry, options)));
+  const ledger = wattseal
+    .command("ledger")
+    .description("read, audit and settle a log")
+    .addHelpText("after", example("ledger list ./pack/gateway/log"));
+  addResolve(ledger, report);
+  ledger
+    .command("list <path>")
+    .description("a line for each entry")
+    .option("--type <type>", "only entries of this type, such as energy.interval")
+    .option("--from <n>", "first entry (default: the lowest that is here, 0 unless pruned)")
+    .option("--json", "a JSON object for each entry", false)
+    .addHelpText("after", example("ledger list ./pack/gateway/log --type energy.window"))
+    .action(async (path, options) => report(await listCommand(path, options)));
+  ledger
+    .command("show <path> <entry>")
+    .description("one entry, whole")
+    .option("--json", "one JSON object", false)
+    .addHelpText("after", example("ledger show ./pack/gateway/log 42"))
+    .action(async (path, entry, options) => report(await showCommand(path, entry, options)));
+  ledger
+    .command("audit <path>")
+    .description("replay a log from entry 0 and recompute everything; names the first difference")
+    .option(
+      "--trust <file>",
+      "accepted authorities and witnesses; without it: self-consistent only",
+    )
+    .option("--json", "one JSON object", false)
+    .addHelpText(
+      "after",
+      example("ledger audit ./pack/gateway/log --trust ./pack/gateway/trust.json"),
+    )
+    .action(async (path, options) => report(await auditCommand(path, options)));
+  ledger
+    .command("backup <dest>")
+    .description("copy a log into a new folder while its gateway goes on, and read the copy back")
+    .addOption(
+      new Option("--state <dir>", "state folder whose gateway's log it is").conflicts("log"),
+    )
+    .option("--log <path>", "instead: folder of the log")
+    .option("--json", "print one JSON object", false)
+    .addHelpText(
+      "after",
+      "\nA copy that was cut short is marked, and no command takes it for a log: remove it and begin again.\nA backup is older than its log: put back in the log's place, the signer refuses to go on from it.\n",
+    )
+    .addHelpText("after", example("ledger backup /mnt/usb/pack-log --state ./pack"))
+    .action(async (dest, options) => report(await backupCommand(dest, options)));
+  ledger
+    .command("export <path>")
+    .description("rows for other programs, each with the entries and the signed head that back it")
+    .addOption(
+      new Option("--format <format>", "what to write; docs/exports.md says what each number is")
+        .choices(FORMATS)
+        .makeOptionMandatory(),
+    )
+    .option("--from <time>", "periods that end after this, such as 2026-11-20 (UTC)", parseTime)
+    .option("--to <time>", "periods that end by this", parseTime)
+    .option("--out <file>", "file to write, whole or not at all (default: standard output)")
+    .option(
+      "--trust <file>",
+      "accepted authorities; without it entry 0's issuer is taken at its word",
+    )
+    .option(
+      "--state <dir>",
+      "state folder whose software anchor signs OCMF records that the log lacks",
+    )
+    .addHelpText("after", example("ledger export ./pack/gateway/log --format csv --out energy.csv"))
+    .action(async (path, options) => report(await exportCommand(path, options)));
+}

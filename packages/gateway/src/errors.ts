@@ -15,6 +15,8 @@ export type GatewayErrorCode =
   | "stopping"
   /** The log was pruned, and nothing says what was before. */
   | "pruned"
+  /** Nothing may be pruned as asked; the message says why. */
+  | "not-prunable"
   /** The last signed head is not this log's own word. */
   | "head";
 

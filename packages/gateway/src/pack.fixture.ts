@@ -113,11 +113,16 @@ export async function makePack(onFinished: (cleanUp: () => Promise<void>) => voi
       ...changes,
     });
 
-  const begin = async (log: EnergyLog, onSigned: (size: number) => void = () => {}) => {
+  /** `witnessed`: as many entries a federation has. */
+  const begin = async (
+    log: EnergyLog,
+    onSigned: (size: number) => void = () => {},
+    witnessed = 0,
+  ) => {
     const { pending } = PendingCheckpoints.load({
       origin: document.origin,
       stored: log.store.readDocument("pending"),
-      witnessed: 0,
+      witnessed,
       log: log.own,
       save: (text) => log.store.writeDocument("pending", text),
     });

@@ -8,7 +8,16 @@ export {
   type Verdict,
 } from "./log/audit.js";
 export { type AcceptedAuthorities, type DecodedLeaf, LogReplay } from "./log/replay.js";
-export { type ResumableLog, resumeReplay, snapshotIndex, snapshotName } from "./log/resume.js";
+export {
+  checkSnapshots,
+  firstReplay,
+  type ResumableLog,
+  resumeReplay,
+  type SnapshotFindings,
+  type SnapshotLog,
+  snapshotIndex,
+  snapshotName,
+} from "./log/resume.js";
 export { collectProof, type ProvableLog } from "./proof/collect.js";
 export {
   decodeProofFile,

@@ -3,6 +3,7 @@ import { listCommand, showCommand } from "./commands/ledger.js";
 import { auditCommand } from "./commands/ledger-audit.js";
 import { backupCommand } from "./commands/ledger-backup.js";
 import { exportCommand, parseTime } from "./commands/ledger-export.js";
+import { pruneCommand } from "./commands/ledger-prune.js";
 import { prove } from "./commands/prove.js";
 import { verify } from "./commands/verify.js";
 import { FORMATS } from "./export/formats.js";
@@ -50,7 +51,9 @@ export function addRecord(wattseal: Command, report: Report): void {
     .action(async (path, entry, options) => report(await showCommand(path, entry, options)));
   ledger
     .command("audit <path>")
-    .description("replay a log from entry 0 and recompute everything; names the first difference")
+    .description(
+      "replay a log from where it begins and recompute everything; names the first difference",
+    )
     .option(
       "--trust <file>",
       "accepted authorities and witnesses; without it: self-consistent only",
@@ -75,6 +78,23 @@ export function addRecord(wattseal: Command, report: Report): void {
     )
     .addHelpText("after", example("ledger backup /mnt/usb/pack-log --state ./pack"))
     .action(async (dest, options) => report(await backupCommand(dest, options)));
+  ledger
+    .command("prune")
+    .description(
+      "remove entries that a witness has, up to a snapshot of the books; the gateway is stopped",
+    )
+    .requiredOption("--state <dir>", "state folder of the gateway")
+    .requiredOption(
+      "--before <entry|time>",
+      "what may go: below this entry, or dated before this time, such as 2026-11-20 (UTC)",
+    )
+    .option("--json", "print one JSON object", false)
+    .addHelpText(
+      "after",
+      "\nRemoved is what lies below the last ops.snapshot entry that the receipt covers and the coming daily record\nallows. The federation then has the only copy of it: an export that sums up from entry 0, and proofs, need that.\n",
+    )
+    .addHelpText("after", example("ledger prune --state ./pack --before 2026-11-20"))
+    .action(async (options) => report(await pruneCommand(options)));
   ledger
     .command("export <path>")
     .description("rows for other programs, each with the entries and the signed head that back it")

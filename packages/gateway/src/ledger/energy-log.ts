@@ -79,7 +79,7 @@ const RENEWAL_AHEAD_MS = 24 * 3600 * 1000;
 /** Documents beside the log with this prefix hold the last receipt of a witness each. */
 export const RECEIPT_PREFIX = "receipt.";
 /** By name and key: a witness that changes its key starts afresh, and its old receipts stay what they were. */
-function receiptDocument({ name, publicKey }: Destination): string {
+export function receiptDocument({ name, publicKey }: Destination): string {
   const id = sha256(concatBytes(publicKey, utf8(name)));
   return RECEIPT_PREFIX + toHex(id.subarray(0, 8));
 }

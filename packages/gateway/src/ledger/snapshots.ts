@@ -54,14 +54,25 @@ export class SnapshotFiles {
   /** Keeps the state before entry `index`, and drops what it makes superfluous. */
   async keep(index: number, bytes: Uint8Array): Promise<void> {
     await this.#store.writeDocument(snapshotName(index), bytes);
+    await this.tidy();
+  }
+
+  /** Drops what is superfluous. */
+  async tidy(): Promise<void> {
     for (const old of this.#superfluous()) await this.#store.removeDocument(snapshotName(old));
   }
 
-  /** A pruned log keeps the one that its entries begin at, for good: nothing else says what was before them. */
+  /**
+   * All but the newest and, of a pruned log, but the one that its entries begin at, for good: nothing else says what
+   * was before them. Those of pruned entries nobody vouches for any more.
+   */
   #superfluous(): readonly number[] {
     const all = this.indices();
     const { firstEntry } = this.#store;
-    const first = firstEntry === 0 ? undefined : all.findLast((index) => index >= firstEntry);
-    return all.slice(KEPT).filter((index) => index !== first);
+    const here = all.filter((index) => index >= firstEntry);
+    const kept = new Set(here.slice(0, KEPT));
+    const first = here.at(-1);
+    if (firstEntry > 0 && first !== undefined) kept.add(first);
+    return all.filter((index) => !kept.has(index));
   }
 }

@@ -142,7 +142,19 @@ export function dailyRecordDocument(page: number): string {
   return `${NEWEST}-${page}`;
 }
 
-function newestOf({ store, document, logger }: DailyRecordsOptions): OcmfDay | undefined {
+/** The first entry that the coming record needs: below it a log can be pruned. */
+export function recordsNeedFrom(
+  options: Pick<DailyRecordsOptions, "store" | "document" | "logger">,
+): number {
+  const newest = newestOf(options);
+  return newest === undefined ? 0 : newest.last + 1;
+}
+
+function newestOf({
+  store,
+  document,
+  logger,
+}: Pick<DailyRecordsOptions, "store" | "document" | "logger">): OcmfDay | undefined {
   const record = store.readDocument(NEWEST);
   if (record === undefined) return undefined;
   const { anchor } = document;

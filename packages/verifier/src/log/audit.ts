@@ -7,7 +7,9 @@ import { LogReplay } from "./replay.js";
 
 /** What is known of a log, wherever it comes from. */
 export interface AuditSource {
-  /** All entries' bytes, in order. */
+  /** The replay to go on from, where the log begins later: `firstReplay`. */
+  readonly from?: LogReplay | undefined;
+  /** All entries' bytes, in order, from entry 0 or from where `from` stands. */
   readonly entries: Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
   /** The last signed head, a note. */
   readonly checkpoint: string | undefined;
@@ -31,15 +33,23 @@ export interface AuditDifference {
 }
 
 /**
- * `verified`: every entry holds, is signed, and is witnessed by someone accepted. `verified in part`: all holds, but
- * the end of the log is not signed or not witnessed yet. `self-consistent only`: nobody to believe was named.
+ * `verified`: every entry holds, is signed, and is witnessed by someone accepted. `verified from a snapshot`: the same
+ * of every entry from `from` on; of those before, their signed and witnessed digest alone. `verified in part`: all
+ * holds, but the end of the log is not signed or not witnessed yet. `self-consistent only`: nobody to believe was named.
  */
-export type Verdict = "verified" | "verified in part" | "self-consistent only" | "refused";
+export type Verdict =
+  | "verified"
+  | "verified from a snapshot"
+  | "verified in part"
+  | "self-consistent only"
+  | "refused";
 
 export interface AuditReport {
   readonly verdict: Verdict;
   readonly difference: AuditDifference | undefined;
-  /** Entries replayed without a difference. */
+  /** The first entry that was replayed: 0, or where a snapshot was gone on from. */
+  readonly from: number;
+  /** Entries that hold: those from `from` on replayed without a difference. */
   readonly entries: number;
   /** Of those: covered by the log's signed head, and by an accepted witness's receipt. */
   readonly signed: number;
@@ -59,21 +69,23 @@ export interface AuditReport {
 const PROGRESS_EVERY = 4_096;
 
 /**
- * Replays a log from entry 0: leaves, epochs, head and receipts, authorities' signatures, metering, windows,
+ * Replays a log from where it begins: leaves, epochs, head and receipts, authorities' signatures, metering, windows,
  * society. Stops at the first difference and reports it; never throws for what the log says.
  */
 export async function auditLog(
   source: AuditSource,
   { trust, progress }: AuditOptions = {},
 ): Promise<AuditReport> {
-  const replay = new LogReplay(trust);
+  const replay = source.from ?? new LogReplay(trust);
+  const from = replay.size;
   let heads: HeadCheck | undefined;
   try {
     heads = new HeadCheck(source.checkpoint, source.receipts ?? [], trust);
+    heads.leave(from);
     await replayAll(source.entries, replay, heads, progress);
-    return reportOf(replay, heads, trust, undefined);
+    return reportOf(replay, from, heads, trust, undefined);
   } catch (thrown) {
-    return reportOf(replay, heads, trust, differenceOf(thrown, replay.size));
+    return reportOf(replay, from, heads, trust, differenceOf(thrown, replay.size));
   } finally {
     progress?.(replay.size);
   }
@@ -105,6 +117,7 @@ function differenceOf(thrown: unknown, index: number): AuditDifference {
 
 function reportOf(
   replay: LogReplay,
+  from: number,
   heads: HeadCheck | undefined,
   trust: Trust | undefined,
   difference: AuditDifference | undefined,
@@ -115,11 +128,13 @@ function reportOf(
     ({ publicKey }) => issuer !== undefined && bytesEqual(publicKey, issuer),
   );
   const complete = heads?.signed === replay.size && heads.witnessed === replay.size;
-  const trusted: Verdict = complete ? "verified" : "verified in part";
+  const whole: Verdict = from === 0 ? "verified" : "verified from a snapshot";
+  const trusted: Verdict = complete ? whole : "verified in part";
   const sound: Verdict = trust === undefined ? "self-consistent only" : trusted;
   return {
     verdict: difference === undefined ? sound : "refused",
     difference,
+    from,
     entries: replay.size,
     signed: heads?.signed ?? 0,
     witnessed: heads?.witnessed ?? 0,

@@ -42,6 +42,15 @@ export class HeadCheck {
     this.#open.sort((a, b) => a.size - b.size);
   }
 
+  /** Receipts of no more than `size` entries are found and not judged: the replay begins there. */
+  leave(size: number): void {
+    for (let head = this.#open[0]; head !== undefined; head = this.#open[0]) {
+      if (head.kind === "checkpoint" || head.size > size || size === 0) return;
+      this.#open.shift();
+      this.receipts.found += 1;
+    }
+  }
+
   /** Size of the tree that the next note is about. */
   get next(): number {
     return this.#open[0]?.size ?? Number.POSITIVE_INFINITY;

@@ -1,4 +1,4 @@
-import { bytesEqual, sha256, toHex } from "@wattseal/base";
+import { bytesEqual, messageOf, sha256, toHex } from "@wattseal/base";
 import { decodeEntry } from "@wattseal/energy-ledger";
 import { VerifierError } from "../errors.js";
 import { type AcceptedAuthorities, LogReplay } from "./replay.js";
@@ -11,6 +11,14 @@ export interface ResumableLog {
   readonly head: { readonly checkpoint: { readonly size: number } } | undefined;
   entry(index: number): Uint8Array;
   root(size: number): Uint8Array;
+}
+
+/** With the files beside it. */
+export interface SnapshotLog extends ResumableLog {
+  readonly durableSize: number;
+  /** Names. */
+  documents(): readonly string[];
+  readDocumentBytes(name: string): Uint8Array | undefined;
 }
 
 const NAME = /^snapshot\.([0-9a-f]{16})$/;
@@ -48,9 +56,65 @@ export function resumeReplay(
   return replay;
 }
 
+/**
+ * The replay that begins where the log does: at entry 0 or, where that was pruned, at the first snapshot that holds.
+ * Throws VerifierError `snapshot`, saying why none does.
+ */
+export function firstReplay(log: SnapshotLog, trust: AcceptedAuthorities | undefined): LogReplay {
+  const { firstEntry } = log;
+  if (firstEntry === 0) return new LogReplay(trust);
+  let problem = "no snapshot says what was before";
+  for (const index of snapshotsOf(log)) {
+    try {
+      return resumeReplay(snapshotBytes(log, index), index, log, trust);
+    } catch (error) {
+      problem = messageOf(error);
+    }
+  }
+  throw new VerifierError("snapshot", `the log begins at entry ${firstEntry}: ${problem}`);
+}
+
+/** Of entries that are here, in their order. */
+function snapshotsOf(log: SnapshotLog): readonly number[] {
+  const found = log.documents().map(snapshotIndex);
+  const indices = found.filter((index) => index !== undefined).sort((a, b) => a - b);
+  return indices.filter((index) => index >= log.firstEntry);
+}
+
+function snapshotBytes(log: SnapshotLog, index: number): Uint8Array {
+  return log.readDocumentBytes(snapshotName(index)) ?? new Uint8Array();
+}
+
+/** What files beside a log hold against the entries that vouch for them. */
+export interface SnapshotFindings {
+  /** Files of entries that are here. */
+  readonly found: number;
+  /** The first that is not what its entry states. */
+  readonly problem: { readonly index: number; readonly reason: string } | undefined;
+}
+
+/** Compares every snapshot beside a log, of entries that are here, with what its entry states. */
+export function checkSnapshots(log: SnapshotLog): SnapshotFindings {
+  const indices = snapshotsOf(log);
+  for (const index of indices) {
+    const problem =
+      index < log.durableSize
+        ? digestProblem(snapshotBytes(log, index), index, log)
+        : `the log has ${log.durableSize} entries`;
+    if (problem === undefined) continue;
+    const reason = `${snapshotName(index)} beside the log: ${problem}`;
+    return { found: indices.length, problem: { index, reason } };
+  }
+  return { found: indices.length, problem: undefined };
+}
+
 function vouching(bytes: Uint8Array, index: number, log: ResumableLog): string | undefined {
   if (index < log.firstEntry) return "its entry was pruned";
   if (index >= (log.head?.checkpoint.size ?? 0)) return "its entry is not under the signed head";
+  return digestProblem(bytes, index, log);
+}
+
+function digestProblem(bytes: Uint8Array, index: number, log: ResumableLog): string | undefined {
   const { type, body } = decodeEntry(log.entry(index));
   if (type !== "ops.snapshot") return `entry ${index} is ${type}, which vouches for nothing`;
   const digest = sha256(bytes);

@@ -7,7 +7,10 @@ import {
   type AuditDifference,
   type AuditReport,
   auditLog,
+  checkSnapshots,
   decodeTrust,
+  firstReplay,
+  type LogReplay,
   type Trust,
   type Verdict,
 } from "@wattseal/verifier";
@@ -67,24 +70,34 @@ export async function auditFolder(
     return { verdict: "refused", problem, entries: 0, tornBytes: 0, report: undefined };
   }
   const size = log.durableSize;
+  const tornBytes = log.opened.cut?.bytes ?? 0;
+  let from: LogReplay;
+  try {
+    from = firstReplay(log, trust);
+  } catch (error) {
+    const problem = messageOf(error);
+    return { verdict: "refused", problem, entries: 0, tornBytes, report: undefined };
+  }
   const report = await auditLog(
-    {
-      entries: log.entries(),
-      checkpoint: log.head?.note,
-      receipts,
-    },
+    { from, entries: log.entries(from.size), checkpoint: log.head?.note, receipts },
     { trust, progress: (entries) => progress?.(entries, size) },
   );
-  const { verdict, difference, entries } = report;
+  const { verdict, entries } = report;
+  const difference = report.difference ?? fileDifference(log);
   return {
-    verdict,
+    verdict: difference === undefined ? verdict : "refused",
     problem: difference === undefined ? undefined : `${placeOf(difference)}: ${difference.reason}`,
     entries,
-    tornBytes: log.opened.cut?.bytes ?? 0,
+    tornBytes,
     report,
   };
 }
 
-function placeOf({ index }: AuditDifference): string {
+/** Snapshots beside the log are caches, and still have to be what the log says of them. */
+function fileDifference(log: StoredLog): Pick<AuditDifference, "index" | "reason"> | undefined {
+  return checkSnapshots(log).problem;
+}
+
+function placeOf({ index }: Pick<AuditDifference, "index">): string {
   return index === undefined ? "head" : `entry ${index}`;
 }

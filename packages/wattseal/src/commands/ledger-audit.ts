@@ -1,9 +1,11 @@
-import type { AuditReport } from "@wattseal/verifier";
+import type { AuditReport, Verdict } from "@wattseal/verifier";
 import { auditFolder, type FolderAudit, readTrust } from "../audit/folder.js";
 import { EXIT } from "../errors.js";
 import { writeOut } from "../view/output.js";
 import { withProgress } from "../view/progress.js";
 import { count, wattHours } from "../view/units.js";
+
+const SOUND: readonly Verdict[] = ["verified", "verified from a snapshot", "self-consistent only"];
 
 /** `wattseal ledger audit`: exit status 1 at the first difference, which it names. */
 export async function auditCommand(
@@ -15,8 +17,7 @@ export async function auditCommand(
   await writeOut(
     options.json ? `${JSON.stringify(auditJson(audit))}\n` : auditText(audit, trust !== undefined),
   );
-  const sound = audit.verdict === "verified" || audit.verdict === "self-consistent only";
-  return sound ? EXIT.ok : EXIT.failed;
+  return SOUND.includes(audit.verdict) ? EXIT.ok : EXIT.failed;
 }
 
 function auditJson({ verdict, problem, entries, tornBytes, report }: FolderAudit) {
@@ -46,10 +47,19 @@ function reportLines(report: AuditReport, trusted: boolean): string[] {
   return [
     `log        ${report.lct ?? "unknown"}`,
     `entries    ${count(report.entries)} hold; ${count(report.signed)} signed, ${count(report.witnessed)} witnessed${report.witnesses.map((name) => ` by ${name}`).join(",")}`,
+    ...fromLines(report),
     `epochs     ${count(report.epochs)}`,
     `energy     in ${wattHours(energy.inMwh)}, out ${wattHours(energy.outMwh)} over ${count(energy.intervals)} intervals`,
     `society    supply ${wattHours(society.supply)} = ATP ${wattHours(society.atp)} + reserved ${wattHours(society.reserved)} + ADP ${wattHours(society.adp)}`,
     ...claimLines(society),
     `authority  ${report.authority ?? (trusted ? "none of the trust file's" : "not checked: no --trust file was given")}`,
+  ];
+}
+
+function fromLines({ from, witnessed }: AuditReport): string[] {
+  if (from === 0) return [];
+  const vouched = witnessed > from ? "signed and witnessed" : "signed";
+  return [
+    `replayed   from entry ${count(from)} on; for the state before it stands the digest in that entry alone, which is ${vouched}`,
   ];
 }

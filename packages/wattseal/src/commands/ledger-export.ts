@@ -4,7 +4,7 @@ import { bytesEqual, InvariantViolation, messageOf, toHex } from "@wattseal/base
 import { LedgerError } from "@wattseal/energy-ledger";
 import { type ExportHead, type Period, WHOLE_LOG } from "@wattseal/energy-ledger/exports";
 import type { StoredLog } from "@wattseal/tlog/store";
-import { LogReplay, VerifierError } from "@wattseal/verifier";
+import { firstReplay, type LogReplay, type Trust, VerifierError } from "@wattseal/verifier";
 import { openLog, readTrust } from "../audit/folder.js";
 import { CliError, EXIT } from "../errors.js";
 import { type Exporter, exporterFor, type Format } from "../export/formats.js";
@@ -35,7 +35,8 @@ export async function exportCommand(path: string, options: ExportOptions): Promi
   const trust = await readTrust(options.trust);
   const log = await openLog(path);
   const { note, head } = headOf(log);
-  const replay = new LogReplay(trust);
+  const replay = replayFor(options.format, log, trust);
+  const begins = replay.size;
   const exporter = exporterFor(options.format, {
     replay,
     head,
@@ -58,12 +59,33 @@ export async function exportCommand(path: string, options: ExportOptions): Promi
     process.stderr.write(`wattseal: REFUSED ${messageOf(thrown)} (${given})\n`);
     return EXIT.failed;
   }
+  if (log.firstEntry > 0) {
+    process.stderr.write(
+      `wattseal: the log was pruned below entry ${log.firstEntry}: rows begin at ${begins}\n`,
+    );
+  }
   const after = log.durableSize - head.size;
   if (after > 0) {
     const from = `${count(after)} entries after the last signed head`;
     process.stderr.write(`wattseal: ${from} are left out: they are not signed yet\n`);
   }
   return EXIT.ok;
+}
+
+/** From where the log begins: rows need no more, and sums need entry 0. */
+function replayFor(format: Format, log: StoredLog, trust: Trust | undefined): LogReplay {
+  const { firstEntry } = log;
+  if (firstEntry > 0 && format !== "csv" && format !== "jsonl") {
+    throw new CliError(
+      "usage",
+      `${format} sums up a log from entry 0, but this one was pruned below ${firstEntry}. Export it from the federation's copy, or export csv or jsonl.`,
+    );
+  }
+  try {
+    return firstReplay(log, trust);
+  } catch (cause) {
+    throw new CliError("usage", `nothing can be exported: ${messageOf(cause)}`, { cause });
+  }
 }
 
 function periodOf({ from = WHOLE_LOG.from, to = WHOLE_LOG.to }: ExportOptions): Period {
@@ -111,7 +133,7 @@ async function exportAll(run: Run): Promise<number> {
   };
   requireRoot(log, size);
   await sink.write(exporter.start);
-  for (const bytes of log.entries(0, size)) {
+  for (const bytes of log.entries(replay.size, size)) {
     const index = replay.size;
     const entry = replay.append(bytes);
     const text = exporter.take(index, entry);

@@ -10,7 +10,8 @@ import {
 import type { CanBus } from "@wattseal/can-protocol";
 import { EvidenceStore, Gateway, type LegacyUnit, nodeEvidenceFiles } from "@wattseal/gateway";
 import { SoftwareSigner } from "@wattseal/lct-keys";
-import { fleetName } from "@wattseal/uplink";
+import { type Destination, fleetName } from "@wattseal/uplink";
+import type { Trust } from "@wattseal/verifier";
 import type { GatewayConfig } from "../config/schema.js";
 import { ControlServer } from "../control/server.js";
 import { CliError } from "../errors.js";
@@ -37,13 +38,7 @@ export async function openGateway(options: GatewayRoleOptions): Promise<Gateway>
   const { layout, config, clock, timeSource } = options;
   const files = await readPackFiles(layout);
   const { trust, document, pairing, custody, nextCustody, statements } = files;
-  const witness = trust.witnesses.find(({ name }) => name === config.uplink.witness);
-  if (witness === undefined) {
-    throw new CliError(
-      "config",
-      `uplink.witness "${config.uplink.witness}" is not in ${layout.gateway.trust}. Add its key there, or name one of: ${trust.witnesses.map(({ name }) => name).join(", ")}`,
-    );
-  }
+  const witness = witnessIn(trust, layout, config);
   const evidence = await openEvidence(options);
   return Gateway.start({
     bus: options.bus,
@@ -82,6 +77,20 @@ export async function openGateway(options: GatewayRoleOptions): Promise<Gateway>
         : undefined,
     uplinks: [{ broker: config.uplink.broker, destination: witness }],
   });
+}
+
+/** The witness whose receipts count, with its key as pinned. */
+export function witnessIn(
+  trust: Trust,
+  { gateway }: Layout,
+  { uplink }: GatewayConfig,
+): Destination {
+  const witness = trust.witnesses.find(({ name }) => name === uplink.witness);
+  if (witness !== undefined) return witness;
+  throw new CliError(
+    "config",
+    `uplink.witness "${uplink.witness}" is not in ${gateway.trust}. Add its key there, or name one of: ${trust.witnesses.map(({ name }) => name).join(", ")}`,
+  );
 }
 
 /** Where the gateway of this folder takes orders. */

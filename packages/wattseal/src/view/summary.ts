@@ -67,11 +67,11 @@ export function summarise(input: SummaryInput): Summary {
     checkpoints: final.checkpoints,
     witnessed: final.witnessed,
     society: { supply, atp, reserved, adp, eligible, withheld, unclaimed, deficit },
-    verified: audit.verdict === "verified",
+    verified: isVerified(audit),
     log: input.log,
   };
   const problems: string[] = [];
-  if (audit.verdict !== "verified") {
+  if (!isVerified(audit)) {
     problems.push(`The log did not verify: ${audit.problem ?? audit.verdict}`);
   }
   if (audit.entries !== final.entries) {
@@ -126,4 +126,9 @@ export function renderSummary({ json, problems, speed }: Summary): string {
     "",
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** Of a pruned log all that is there. */
+function isVerified({ verdict }: FolderAudit): boolean {
+  return verdict === "verified" || verdict === "verified from a snapshot";
 }

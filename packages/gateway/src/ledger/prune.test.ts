@@ -1,0 +1,181 @@
+import { readdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { millis } from "@wattseal/base";
+import { Ed25519SecretKey } from "@wattseal/lct-keys";
+import { cosign } from "@wattseal/tlog";
+import { LogStore } from "@wattseal/tlog/store";
+import { snapshotName } from "@wattseal/verifier";
+import { describe, expect, it } from "vitest";
+import { receiptDocument } from "./energy-log.js";
+import { type PruneOptions, pruneLog } from "./prune.js";
+import {
+  alarm,
+  fileOf,
+  fill,
+  packWithLog,
+  reopened,
+  SPACING,
+  snapshotsIn,
+} from "./snapshots.fixture.js";
+
+const key = Ed25519SecretKey.generate({ bytes: (length) => new Uint8Array(length).fill(7) });
+const WITNESS = { name: "federation.example", publicKey: key.publicKey };
+const NOTHING = { inMwh: 0, outMwh: 0 };
+
+/**
+ * A pack's log with a snapshot a day: some entries after the last, a daily record up to entry `recorded`, and the
+ * witness's receipt over everything. Nothing has it open.
+ */
+async function prunable({ snapshots = 4, recorded = Number.POSITIVE_INFINITY } = {}) {
+  const pack = await packWithLog();
+  const log = await pack.open();
+  await pack.begin(log);
+  const indices: number[] = [];
+  const times: number[] = [];
+  for (let i = 0; i < snapshots; i += 1) {
+    await fill(log);
+    await log.snapshot(SPACING);
+    indices.push(log.fold.lastSnapshot);
+    pack.clock.advance(86_400_000);
+    times.push(pack.clock.now());
+  }
+  await log.append(alarm);
+  const last = Math.min(recorded, log.fold.size) - 1;
+  const reading = { time: pack.clock.now(), synchronised: true, ...NOTHING };
+  const day = { page: 1, start: pack.clock.now(), begin: reading, end: reading, first: last, last };
+  const root = log.store.root(last + 1);
+  const leftOut = { ...NOTHING, resets: 0 };
+  const record = await log.ocmf({ ...day, root, leftOut, softwareVersion: "test" });
+  await log.store.writeDocument("ocmf", record);
+  await log.endEpoch("shutdown");
+  const { note } = log.store.head!;
+  await log.store.writeDocument(receiptDocument(WITNESS), receiptOf(note));
+  const state = log.fold.save();
+  const size = log.store.durableSize;
+  await log.close();
+  const { directory, document, trust } = pack;
+  const prune = (before: PruneOptions["before"], destinations = [WITNESS]) =>
+    pruneLog({ directory, document, trust, destinations, before, logger: { ...quiet } });
+  return { ...pack, indices, times, state, size, note, prune };
+}
+const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+
+function receiptOf(note: string, signer = key): string {
+  const sign = (bytes: Uint8Array) => signer.sign(bytes);
+  return cosign(note, { ...WITNESS, publicKey: signer.publicKey, sign, time: 1_760_000_100 });
+}
+
+const bundlesIn = (directory: string) =>
+  readdirSync(join(directory, "tile", "entries")).filter((name) => /^\d{3}$/.test(name));
+
+describe("pruning a log", () => {
+  it("removes what is below the last snapshot that was asked for, and goes on from there", async () => {
+    const pack = await prunable();
+    const [, second, third] = pack.indices;
+    const pruned = await pack.prune({ entry: third! - 1 });
+    const firstEntry = Math.floor(second! / 256) * 256;
+    expect(pruned).toEqual({ from: 0, firstEntry, snapshot: second, size: pack.size });
+    expect(bundlesIn(pack.directory)[0]).toBe(String(firstEntry / 256).padStart(3, "0"));
+    expect(snapshotsIn(pack)).toEqual(
+      [second, ...pack.indices.slice(2)].map((i) => snapshotName(i!)),
+    );
+
+    const log = await reopened(pack);
+    expect(pack.from()).toBe(pack.indices[3]);
+    expect(log.fold.save()).toEqual(pack.state);
+    await pack.begin(log, undefined, pack.size);
+    await fill(log);
+    await log.snapshot(SPACING);
+    await fill(log);
+    await log.snapshot(SPACING);
+    await log.endEpoch("shutdown");
+    await log.close();
+    expect(snapshotsIn(pack)[0]).toBe(snapshotName(second!));
+    expect(snapshotsIn(pack)).toHaveLength(3);
+    for (const name of snapshotsIn(pack).slice(1)) unlinkSync(join(pack.directory, name));
+    await reopened(pack);
+    expect(pack.from()).toBe(second);
+  });
+
+  it("takes a time, and makes a state anew whose file went long ago or does not hold", async () => {
+    const pack = await prunable();
+    const [first] = pack.indices;
+    writeFileSync(fileOf(pack, first!), "not a snapshot");
+    const pruned = await pack.prune({ time: millis(pack.times[0]!) });
+    expect(pruned).toMatchObject({ snapshot: first });
+    for (const index of pack.indices.slice(2)) unlinkSync(fileOf(pack, index));
+    const log = await reopened(pack);
+    expect(pack.from()).toBe(first);
+    expect(log.fold.save()).toEqual(pack.state);
+  });
+
+  it("goes further in steps, each from the state that the last one kept", async () => {
+    const pack = await prunable();
+    const [first, second] = pack.indices;
+    await pack.prune({ entry: first! });
+    for (const index of pack.indices.slice(2)) unlinkSync(fileOf(pack, index));
+    expect(await pack.prune({ entry: second! })).toMatchObject({
+      from: Math.floor(first! / 256) * 256,
+      snapshot: second,
+    });
+    expect(snapshotsIn(pack)).toEqual([snapshotName(second!)]);
+    expect((await reopened(pack)).fold.save()).toEqual(pack.state);
+  });
+
+  it("stops below what the witness's receipt covers, and what the coming daily record needs", async () => {
+    const short = await prunable();
+    const store = await LogStore.open({ directory: short.directory });
+    await store.close();
+    expect(await short.prune({ entry: 1_000_000 })).toMatchObject({ snapshot: short.indices[3] });
+    const early = await prunable({ recorded: 2_500 });
+    expect(await early.prune({ entry: 1_000_000 })).toMatchObject({ snapshot: early.indices[1] });
+  });
+
+  it.each([
+    ["no receipt is there", /has witnessed nothing/, (path: string) => unlinkSync(path)],
+    [
+      "its receipt is another's",
+      /does not hold/,
+      (path: string, note: string) => {
+        const other = Ed25519SecretKey.generate({ bytes: (n) => new Uint8Array(n).fill(8) });
+        writeFileSync(path, receiptOf(note, other));
+      },
+    ],
+    [
+      "its receipt is damaged",
+      /does not hold/,
+      (path: string) => {
+        writeFileSync(path, readFileSync(path, "utf8").replace("\n\n", "\nx\n\n"));
+      },
+    ],
+  ] as const)("is refused where %s, and changes nothing", async (_, problem, spoil) => {
+    const pack = await prunable({ snapshots: 1 });
+    spoil(join(pack.directory, receiptDocument(WITNESS)), pack.note);
+    const before = readdirSync(pack.directory, { recursive: true }).length;
+    await expect(pack.prune({ entry: 1_000_000 })).rejects.toThrow(problem);
+    expect(readdirSync(pack.directory, { recursive: true })).toHaveLength(before);
+    await reopened(pack);
+  });
+
+  it("is refused where no snapshot is low enough, for each reason by its name", async () => {
+    const pack = await prunable({ snapshots: 1 });
+    await expect(pack.prune({ entry: 5 })).rejects.toThrow(/at entry 5 or below.*asked to stay/);
+    const early = await prunable({ snapshots: 1, recorded: 9 });
+    await expect(early.prune({ entry: 9_999 })).rejects.toThrow(
+      /at entry 9 or below.*daily record/,
+    );
+  });
+
+  it("is refused while a gateway has the log", async () => {
+    const pack = await prunable({ snapshots: 1 });
+    await reopened(pack);
+    await expect(pack.prune({ entry: 9_999 })).rejects.toMatchObject({ code: "locked" });
+  });
+
+  it("leaves a log that says so, where its snapshots are taken away", async () => {
+    const pack = await prunable({ snapshots: 2 });
+    await pack.prune({ entry: 1_000_000 });
+    for (const name of snapshotsIn(pack)) unlinkSync(join(pack.directory, name));
+    await expect(pack.open()).rejects.toThrow(/begins at entry \d+, and no snapshot beside it/);
+  });
+});

@@ -1,0 +1,153 @@
+import { type Logger, type Millis, messageOf } from "@wattseal/base";
+import { decodeEntry } from "@wattseal/energy-ledger";
+import type { LctDocument } from "@wattseal/lct-keys/verify";
+import { LogStore } from "@wattseal/tlog/store";
+import { type Destination, verifyReceipt } from "@wattseal/uplink";
+import {
+  firstReplay,
+  type LogReplay,
+  resumeReplay,
+  snapshotName,
+  type Trust,
+} from "@wattseal/verifier";
+import { GatewayError } from "../errors.js";
+import { recordsNeedFrom } from "../records/daily-records.js";
+import { receiptDocument } from "./energy-log.js";
+import { replayStored } from "./replay-stored.js";
+import { SnapshotFiles } from "./snapshots.js";
+
+export interface PruneOptions {
+  /** Folder of a log that nobody writes to. */
+  readonly directory: string;
+  readonly document: LctDocument;
+  readonly trust: Trust;
+  /** Every federation that this gateway delivers to: each has to have what goes. */
+  readonly destinations: readonly Destination[];
+  /** What may go: entries below this index, or dated before this time (UTC ms). */
+  readonly before: { readonly entry: number } | { readonly time: Millis };
+  readonly logger: Logger;
+}
+
+export interface Pruned {
+  /** The lowest entry before and now. */
+  readonly from: number;
+  readonly firstEntry: number;
+  /** Index of the ops.snapshot that says what was before it; its file stays. */
+  readonly snapshot: number;
+  readonly size: number;
+}
+
+/**
+ * Removes what is below the last ops.snapshot entry that the request, every destination's receipt and the coming
+ * daily record allow, once its state is kept beside the log and has been read back. The federation then has the only
+ * copy of what went. Throws GatewayError `not-prunable`, which says what is in the way; what opening a log throws.
+ */
+export async function pruneLog(options: PruneOptions): Promise<Pruned> {
+  const { directory, document, trust, logger } = options;
+  const store = await LogStore.open({ directory, create: false });
+  try {
+    const snapshots = new SnapshotFiles(store, logger);
+    const replay = replayStored(store, snapshots, options);
+    const bounds = [
+      requested(store, options.before),
+      ...options.destinations.map((destination) => witnessed(store, replay, destination, document)),
+      {
+        most: recordsNeedFrom({ store, document, logger }),
+        why: "the coming daily record needs it",
+      },
+    ];
+    const bound = bounds.reduce((least, other) => (other.most < least.most ? other : least));
+    const from = store.firstEntry;
+    const index = lastSnapshot(store, bound.most);
+    if (index === undefined) {
+      const what = `no ops.snapshot stands at entry ${bound.most} or below (above, ${bound.why})`;
+      throw notPrunable(`${directory}: ${what}; nothing was pruned`);
+    }
+    await keepState(store, index, trust);
+    const firstEntry = await store.prune(index);
+    await snapshots.tidy();
+    logger.info("ledger.pruned", { from, firstEntry, snapshot: index });
+    return { from, firstEntry, snapshot: index, size: store.durableSize };
+  } finally {
+    await store.close();
+  }
+}
+
+interface Bound {
+  /** The highest entry that may be the first to stay. */
+  readonly most: number;
+  /** Why none above it. */
+  readonly why: string;
+}
+
+function requested(store: LogStore, before: PruneOptions["before"]): Bound {
+  const why = "it was asked to stay";
+  if ("entry" in before) return { most: before.entry, why };
+  let low = store.firstEntry;
+  let high = store.durableSize;
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if (decodeEntry(store.entry(middle)).timeMs < before.time) low = middle + 1;
+    else high = middle;
+  }
+  return { most: low, why };
+}
+
+/** The digest has to be witnessed itself: it is all that speaks for what goes. */
+function witnessed(
+  store: LogStore,
+  replay: LogReplay,
+  destination: Destination,
+  { origin }: LctDocument,
+): Bound {
+  const { name } = destination;
+  const receipt = store.readDocument(receiptDocument(destination));
+  if (receipt === undefined) throw notPrunable(`${name} has witnessed nothing of this log yet`);
+  const log = {
+    size: store.durableSize,
+    root: (size: number) => store.root(size),
+    keyAt: (size: number) => replay.keyAt(size),
+  };
+  try {
+    const { checkpoint } = verifyReceipt(receipt, { origin, witness: destination, log });
+    return { most: checkpoint.size - 1, why: `${name} has not witnessed it` };
+  } catch (cause) {
+    throw notPrunable(`the receipt of ${name} does not hold: ${messageOf(cause)}`, { cause });
+  }
+}
+
+function lastSnapshot(store: LogStore, most: number): number | undefined {
+  for (let index = Math.min(most, store.durableSize - 1); index >= store.firstEntry; index -= 1) {
+    if (decodeEntry(store.entry(index)).type === "ops.snapshot") return index;
+  }
+  return undefined;
+}
+
+/** Makes the state anew where its file is not there, or does not hold; what is there in the end has been read back. */
+async function keepState(store: LogStore, index: number, trust: Trust): Promise<void> {
+  const name = snapshotName(index);
+  const kept = store.readDocumentBytes(name);
+  if (kept !== undefined && holds(kept, index, store, trust)) return;
+  const replay = firstReplay(store, trust);
+  if (replay.size > index) {
+    const problem = `the first snapshot that holds is that of entry ${replay.size}`;
+    throw notPrunable(`what was before entry ${index} cannot be computed again: ${problem}`);
+  }
+  for (let at = replay.size; at < index; at += 1)
+    replay.append(store.entry(at), store.leafHash(at));
+  await store.writeDocument(name, replay.snapshot());
+  resumeReplay(store.readDocumentBytes(name) ?? new Uint8Array(), index, store, trust);
+}
+
+function holds(bytes: Uint8Array, index: number, store: LogStore, trust: Trust): boolean {
+  try {
+    resumeReplay(bytes, index, store, trust);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function notPrunable(message: string, options?: ErrorOptions): GatewayError {
+  return new GatewayError("not-prunable", "usage", message, options);
+}

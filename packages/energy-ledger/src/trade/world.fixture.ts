@@ -14,10 +14,12 @@ import {
 import type { TradeTerms } from "../entries/trade.js";
 import { LedgerError } from "../errors.js";
 import { MINUTE, START } from "../ledger.fixture.js";
+import { type SocietyState, societyState } from "../snapshot/state.js";
 import type { ForeignEntry } from "../society/charter.js";
 import { type SocietyEntry, SocietyFold } from "../society/fold.js";
 import type { EpochState } from "../society/policy.js";
 import { heldBy } from "../society/summary.js";
+import { written } from "../written.fixture.js";
 
 const mwh = milliwattHours;
 
@@ -74,7 +76,7 @@ export class Society {
     world.add(this);
   }
 
-  #foldIn(context: Context): SocietyFold {
+  #foldIn(context: Context, saved?: SocietyState): SocietyFold {
     return new SocietyFold(
       Object.assign(context, {
         lct: this.lct,
@@ -82,6 +84,7 @@ export class Society {
         verifyForeign: (proof: Uint8Array, witnesses: readonly { readonly name: string }[]) =>
           this.world.foreign(proof, witnesses),
       }),
+      saved,
     );
   }
 
@@ -126,9 +129,13 @@ export class Society {
     this.witnessed = this.size;
   }
 
-  /** All that it knows comes from its log again. */
-  restart(): void {
+  /** All that it knows comes from its log again, or from the state that it had written down. */
+  restart(saved = false): void {
     const { epochState, synchronised } = this.context;
+    if (saved) {
+      this.fold = this.#foldIn(this.context, written(societyState, this.fold.save()));
+      return;
+    }
     const fold = this.#foldIn(this.context);
     for (const [index, { bytes, ...context }] of this.entries.entries()) {
       Object.assign(this.context, context);

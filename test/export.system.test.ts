@@ -27,6 +27,8 @@ describe("wattseal ledger export", () => {
       .filter(({ record }) => record === "interval");
     expect(intervals.reduce((sum, { inMwh }) => sum + inMwh, 0)).toBe(energy.inMwh);
 
+    await expectProven(rows.stdout.trimEnd().split("\n"), log, folder);
+
     const file = `${folder}/energy.csv`;
     expect((await exported("csv", "--out", file)).status).toBe(0);
     expect(await readFile(file, "utf8")).toBe((await exported("csv")).stdout);
@@ -45,6 +47,46 @@ describe("wattseal ledger export", () => {
     expect((await exported("xml")).status).toBe(2);
   });
 });
+
+interface Row {
+  readonly record: string;
+  readonly index: number;
+  readonly proof: { readonly [name in "origin" | "root"]: string } & {
+    readonly [name in "first" | "last" | "size"]: number;
+  };
+}
+
+/**
+ * What a row's reference asks for is there: a proof of its first and its last entry verifies offline, and leads to the
+ * very head that the row names.
+ */
+async function expectProven(lines: readonly string[], log: string, folder: string): Promise<void> {
+  const rows: Row[] = lines.map((line) => JSON.parse(line));
+  const sample = ["interval", "window", "charge", "reconcile"].flatMap((kind) => {
+    const own = rows.filter(({ record }) => record === kind);
+    return [own.at(0), own.at(-1)].filter((row) => row !== undefined);
+  });
+  expect(sample.length).toBeGreaterThanOrEqual(6);
+  const trust = `${folder}/state/gateway/trust.json`;
+  const entries = await LogStore.openReadOnly({ directory: log });
+  for (const { record, index, proof } of sample) {
+    expect(proof.last).toBe(index);
+    expect(Buffer.from(entries.root(proof.size)).toString("hex")).toBe(proof.root);
+    for (const entry of new Set([proof.first, proof.last])) {
+      const out = `${folder}/${entry}.proof`;
+      const made = await wattseal(["prove", String(entry), "--log", log, "--out", out]);
+      expect(made.status, made.stderr).toBe(0);
+      const checked = await wattseal(["verify", out, "--trust", trust, "--json"]);
+      expect(checked.status, `${record} ${entry}: ${checked.stderr}`).toBe(0);
+      expect(JSON.parse(checked.stdout)).toMatchObject({
+        verified: true,
+        index: entry,
+        origin: proof.origin,
+        size: proof.size,
+      });
+    }
+  }
+}
 
 /** A run over midnight completes a day, which the gateway has signed then. */
 async function expectSigned(records: readonly string[], directory: string): Promise<void> {

@@ -7,7 +7,9 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 
-const PROGRAM = fileURLToPath(new URL("../../packages/wattseal/bin/wattseal.mjs", import.meta.url));
+export const PROGRAM = fileURLToPath(
+  new URL("../../packages/wattseal/bin/wattseal.mjs", import.meta.url),
+);
 
 /** A recording beside the checkout, or undefined where the folder is absent. */
 export function recording(path: string): string | undefined {

@@ -12,7 +12,9 @@ function statusOf(error: unknown): number {
 
 // Whoever reads our output may stop reading, as `head` does: then there is nobody left to tell.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === "EPIPE" ? EXIT.ok : EXIT.unavailable);
+  if (error.code === "EPIPE") process.exit(EXIT.ok);
+  process.stderr.write(`wattseal: standard output: ${messageOf(error)}\n`);
+  process.exit(EXIT.unavailable);
 });
 
 try {

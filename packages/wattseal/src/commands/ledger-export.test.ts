@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { p256 } from "@noble/curves/nist.js";
@@ -108,6 +108,27 @@ describe("an export", () => {
     expect([status, text]).toEqual([EXIT.ok, ""]);
     expect(stderr).toMatch(/no row ends in this period/);
     await expect(exported("csv", { from: 2, to: 2 })).rejects.toThrow(/not after --from/);
+  });
+
+  it("leaves nothing that looks complete where it cannot be: what lies in the way stays as it is", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "wattseal-export-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const { log } = written.layout.gateway;
+    const out = join(folder, "rows.csv");
+    const write = (path: string) => exportCommand(log, { format: "csv", out: path });
+    writeFileSync(`${out}.new`, "another's");
+    await expect(write(out)).rejects.toThrow(/rows.csv.new is there/);
+    expect(readFileSync(`${out}.new`, "utf8")).toBe("another's");
+    rmSync(`${out}.new`);
+    writeFileSync(out, "older");
+    expect(await write(out)).toBe(EXIT.ok);
+    expect(readFileSync(out, "utf8")).toMatch(/^record,/);
+    // A folder in its place: the last step fails, and the draft goes.
+    const taken = join(folder, "taken");
+    mkdirSync(taken);
+    await expect(write(taken)).rejects.toThrow();
+    expect(readdirSync(folder).sort()).toEqual(["rows.csv", "taken"]);
+    await expect(write(join(folder, "nowhere", "rows.csv"))).rejects.toThrow(/cannot be written/);
   });
 
   it.each(["2026-13-01", "yesterday", "2026-11-20T08:00", "1", ""])("refuses time %s", (text) => {

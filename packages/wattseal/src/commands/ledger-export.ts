@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { open, rename, unlink } from "node:fs/promises";
 import { resolve } from "node:path";
 import { bytesEqual, InvariantViolation, messageOf, toHex } from "@wattseal/base";
@@ -200,8 +201,10 @@ const standardOutput = (): Sink => new Chunked(writeOut);
 /** The whole file or none: it gets its name once the last row stands under a head that verified. */
 async function fileAt(path: string): Promise<Sink> {
   const draft = `${path}.new`;
-  const file = await open(draft, "w", 0o644).catch((cause: unknown) => {
-    throw new CliError("usage", `${path} cannot be written: ${messageOf(cause)}`, { cause });
+  const file = await open(draft, "wx", 0o644).catch((cause: unknown) => {
+    const left = `${draft} is there: another export is writing it, or was killed. Remove it, or choose another --out`;
+    const problem = existsSync(draft) ? left : `${path} cannot be written: ${messageOf(cause)}`;
+    throw new CliError("usage", problem, { cause });
   });
   return new Chunked(
     (text) => file.writeFile(text),

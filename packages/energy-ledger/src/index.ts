@@ -61,6 +61,7 @@ export { LedgerError, type LedgerErrorCode } from "./errors.js";
 export type { EpochStanding, LedgerChecks } from "./ledger/checks.js";
 export { LedgerFold, type SavedLedger, SNAPSHOT_SPACING } from "./ledger/fold.js";
 export type { ShuntReading } from "./ledger/shunt.js";
+export { claimedTwice, type Stay, StayBook } from "./ledger/stays.js";
 export type { EnergyTotals } from "./ledger/totals.js";
 export type { OpenSuspect } from "./ledger/windows.js";
 export { ReadingDigest } from "./metering/digest.js";

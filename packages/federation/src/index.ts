@@ -5,6 +5,7 @@ export { MqttFleet, type MqttFleetOptions } from "./mqtt/client.js";
 export {
   type FederationStore,
   type ForkEvidence,
+  type ModuleTwice,
   type PackCommit,
   type Poison,
   readStoredLog,

@@ -142,6 +142,7 @@ export class Gateway {
       });
       records.signed(log.store.head?.checkpoint.size ?? 0);
       await log.append({ type: "ops.clock", body: clockEntry(timeSource, 0) });
+      for (const draft of log.entered.goneModules(pairing)) await log.append(draft);
       for (const draft of log.entered.missingPairings(pairing)) await log.append(draft);
       for (const draft of log.entered.missingStatements(statements)) await log.append(draft);
       const gateway = new Gateway(options, { log, clock, delivery, records });

@@ -2,6 +2,7 @@ import { type Command, Option } from "commander";
 import { listCommand, showCommand } from "./commands/ledger.js";
 import { auditCommand } from "./commands/ledger-audit.js";
 import { backupCommand } from "./commands/ledger-backup.js";
+import { compareCommand } from "./commands/ledger-compare.js";
 import { exportCommand, parseTime } from "./commands/ledger-export.js";
 import { pruneCommand } from "./commands/ledger-prune.js";
 import { prove } from "./commands/prove.js";
@@ -64,6 +65,16 @@ export function addRecord(wattseal: Command, report: Report): void {
       example("ledger audit ./pack/gateway/log --trust ./pack/gateway/trust.json"),
     )
     .action(async (path, options) => report(await auditCommand(path, options)));
+  ledger
+    .command("compare <path...>")
+    .description("audit logs of several packs and name modules whose counters two of them claim")
+    .option(
+      "--trust <file>",
+      "accepted authorities and witnesses; without it: self-consistent only",
+    )
+    .option("--json", "one JSON object", false)
+    .addHelpText("after", example("ledger compare ./pack-a/gateway/log ./pack-b/gateway/log"))
+    .action(async (paths, options) => report(await compareCommand(paths, options)));
   ledger
     .command("backup <dest>")
     .description("copy a log into a new folder while its gateway goes on, and read the copy back")

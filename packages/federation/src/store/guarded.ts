@@ -13,6 +13,8 @@ export function guarded(store: FederationStore): FederationStore {
     commit: (group) => guard(() => store.commit(group)),
     keepFork: (fork) => guard(() => store.keepFork(fork)),
     park: (poison) => guard(() => store.park(poison)),
+    modulesTwice: (which) => guard(() => store.modulesTwice(which)),
+    told: (found) => guard(() => store.told(found)),
     forks: () => guard(() => store.forks()),
     parked: () => guard(() => store.parked()),
     close: () => guard(() => store.close()),

@@ -31,7 +31,7 @@ const CHILD = `
     const next = { size: frontier.size, nodes: frontier.nodes() };
     const receipt = { size: next.size, text: "receipt " + next.size };
     const outcome = await store.commit([
-      { pack: "${PACK}", previous, next, leaves: [{ first, leaves }], heads: [], receipt },
+      { pack: "${PACK}", previous, next, leaves: [{ first, leaves }], heads: [], receipt, stays: [] },
     ]);
     if (outcome[0] !== "stored") throw new Error(outcome[0]);
     await new Promise((resolve) => process.stdout.write(next.size + "\\n", resolve));

@@ -1,4 +1,6 @@
 /** What the worker keeps. Adapters: embedded SQLite (./sqlite.ts), memory for tests. */
+import type { ModuleUid } from "@wattseal/base";
+import type { Stay } from "@wattseal/energy-ledger";
 import type { PackName } from "@wattseal/uplink";
 
 /** The right edge of a stored log. `nodes` as `Frontier.nodes()`. */
@@ -39,6 +41,19 @@ export interface PackCommit {
   readonly heads: readonly StoredHead[];
   /** Replaces the last one; undefined keeps it. */
   readonly receipt: StoredReceipt | undefined;
+  /** What the leaves say of where modules are: stays that are new, or longer than they were. */
+  readonly stays: readonly Stay[];
+}
+
+/** One module in two logs that both claim some of what it counted. */
+export interface ModuleTwice {
+  readonly module: ModuleUid;
+  /** As they were when it was found, the lower name first. */
+  readonly stays: readonly [StayIn, StayIn];
+}
+interface StayIn {
+  readonly pack: PackName;
+  readonly stay: Stay;
 }
 
 /** Something validly signed that contradicts the stored log. */
@@ -75,12 +90,18 @@ export interface FederationStore {
   keepFork(fork: ForkEvidence): Promise<boolean>;
   /** As `keepFork`. */
   park(poison: Poison): Promise<boolean>;
+  /** Found with the commit that made it so, each pair of packs once for a module. `untold`: those not told yet. */
+  modulesTwice(which: "all" | "untold"): Promise<readonly ModuleTwice[]>;
+  /** The operator has been told of these. */
+  told(found: readonly ModuleTwice[]): Promise<void>;
   forks(): Promise<readonly ForkEvidence[]>;
   parked(): Promise<readonly Poison[]>;
   close(): Promise<void>;
 }
 
 export const MAX_KEPT_PER_PACK = 16;
+/** Stays kept of one module in one pack, the newest. */
+export const MAX_STAYS = 16;
 const PAGE = 1024;
 
 /** Every stored leaf of a pack, in order. */

@@ -1,6 +1,13 @@
 import { FederationError } from "../errors.js";
 
 export type Row = ReadonlyMap<string, unknown>;
+export type Value = number | string | Uint8Array | null;
+
+/** Statements inside a store. */
+export interface Access {
+  run(sql: string, values: Value[]): number;
+  all(sql: string, values: Value[]): Row[];
+}
 
 const HASH_BYTES = 32;
 

@@ -1,6 +1,32 @@
 /** "wsfd": refuses to write into somebody else's database. */
 export const APPLICATION_ID = 0x77_73_66_64;
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
+
+/** Since version 2: what a store of version 1 is given. It fills as packs are next heard. */
+export const STAYS = `
+  CREATE TABLE stay (
+    pack INTEGER NOT NULL REFERENCES pack (id),
+    module TEXT NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    t0 INTEGER NOT NULL,
+    t1 INTEGER NOT NULL,
+    in0 INTEGER NOT NULL,
+    in1 INTEGER NOT NULL,
+    out0 INTEGER NOT NULL,
+    out1 INTEGER NOT NULL,
+    PRIMARY KEY (module, pack, first)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE twice (
+    module TEXT NOT NULL,
+    a TEXT NOT NULL,
+    b TEXT NOT NULL,
+    stays BLOB NOT NULL,
+    told INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (module, a, b)
+  ) STRICT, WITHOUT ROWID;
+  PRAGMA user_version = ${SCHEMA_VERSION};
+`;
 
 export const SCHEMA = `
   CREATE TABLE pack (
@@ -42,5 +68,5 @@ export const SCHEMA = `
     PRIMARY KEY (pack, digest)
   ) STRICT;
   PRAGMA application_id = ${APPLICATION_ID};
-  PRAGMA user_version = ${SCHEMA_VERSION};
+  ${STAYS}
 `;

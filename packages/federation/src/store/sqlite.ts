@@ -15,16 +15,27 @@ import {
   type FederationStore,
   type ForkEvidence,
   MAX_KEPT_PER_PACK,
+  type ModuleTwice,
   type PackCommit,
   type Poison,
   type StoredPack,
 } from "./port.js";
-import { blob, integer, type Row, rowOf, split, text as textOf, textOrNone } from "./row.js";
-import { APPLICATION_ID, SCHEMA, SCHEMA_VERSION } from "./schema.js";
+import {
+  type Access,
+  blob,
+  integer,
+  type Row,
+  rowOf,
+  split,
+  text as textOf,
+  textOrNone,
+  type Value,
+} from "./row.js";
+import { APPLICATION_ID, SCHEMA, SCHEMA_VERSION, STAYS } from "./schema.js";
+import { storeStay, tellTwice, twiceIn } from "./stays.js";
 
 type Database = InstanceType<typeof sqlite.Database>;
 type Statement = InstanceType<typeof sqlite.Statement>;
-type Value = number | string | Uint8Array | null;
 
 const FILE = "federation.db";
 
@@ -33,6 +44,10 @@ export class SqliteStore implements FederationStore {
   readonly #unlock: () => Promise<void>;
   readonly #statements = new Map<string, Statement>();
   #closed = false;
+  readonly #access: Access = {
+    run: (sql, values) => this.#run(sql, values),
+    all: (sql, values) => this.#all(sql, values),
+  };
 
   private constructor(db: Database, unlock: () => Promise<void>) {
     this.#db = db;
@@ -111,6 +126,14 @@ export class SqliteStore implements FederationStore {
     return this.#keep("poison", pack, sha256(payload), { reason, message, payload });
   }
 
+  async modulesTwice(which: "all" | "untold"): Promise<readonly ModuleTwice[]> {
+    return twiceIn(this.#access, which);
+  }
+
+  async told(found: readonly ModuleTwice[]): Promise<void> {
+    this.#transaction(() => tellTwice(this.#access, found));
+  }
+
   async forks(): Promise<readonly ForkEvidence[]> {
     return this.#all("SELECT pack, kind, size, payload, receipt FROM fork ORDER BY pack, size").map(
       (row) => ({
@@ -176,6 +199,7 @@ export class SqliteStore implements FederationStore {
         id,
       ]);
     }
+    for (const stay of commit.stays) storeStay(this.#access, { id, pack }, stay);
     return "stored";
   }
 
@@ -254,6 +278,8 @@ function openDatabase(path: string): Database {
     const application = pragma(db, "application_id");
     if (version === 0 && application === 0) {
       db.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT;`);
+    } else if (version === 1 && application === APPLICATION_ID) {
+      db.exec(`BEGIN IMMEDIATE; ${STAYS} COMMIT;`);
     } else if (version !== SCHEMA_VERSION || application !== APPLICATION_ID) {
       db.close();
       throw new FederationError(

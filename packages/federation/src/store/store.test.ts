@@ -32,6 +32,7 @@ function growth(from: number, to: number, change: Partial<PackCommit> = {}): Pac
     leaves: [{ first: from, leaves }],
     heads: [{ size: to, root: leafHash(leaf(to)) }],
     receipt: { size: to, text: `receipt ${to}` },
+    stays: [],
     ...change,
   };
 }
@@ -155,6 +156,19 @@ describe("SqliteStore on disk", () => {
     const store = await SqliteStore.open(path);
     await store.commit([growth(0, 1)]);
     expect(statSync(path).mode & 0o777).toBe(0o700);
+    await store.close();
+  });
+
+  it("takes a store of version 1 as it is, and adds what is new", async () => {
+    const first = await SqliteStore.open(directory.path);
+    await first.commit([growth(0, 5)]);
+    await first.close();
+    const db = new sqlite.Database(join(directory.path, "federation.db"));
+    db.exec("DROP TABLE stay; DROP TABLE twice; PRAGMA user_version = 1");
+    db.close();
+    const store = await SqliteStore.open(directory.path);
+    expect((await store.pack(A))?.size).toBe(5);
+    expect(await store.modulesTwice("all")).toEqual([]);
     await store.close();
   });
 

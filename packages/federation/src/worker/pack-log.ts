@@ -1,6 +1,6 @@
 /** One pack's log as far as it is known. Nothing here grows with the log but the epochs. */
 import { bytesEqual, messageOf } from "@wattseal/base";
-import { decodeEntry } from "@wattseal/energy-ledger";
+import { decodeEntry, type Stay, StayBook } from "@wattseal/energy-ledger";
 import type { EpochChain, TrustedKeys } from "@wattseal/lct-keys/verify";
 import { type Checkpoint, type Frontier, leafHash } from "@wattseal/tlog";
 import type { PackName } from "@wattseal/uplink";
@@ -23,6 +23,7 @@ export interface Growth {
 export class PackLog {
   readonly pack: PackName;
   readonly #replay: LogReplay;
+  readonly #stays = new StayBook();
 
   constructor(pack: PackName, authorityKeys: TrustedKeys) {
     this.pack = pack;
@@ -55,7 +56,8 @@ export class PackLog {
 
   #restore(leaf: Uint8Array): void {
     try {
-      this.#replay.append(leaf);
+      const index = this.size;
+      this.#stays.observe(index, this.#replay.append(leaf));
       if (this.size === 1) requireOwn(this.pack, this.chain);
     } catch (cause) {
       throw new FederationError("store-corrupt", `${this.pack}: ${messageOf(cause)}`, { cause });
@@ -76,6 +78,11 @@ export class PackLog {
     return this.#replay.chain;
   }
 
+  /** Modules' stays that are new or longer since the last call, of a log just loaded all. */
+  takeStays(): readonly Stay[] {
+    return this.#stays.takeChanged();
+  }
+
   get position(): StoredPosition {
     const { frontier } = this;
     return { size: frontier.size, nodes: frontier.nodes() };
@@ -92,7 +99,11 @@ export class PackLog {
     if (growth.checkpoint.size === growth.frontier.size) chain.verifyCheckpoint(growth.note);
     else requireSignedAhead(growth.note, growth.checkpoint.size, chain, { offered, leaves: [] });
     try {
-      for (const leaf of leaves) this.#replay.take(leaf);
+      for (const leaf of leaves) {
+        const index = this.size;
+        this.#replay.take(leaf);
+        this.#stays.observe(index, leaf.entry);
+      }
     } catch (cause) {
       throw new Refused("entry", messageOf(cause), { cause, attested: true });
     }

@@ -76,6 +76,7 @@ describe("the store", () => {
         next: row!,
         leaves: [{ first: 0, leaves: p.leaves.with(7, p.leaves[6]!) }],
         heads: [],
+        stays: [],
         receipt: row!.receipt,
       },
     ]);

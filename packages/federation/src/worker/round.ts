@@ -62,6 +62,7 @@ export class Part {
       leaves: this.#leaves,
       heads: this.#heads,
       receipt: size === undefined || text === undefined ? undefined : { size, text },
+      stays: this.state.log.takeStays(),
     };
   }
 }

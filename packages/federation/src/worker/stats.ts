@@ -18,6 +18,8 @@ export interface FederationStats {
   /** Messages not taken since the start. `store`: of packs whose stored log is damaged. */
   readonly refused: Readonly<Partial<Record<RefusalReason | "store", number>>>;
   readonly requests: number;
+  /** Modules that two logs claim the same of: pairs of logs, over all time. */
+  readonly modulesTwice: number;
   readonly latest: ReadonlyMap<PackName, PackSummary>;
 }
 
@@ -27,6 +29,7 @@ export class StatsKeeper {
   #entries = 0;
   #receipts = 0;
   #requests = 0;
+  #modulesTwice = 0;
 
   constructor(packs: readonly StoredPack[]) {
     for (const { pack, size, receipt } of packs) this.grown(pack, size, receipt?.size ?? 0);
@@ -39,6 +42,10 @@ export class StatsKeeper {
 
   receipt(): void {
     this.#receipts += 1;
+  }
+
+  modulesTwice(found: number): void {
+    this.#modulesTwice = found;
   }
 
   request(): void {
@@ -55,6 +62,7 @@ export class StatsKeeper {
       entries: this.#entries,
       receipts: this.#receipts,
       requests: this.#requests,
+      modulesTwice: this.#modulesTwice,
       refused: { ...this.#refused },
       latest: new Map(this.#latest),
     };

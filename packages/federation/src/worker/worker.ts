@@ -3,7 +3,16 @@
  * receipts in one transaction, send the receipts, acknowledge the messages. Killed in between, it has promised nothing
  * that the store does not hold: the pack sends again and gets the stored receipt.
  */
-import { type Clock, fromUtf8, type Logger, messageOf, originOf, utf8 } from "@wattseal/base";
+import {
+  type Clock,
+  fromUtf8,
+  type LogFields,
+  type Logger,
+  messageOf,
+  originOf,
+  utf8,
+} from "@wattseal/base";
+import { claimedTwice } from "@wattseal/energy-ledger";
 import type { TrustedKeys } from "@wattseal/lct-keys/verify";
 import type { NoteSigner } from "@wattseal/tlog";
 import {
@@ -14,7 +23,7 @@ import {
   soleCheckpoint,
 } from "@wattseal/uplink";
 import { guarded, isStoreFailure } from "../store/guarded.js";
-import type { FederationStore, PackCommit } from "../store/port.js";
+import type { FederationStore, ModuleTwice, PackCommit } from "../store/port.js";
 import { type KnownPack, requireSignedAhead } from "./authenticity.js";
 import { HoldArea } from "./hold.js";
 import { Journal } from "./journal.js";
@@ -90,7 +99,9 @@ export class FederationWorker {
 
   static async start(options: WorkerOptions): Promise<FederationWorker> {
     const store = guarded(options.store);
-    return new FederationWorker({ ...options, store }, new StatsKeeper(await store.packs()));
+    const stats = new StatsKeeper(await store.packs());
+    stats.modulesTwice((await store.modulesTwice("all")).length);
+    return new FederationWorker({ ...options, store }, stats);
   }
 
   get stats(): FederationStats {
@@ -269,6 +280,7 @@ export class FederationWorker {
       if (outcomes[i] === "stored") this.#stored(commit.pack, part, commit.receipt);
       else this.#conflicted(commit.pack, part);
     }
+    if (shares.some(({ commit }) => commit.stays.length > 0)) await this.#tellTwice();
   }
 
   /** None where the witness's key cannot sign: the others of the group go on. */
@@ -281,6 +293,16 @@ export class FederationWorker {
       this.#giveUp(part.deliveries, error);
       return [];
     }
+  }
+
+  /** The store has found them with the commit; whoever dies before this tells of them with the next one. */
+  async #tellTwice(): Promise<void> {
+    const { store, logger } = this.#options;
+    const found = await store.modulesTwice("untold");
+    if (found.length === 0) return;
+    for (const twice of found) logger.error("federation.module-in-two-logs", twiceFields(twice));
+    await store.told(found);
+    this.#stats.modulesTwice((await store.modulesTwice("all")).length);
   }
 
   #stored(pack: PackName, part: Part, receipt: PackState["receipt"]): void {
@@ -398,4 +420,18 @@ export class FederationWorker {
     const refused = await this.#refusals.take(delivery, error);
     if (refused?.attested) round.broken.add(delivery.pack);
   }
+}
+
+/** Who claims what of which module: counters in mWh, and the interval at which each claim begins. */
+function twiceFields({ module, stays: [a, b] }: ModuleTwice): LogFields {
+  const { in: inMwh, out: outMwh } = claimedTwice(a.stay, b.stay);
+  return {
+    module,
+    pack: a.pack,
+    entry: a.stay.first,
+    otherPack: b.pack,
+    otherEntry: b.stay.first,
+    inMwh,
+    outMwh,
+  };
 }

@@ -10,6 +10,11 @@ export interface PairedDraft {
   readonly body: EntryBody<"link.paired">;
 }
 
+export interface UnpairedDraft {
+  readonly type: "link.unpaired";
+  readonly body: EntryBody<"link.unpaired">;
+}
+
 /** Which pairings and statements the log holds already, so that a restart enters only what is new. */
 export class Entered {
   readonly #fold: LedgerFold;
@@ -21,6 +26,16 @@ export class Entered {
   /** Those that neither are in force nor have been superseded. */
   missingStatements(statements: readonly StatementDraft[]): readonly StatementDraft[] {
     return statements.filter((statement) => !this.#fold.society.holds(statement));
+  }
+
+  /** Modules that the log has as paired, and the pack's record has not (any more). */
+  goneModules({ modules }: PackPairing): readonly UnpairedDraft[] {
+    const here = new Set(modules.map(({ uid }) => uid));
+    const gone = this.#fold.pairedModules().filter((uid) => !here.has(uid));
+    return gone.map((module) => ({
+      type: "link.unpaired" as const,
+      body: { module, reason: "removed" },
+    }));
   }
 
   missingPairings({ modules, packHalf }: PackPairing): readonly PairedDraft[] {

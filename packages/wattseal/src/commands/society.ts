@@ -1,7 +1,7 @@
 import { OPERATIONS } from "../control/operations.js";
 import { renderSociety } from "../view/society.js";
-import { utc } from "../view/table.js";
-import { wattHours } from "../view/units.js";
+
+import { utc, wattHours } from "../view/units.js";
 import { type ControlOptions, order } from "./control.js";
 
 /** `wattseal society show`. */

@@ -1,6 +1,6 @@
 import type { SocietyReply } from "../control/society-reply.js";
-import { utc } from "./table.js";
-import { count, wattHours } from "./units.js";
+
+import { count, utc, wattHours } from "./units.js";
 
 const SUSPECTS_SHOWN = 10;
 

@@ -1,5 +1,5 @@
 import type { StatusReply } from "../control/status-reply.js";
-import { count, wattHours } from "./units.js";
+import { count, utc, wattHours } from "./units.js";
 
 /** The pack at one moment, a line each; plain text, at most 100 columns. `run` only where it is simulated here. */
 export function renderStatus(
@@ -25,10 +25,6 @@ export function renderStatus(
     ...(log.stopped === undefined ? [] : [log.stopped]),
   ];
 }
-
-/** Date and time to the second. */
-export const utc = (time: number): string =>
-  new Date(time).toISOString().replace("T", " ").slice(0, 19);
 
 function pace({ speed, progress }: { speed: number; progress: number | undefined }): string {
   const replay = progress === undefined ? "" : `   replay ${(100 * progress).toFixed(0)} %`;

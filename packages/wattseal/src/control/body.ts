@@ -4,8 +4,10 @@ import { RequestError } from "./errors.js";
 /** No order is anywhere near it. */
 export const MOST_BODY = 64 * 1024;
 
-/** The JSON of a request's body. Throws RequestError. */
+/** The JSON of a request's body; `{}` where it has none. Throws RequestError. */
 export async function readBody(request: IncomingMessage): Promise<unknown> {
+  const { "content-length": length = "0", "transfer-encoding": chunked } = request.headers;
+  if (chunked === undefined && Number(length) === 0) return {};
   const [type] = (request.headers["content-type"] ?? "").split(";");
   if (type?.trim().toLowerCase() !== "application/json") {
     throw new RequestError("not-json", "Send the body as Content-Type: application/json.");

@@ -33,7 +33,7 @@ function described({ id, summary, request, response }: Operation): object {
       ? {}
       : {
           requestBody: {
-            required: true,
+            required: !request.safeParse({}).success,
             content: { [JSON_TYPE]: { schema: jsonSchema(request, "input") } },
           },
         };

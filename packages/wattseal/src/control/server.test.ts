@@ -28,6 +28,21 @@ describe("the control socket", () => {
     ]);
   });
 
+  it("isolates without a body, for whoever is in a hurry", async () => {
+    const { gateway, orders } = gatewayOf();
+    const { path } = await serving(gateway);
+    const answer = await ask(path, "POST", "/isolate", undefined, {});
+    expect(answer.json).toMatchObject({ isolated: true });
+    expect(orders).toEqual([["isolate"]]);
+  });
+
+  it("knows a path with a query, and in absolute-form", async () => {
+    const { path } = await serving(gatewayOf().gateway);
+    for (const target of ["/status?now", "http://localhost/status"]) {
+      expect((await ask(path, "GET", target)).status).toBe(200);
+    }
+  });
+
   it("answers HEAD as GET, without the body", async () => {
     const { path } = await serving(gatewayOf().gateway);
     const answer = await ask(path, "HEAD", "/status");
@@ -46,7 +61,7 @@ describe("the control socket", () => {
       [405, "method-not-allowed", await ask(path, "DELETE", "/status")],
       [415, "not-json", await ask(path, "POST", "/society/reserve", body, {})],
       [400, "bad-request", await post("{")],
-      [400, "bad-request", await post("")],
+      [422, "invalid", await post("")],
       [400, "bad-request", await post(Uint8Array.of(0x22, 0xff, 0x22))],
       [413, "too-large", await post(`"${"x".repeat(MOST_BODY)}"`)],
       [413, "too-large", await post(`"${"x".repeat(40 * MOST_BODY)}"`)],

@@ -96,7 +96,7 @@ export class ControlServer {
   }
 
   async #replyTo(request: IncomingMessage): Promise<Reply> {
-    const [path = ""] = (request.url ?? "").split("?");
+    const path = pathOf(request);
     const type = "application/json";
     if (path === DESCRIPTION_PATH) {
       requireMethod(request, "GET");
@@ -122,6 +122,11 @@ export class ControlServer {
     const { problem, headers } = known ?? INTERNAL;
     return { status: problem.status, type: PROBLEM_TYPE, headers, body: problem };
   }
+}
+
+/** Of a target in origin-form or absolute-form (RFC 9112 §3.2). */
+function pathOf({ url = "" }: IncomingMessage): string {
+  return URL.canParse(url, "http://localhost") ? new URL(url, "http://localhost").pathname : url;
 }
 
 /** HEAD is a GET whose body is not sent (RFC 9110 §9.3.2). */

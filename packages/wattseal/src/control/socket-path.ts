@@ -16,7 +16,7 @@ export async function prepareSocketPath(path: string): Promise<void> {
   if (Buffer.byteLength(path) > LONGEST_PATH) {
     throw socketError(
       path,
-      `a socket's path has at most ${LONGEST_PATH} bytes. Set control.socket in gateway.toml to a shorter one`,
+      `a socket's path has at most ${LONGEST_PATH} bytes. Set control.socket in gateway.toml, or WATTSEAL_CONTROL_SOCKET, to a shorter one`,
     );
   }
   const directory = dirname(path);

@@ -1,0 +1,121 @@
+import { lctId, type MilliwattHours, milliwattHours } from "@wattseal/base";
+import { decodeEntry } from "@wattseal/energy-ledger";
+import { LogReplay } from "@wattseal/verifier";
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import { GatewayError } from "../errors.js";
+import { recording } from "../metering/recording.fixture.js";
+import { SocietyOrders } from "./orders.js";
+
+const HOUR = 3600 * 1000;
+const WORKER = lctId(`lct:agent:${"a".repeat(32)}`);
+
+/** A pack with a lot, and all that was ordered of it. */
+async function world() {
+  const recorded = await recording();
+  const { log, writer, books, run, read, modules } = recorded;
+  const orders = new SocietyOrders({ log, writer, books });
+  const answers: { readonly type: string; readonly answer: Promise<{ entry: number }> }[] = [];
+  const tickets: number[] = [];
+  const order = (type: string, answer: Promise<{ entry: number }>) => {
+    answer.catch(() => {});
+    answers.push({ type, answer });
+  };
+  /** Counted from the last; entry 3, which is none, where there are not so many. */
+  const ticketOf = (back: number) => tickets.at(-1 - back) ?? 3;
+  read(modules[0]!, 30, { in: 0, out: 0 });
+  let at = run(modules[0]!, 61, 30, { in: 0, out: 0 });
+  return {
+    ...recorded,
+    answers,
+    reserve: (amount: MilliwattHours) => {
+      const body = { amount, worker: WORKER, task: "compute", order: undefined };
+      const opened = orders.reserve(body).then(({ ticket }) => {
+        tickets.push(ticket);
+        return { entry: ticket };
+      });
+      order("society.reserve", opened);
+    },
+    commit: (back: number, amount: MilliwattHours | undefined) => {
+      const body = { ticket: ticketOf(back), amount, quality: 9000, proof: undefined };
+      order("society.commit", orders.commit(body));
+    },
+    rollback: (back: number) => order("society.rollback", orders.rollback(ticketOf(back))),
+    certify: (amount: MilliwattHours) => {
+      const body = { amount, by: "load", certifier: "x", proof: undefined } as const;
+      order("society.certify", orders.certify(body));
+    },
+    drive: (seconds: number, amps: number) => {
+      at = run(modules[0]!, seconds, amps, at);
+    },
+  };
+}
+
+type World = Awaited<ReturnType<typeof world>>;
+type Step = (world: World) => void;
+
+const amount = fc.integer({ min: 1, max: 120_000 }).map((mwh) => milliwattHours(mwh));
+const back = fc.nat({ max: 4 });
+const step: fc.Arbitrary<Step> = fc.oneof(
+  amount.map(
+    (mwh): Step =>
+      (its) =>
+        its.reserve(mwh),
+  ),
+  fc.tuple(back, fc.option(amount, { nil: undefined })).map(
+    ([which, mwh]): Step =>
+      (its) =>
+        its.commit(which, mwh),
+  ),
+  back.map(
+    (which): Step =>
+      (its) =>
+        its.rollback(which),
+  ),
+  amount.map(
+    (mwh): Step =>
+      (its) =>
+        its.certify(mwh),
+  ),
+  fc.tuple(fc.nat({ max: 130 }), fc.constantFrom(30, -30, 0)).map(
+    ([seconds, amps]): Step =>
+      (its) =>
+        its.drive(seconds, amps),
+  ),
+  fc.constantFrom(1, 25, 200).map(
+    (hours): Step =>
+      ({ clock }) =>
+        clock.jump(hours * HOUR),
+  ),
+  fc.constant<Step>(({ writer }) => writer.hold()),
+  fc.constant<Step>(({ writer }) => writer.release()),
+);
+
+it("any orders, between any windows and holds, are entered as told or refused with a reason, and the log replays", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
+      const its = await world();
+      const { log, writer, answers, complaints, trust } = its;
+      for (const take of steps) {
+        take(its);
+        await writer.settled();
+      }
+      writer.release();
+      for (const { type, answer } of answers) {
+        const told = await answer.catch((error: unknown) => error);
+        if (told instanceof GatewayError) expect(told.code).toBe("order-refused");
+        else {
+          const { entry } = await answer;
+          expect(entry).toBeLessThan(log.store.durableSize);
+          expect(decodeEntry(log.store.entry(entry)).type).toBe(type);
+        }
+      }
+      await writer.settled();
+      expect(complaints).toEqual([]);
+      const replay = new LogReplay(trust);
+      for (const bytes of log.store.entries()) replay.append(bytes);
+      expect(replay.fold.summary()).toEqual(log.fold.summary());
+    }),
+    { numRuns: 40 },
+  );
+}, 60_000);

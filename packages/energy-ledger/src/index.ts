@@ -89,6 +89,7 @@ export {
   rederive,
   type Standing,
   underivable,
+  usedBy,
 } from "./metering/rederive.js";
 export {
   ShuntMeter,
@@ -103,7 +104,7 @@ export {
   telemetrySaid,
 } from "./metering/telemetry.js";
 export type { ToleranceUse } from "./metering/verdict.js";
-export { WINDOW, windowEnd } from "./metering/window.js";
+export { WINDOW, windowEnd, windowOf } from "./metering/window.js";
 export { decodeSnapshot, encodeSnapshot, type Snapshot } from "./snapshot/snapshot.js";
 export type { LedgerState, PairingState } from "./snapshot/state.js";
 export type { AuthorityEntry, ForeignEntry, SocietyContext } from "./society/charter.js";

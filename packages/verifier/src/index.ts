@@ -1,4 +1,14 @@
 export { VerifierError, type VerifierErrorCode } from "./errors.js";
+export { collectEvidence, type KeptEvidence } from "./evidence/collect.js";
+export {
+  decodeEvidenceFile,
+  type EvidenceFile,
+  type EvidencePdu,
+  type EvidenceSession,
+  encodeEvidenceFile,
+  isEvidenceFile,
+} from "./evidence/file.js";
+export { type EvidenceReport, verifyEvidenceFile } from "./evidence/verify.js";
 export {
   type AuditDifference,
   type AuditOptions,

@@ -2,12 +2,14 @@
 import {
   type Entropy,
   type Millis,
+  micros,
   millis,
   milliwattHours,
   moduleUid,
   sha256,
   slot,
   utf8,
+  viewOf,
 } from "@wattseal/base";
 import {
   CURRENT_ZERO,
@@ -19,7 +21,11 @@ import {
   ModuleMeter,
   mintPayload,
   policyPayload,
+  type RetainedReading,
   sourcePayload,
+  type Taken,
+  TELEMETRY_LENGTH,
+  telemetrySaid,
 } from "@wattseal/energy-ledger";
 import {
   Ed25519SecretKey,
@@ -44,6 +50,7 @@ import {
   rootAt,
   signCheckpoint,
 } from "@wattseal/tlog";
+import type { KeptEvidence } from "./evidence/collect.js";
 import { LogReplay } from "./log/replay.js";
 import type { Trust } from "./trust/trust.js";
 
@@ -63,6 +70,22 @@ const MINUTE = 60_000;
 const MODULE = moduleUid("5d01000000000001");
 const mwh = milliwattHours;
 
+/** By the table of docs/firmware/messages.md. */
+function telemetry(steps: number, inward: number, out: number, tick: number): Uint8Array {
+  const body = new Uint8Array(TELEMETRY_LENGTH);
+  const view = viewOf(body);
+  view.setUint8(1, 150);
+  view.setUint16(4, CURRENT_ZERO + steps, true);
+  view.setUint16(6, 23_333, true);
+  view.setUint16(16, 7_000, true);
+  view.setUint16(18, 7_100, true);
+  view.setUint32(24, inward, true);
+  view.setUint32(30, out, true);
+  view.setUint32(36, tick, true);
+  view.setUint16(40, 1, true);
+  return body;
+}
+
 export class TestPack {
   readonly document: LctDocument;
   readonly entries: Uint8Array[] = [];
@@ -73,6 +96,9 @@ export class TestPack {
   #key = Ed25519SecretKey.generate(seeded("none"));
   #epoch = 0;
   #meter: ModuleMeter | undefined;
+  #session = new Uint8Array(32);
+  /** Of each interval in the log, in order. */
+  readonly kept: KeptEvidence[] = [];
 
   constructor() {
     const bytes = issueLctDocument(AUTHORITY, {
@@ -210,7 +236,8 @@ export class TestPack {
         authenticated: true,
         resume,
       });
-      this.#meter.session(new Uint8Array(32).fill(this.#epoch));
+      this.#session = new Uint8Array(32).fill(this.#epoch);
+      this.#meter.session(this.#session);
     }
     const meter = this.#meter;
     let { in: inward, out } = resume?.end ?? { in: mwh(1_000), out: mwh(1_000) };
@@ -219,20 +246,10 @@ export class TestPack {
     for (let second = 0; second < 60; second += 1) {
       if (steps > 0) inward = mwh(inward + perSecond);
       else out = mwh(out + perSecond);
-      done.push(
-        ...meter.accept({
-          time: ((this.now + 1_000 * second) * 1_000) as never,
-          voltage: 23_333,
-          current: CURRENT_ZERO + steps,
-          temperatureLow: 7_000,
-          temperatureHigh: 7_100,
-          soc: 150,
-          counters: { in: inward, out, boot: 1 },
-          counter: second,
-          type: 1,
-          body: Uint8Array.of(second),
-        }),
-      );
+      const time = micros((this.now + 1_000 * second) * 1_000);
+      const body = telemetry(steps, inward, out, time / 1_000 - START);
+      done.push(...meter.accept({ ...telemetrySaid(body), time, counter: second, type: 1, body }));
+      this.#keep(meter.taken, { time, session: this.#session, counter: second, body });
     }
     this.now += MINUTE;
     for (const { type, body } of [...done, ...meter.closeWindow(this.time)])
@@ -240,6 +257,18 @@ export class TestPack {
     this.add("energy.window", this.replay.fold.nextWindow(this.time));
     const charge = this.replay.fold.society.chargeFor(this.time, "charger-1");
     if (charge !== undefined) this.add("society.charge", charge);
+  }
+
+  /** As a gateway keeps readings. */
+  #keep(taken: Taken | undefined, reading: RetainedReading): void {
+    const kept = { ...reading, length: 64, tag: new Uint8Array(16).fill(reading.counter) };
+    if (taken?.begun === true) {
+      const from = taken.continued ? this.kept.at(-1)?.readings.at(-1) : undefined;
+      this.kept.push({ from, carried: taken.carried, readings: [kept], keys: new Map() });
+    } else {
+      const last = this.kept.at(-1)!;
+      this.kept.splice(-1, 1, { ...last, readings: [...last.readings, kept] });
+    }
   }
 
   checkpoint(size = this.size): string {

@@ -3,6 +3,7 @@ import { listCommand, showCommand } from "./commands/ledger.js";
 import { auditCommand } from "./commands/ledger-audit.js";
 import { backupCommand } from "./commands/ledger-backup.js";
 import { compareCommand } from "./commands/ledger-compare.js";
+import { evidenceCommand } from "./commands/ledger-evidence.js";
 import { exportCommand, parseTime } from "./commands/ledger-export.js";
 import { pruneCommand } from "./commands/ledger-prune.js";
 import { prove } from "./commands/prove.js";
@@ -15,7 +16,7 @@ import { example, type Report } from "./program-help.js";
 export function addRecord(wattseal: Command, report: Report): void {
   wattseal
     .command("verify <file>")
-    .description("check an exported proof offline")
+    .description("check an exported proof, or the evidence of an interval, offline")
     .option(
       "--trust <file>",
       "accepted authorities and witnesses; without it: self-consistent only",
@@ -106,6 +107,22 @@ export function addRecord(wattseal: Command, report: Report): void {
     )
     .addHelpText("after", example("ledger prune --state ./pack --before 2026-11-20"))
     .action(async (options) => report(await pruneCommand(options)));
+  ledger
+    .command("evidence <entry>")
+    .description("derive an interval again from the readings that the gateway kept")
+    .requiredOption("--state <dir>", "state folder of the gateway")
+    .option("--out <file>", "write one file with which others can do the same: wattseal verify")
+    .option(
+      "--trust <file>",
+      "accepted authorities and witnesses; without it: self-consistent only",
+    )
+    .option("--json", "one JSON object", false)
+    .addHelpText(
+      "after",
+      "\nExit status 1: a field differs, or not all of its readings are kept any more. docs/evidence.md says what it proves.\n",
+    )
+    .addHelpText("after", example("ledger evidence 42 --state ./pack --out 42.evidence"))
+    .action(async (entry, options) => report(await evidenceCommand(entry, options)));
   ledger
     .command("export <path>")
     .description("rows for other programs, each with the entries and the signed head that back it")

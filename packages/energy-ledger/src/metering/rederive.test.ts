@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { EnergyInterval } from "../entries/energy.js";
 import { MODULE, NOON } from "../samples.fixture.js";
 import { ModuleMeter } from "./meter.js";
-import { type RetainedInterval, type RetainedReading, rederive } from "./rederive.js";
+import { type RetainedInterval, type RetainedReading, rederive, usedBy } from "./rederive.js";
 import { TELEMETRY_LENGTH, TELEMETRY_TYPE, telemetrySaid } from "./telemetry.js";
 import { NOTHING_USED, type ToleranceUse } from "./verdict.js";
 
@@ -250,10 +250,12 @@ describe("deriving an interval again", () => {
     expect(lying.entry.verdict).toBe("suspect");
     const mild = again({ ...lying, entry: { ...lying.entry, verdict: "consistent" } });
     expect(different(mild)).toEqual(["verdict"]);
-    expect(rederive(one.entry, one.retained, undefined).fields.at(-1)).toMatchObject({
-      field: "verdict",
-      finding: "not derivable",
-    });
+    const used = usedBy([one.entry], CAPACITY);
+    expect(used).toEqual(usedAfter(one.entry, NOTHING_USED));
+    const spent = { ...used, difference: used.difference + 1_000_000 };
+    const told = rederive(one.entry, one.retained, { capacity: CAPACITY, used: spent });
+    expect(told.fields.at(-1)).toMatchObject({ field: "verdict", finding: "different" });
+    expect(usedBy([{ ...one.entry, verdict: "suspect" }], CAPACITY)).toEqual(NOTHING_USED);
   });
 
   it("tells how far the gateway's time is from the module's own, across a restart of the module too", () => {

@@ -1,4 +1,4 @@
-import { bytesEqual, type Micros, type MilliwattHours } from "@wattseal/base";
+import { bytesEqual, type Micros, type MilliwattHours, toHex } from "@wattseal/base";
 import type { Counters, EnergyInterval } from "../entries/energy.js";
 import { LedgerError } from "../errors.js";
 import { MAX_STEP } from "./integral.js";
@@ -11,7 +11,7 @@ import {
   wentBack,
 } from "./interval.js";
 import { TELEMETRY_TYPE, type TelemetrySaid, telemetrySaid } from "./telemetry.js";
-import { judge, type ToleranceUse } from "./verdict.js";
+import { judge, NOTHING_USED, type ToleranceUse } from "./verdict.js";
 import { crossesMinute } from "./window.js";
 
 /** One accepted telemetry as it was kept. */
@@ -33,12 +33,14 @@ export interface RetainedInterval {
   readonly readings: readonly RetainedReading[];
 }
 
-/** What the log says before the interval; undefined where that is not known, and the verdict does not follow. */
+/** What the log says of the module before the interval. */
 export interface Standing {
   /** mWh, as the module's last link.paired says; 0 when unknown. */
   readonly capacity: MilliwattHours;
   /** Of the minute's tolerance, by the module's entries before. */
   readonly used: ToleranceUse;
+  /** What of this is taken for granted, said with the verdict. */
+  readonly assumed?: string | undefined;
 }
 
 type Field = Exclude<keyof EnergyInterval, "module">;
@@ -93,7 +95,7 @@ function said(reading: RetainedReading): Said {
 export function rederive(
   entry: EnergyInterval,
   retained: RetainedInterval,
-  standing: Standing | undefined,
+  standing: Standing,
 ): Derivation {
   const readings = retained.readings.map(said);
   const from = retained.from === undefined ? undefined : said(retained.from);
@@ -118,6 +120,18 @@ export function rederive(
     remainder: open.remainder,
     tickSpread: tickSpread(from === undefined ? readings : [from, ...readings]),
   };
+}
+
+/** What a module's intervals have used of their minute's tolerance, oldest first, as the log has them (M-8, M-10). */
+export function usedBy(
+  intervals: readonly EnergyInterval[],
+  capacity: MilliwattHours,
+): ToleranceUse {
+  return intervals.reduce(
+    (used, interval) =>
+      interval.verdict === "consistent" ? judge(interval, capacity, used).used : used,
+    NOTHING_USED,
+  );
 }
 
 /** Every field is open, for one reason. */
@@ -170,7 +184,7 @@ function isCounters(value: FieldValue): value is Counters {
 }
 
 function text(value: FieldValue): string {
-  if (value instanceof Uint8Array) return "another hash";
+  if (value instanceof Uint8Array) return toHex(value);
   return isCounters(value) ? `in ${value.in} out ${value.out} boot ${value.boot}` : String(value);
 }
 
@@ -178,15 +192,14 @@ function text(value: FieldValue): string {
 function verdictOf(
   entry: EnergyInterval,
   measured: MeasuredInterval,
-  standing: Standing | undefined,
+  standing: Standing,
 ): FieldFinding {
   const field = "verdict";
-  if (standing === undefined) {
-    const reason = "the module's entries before it are not known";
-    return { field, finding: "not derivable", reason };
-  }
   const { verdict } = judge(measured, standing.capacity, standing.used);
-  if (verdict === entry.verdict) return { field, finding: "ok" };
+  const { assumed } = standing;
+  if (verdict === entry.verdict) {
+    return { field, finding: "ok", ...(assumed === undefined ? {} : { reason: assumed }) };
+  }
   const reason = `the entry says ${entry.verdict}, its readings ${verdict}`;
   const stricter = verdict === "consistent" && entry.verdict === "suspect";
   return { field, finding: stricter ? "ok" : "different", reason };

@@ -16,7 +16,7 @@ const NAME = /^(\d{10})-(\d{13})\.evidence$/;
 export interface FileName {
   /** Files are read, and removed, in this order. */
   readonly sequence: number;
-  /** Nothing in it came earlier, ms of the pack's time. */
+  /** No reading in it is earlier, ms. */
   readonly begun: number;
 }
 

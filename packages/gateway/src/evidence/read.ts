@@ -9,7 +9,7 @@ export interface KeptEvidence {
   readonly readings: readonly KeptReading[];
   /** Released keys by handshake hash, in hexadecimal. */
   readonly keys: ReadonlyMap<string, Uint8Array>;
-  /** When the oldest file was begun, ms of the pack's time; undefined where nothing is kept. */
+  /** Of the oldest file's first reading, ms; undefined where nothing is kept. */
   readonly since: number | undefined;
   /** What is wrong with files that were read. */
   readonly damage: readonly string[];
@@ -19,7 +19,7 @@ export interface KeptEvidence {
 const AROUND_MS = 10_000;
 
 /**
- * Reads what is kept of `module` from `from` to `to` (ms of the pack's time), and the keys of the sessions of that.
+ * Reads what is kept of `module` from `from` to `to` (ms of the log's time), and the keys of the sessions of that.
  * A gateway may be writing meanwhile.
  */
 export async function readEvidence(

@@ -16,7 +16,7 @@ const OTHER_SESSION = new Uint8Array(32).fill(9);
 async function recorded() {
   const files = new MemoryFiles();
   const clock = new HandClock();
-  const options = { files, limits: ROOMY, clock, wallClock: clock, logger: silentLogger };
+  const options = { files, limits: ROOMY, wallClock: clock, logger: silentLogger };
   const store = await EvidenceStore.open(options);
   const modules = [moduleAt(1), moduleAt(2)];
   const pack = await recording(modules, [], false, store);

@@ -26,7 +26,7 @@ async function keeping(limits: EvidenceLimits = ROOMY, files: EvidenceFiles = ne
     warnings.push(event);
   };
   const logger = { ...silentLogger, warn };
-  const open = () => EvidenceStore.open({ files, limits, clock, wallClock: clock, logger });
+  const open = () => EvidenceStore.open({ files, limits, wallClock: clock, logger });
   let counter = 0;
   const tell = (to: EvidenceStore, count = 1) => {
     for (let i = 0; i < count; i += 1) {
@@ -124,8 +124,10 @@ describe("keeping evidence", () => {
     expect(left.length).toBeLessThanOrEqual(26);
     expect(left.at(-1)).toBe(47);
     clock.advance(2 * DAY);
-    await open();
-    expect(await counters()).toEqual([]);
+    const next = await open();
+    tell(next);
+    await next.settled();
+    expect(await counters()).toEqual([48]);
   });
 
   it("ends with one warning when the disk is full, and harms nobody", async () => {

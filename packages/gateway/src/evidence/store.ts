@@ -14,7 +14,7 @@ import type { EvidenceFile, EvidenceFiles } from "./files.js";
 import type { EvidenceSink } from "./sink.js";
 
 export interface EvidenceLimits {
-  /** Files that ended longer ago go, ms of the pack's time. */
+  /** Files that ended longer ago go, ms of the readings' time. */
   readonly maxAgeMs: number;
   /** Over all files. */
   readonly maxBytes: number;
@@ -23,8 +23,6 @@ export interface EvidenceLimits {
 export interface EvidenceStoreOptions {
   readonly files: EvidenceFiles;
   readonly limits: EvidenceLimits;
-  /** The pack's time: dates files. */
-  readonly clock: Clock;
   /** How long a reading may wait for the disk is a matter of real time. */
   readonly wallClock: Clock;
   readonly logger: Logger;
@@ -54,7 +52,9 @@ export class EvidenceStore implements EvidenceSink {
   readonly #fileBytes: number;
   readonly #known: KnownFile[] = [];
   readonly #block = new BlockBuilder();
-  /** When the block's first record came, ms of the pack's time. */
+  /** Of the last reading, ms: files are dated by what is in them. */
+  #now = 0;
+  /** Of the block's first record, ms. */
   #since = 0;
   readonly #waiting: { readonly bytes: Uint8Array; readonly since: number }[] = [];
   #timer: Cancel | undefined;
@@ -83,6 +83,7 @@ export class EvidenceStore implements EvidenceSink {
   reading(module: ModuleUid, message: LinkMessage, taken: Taken): void {
     if (this.#stopped) return;
     const { time, begun, continued, carried } = taken;
+    this.#now = Math.floor(time / 1000);
     const { handshakeHash: session, counter, length, tag, body } = message;
     const begins = begun ? { continued, carried } : undefined;
     const kept: KeptReading = { module, session, time, counter, length, tag, body, begins };
@@ -96,10 +97,10 @@ export class EvidenceStore implements EvidenceSink {
   }
 
   #add(put: () => boolean): void {
-    if (this.#block.length === 0) this.#since = this.#options.clock.now();
+    if (this.#block.length === 0) this.#since = this.#now;
     if (!put()) {
       this.#flush();
-      this.#since = this.#options.clock.now();
+      this.#since = this.#now;
       put();
     }
     this.#due();
@@ -197,7 +198,7 @@ export class EvidenceStore implements EvidenceSink {
       if (parsed !== undefined) this.#known.push({ ...parsed, name, size });
     }
     this.#known.sort((a, b) => a.sequence - b.sequence);
-    await this.#makeRoom(this.#options.clock.now());
+    this.#now = this.#known.at(-1)?.begun ?? 0;
   }
 
   /** A failing disk ends the keeping; the next start tries again. */

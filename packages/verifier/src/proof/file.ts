@@ -59,7 +59,8 @@ export function encodeProofFile(file: ProofFile): Uint8Array {
   return encodeCbor([content, sha256(content)]);
 }
 
-function leaf({ bytes, index, inclusion }: ProvenEntry): CborValue {
+/** A leaf as files of proofs hold it. */
+export function leaf({ bytes, index, inclusion }: ProvenEntry): CborValue {
   return [bytes, index, inclusion];
 }
 
@@ -71,7 +72,7 @@ function pathOf(value: CborValue | undefined, name: string): readonly Uint8Array
   return path.each((i) => path.bytes(i, `hash ${i}`, HASH_LENGTH));
 }
 
-function leafOf(value: CborValue | undefined, name: string): ProvenEntry {
+export function leafOf(value: CborValue | undefined, name: string): ProvenEntry {
   const fields = new Fields(value, `${WHAT}, ${name}`, 3);
   return {
     bytes: fields.bytes(0, "entry", ENTRY),

@@ -2,6 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { messageOf, WattsealError } from "@wattseal/base";
 import { RECEIPT_PREFIX } from "@wattseal/gateway";
+import { unverifiedCheckpoint } from "@wattseal/tlog";
 import { LogStore, type StoredLog } from "@wattseal/tlog/store";
 import {
   type AuditDifference,
@@ -35,9 +36,27 @@ export function openLog(path: string): Promise<StoredLog> {
 }
 
 /** Every receipt that the gateway keeps beside its log; who signed it is for the verifier to judge. */
-export async function receiptsOf(path: string, log: StoredLog): Promise<readonly string[]> {
+async function receiptsOf(path: string, log: StoredLog): Promise<readonly string[]> {
   const names = (await readdir(resolve(path))).filter((name) => name.startsWith(RECEIPT_PREFIX));
   return names.map((name) => log.readDocument(name)).filter((text) => text !== undefined);
+}
+
+/** A note over entry `index`: a receipt where there is one, else the log's own head. */
+export async function noteOver(
+  path: string,
+  log: StoredLog,
+  index: number,
+): Promise<{ readonly note: string; readonly witnessed: boolean }> {
+  const receipts = await receiptsOf(path, log);
+  const receipt = receipts.find((note) => unverifiedCheckpoint(note).size > index);
+  const note = receipt ?? log.head?.note;
+  if (note === undefined || unverifiedCheckpoint(note).size <= index) {
+    throw new CliError(
+      "usage",
+      `entry ${index} is not signed yet: a checkpoint follows within 10 s. Try again then.`,
+    );
+  }
+  return { note, witnessed: receipt !== undefined };
 }
 
 /** What an audit of a folder found: the files themselves, then what they say. */

@@ -1,8 +1,7 @@
 import { resolve } from "node:path";
 import { messageOf } from "@wattseal/base";
-import { unverifiedCheckpoint } from "@wattseal/tlog";
 import { collectProof, encodeProofFile, verifyProofFile } from "@wattseal/verifier";
-import { openLog, receiptsOf } from "../audit/folder.js";
+import { noteOver, openLog } from "../audit/folder.js";
 import { CliError, EXIT } from "../errors.js";
 import { writeWhole } from "../state/files.js";
 import { parseIndex } from "./ledger.js";
@@ -14,15 +13,7 @@ export async function prove(
 ): Promise<number> {
   const log = await openLog(options.log);
   const index = parseIndex(entry, log.durableSize);
-  const receipts = await receiptsOf(options.log, log);
-  const receipt = receipts.find((note) => unverifiedCheckpoint(note).size > index);
-  const note = receipt ?? log.head?.note;
-  if (note === undefined || unverifiedCheckpoint(note).size <= index) {
-    throw new CliError(
-      "usage",
-      `entry ${index} is not signed yet: a checkpoint follows within 10 s. Try again then.`,
-    );
-  }
+  const { note, witnessed } = await noteOver(options.log, log, index);
   const proof = encodeProofFile(collectProof(log, index, note));
   // Nothing leaves that would not verify at the other end.
   verifyProofFile(proof);
@@ -31,12 +22,11 @@ export async function prove(
     throw new CliError("usage", `${file} cannot be written: ${messageOf(cause)}`, { cause });
   });
   if (options.json) {
-    const summary = { file, entry: index, witnessed: receipt !== undefined };
+    const summary = { file, entry: index, witnessed };
     process.stdout.write(`${JSON.stringify(summary)}\n`);
     return EXIT.ok;
   }
-  const witnessed =
-    receipt === undefined ? "signed by the pack alone: no receipt covers it" : "witnessed";
-  process.stdout.write(`${file}: entry ${index}, ${witnessed}\n`);
+  const standing = witnessed ? "witnessed" : "signed by the pack alone: no receipt covers it";
+  process.stdout.write(`${file}: entry ${index}, ${standing}\n`);
   return EXIT.ok;
 }

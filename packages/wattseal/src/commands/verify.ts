@@ -1,12 +1,20 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { messageOf } from "@wattseal/base";
-import { type ProofReport, verifyProofFile } from "@wattseal/verifier";
+import {
+  isEvidenceFile,
+  type ProofReport,
+  type Trust,
+  verifyEvidenceFile,
+  verifyProofFile,
+} from "@wattseal/verifier";
 import { readTrust } from "../audit/folder.js";
 import { CliError, EXIT } from "../errors.js";
+import { checkSeals } from "../evidence/seals.js";
+import { type EvidenceFinding, findingJson, findingOf, findingText } from "../evidence/view.js";
 import { entryText, printable } from "../view/entry.js";
 
-/** `wattseal verify`: exit status 1 when the proof does not hold, with what does not. */
+/** `wattseal verify`, of a proof file or an evidence file: exit status 1 when it does not hold, with what does not. */
 export async function verify(
   file: string,
   options: { readonly trust?: string; readonly json: boolean },
@@ -15,9 +23,9 @@ export async function verify(
   const bytes = await readFile(resolve(file)).catch((cause: unknown) => {
     throw new CliError("usage", `${file} cannot be read: ${messageOf(cause)}`, { cause });
   });
-  let report: ProofReport;
+  let checked: Checked;
   try {
-    report = verifyProofFile(bytes, trust);
+    checked = check(bytes, trust);
   } catch (error) {
     const reason = messageOf(error);
     process.stdout.write(
@@ -27,12 +35,39 @@ export async function verify(
     );
     return EXIT.failed;
   }
-  process.stdout.write(options.json ? reportJson(report) : reportText(report));
-  return EXIT.ok;
+  process.stdout.write(options.json ? checkedJson(checked) : checkedText(checked));
+  return verdictOf(checked) === "refused" ? EXIT.failed : EXIT.ok;
 }
 
-function reportJson(report: ProofReport): string {
-  return `${JSON.stringify(printable({ verified: report.verdict === "verified", ...report }))}\n`;
+interface Checked {
+  readonly proof: ProofReport;
+  /** Of an evidence file. */
+  readonly evidence: EvidenceFinding | undefined;
+}
+
+function check(bytes: Uint8Array, trust: Trust | undefined): Checked {
+  if (!isEvidenceFile(bytes)) {
+    return { proof: verifyProofFile(bytes, trust), evidence: undefined };
+  }
+  const report = verifyEvidenceFile(bytes, trust);
+  return { proof: report.proof, evidence: findingOf(report, checkSeals(report)) };
+}
+
+function checkedJson({ proof, evidence }: Checked): string {
+  const verdict = verdictOf({ proof, evidence });
+  const beside = evidence === undefined ? {} : { evidence: findingJson(evidence) };
+  const verified = verdict === "verified";
+  return `${JSON.stringify(printable({ verified, ...proof, verdict, ...beside }))}\n`;
+}
+
+/** An entry that its readings contradict is refused, however well it is proven to be in the log. */
+function verdictOf({ proof, evidence }: Checked): ProofReport["verdict"] | "refused" {
+  return evidence === undefined || evidence.verdict === "derived" ? proof.verdict : "refused";
+}
+
+function checkedText({ proof, evidence }: Checked): string {
+  const verdict = `verdict    ${verdictOf({ proof, evidence })}\n`;
+  return `${reportText(proof)}${evidence === undefined ? "" : findingText(evidence)}${verdict}`;
 }
 
 function reportText(report: ProofReport): string {
@@ -49,7 +84,6 @@ function reportText(report: ProofReport): string {
     head,
     `epoch      ${epochText(report)}`,
     ...trusted,
-    `verdict    ${report.verdict}`,
     "",
   ].join("\n");
 }

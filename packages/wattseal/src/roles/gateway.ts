@@ -119,13 +119,12 @@ const DAY_MS = 86_400_000;
 const MEBIBYTE = 1_048_576;
 
 /** Undefined where the configuration keeps no readings. */
-async function openEvidence({ layout, config, clock, logger }: GatewayRoleOptions) {
+async function openEvidence({ layout, config, logger }: GatewayRoleOptions) {
   const { days, mebibytes } = config.evidence;
   if (mebibytes === 0) return undefined;
   return EvidenceStore.open({
     files: nodeEvidenceFiles(layout.gateway.evidence),
     limits: { maxAgeMs: days * DAY_MS, maxBytes: mebibytes * MEBIBYTE },
-    clock,
     wallClock: systemClock(),
     logger,
   });

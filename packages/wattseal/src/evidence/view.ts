@@ -1,0 +1,63 @@
+import type { FieldFinding } from "@wattseal/energy-ledger";
+import type { EvidenceReport } from "@wattseal/verifier";
+import { printable } from "../view/entry.js";
+import type { SealFinding } from "./seals.js";
+
+export type EvidenceVerdict = "derived" | "different" | "not derivable";
+
+/** How an interval came out. */
+export interface EvidenceFinding {
+  readonly verdict: EvidenceVerdict;
+  readonly reason?: string | undefined;
+  readonly fields: readonly FieldFinding[];
+  /** The rest where there were readings to derive from. */
+  readonly readings?: number;
+  readonly sessions?: number;
+  /** ms. */
+  readonly tickSpread?: number | undefined;
+  readonly seals?: SealFinding;
+}
+
+export function findingOf(report: EvidenceReport, seals: SealFinding): EvidenceFinding {
+  const { derived, fields, tickSpread, interval, sessions } = report;
+  const verdict = derived && seals.wrong === 0 ? "derived" : "different";
+  const { readings } = interval;
+  const reason = reasonOf(report, seals);
+  return { verdict, reason, fields, readings, sessions: sessions.length, tickSpread, seals };
+}
+
+/** Of a difference that no field has. */
+function reasonOf({ derived, fields }: EvidenceReport, { wrong }: SealFinding): string | undefined {
+  if (fields.some(({ finding }) => finding !== "ok")) return undefined;
+  if (!derived) return "the gateway's times leave the module's own by more than 5 s";
+  return wrong > 0 ? "a released key does not give the tags that were kept" : undefined;
+}
+
+export function findingJson(finding: EvidenceFinding): object {
+  return { ...finding, fields: printable(finding.fields) };
+}
+
+/** A line for each field, then what stands beside them. */
+export function findingText(finding: EvidenceFinding): string {
+  const { verdict, reason, fields, readings, sessions, tickSpread, seals } = finding;
+  const lines = fields.map((found) =>
+    `  ${found.field.padEnd(15)} ${found.finding.padEnd(13)} ${found.reason ?? ""}`.trimEnd(),
+  );
+  if (readings !== undefined) {
+    lines.push(`readings   ${readings}, in ${sessions} session${sessions === 1 ? "" : "s"}`);
+  }
+  if (tickSpread !== undefined)
+    lines.push(`times      within ${tickSpread} ms of the module's own`);
+  if (seals !== undefined) lines.push(`seals      ${sealsText(seals)}`);
+  if (reason !== undefined) lines.push(`reason     ${reason}`);
+  lines.push(`evidence   ${verdict === "derived" ? verdict : verdict.toUpperCase()}`);
+  return `${lines.join("\n")}\n`;
+}
+
+function sealsText({ sealed, wrong, unreleased }: SealFinding): string {
+  const all = sealed + wrong + unreleased;
+  const parts = [`${sealed} of ${all} PDUs are what the released key gives`];
+  if (wrong > 0) parts.push(`${wrong} are NOT`);
+  if (unreleased > 0) parts.push(`${unreleased} are of sessions whose key is not released`);
+  return parts.join("; ");
+}

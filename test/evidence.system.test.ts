@@ -1,0 +1,140 @@
+/** Intervals of a whole system derived again: within one session, over two, beside a gap; then with what is kept altered. */
+import { createHash } from "node:crypto";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { decodeEntry, type EnergyInterval } from "@wattseal/energy-ledger";
+import { LogStore } from "@wattseal/tlog/store";
+import { describe, expect, it } from "vitest";
+import { temporaryFolder, wattseal } from "./support/program.js";
+
+const SCENARIO = {
+  name: "evidence",
+  description: "One module links anew, twice, the other is away for nine seconds.",
+  modules: 2,
+  seed: 5,
+  entropy: "seeded",
+  drive: { kind: "constant", watts: 8_000 },
+  seconds: 200,
+  events: [
+    // Where a minute ends is not for the scenario to say: one of the two is in the midst of one.
+    { at: 70, seconds: 0.3, fault: "bus-off", slots: [1] },
+    { at: 100, seconds: 0.3, fault: "bus-off", slots: [1] },
+    { at: 130, seconds: 9, fault: "lost", slots: [2] },
+  ],
+  expect: { linked: 2 },
+};
+
+async function system() {
+  const folder = await temporaryFolder();
+  const state = join(folder, "state");
+  const scenario = join(folder, "evidence.json");
+  await writeFile(scenario, JSON.stringify(SCENARIO));
+  const run = await wattseal(["start", "--scenario", scenario, "--speed", "max", "--state", state]);
+  expect(run.status, run.stderr).toBe(0);
+  const log = await LogStore.openReadOnly({ directory: join(state, "gateway", "log") });
+  const metered = [...log.entries()].flatMap((bytes, index) => {
+    const { type, body } = decodeEntry(bytes);
+    const isMetered = type === "energy.interval" || type === "energy.gap";
+    return isMetered ? [{ index, type, body }] : [];
+  });
+  const evidence = async (index: number, ...more: string[]) => {
+    const args = ["ledger", "evidence", String(index), "--state", state, "--json", ...more];
+    const { status, stdout, stderr } = await wattseal(args);
+    return { status, stderr, ...(stdout === "" ? {} : JSON.parse(stdout)) };
+  };
+  const intervals = metered.filter(({ type }) => type === "energy.interval");
+  const gap = metered.find(({ type }) => type === "energy.gap");
+  if (gap === undefined) throw new Error("the log has no gap");
+  const beside = intervals.filter(
+    ({ body }) =>
+      body.module === gap.body.module && (body.t1 === gap.body.t0 || body.t0 === gap.body.t1),
+  );
+  const relinked = intervals.filter(({ body }) => body.module !== gap.body.module);
+  const first = intervals.find(({ body }) => body.module === gap.body.module);
+  if (first === undefined) throw new Error("the other module has no interval");
+  return { folder, state, relinked, first, gap, beside, evidence };
+}
+
+/** A file of evidence whose first block has another byte at `at`, by somebody who knows the format. */
+function rewritten(file: Uint8Array, at: number): Uint8Array {
+  const changed = Buffer.from(file.with(at, file[at]! ^ 1));
+  const content = changed.subarray(20, 20 + changed.readUInt32LE(8));
+  createHash("sha256").update(content).digest().copy(changed, 12, 0, 8);
+  return changed;
+}
+
+describe("wattseal ledger evidence", () => {
+  it("derives intervals of every kind again, hands them over in a file, and sees what is altered", async () => {
+    const { folder, state, relinked, first, gap, beside, evidence } = await system();
+
+    expect(beside).toHaveLength(2);
+    for (const { index } of beside) {
+      expect(await evidence(index)).toMatchObject({ status: 0, verdict: "derived", entry: index });
+    }
+    const out = join(folder, "interval.evidence");
+    const findings = [];
+    for (const { index, body } of relinked) {
+      const found = await evidence(index, "--out", out);
+      expect(found, found.stderr).toMatchObject({ status: 0, verdict: "derived" });
+      expect(found.readings).toBe((body as EnergyInterval).readings);
+      expect(found.fields.map(({ finding }: { finding: string }) => finding)).toEqual(
+        new Array(19).fill("ok"),
+      );
+      expect(found.seals).toMatchObject({ wrong: 0, unreleased: 0 });
+      expect(found.seals.sealed).toBeGreaterThanOrEqual(found.readings);
+      findings.push(found);
+    }
+    expect(Math.max(...findings.map(({ sessions }) => sessions))).toBeGreaterThan(1);
+    const other = await evidence(gap.index);
+    expect([other.status, other.stderr]).toEqual([2, expect.stringMatching(/is energy.gap/)]);
+
+    // The file, elsewhere.
+    const trust = join(state, "gateway", "trust.json");
+    const verified = await wattseal(["verify", out, "--trust", trust, "--json"]);
+    expect(verified.status, verified.stdout).toBe(0);
+    expect(JSON.parse(verified.stdout)).toMatchObject({
+      verified: true,
+      index: relinked.at(-1)!.index,
+      evidence: { verdict: "derived", seals: { wrong: 0, unreleased: 0 } },
+    });
+    const whole = await readFile(out);
+    for (const at of [9, Math.floor(whole.length / 2), whole.length - 5]) {
+      const altered = join(folder, "altered.evidence");
+      await writeFile(altered, whole.with(at, whole[at]! ^ 1));
+      const refused = await wattseal(["verify", altered, "--trust", trust]);
+      expect([refused.status, refused.stdout]).toEqual([1, expect.stringMatching(/refused/)]);
+    }
+
+    // What the gateway keeps: the first reading's body is another, and the block's check with it.
+    const kept = join(state, "gateway", "evidence");
+    const [name] = await readdir(kept);
+    const path = join(kept, name!);
+    const bytes = await readFile(path);
+    await writeFile(path, rewritten(bytes, 100));
+    const forged = [await evidence(relinked[0]!.index), await evidence(first.index)];
+    const [held, different] = forged.sort((a, b) => a.status - b.status);
+    expect(held).toMatchObject({ status: 0, verdict: "derived" });
+    expect(different).toMatchObject({ status: 1, verdict: "different" });
+    expect(different.fields).toContainEqual({
+      field: "digest",
+      finding: "different",
+      reason: expect.stringMatching(/^the entry says [0-9a-f]{64}, its readings [0-9a-f]{64}$/),
+    });
+
+    // One byte alone is another.
+    await writeFile(path, bytes.with(100, bytes[100]! ^ 1));
+    const damaged = await evidence(relinked[0]!.index, "--out", join(folder, "none.evidence"));
+    expect(damaged).toMatchObject({
+      status: 1,
+      verdict: "not derivable",
+      reason: expect.stringMatching(/is not as it was written/),
+    });
+    await rm(path);
+    expect(await evidence(relinked[0]!.index)).toMatchObject({
+      status: 1,
+      verdict: "not derivable",
+      reason: expect.stringMatching(/nothing is kept/),
+    });
+    expect(await readdir(folder)).not.toContain("none.evidence");
+  });
+});

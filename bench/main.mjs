@@ -7,6 +7,7 @@ import { machineFacts } from "./lib/machine.mjs";
 import { link } from "./link.mjs";
 import { log } from "./log.mjs";
 import { sim } from "./sim.mjs";
+import { start } from "./start.mjs";
 
 /**
  * @typedef {{ readonly sizes: readonly number[] }} Options entries of the logs that are measured by length
@@ -14,7 +15,7 @@ import { sim } from "./sim.mjs";
  */
 
 /** @type {Readonly<Record<string, Benchmark>>} */
-const BENCHMARKS = { aead, link, sim, ledger, audit, log };
+const BENCHMARKS = { aead, link, sim, ledger, audit, log, start };
 
 /**
  * Runs the named benchmarks, all of them by default, and writes Markdown to standard output.

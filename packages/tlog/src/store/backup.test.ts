@@ -34,7 +34,7 @@ async function source(below = 0): Promise<MemoryFiles> {
   return files;
 }
 
-describe("a backup", () => {
+describe("a backup", { timeout: 60_000 }, () => {
   it.each([0, 1000])("of a log pruned below %i is that log, file by file", async (below) => {
     const from = await source(below);
     const to = new MemoryFiles();
@@ -59,7 +59,7 @@ describe("a backup", () => {
     await log.close();
   });
 
-  it("has every tile, above level 0 too", { timeout: 60_000 }, async () => {
+  it("has every tile, above level 0 too", async () => {
     const from = await filled(66_000, 66_000);
     const to = new MemoryFiles();
     await backup(from, to);
@@ -114,9 +114,7 @@ describe("a backup", () => {
     expect(Number(copy.readDocument("receipt.00")) || 0).toBeLessThanOrEqual(had);
   });
 
-  it("goes on at the new floor where the writer prunes under it, wherever that falls", {
-    timeout: 60_000,
-  }, async () => {
+  it("goes on at the new floor where the writer prunes under it, wherever that falls", async () => {
     const floors = new Set<number>();
     const whole = await filled(13_000, 13_000);
     for (let at = 1; at < 40; at += 2) {
@@ -177,7 +175,7 @@ describe("a backup", () => {
   });
 });
 
-describe("a backup that was cut short", () => {
+describe("a backup that was cut short", { timeout: 60_000 }, () => {
   it.each<CrashKind>(["kill", "power", "torn"])(
     "at any step (%s) is no log, says so, and is not written over",
     async (kind) => {

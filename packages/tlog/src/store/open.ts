@@ -43,7 +43,9 @@ function readHead(files: StoreFiles, verify: VerifyHead | undefined): Head | und
 /** What a head and the entries that are here disagree on. */
 export function headProblem(contents: LogContents, head: Head): string | undefined {
   const { size, root } = head.checkpoint;
-  if (size > contents.size) return `is over ${size} entries, of which ${contents.size} are here`;
+  if (size > contents.size) {
+    return `is over ${size} entries, of which ${contents.size} are here, where the ${JOURNAL} ends`;
+  }
   const computed = rootAt(size, contents.node);
   if (bytesEqual(computed, root)) return undefined;
   return `its root of ${size} entries is ${toBase64(root)}, theirs is ${toBase64(computed)}`;

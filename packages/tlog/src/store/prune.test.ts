@@ -51,7 +51,7 @@ function expectServed(log: StoredLog, sizes: readonly number[], entries: readonl
 const sealedFiles = (files: MemoryFiles) =>
   [...files.names.keys()].filter((name) => name.startsWith("tile/")).sort();
 
-describe("a pruned log", () => {
+describe("a pruned log", { timeout: 60_000 }, () => {
   it("serves entries, roots and proofs from its floor on, before and after opening again", async () => {
     const files = await filled(1500, 1400);
     const log = await open(files);
@@ -88,9 +88,7 @@ describe("a pruned log", () => {
     expect(() => log.consistencyProof(300, 1500)).toThrow(gone);
   });
 
-  it("goes on over the end of a tile of hashes that were pruned in part", {
-    timeout: 60_000,
-  }, async () => {
+  it("goes on over the end of a tile of hashes that were pruned in part", async () => {
     const files = await pruned(60_000, 50_000);
     let log = await open(files);
     for (let at = 60_000; at < 66_000; at += 3000) await log.append(entriesFrom(at, 3000));
@@ -108,7 +106,7 @@ describe("a pruned log", () => {
     await expect(readOnly(files)).rejects.toThrow(refusal("corrupt", /floor: is damaged/));
   });
 
-  it("keeps the tiles that reach above its floor", { timeout: 60_000 }, async () => {
+  it("keeps the tiles that reach above its floor", async () => {
     const files = await pruned(66_000, 65_000);
     expect(sealedFiles(files).filter((name) => !/entries|tile\/0/.test(name))).toEqual([
       "tile/1/000",
@@ -153,7 +151,7 @@ describe("a pruned log", () => {
   });
 });
 
-describe("pruning", () => {
+describe("pruning", { timeout: 60_000 }, () => {
   it("goes no further than the last head, and never into the bundle in progress", async () => {
     const files = await filled(600, 520);
     const log = await open(files);
@@ -243,7 +241,7 @@ describe("pruning", () => {
   });
 });
 
-describe("a crash while pruning", () => {
+describe("a crash while pruning", { timeout: 60_000 }, () => {
   /** Prunes twice with an append between; returns what the log had when it stopped. */
   async function work(files: MemoryFiles) {
     const done = { size: 1100, floor: 0 };
@@ -307,7 +305,7 @@ describe("a crash while pruning", () => {
   );
 });
 
-describe("what is missing without its pruning on record", () => {
+describe("what is missing without its pruning on record", { timeout: 60_000 }, () => {
   it("is refused as lost, with the way out", async () => {
     const damage: [(files: MemoryFiles) => unknown, RegExp][] = [
       [(f) => f.names.delete("floor"), /tile\/entries\/000: is missing \(entries from 0\)/],

@@ -286,14 +286,14 @@ describe("a journal that ends inside a record", () => {
     await expect(open(files)).rejects.toThrow(
       refusal(
         "head-mismatch",
-        /over 3 entries, of which 2 are here; restore this log from the federation's copy/,
+        /over 3 entries, of which 2 are here, where the journal ends; restore this log from the federation's copy/,
       ),
     );
     expect(journal.data).toBe(before);
   });
 });
 
-describe("a crash", () => {
+describe("a crash", { timeout: 60_000 }, () => {
   const BATCHES = [3, 100, 152, 1, 1, 255, 260, 30];
 
   /** Appends everything, a head and a receipt after each; returns what was acknowledged when it stopped. */
@@ -382,7 +382,7 @@ describe("a crash", () => {
   });
 });
 
-describe("a full storage", () => {
+describe("a full storage", { timeout: 60_000 }, () => {
   const full = () => Object.assign(new Error("no space"), { code: "ENOSPC" });
 
   it("at any step stops accepting, says so, keeps serving, and goes on after the next opening", async () => {

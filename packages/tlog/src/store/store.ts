@@ -56,8 +56,11 @@ async function openForWriting(files: StoreFiles, options: OpenOptions) {
  * The durable log of one writer. Entries are durable in the journal before an append resolves; 256 of them
  * become an immutable bundle and hash tile. A crash at any point loses nothing acknowledged.
  *
- * Trust: who can write the directory can destroy the log or add unsigned entries at its end; whatever a
- * signed head covers they cannot alter without being named at the next open.
+ * Trust: who can write the directory can destroy the log, add unsigned entries at its end, and take those behind the
+ * last head away (whole records without a trace). What a signed head covers they cannot alter without its being named
+ * at the next open. An earlier state of the whole directory, or of its head alone, is sound in itself and opens: that
+ * it is a rollback the signer's state shows, which lies elsewhere ("log-rolled-back"), and the witness, whose receipts
+ * are of a later size.
  */
 export class LogStore extends StoredLog {
   #accepted: number;

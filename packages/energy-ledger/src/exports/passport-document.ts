@@ -1,7 +1,8 @@
 /**
  * The passport document: each figure with its unit, its definition, and where the names come from.
- * Regulation (EU) 2023/1542, Annex VII Part B and Annex XIII point 4; chapters of DIN DKE SPEC 99100:2025-02 and
- * property names as the Battery Pass data model 1.2.1 (io.BatteryPass.Performance) states them.
+ * Regulation (EU) 2023/1542, Annex VII Part B and Annex XIII point 4; clauses and units of DIN DKE SPEC 99100:2025-02;
+ * property names of the Battery Pass data model 1.2.1 (io.BatteryPass.Performance). docs/exports.md says which of
+ * these texts were read, and which are known from others only.
  */
 import type { LctId } from "@wattseal/base";
 import type { EventCount, EventName, ExtremeTime, PassportLimits } from "./events.js";
@@ -13,23 +14,32 @@ import { decimal, instant } from "./text.js";
 
 const SOURCES = [
   "Regulation (EU) 2023/1542, Annex VII Part B and Annex XIII point 4",
-  "DIN DKE SPEC 99100:2025-02, chapters as cited by the Battery Pass data model 1.2.1",
+  "DIN DKE SPEC 99100:2025-02, clauses 6.7.2 to 6.7.8",
+  "Battery Pass data model 1.2.1, io.BatteryPass.Performance (property names)",
 ];
 
 /** Asked for by the same texts, and not in a log: said so that nobody takes their absence for zero. */
 const NOT_MEASURED = {
-  capacityThroughput: "modules count energy, not charge (Ah)",
-  stateOfCertifiedEnergy: "needs the certified energy and a test under its procedure",
-  remainingCapacity: "needs a capacity test",
-  remainingPowerCapability: "needs a power test",
-  remainingRoundTripEnergyEfficiency: "needs a test cycle between equal states of charge",
-  internalResistanceIncrease: "needs a pulse test",
-  currentSelfDischargingRate: "needs a rest in reference conditions",
+  capacityThroughput: "6.7.6.8: modules count energy, not charge (Ah)",
+  stateOfCertifiedEnergy: "6.7.2.7: needs the certified energy and a test under its procedure",
+  remainingEnergy:
+    "6.7.2.6: needs a test under the same procedure; energy by state of charge is not it",
+  remainingCapacity: "6.7.2.3: needs a capacity test",
+  capacityFade: "6.7.2.4: needs the remaining capacity",
+  remainingPowerCapability: "6.7.3.3: needs a power test",
+  remainingRoundTripEnergyEfficiency: "6.7.4.4: needs a test cycle between equal states of charge",
+  internalResistanceIncrease: "6.7.5.3: needs a pulse test",
+  currentSelfDischargingRate: "6.7.4.7: needs a rest in reference conditions",
+  evolutionOfSelfDischarge: "6.7.4.8: needs the self-discharge rates",
+  overchargeEvents:
+    "6.7.8.3: a module's state of charge ends at 100 %; its cells' voltages are its own to watch",
+  accidents: "6.7.8.4: a document of people's, not a reading",
 };
 
 const kilowattHours = (mwh: number) => decimal(mwh, 6);
 const celsius = (raw: number) => decimal(raw - ZERO_CELSIUS, 2);
-const seconds = (ms: number) => decimal(ms, 3);
+/** Rounded up to a thousandth: what it is taken from is an upper bound already. */
+const minutes = (ms: number) => decimal(Math.ceil(ms / 60), 3);
 /** Half per cents. */
 const percent = (raw: number) => decimal(raw * 5, 1);
 const total = (modules: readonly PassportModule[], of: (module: PassportModule) => number) =>
@@ -97,7 +107,7 @@ function cycles(modules: readonly PassportModule[]) {
     ...attribute(
       "Annex VII Part B point 5; Annex XIII point 4(d)",
       "6.7.6.4",
-      "full equivalent cycles: energy discharged by consistent intervals ÷ capacity as paired, rounded down, over the modules whose capacity is known",
+      "full equivalent cycles (SPEC and model: whole ones): energy discharged by consistent intervals ÷ capacity as paired, rounded down, over the modules whose capacity is known",
     ),
     unit: "cycle",
     value: capacity === 0 ? undefined : decimal(centiCycles(discharged, capacity), 2),
@@ -132,11 +142,11 @@ function temperatures(modules: readonly PassportModule[]) {
   const hot = modules.flatMap(({ hottest }) => hottest ?? []).sort((a, b) => b.raw - a.raw)[0];
   const cold = modules.flatMap(({ coldest }) => coldest ?? []).sort((a, b) => a.raw - b.raw)[0];
   const longest = (name: ExtremeTime) =>
-    seconds(modules.reduce((most, { events }) => Math.max(most, events.times[name]), 0));
+    minutes(modules.reduce((most, { events }) => Math.max(most, events.times[name]), 0));
   return {
     ...attribute(
       "Annex VII Part B point 4; Annex XIII point 4(d)",
-      "6.7.7.5 to 6.7.7.8",
+      "6.7.7.2 (extremes), 6.7.7.5 to 6.7.7.8 (times)",
       "extremes of authenticated readings; times of the module that was longest beyond a bound, where an interval (a minute at most) counts whole",
     ),
     extremes: {
@@ -145,7 +155,7 @@ function temperatures(modules: readonly PassportModule[]) {
       lowest: cold && { value: celsius(cold.raw), entry: cold.entry },
     },
     times: {
-      unit: "s",
+      unit: "min",
       timeExtremeHighTemp: longest("highMs"),
       timeExtremeLowTemp: longest("lowMs"),
       timeExtremeHighTempCharging: longest("chargingHighMs"),
@@ -170,8 +180,8 @@ function negativeEvents(state: PassportState) {
   return {
     ...attribute(
       "Annex VII Part B point 4; Annex XIII point 4(d)",
-      "6.7.8.4",
-      "beginnings: an event that lasts over many intervals of a module counts once; accidents are not measured",
+      "6.7.8.2 (deepDischarge); the model cites 6.7.8.4 for negativeEvents",
+      "beginnings: an event that lasts over many intervals of a module counts once",
     ),
     deepDischarge: of("deepDischarge"),
     overTemperature: of("overTemperature"),
@@ -201,8 +211,8 @@ function moduleOf(module: PassportModule) {
     highestC: hottest && celsius(hottest.raw),
     lowestC: coldest && celsius(coldest.raw),
     events: events.events,
-    extremeTimesS: Object.fromEntries(
-      Object.entries(events.times).map(([name, ms]) => [name.replace("Ms", ""), seconds(ms)]),
+    extremeTimesMin: Object.fromEntries(
+      Object.entries(events.times).map(([name, ms]) => [name.replace("Ms", ""), minutes(ms)]),
     ),
     first: module.first,
     last: module.last,

@@ -119,7 +119,7 @@ describe("passport attributes", () => {
         highest: { value: "75.00", entry: again - 2 },
         lowest: { value: "-21.00", entry: again },
       },
-      times: { timeExtremeHighTemp: "120.000", timeExtremeLowTemp: "60.000" },
+      times: { timeExtremeHighTemp: "2.000", timeExtremeLowTemp: "1.000" },
     });
   });
 
@@ -129,11 +129,11 @@ describe("passport attributes", () => {
     minute(log, 10, 0, { temperatureLow: raw(-1) });
     minute(log, 0, 10, { temperatureHigh: raw(50), temperatureLow: raw(-1) });
     expect(documentOf(log).attributes.temperatureInformation.times).toEqual({
-      unit: "s",
+      unit: "min",
       timeExtremeHighTemp: "0.000",
       timeExtremeLowTemp: "0.000",
-      timeExtremeHighTempCharging: "60.000",
-      timeExtremeLowTempCharging: "60.000",
+      timeExtremeHighTempCharging: "1.000",
+      timeExtremeLowTempCharging: "1.000",
     });
   });
 

@@ -13,7 +13,7 @@ import { moduleAt, pairingOf, SESSION, telemetryOf } from "../metering/recording
 import { makePack } from "../pack.fixture.js";
 import { Books } from "../society/books.js";
 import { LogClock } from "../time/log-clock.js";
-import { DailyRecords } from "./daily-records.js";
+import { DailyRecords, recordsNeedFrom } from "./daily-records.js";
 
 const DAY = 86_400_000;
 const MODULE = moduleAt(1);
@@ -108,7 +108,7 @@ async function pack() {
 
 describe("the pack's daily records", () => {
   it("are one a day, signed once each, when a window of a later day is under the head", async () => {
-    const { run, kept, asked, clock, told } = await pack();
+    const { run, kept, asked, clock, told, document } = await pack();
     const gateway = await run();
     await gateway.charge();
     await gateway.charge();
@@ -145,7 +145,7 @@ describe("the pack's daily records", () => {
     expect(Buffer.from(store.root(size)).toString("hex")).toBe(root);
     expect(kept(gateway, "newest")).toEqual(records[3]);
     expect(kept(gateway, 5)).toBeUndefined();
-    expect(gateway.records.needsFrom).toBe(last + 1);
+    expect(recordsNeedFrom({ store, document, logger: silentLogger })).toBe(last + 1);
     expect(told).toEqual([]);
   });
 

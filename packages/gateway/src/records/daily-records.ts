@@ -41,7 +41,6 @@ export class DailyRecords {
   readonly #options: DailyRecordsOptions;
   readonly #meter: DayMeter;
   #next: number;
-  #recorded: number;
   #synchronised: boolean;
   #due: readonly LedgerDay[] = [];
   #told = "";
@@ -53,7 +52,6 @@ export class DailyRecords {
     const newest = newestOf(options);
     this.#meter = new DayMeter(newest);
     this.#next = newest === undefined ? 0 : newest.last + 1;
-    this.#recorded = this.#next;
     this.#synchronised = newest?.end.synchronised ?? false;
     const { firstEntry } = options.store;
     if (this.#next >= firstEntry) return;
@@ -71,11 +69,6 @@ export class DailyRecords {
         this.#options.logger.error("records.failed", { error: messageOf(error) });
       }
     });
-  }
-
-  /** The first entry that the coming record may need: below it the log can be pruned. */
-  get needsFrom(): number {
-    return this.#recorded;
   }
 
   /** Resolves when what was signed so far has been dealt with. */
@@ -109,7 +102,6 @@ export class DailyRecords {
   async #record(): Promise<void> {
     for (let day = this.#due[0]; day !== undefined; day = this.#due[0]) {
       if (!(await this.#keep(day))) return;
-      this.#recorded = day.last + 1;
       this.#due = this.#due.slice(1);
     }
   }

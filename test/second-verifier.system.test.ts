@@ -9,6 +9,7 @@ import { historyOf } from "./support/histories.js";
 import { typeOf } from "./support/keyed-log.js";
 import { recording, temporaryFolder, wattseal } from "./support/program.js";
 import { Random } from "./support/random.js";
+import { marketOf } from "./support/trades.js";
 import { agree, auditOf, comparable, foldersOf, go, second, skipped } from "./support/verifiers.js";
 
 const BETWEEN_SOCIETIES = new Set<string>(
@@ -44,7 +45,9 @@ describe("a second verifier, by docs/ledger-format.md", () => {
   });
 
   it.skipIf(!go)(`agrees on histories of every kind of entry${skipped}`, async () => {
-    const logs = Array.from({ length: 40 }, (_, seed) => historyOf(seed, 30).entries);
+    const packs = Array.from({ length: 40 }, (_, seed) => historyOf(seed, 30));
+    const markets = Array.from({ length: 9 }, (_, seed) => marketOf(seed, 25));
+    const logs = [...packs, ...markets.flat()].map(({ entries }) => entries);
     const types = new Set(logs.flat().map(typeOf));
     // the second verifier does not read what is between societies
     const alone = ENTRY_TYPES.filter((type) => !BETWEEN_SOCIETIES.has(type));
@@ -62,7 +65,9 @@ describe("a second verifier, by docs/ledger-format.md", () => {
     `refuses the same entries of logs that their owner altered and signed again${skipped}`,
     async () => {
       const random = new Random(7);
-      const histories = Array.from({ length: 8 }, (_, seed) => historyOf(100 + seed, 10).entries);
+      const packs = Array.from({ length: 8 }, (_, seed) => historyOf(100 + seed, 10));
+      const markets = Array.from({ length: 2 }, (_, seed) => marketOf(100 + seed, 12));
+      const histories = [...packs, ...markets.flat()].map(({ entries }) => entries);
       const logs = Array.from({ length: 300 }, () => alteredLog(random.of(histories), random));
       const { folders, trustFile } = await foldersOf(logs);
       const others = await second(folders, trustFile);

@@ -21,18 +21,17 @@ type report struct {
 }
 
 type societyTotals struct {
-	Supply       int64 `json:"supply"`
-	ATP          int64 `json:"atp"`
-	Reserved     int64 `json:"reserved"`
-	ADP          int64 `json:"adp"`
-	Eligible     int64 `json:"eligible"`
-	Withheld     int64 `json:"withheld"`
-	Unclaimed    int64 `json:"unclaimed"`
-	Deficit      int64 `json:"deficit"`
-	Opening      int64 `json:"opening"`
-	Net          int64 `json:"net"`
-	RecordedLoss int64 `json:"recordedLoss"`
-	// Claims and ConversionLoss are 0: this program does not read the entries of Other societies.
+	Supply         int64 `json:"supply"`
+	ATP            int64 `json:"atp"`
+	Reserved       int64 `json:"reserved"`
+	ADP            int64 `json:"adp"`
+	Eligible       int64 `json:"eligible"`
+	Withheld       int64 `json:"withheld"`
+	Unclaimed      int64 `json:"unclaimed"`
+	Deficit        int64 `json:"deficit"`
+	Opening        int64 `json:"opening"`
+	Net            int64 `json:"net"`
+	RecordedLoss   int64 `json:"recordedLoss"`
 	Claims         int64 `json:"claims"`
 	ConversionLoss int64 `json:"conversionLoss"`
 	Wasted         int64 `json:"wasted"`
@@ -47,7 +46,7 @@ func audit(dir folder, t *trust) (r report) {
 	if s := a.ledger.society; s != nil {
 		r.Society = &societyTotals{
 			s.supply, s.lots.sum, s.reserved(), s.adp, s.eligible, s.withheld.sum,
-			s.unclaimed, s.deficit, s.opening, s.net, s.recordedLoss, 0, 0, s.wasted,
+			s.unclaimed, s.deficit, s.opening, s.net, s.recordedLoss, s.traded.claims, s.traded.conversionLoss, s.wasted,
 		}
 	}
 	switch {

@@ -93,6 +93,30 @@ type (
 		lots   []lot
 	}
 	societyExpire struct{ lots, withheld []lot }
+	societyEscrow struct{ terms }
+	societyOffer  struct {
+		terms terms
+		proof []byte
+	}
+	societyDecide struct {
+		word  string
+		terms terms
+	}
+	societyTrade struct {
+		outcome string
+		terms   terms
+		proof   *[]byte
+	}
+	societyReport struct {
+		ticket          int64
+		parent          string
+		amount, expires int64
+	}
+	societyRecord struct {
+		citizen                 string
+		report, amount, expires int64
+		proof                   []byte
+	}
 
 	opsClock    struct{ synchronised bool }
 	opsSnapshot struct{ digest hash }
@@ -215,6 +239,23 @@ var bodies = map[string]func(*fields) any{
 	},
 	"society.expire": func(f *fields) any {
 		return societyExpire{list(f, 0, 256, readLot), list(f, 0, 256, readLot)}
+	},
+	"society.escrow": func(f *fields) any { return societyEscrow{readTerms(f)} },
+	"society.offer":  func(f *fields) any { return societyOffer{array(f, readTerms), f.proof()} },
+	"society.decide": func(f *fields) any {
+		return societyDecide{f.word("commit", "abort"), array(f, readTerms)}
+	},
+	"society.trade": func(f *fields) any {
+		return societyTrade{f.word("commit", "abort", "lapse"), array(f, readTerms), optional(f, (*fields).proof)}
+	},
+	"society.report": func(f *fields) any {
+		r := societyReport{f.index(), f.lct(), f.amount(), f.time()}
+		f.bps()
+		optional(f, (*fields).hash)
+		return r
+	},
+	"society.record": func(f *fields) any {
+		return societyRecord{f.lct(), f.index(), f.amount(), f.time(), f.proof()}
 	},
 	"ops.clock": func(f *fields) any {
 		c := opsClock{f.word("synchronised", "unsynchronised") == "synchronised"}

@@ -105,6 +105,7 @@ func (f *fields) bytes(least, most int) []byte {
 func (f *fields) uid() (id uid)    { copy(id[:], f.bytes(8, 8)); return id }
 func (f *fields) hash() (h hash)   { copy(h[:], f.bytes(32, 32)); return h }
 func (f *fields) sign1() []byte    { return f.bytes(1, 15_000) }
+func (f *fields) proof() []byte    { return f.bytes(1, 15_000) }
 func (u uid) String() string       { return hex.EncodeToString(u[:]) }
 func (f *fields) anyText() string  { return f.text(0, 1<<20) }
 func (f *fields) listText() string { return f.text(1, 256) }

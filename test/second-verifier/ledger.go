@@ -58,7 +58,7 @@ func (l *ledger) step(body any, at moment) {
 	case lctDocument:
 		l.document(b, at.index)
 	case lctStatus:
-		l.society.status(payload(l.authorities, b.sign1, "wattseal-status-1", readStatus))
+		l.society.status(payload(l.authorities, b.sign1, readStatus))
 	case epochBegin:
 		l.epochs.begin(b.evidence, l.doc, &l.tree, at.now)
 		l.synchronised = false // O-5
@@ -92,11 +92,11 @@ func (l *ledger) step(body any, at moment) {
 	case energyReconcile:
 		l.society.reconcile(b, at)
 	case societyMint:
-		l.society.mint(payload(l.authorities, b.sign1, "wattseal-mint-1", readMint))
+		l.society.mint(payload(l.authorities, b.sign1, readMint))
 	case societyPolicy:
-		l.society.setPolicy(payload(l.authorities, b.sign1, "wattseal-policy-1", readPolicy))
+		l.society.setPolicy(payload(l.authorities, b.sign1, readPolicy))
 	case societySource:
-		l.society.prove(payload(l.authorities, b.sign1, "wattseal-source-1", readSourceProof), at)
+		l.society.prove(payload(l.authorities, b.sign1, readSourceProof), at)
 	case societyCharge:
 		l.society.charge(b, at)
 	case societyCertify:
@@ -109,6 +109,18 @@ func (l *ledger) step(body any, at moment) {
 		l.society.rollback(b, at)
 	case societyExpire:
 		l.society.expire(b, at)
+	case societyEscrow:
+		l.society.escrow(b.terms, at)
+	case societyOffer:
+		l.society.offer(b, at)
+	case societyDecide:
+		l.society.decide(b, at)
+	case societyTrade:
+		l.society.trade(b, at)
+	case societyReport:
+		l.society.report(b, at)
+	case societyRecord:
+		l.society.record(b, at)
 	case opsSnapshot:
 		l.requireSnapshot(b, at.index)
 	case unjudged:
@@ -125,7 +137,7 @@ func (l *ledger) document(b lctDocument, index int64) {
 	if index == 0 {
 		doc.requireFounding()
 		l.doc = doc
-		l.society = newSociety(doc.lct)
+		l.society = newSociety(doc.lct, l.authorities)
 	}
 }
 

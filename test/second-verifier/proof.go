@@ -36,10 +36,45 @@ type provenEpoch struct {
 }
 
 func verifyProof(data []byte, t *trust) (r proofReport) {
-	if refused := attempt(func() { decodeProof(data).verify(t, &r) }); refused != nil {
+	refused := attempt(func() {
+		p := prove(data, t)
+		r.Verdict = "self-consistent only"
+		if t != nil {
+			r.Verdict = "verified"
+		}
+		r.Index, r.LCT, r.Size, r.Epoch, r.EpochState = p.index, p.doc.lct, p.size, p.own.epoch, p.own.state
+	})
+	if refused != nil {
 		r.Verdict, r.Rule, r.Problem = "refused", refused.rule, refused.where+refused.problem
 	}
 	return r
+}
+
+// proven is what a proof that holds shows.
+type proven struct {
+	entry       entry
+	index, size int64 // of the entry, and of the tree that it is in
+	doc         document
+	own         *epoch
+}
+
+// prove.
+func prove(data []byte, t *trust) proven {
+	p := decodeProof(data)
+	doc := p.document()
+	begun := p.begun(doc)
+	own := begun[0]
+	e := decodeEntry(p.entry.data)
+	require(e.time <= own.time+maxEpochMs, "R-4", "the epoch was over 31 days old")
+
+	h := parseHead(parseNote([]byte(p.note)))
+	p.requireSigned(h, doc, begun)
+	p.requireInTree(h, begun)
+	if t != nil {
+		require(t.authorities[kidOf(doc.issuer)] != nil, "R-7", "the issuer is not accepted")
+		under("R-7", func() { h.requireCosigned(t.witnesses) })
+	}
+	return proven{e, p.entry.index, h.size, doc, own}
 }
 
 // decodeProof: R-1.
@@ -63,26 +98,6 @@ func decodeProof(data []byte) (p proof) {
 func readLeaf(f *fields) leaf { return leaf{f.bytes(1, maxEntry), f.index(), readHashes(f)} }
 
 func readHashes(f *fields) []hash { return list(f, 0, 54, (*fields).hash) }
-
-func (p proof) verify(t *trust, r *proofReport) {
-	doc := p.document()
-	begun := p.begun(doc)
-	own := begun[0]
-	e := decodeEntry(p.entry.data)
-	require(e.time <= own.time+maxEpochMs, "R-4", "the epoch was over 31 days old")
-
-	h := parseHead(parseNote([]byte(p.note)))
-	p.requireSigned(h, doc, begun)
-	p.requireInTree(h, begun)
-
-	r.Verdict = "self-consistent only"
-	if t != nil {
-		require(t.authorities[kidOf(doc.issuer)] != nil, "R-7", "the issuer is not accepted")
-		under("R-7", func() { h.requireCosigned(t.witnesses) })
-		r.Verdict = "verified"
-	}
-	r.Index, r.LCT, r.Size, r.Epoch, r.EpochState = p.entry.index, doc.lct, h.size, own.epoch, own.state
-}
 
 // document: R-2.
 func (p proof) document() document {

@@ -5,7 +5,7 @@ import "sort"
 // lot is energy with a date: the charge that it came from, and since when it counts.
 type lot struct{ charge, since, amount int64 }
 
-// queue holds lots in the order of their charges' indices, one for each charge.
+// queue holds lots in the order of since, then of their charges' indices, one for each charge.
 type queue struct {
 	lots []lot
 	sum  int64
@@ -14,7 +14,10 @@ type queue struct {
 // join adds l to its charge's lot, or puts it in its place.
 func (q *queue) join(l lot) {
 	q.sum += l.amount
-	k := sort.Search(len(q.lots), func(k int) bool { return q.lots[k].charge >= l.charge })
+	k := sort.Search(len(q.lots), func(k int) bool {
+		other := q.lots[k]
+		return other.since > l.since || (other.since == l.since && other.charge >= l.charge)
+	})
 	if k < len(q.lots) && q.lots[k].charge == l.charge {
 		q.lots[k].amount += l.amount
 		return

@@ -134,7 +134,23 @@ func (s *society) snapshot() []any {
 	sources := sorted(s.sources, func(name string) string { return name }, func(_ string, known *source) any {
 		return []any{known.proof.signed, known.earlier, known.used}
 	})
-	return []any{bit(s.moved), book, []any{terms, s.lastMint, closed, []any{sources, s.declared}}}
+	state := []any{bit(s.moved), book, []any{terms, s.lastMint, closed, []any{sources, s.declared}}}
+	t := &s.traded
+	if t.claims == 0 && t.conversionLoss == 0 && len(t.escrows)+len(t.used)+len(t.decisions) == 0 {
+		return state
+	}
+	return append(state, t.snapshot())
+}
+
+// snapshot: K-8.
+func (t *traded) snapshot() []any {
+	escrows := items(t.escrows, func(e *escrow) any {
+		witnesses := items(e.witnesses, func(w witness) any { return []any{w.lct, w.name, w.key[:]} })
+		return []any{e.terms.fields(), witnesses, e.queue.snapshot()}
+	})
+	used := items(t.used, func(u usedProof) any { return []any{u.giver, u.index, u.expires} })
+	decisions := items(t.decisions, func(d *decision) any { return []any{d.trade[:], d.state, d.expires} })
+	return []any{t.claims, t.conversionLoss, escrows, used, decisions}
 }
 
 func (q *queue) snapshot() []any {

@@ -3,6 +3,8 @@ package main
 // society is the state that "Society" of the rules names.
 type society struct {
 	lct                   string
+	authorities           map[kid][]byte
+	traded                traded
 	closed                string // by this state; empty: open
 	supply, adp           int64
 	eligible, unclaimed   int64
@@ -31,13 +33,16 @@ type moment struct {
 	epochState   string
 }
 
-func newSociety(lct string) *society {
-	return &society{lct: lct, sources: map[string]*source{}}
+func newSociety(lct string, authorities map[kid][]byte) *society {
+	return &society{lct: lct, authorities: authorities, sources: map[string]*source{}}
 }
 
 func (s *society) reserved() (sum int64) {
 	for _, t := range s.tickets {
 		sum += t.sum
+	}
+	for _, e := range s.traded.escrows {
+		sum += e.sum
 	}
 	return sum
 }
@@ -50,7 +55,7 @@ func (s *society) held() int64 {
 func (s *society) requireInvariants() {
 	reserved := s.reserved()
 	require(s.lots.sum+reserved+s.adp == s.supply, "S-15", "ATP and ADP do not add up to the supply")
-	require(s.held() == s.opening+s.net-s.recordedLoss, "S-15", "what is held is not what was measured")
+	require(s.held() == s.opening+s.net-s.recordedLoss+s.traded.claims, "S-15", "what is held is not what was measured")
 	smallest := least(s.supply, least(s.adp, least(s.eligible, least(s.unclaimed, least(s.deficit, s.opening)))))
 	smallest = least(smallest, least(s.lots.sum, least(reserved, s.withheld.sum)))
 	require(smallest >= 0, "S-15", "something is negative")
@@ -98,10 +103,12 @@ func (s *society) setPolicy(p policy) {
 func (s *society) addNet(n int64) {
 	s.net += n
 	s.moved = true
+	settled := clamp(n, least(s.traded.claims, 0), most(s.traded.claims, 0))
+	s.traded.claims -= settled
+	n -= settled
 	if n >= 0 {
-		repaid := least(n, s.deficit)
-		s.deficit -= repaid
-		s.eligible += n - repaid
+		n -= take(&s.deficit, n)
+		s.eligible += n
 		return
 	}
 	rest := -n
@@ -117,6 +124,11 @@ func (s *society) addNet(n int64) {
 	rest -= take(&s.unclaimed, rest)
 	rest -= sumOf(s.withheld.draw(rest))
 	rest -= take(&s.eligible, rest)
+	for _, e := range s.traded.escrows {
+		given := sumOf(e.draw(rest))
+		s.adp += given
+		rest -= given
+	}
 	s.deficit += rest
 }
 
@@ -138,7 +150,7 @@ func (s *society) reconcile(r energyReconcile, at moment) {
 	}
 	s.requireNothingDue(at)
 	s.moved = true
-	loss := s.held() - r.stock
+	loss := s.held() - s.traded.claims - r.stock
 	after := s.recordedLoss + loss
 	require(after >= -maxNet && after <= maxNet, "S-14", "the recorded loss is beyond 2^51")
 	s.recordedLoss = after
@@ -148,13 +160,27 @@ func (s *society) reconcile(r energyReconcile, at moment) {
 		s.unclaimed += -loss - cleared
 		return
 	}
+	s.draw(loss, func(amount int64) { s.waste(amount) })
+}
+
+// draw takes a loss where it falls (S-14): tokens says what becomes of the lots that it takes.
+func (s *society) draw(loss int64, tokens func(amount int64)) {
 	loss -= take(&s.unclaimed, loss)
 	loss -= sumOf(s.withheld.draw(loss))
 	loss -= take(&s.eligible, loss)
-	loss -= s.waste(sumOf(s.lots.draw(loss)))
+	queues := []*queue{&s.lots}
 	for _, t := range s.tickets {
-		loss -= s.waste(sumOf(t.draw(loss)))
+		queues = append(queues, &t.queue)
 	}
+	for _, e := range s.traded.escrows {
+		queues = append(queues, &e.queue)
+	}
+	for _, q := range queues {
+		given := sumOf(q.draw(loss))
+		tokens(given)
+		loss -= given
+	}
+	s.deficit += loss
 }
 
 // waste returns drawn lots to adp and records them as wasted; wasted stays at 2^53 - 1 once there (S-15).

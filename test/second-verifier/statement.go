@@ -65,6 +65,8 @@ type (
 		tier                  string
 		lotDays, withheldDays int64
 		declaredCap           int64
+		witnesses             []witness // of version 2
+		counterparties        []string
 	}
 	sourceProof struct {
 		signed                []any // likewise
@@ -75,8 +77,8 @@ type (
 	status struct{ lct, state string }
 )
 
-// payload reads an authority's statement of the given purpose.
-func payload[T any](authorities map[kid][]byte, sign1 []byte, purpose string, read func(*fields) T) (v T) {
+// payload reads an authority's statement.
+func payload[T any](authorities map[kid][]byte, sign1 []byte, read func(*fields) T) (v T) {
 	var s statement
 	under("A-1", func() { s = parseStatement(sign1) })
 	key, known := authorities[s.kid]
@@ -84,26 +86,33 @@ func payload[T any](authorities map[kid][]byte, sign1 []byte, purpose string, re
 	require(s.holds(key), "A-1", "a statement's signature does not hold")
 	under("A-2", func() {
 		f := fieldsOf(decodeCBOR(s.payload))
-		f.word(purpose)
 		v = read(f)
 		f.end()
 	})
 	return v
 }
 
-func readMint(f *fields) mint { return mint{f.lct(), f.amount(), f.serial()} }
+func readMint(f *fields) mint {
+	f.word("wattseal-mint-1")
+	return mint{f.lct(), f.amount(), f.serial()}
+}
 
 func readPolicy(f *fields) policy {
+	purpose := f.word("wattseal-policy-1", "wattseal-policy-2")
 	p := policy{signed: f.all, society: f.lct(), version: f.serial()}
 	p.bps = map[string]int64{"high": f.bps(), "developing": f.bps(), "low": f.bps()}
 	p.tier = f.word("high", "developing", "low")
 	p.lotDays, p.withheldDays = f.integer(1, 366), f.integer(1, 366)
 	f.energy() // wasteAlert
 	p.declaredCap = f.energy()
+	if purpose == "wattseal-policy-2" {
+		p.witnesses, p.counterparties = list(f, 0, 16, readWitness), list(f, 0, 128, (*fields).lct)
+	}
 	return p
 }
 
 func readSourceProof(f *fields) sourceProof {
+	f.word("wattseal-source-1")
 	return sourceProof{
 		f.all, f.lct(), f.source(),
 		f.word("solar", "wind", "grid", "battery", "regen", "fuel", "compute", "labour", "declared"),
@@ -112,6 +121,7 @@ func readSourceProof(f *fields) sourceProof {
 }
 
 func readStatus(f *fields) status {
+	f.word("wattseal-status-1")
 	s := status{f.lct(), f.word("pending", "active", "void", "slashed", "retired")}
 	f.time()
 	f.phrase()

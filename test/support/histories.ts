@@ -16,8 +16,18 @@ const FULL_SCALE = [23_000, 23_333, 0, 65_535, 7_000, 7_100] as const;
 
 const uidBytes = (uid: string) => new Uint8Array(Buffer.from(uid, "hex"));
 
-class History {
-  readonly log = new KeyedLog();
+/** Witnesses and counterparties of a policy of version 2. */
+type Known = readonly [CborValue, CborValue];
+
+/** The first snapshot of a log, as soon as one may come. */
+export function snapshot(log: KeyedLog): void {
+  while (log.entries.length < SNAPSHOT_SPACING) log.put("ops.config", ["filler", digest]);
+  log.put("ops.snapshot", [sha256(log.replay.snapshot())]);
+}
+
+export class History {
+  readonly log: KeyedLog;
+  readonly #known: Known | undefined;
   readonly #random: Random;
   #serial = 0;
   #provenAt = 0;
@@ -26,7 +36,9 @@ class History {
   #moved = 0;
   #given = 0;
 
-  constructor(seed: number) {
+  constructor(seed: number, log = new KeyedLog(), known?: Known) {
+    this.log = log;
+    this.#known = known;
     this.#random = new Random(seed);
     for (const uid of SEALED) this.pair(uid);
     this.policy();
@@ -43,7 +55,7 @@ class History {
 
   mint(): void {
     this.#serial += 1;
-    this.log.signed("society.mint", ["wattseal-mint-1", LCT, 9_000_000, this.#serial]);
+    this.log.signed("society.mint", ["wattseal-mint-1", this.log.lct, 9_000_000, this.#serial]);
   }
 
   policy(): void {
@@ -51,7 +63,9 @@ class History {
     const days = 1 + this.#random.below(3);
     const shares = [10_000, 9_000, this.#random.of([6_000, 3_333, 0])];
     const terms = [...shares, "high", days, 2 * days, 100_000, 50_000];
-    this.log.signed("society.policy", ["wattseal-policy-1", LCT, this.#serial, ...terms]);
+    const version = this.#known === undefined ? 1 : 2;
+    const body = [this.log.lct, this.#serial, ...terms, ...(this.#known ?? [])];
+    this.log.signed("society.policy", [`wattseal-policy-${version}`, ...body]);
   }
 
   prove(): void {
@@ -61,7 +75,15 @@ class History {
       ["grid-1", "grid"],
       ["said-1", "declared"],
     ]) {
-      const proof: CborValue[] = ["wattseal-source-1", LCT, name!, kind!, 8_000, this.log.now, []];
+      const proof: CborValue[] = [
+        "wattseal-source-1",
+        this.log.lct,
+        name!,
+        kind!,
+        8_000,
+        this.log.now,
+        [],
+      ];
       this.log.signed("society.source", proof);
     }
   }
@@ -183,7 +205,7 @@ class History {
       log.add(encodeEntry({ type: "society.rollback", timeMs, body }));
     }
     const certify = [part(withheld / 2), "load", "heater-1", []];
-    const order = [part(society.reservable), LCT, "maintenance", []];
+    const order = [part(society.reservable), log.lct, "maintenance", []];
     this.ifTaken(() => log.put("society.certify", certify));
     this.ifTaken(() => log.put("society.reserve", order));
   }
@@ -266,13 +288,6 @@ class History {
     this.prove();
   }
 
-  /** As soon as one may come. */
-  snapshot(): void {
-    const { log } = this;
-    while (log.entries.length < SNAPSHOT_SPACING) log.put("ops.config", ["filler", digest]);
-    log.put("ops.snapshot", [sha256(log.replay.snapshot())]);
-  }
-
   reconcile(): void {
     this.log.now += 1_000;
     this.window();
@@ -291,7 +306,7 @@ export function historyOf(seed: number, minutes: number): KeyedLog {
   for (let i = 0; i < minutes; i += 1) {
     history.minute();
     if (seed % 5 === 4 && 2 * i === minutes) history.status(LCT, "retired");
-    if (seed % 7 === 3 && 2 * i === minutes) history.snapshot();
+    if (seed % 7 === 3 && 2 * i === minutes) snapshot(history.log);
     if (random.below(3) === 0) history.ifTaken(() => history.event());
     if (random.below(3) === 0) history.ifTaken(() => history.work());
   }

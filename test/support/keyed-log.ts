@@ -39,22 +39,23 @@ const TRUST: Trust = {
 export const TRUST_FILE = encodeTrust(TRUST);
 
 /** As the authority issues it. */
-export function documentOf(kind: "pack" | "society" | "agent"): Uint8Array {
+export function documentOf(kind: "pack" | "society" | "agent", context = "test"): Uint8Array {
   return issueLctDocument(AUTHORITY, {
     kind,
     class: "responsive",
     anchor: { type: "p256", publicKey: ANCHOR.publicKey },
     binding: "software",
     strengthBps: 4_000,
-    context: ["test"],
+    context: [context],
     created: millis(START),
     witnesses: [],
     mrh: [],
   });
 }
 const DOCUMENT_BYTES = documentOf("pack");
-const DOCUMENT = verifyLctDocument(DOCUMENT_BYTES, "self-consistent");
-export const LCT = DOCUMENT.lct;
+export const LCT = verifyLctDocument(DOCUMENT_BYTES, "self-consistent").lct;
+/** Whose cosignature the tests' witness makes, as a policy names it. */
+export const WITNESS_KEY = ["witness.example", WITNESS.publicKey] as const;
 
 export function listOf(value: CborValue | undefined): readonly CborValue[] {
   if (!Array.isArray(value)) throw new TypeError("not an array");
@@ -98,11 +99,13 @@ export function typeOf(entry: Uint8Array): CborValue | undefined {
 export class KeyedLog {
   readonly replay = new LogReplay(TRUST);
   readonly entries: Uint8Array[] = [];
+  readonly lct: string;
   now = START;
   #epoch = 0;
 
-  constructor() {
-    this.put("lct.document", [DOCUMENT_BYTES]);
+  constructor(document = DOCUMENT_BYTES) {
+    this.lct = verifyLctDocument(document, "self-consistent").lct;
+    this.put("lct.document", [document]);
     this.begin();
   }
 
@@ -127,7 +130,7 @@ export class KeyedLog {
     this.#epoch += 1;
     const { publicKey } = EPOCH_KEYS[this.#epoch]!;
     const tree = [this.entries.length, this.replay.root()];
-    const body = [LCT, this.#epoch, publicKey, "test", ...tree, this.now, 1];
+    const body = [this.lct, this.#epoch, publicKey, "test", ...tree, this.now, 1];
     this.put("epoch.begin", [evidence(body)]);
     this.put("ops.clock", ["synchronised", "test", 0]);
   }
@@ -175,10 +178,15 @@ function noteSigner(name: string, key: Ed25519SecretKey) {
   return { name, publicKey: key.publicKey, sign: (bytes: Uint8Array) => key.sign(bytes) };
 }
 
+function originOf(entries: readonly Uint8Array[]): string {
+  const document = bytesOf(listOf(fieldsOf(entries[0]!)[3])[0]);
+  return verifyLctDocument(document, "self-consistent").origin;
+}
+
 /** Who signs the heads of a log with these entries, and who witnesses them. */
 export function signersOf(entries: readonly Uint8Array[]) {
   return {
-    log: noteSigner(DOCUMENT.origin, signerOf(entries)),
+    log: noteSigner(originOf(entries), signerOf(entries)),
     witness: noteSigner("witness.example", WITNESS),
   };
 }

@@ -2,12 +2,14 @@
 import {
   type Entropy,
   type Millis,
+  type ModuleUid,
   micros,
   millis,
   milliwattHours,
   moduleUid,
   sha256,
   slot,
+  toHex,
   utf8,
   viewOf,
 } from "@wattseal/base";
@@ -21,6 +23,7 @@ import {
   ModuleMeter,
   mintPayload,
   policyPayload,
+  policyPayload2,
   type RetainedReading,
   sourcePayload,
   type Taken,
@@ -60,14 +63,12 @@ function seeded(seed: string): Entropy {
 
 const AUTHORITY = Ed25519SecretKey.generate(seeded("authority"));
 const WITNESS = Ed25519SecretKey.generate(seeded("witness"));
-const ANCHOR = P256SecretKey.generate(seeded("anchor"));
 export const TRUST: Trust = {
   authorities: [{ name: "Demo authority", publicKey: AUTHORITY.publicKey }],
   witnesses: [{ name: "federation.example", publicKey: WITNESS.publicKey }],
 };
 const START = 1_760_000_040_000;
 const MINUTE = 60_000;
-const MODULE = moduleUid("5d01000000000001");
 const mwh = milliwattHours;
 
 /** By the table of docs/firmware/messages.md. */
@@ -86,8 +87,17 @@ function telemetry(steps: number, inward: number, out: number, tick: number): Ui
   return body;
 }
 
+/** The other societies that a policy lets it deal with, and whose word on their logs counts. */
+interface Dealings {
+  readonly counterparties: readonly TestPack[];
+  readonly witness: TestPack;
+}
+
 export class TestPack {
   readonly document: LctDocument;
+  readonly #name: string;
+  readonly #anchor: P256SecretKey;
+  readonly #module: ModuleUid;
   readonly entries: Uint8Array[] = [];
   readonly replay = new LogReplay(TRUST);
   now = START;
@@ -100,11 +110,15 @@ export class TestPack {
   /** Of each interval in the log, in order. */
   readonly kept: KeptEvidence[] = [];
 
-  constructor() {
+  /** Each name has keys and a module of its own. */
+  constructor(name = "", kind: "pack" | "society" = "pack") {
+    this.#name = name;
+    this.#anchor = P256SecretKey.generate(seeded(`${name}anchor`));
+    this.#module = moduleUid(`5d01${toHex(sha256(utf8(name))).slice(0, 12)}`);
     const bytes = issueLctDocument(AUTHORITY, {
-      kind: "pack",
+      kind,
       class: "responsive",
-      anchor: { type: "p256", publicKey: ANCHOR.publicKey },
+      anchor: { type: "p256", publicKey: this.#anchor.publicKey },
       binding: "software",
       strengthBps: 4_000,
       context: [],
@@ -118,7 +132,7 @@ export class TestPack {
     const [moduleKey, packKey] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
     const capacity = mwh(5_000_000);
     this.add("link.paired", {
-      module: MODULE,
+      module: this.#module,
       slot: slot(1),
       bus: 0,
       moduleKey,
@@ -175,7 +189,7 @@ export class TestPack {
 
   /** Evidence for an epoch under a key drawn for it, signed by the pack's anchor. */
   evidence(epoch: number, treeSize: number, treeRoot: Uint8Array): Uint8Array {
-    this.#key = Ed25519SecretKey.generate(seeded(`epoch ${epoch}`));
+    this.#key = Ed25519SecretKey.generate(seeded(`${this.#name}epoch ${epoch}`));
     const bodyBytes = encodeEpochBody({
       lct: this.document.lct,
       epoch,
@@ -186,17 +200,14 @@ export class TestPack {
       time: this.time,
       synchronised: true,
     });
-    const signature = ANCHOR.sign(epochSignedBytes(bodyBytes));
+    const signature = this.#anchor.sign(epochSignedBytes(bodyBytes));
     return encodeEpochEvidence({ bodyBytes, signature, quote: undefined, nvCertify: undefined });
   }
 
-  #authority(): void {
-    const society = this.document.lct;
-    const signed = (payload: Uint8Array) => ({ sign1: signAuthorityPayload(AUTHORITY, payload) });
-    const policy = encodeAs(policyPayload, {
-      purpose: "wattseal-policy-1",
-      society,
-      version: 1,
+  #terms(version: number) {
+    return {
+      society: this.document.lct,
+      version,
       highBps: 10_000,
       developingBps: 9_000,
       lowBps: 6_000,
@@ -205,7 +216,25 @@ export class TestPack {
       withheldDays: 7,
       wasteAlert: mwh(100_000),
       declaredCap: mwh(0),
+    } as const;
+  }
+
+  /** A policy of version 2. */
+  dealings({ counterparties, witness }: Dealings): void {
+    const { lct } = witness.document;
+    const policy = encodeAs(policyPayload2, {
+      purpose: "wattseal-policy-2",
+      ...this.#terms(2),
+      witnesses: [{ lct, name: "federation.example", publicKey: WITNESS.publicKey }],
+      counterparties: counterparties.map(({ document }) => document.lct),
     });
+    this.add("society.policy", { sign1: signAuthorityPayload(AUTHORITY, policy) });
+  }
+
+  #authority(): void {
+    const society = this.document.lct;
+    const signed = (payload: Uint8Array) => ({ sign1: signAuthorityPayload(AUTHORITY, payload) });
+    const policy = encodeAs(policyPayload, { purpose: "wattseal-policy-1", ...this.#terms(1) });
     this.add("society.policy", signed(policy));
     const mint = {
       purpose: "wattseal-mint-1",
@@ -228,10 +257,10 @@ export class TestPack {
 
   /** A minute at 350 V and this many raw steps of current, metered at 1 Hz, with its window and what it lets charge. */
   minute(steps: number): void {
-    const resume = this.replay.fold.moduleEnd(MODULE);
+    const resume = this.replay.fold.moduleEnd(this.#module);
     if (this.#meter === undefined) {
       this.#meter = new ModuleMeter({
-        module: MODULE,
+        module: this.#module,
         capacity: mwh(5_000_000),
         authenticated: true,
         resume,

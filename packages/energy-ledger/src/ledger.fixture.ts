@@ -1,5 +1,14 @@
 /** A log written against a fold, without keys: an authority's signed object is its payload here. */
-import { lctId, type Millis, type ModuleUid, millis, milliwattHours, slot } from "@wattseal/base";
+import {
+  decodeSign1,
+  encodeSign1,
+  lctId,
+  type Millis,
+  type ModuleUid,
+  millis,
+  milliwattHours,
+  slot,
+} from "@wattseal/base";
 import { expect } from "vitest";
 import { encodeAs } from "./codec/schema.js";
 import type { EnergyInterval } from "./entries/energy.js";
@@ -44,6 +53,16 @@ export function restored(fold: LedgerFold): LedgerFold {
   return new LedgerFold(checksOf(["attested"]), { size, lct: lct!, epoch: epoch!, state });
 }
 
+/** A statement in its form, of which nobody checks who signed. */
+export function unsigned(payload: Uint8Array): Uint8Array {
+  return encodeSign1({ algorithm: "EdDSA", payload, sign: () => new Uint8Array(64) });
+}
+
+/** What it says; a statement that has no form is its own payload. */
+export function payloadOf(statement: Uint8Array): Uint8Array {
+  return statement[0] === 0xd2 ? decodeSign1(statement).payload : statement;
+}
+
 function checksOf(epochs: readonly EpochState[]): LedgerChecks {
   let begun = 0;
   return {
@@ -55,7 +74,7 @@ function checksOf(epochs: readonly EpochState[]): LedgerChecks {
     },
     authority: (payload) => {
       if (payload[0] === 0xff) throw new Error("nobody signed this");
-      return { payload };
+      return { payload: payloadOf(payload) };
     },
     foreign: () => {
       throw new Error("there is no other log");
@@ -180,7 +199,7 @@ export class TestLog {
       declaredCap: mwh(0),
       ...over,
     };
-    this.add("society.policy", { sign1: encodeAs(policyPayload, payload) });
+    this.add("society.policy", { sign1: unsigned(encodeAs(policyPayload, payload)) });
   }
 
   source(over: Partial<SourcePayload> = {}): void {

@@ -25,10 +25,12 @@ export class LotBook {
   readonly #withheld = new DatedQueue();
   /** In the order of their entries, as the society uses them. */
   readonly #tickets = new Map<number, DatedQueue>();
+  /** Kept for trades, and used after all tickets. */
+  readonly #escrows = new Map<number, DatedQueue>();
 
   get totals() {
     let reserved = 0;
-    for (const lots of this.#tickets.values()) reserved += lots.total;
+    for (const [, lots] of this.#held()) reserved += lots.total;
     return { atp: this.#lots.total, reserved, withheld: this.#withheld.total };
   }
 
@@ -43,16 +45,24 @@ export class LotBook {
     return items.map(named("withheld"));
   }
 
+  *#held(): Iterable<readonly [number, DatedQueue]> {
+    yield* this.#tickets;
+    yield* this.#escrows;
+  }
+
   reserve(ticket: number, amount: number): void {
-    const held = new DatedQueue();
-    for (const item of this.#lots.take(amount)) held.put(item);
-    this.#tickets.set(ticket, held);
+    this.#tickets.set(ticket, new DatedQueue(this.#lots.take(amount)));
+  }
+
+  keep(ticket: number, amount: number): void {
+    this.#escrows.set(ticket, new DatedQueue(this.#lots.take(amount)));
   }
 
   /** Closes the ticket: its oldest `gone` mWh are spent, the rest returns to its lots. */
   close(ticket: number, gone: number): readonly DrawnLot[] {
-    const held = this.#tickets.get(ticket) ?? new DatedQueue();
+    const held = this.#tickets.get(ticket) ?? this.#escrows.get(ticket) ?? new DatedQueue();
     this.#tickets.delete(ticket);
+    this.#escrows.delete(ticket);
     const spent = held.take(gone).map(named("reserved", ticket));
     for (const item of held.items()) this.#lots.put(item);
     return spent;
@@ -61,7 +71,7 @@ export class LotBook {
   drawReserved(wanted: number): readonly DrawnLot[] {
     const drawn: DrawnLot[] = [];
     let open = wanted;
-    for (const [ticket, lots] of this.#tickets) {
+    for (const [ticket, lots] of this.#held()) {
       const before = lots.total;
       drawn.push(...lots.take(open).map(named("reserved", ticket)));
       open -= before - lots.total;

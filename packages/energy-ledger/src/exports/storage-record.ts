@@ -13,6 +13,8 @@ export interface Covered {
   readonly eligibleMwh: number;
   /** Beyond what the book knew of. Negative: repaid. */
   readonly deficitMwh: number;
+  /** Sold or reported to another society before, and delivered now. */
+  readonly owedMwh: number;
 }
 
 export function coveredBy(before: SocietySummary, after: SocietySummary): Covered {
@@ -23,11 +25,12 @@ export function coveredBy(before: SocietySummary, after: SocietySummary): Covere
     unclaimedMwh: before.unclaimed - after.unclaimed,
     eligibleMwh: before.eligible - after.eligible,
     deficitMwh: after.deficit - before.deficit,
+    owedMwh: after.claims - before.claims,
   };
 }
 
-/** What took energy from a charge: left the pack, was found missing, ran out, or was spent on work. */
-export type AllocationCause = "discharge" | "loss" | "expiry" | "work";
+/** What took energy from a charge: left the pack, was found missing, ran out, was spent on work, or is another society's now. */
+export type AllocationCause = "discharge" | "loss" | "expiry" | "work" | "departure";
 
 export interface Backed {
   /** Index of the entry that it says: its name in this log. */
@@ -55,11 +58,33 @@ export type StorageRecord = Backed & { readonly energyMwh: number } & (
     | { readonly record: "expiry" }
     | { readonly record: "work"; readonly ticket: number }
     | { readonly record: "opening" }
+    /** Energy is another society's: still here until a discharge delivers it. */
+    | ({
+        readonly record: "departure";
+        readonly by: "trade" | "lapse" | "report";
+        readonly society: string;
+        readonly ticket: number;
+      } & Covered)
+    /** Energy of another society: not here until it is delivered. What `entry` of its log gave. */
+    | {
+        readonly record: "arrival";
+        readonly by: "trade" | "record";
+        readonly society: string;
+        readonly entry: number;
+        readonly lotMwh: number;
+        readonly withheldMwh: number;
+        /** What it repaid of a deficit. */
+        readonly repaidMwh: number;
+        /** What left there beside it: rate and fee. */
+        readonly lostMwh: number;
+      }
+    /** What arrived before has been measured in: no charge. */
+    | { readonly record: "delivery"; readonly from: string; readonly to: string }
     | { readonly record: "certification"; readonly certifier: string }
     | {
         readonly record: "allocation";
         readonly cause: AllocationCause | "certification";
-        /** Id of the charge record that the energy came from. */
+        /** Id of the charge or arrival record that the energy came from. */
         readonly charge: number;
         readonly account: "lot" | "reserved" | "withheld";
         readonly ticket: number | undefined;

@@ -14,6 +14,7 @@ import type { SocietySummary } from "../society/summary.js";
 import { type DrawnLot, LotBook } from "./lots.js";
 import { type ExportHead, proofOf } from "./proof.js";
 import { type Backed, type Covered, coveredBy, type StorageRecord } from "./storage-record.js";
+import { Passages } from "./storage-trade.js";
 import { instant } from "./text.js";
 
 type Records = readonly StorageRecord[];
@@ -22,6 +23,7 @@ type Cause = Extract<StorageRecord, { record: "allocation" }>["cause"];
 export class StorageRecords {
   readonly #head: ExportHead;
   readonly #lots = new LotBook();
+  readonly #passages = new Passages(this.#lots);
   /** The windows that what is eligible now came from. */
   #gained: { readonly first: number; readonly from: number; readonly to: number } | undefined;
 
@@ -59,8 +61,12 @@ export class StorageRecords {
       return this.#expiry(backed, this.#draw(coveredBy(before, after)));
     }
     const worked = this.#work(backed, entry);
-    if (worked === undefined) requireStill(index, entry, before, after);
-    return worked ?? [];
+    if (worked !== undefined) return worked;
+    const passage = this.#passages.take(index, entry, before, after);
+    if (passage === undefined) requireStill(index, entry, before, after);
+    const { record, drawn = [] } = passage ?? {};
+    if (record === undefined) return [];
+    return [{ ...backed, ...record }, ...this.#allocations(backed, "departure", drawn)];
   }
 
   #work(backed: Backed, { type, body }: Entry): Records | undefined {
@@ -111,7 +117,7 @@ export class StorageRecords {
     if (net >= 0) {
       const known = this.#gained ?? { first, from: t0 };
       if (after.eligible > before.eligible) this.#gained = { ...known, to: t1 };
-      return [];
+      return this.#delivery(backed, { t0, t1 }, before.claims - after.claims);
     }
     const covered = coveredBy(before, after);
     const span = { from: instant(t0), to: instant(t1) };
@@ -120,6 +126,15 @@ export class StorageRecords {
       { record: "discharge", ...backed, ...span, energyMwh: -net, ...covered, proof },
       ...this.#allocations(backed, "discharge", this.#draw(covered)),
     ];
+  }
+
+  #delivery(
+    backed: Backed,
+    { t0, t1 }: Pick<EnergyWindow, "t0" | "t1">,
+    energyMwh: number,
+  ): Records {
+    if (energyMwh === 0) return [];
+    return [{ record: "delivery", ...backed, energyMwh, from: instant(t0), to: instant(t1) }];
   }
 
   #reconcile(

@@ -126,6 +126,30 @@ export class Accountant {
     }
   }
 
+  /** What an export says of where energy went: no charge and no arrival is spent twice. */
+  #follows({ records }: Society): void {
+    const left = new Map<number, number>();
+    let owed = 0;
+    for (const record of records) {
+      const { id, energyMwh } = record;
+      if (record.record === "charge" || record.record === "arrival") {
+        left.set(id, record.lotMwh + record.withheldMwh);
+      }
+      if (record.record === "departure") owed += energyMwh;
+      if (record.record === "discharge" || record.record === "departure") {
+        const { reservedMwh, lotsMwh, withheldMwh, unclaimedMwh, eligibleMwh } = record;
+        const drawn = reservedMwh + lotsMwh + withheldMwh + unclaimedMwh + eligibleMwh;
+        require(drawn + record.deficitMwh + record.owedMwh === energyMwh, "parts add up");
+        owed -= record.owedMwh;
+      }
+      if (record.record !== "allocation" || record.cause === "certification") continue;
+      const rest = (left.get(record.charge) ?? 0) - energyMwh;
+      require(rest >= 0, `what ${record.charge} brought is spent once`);
+      left.set(record.charge, rest);
+    }
+    require(owed >= 0, "no more is delivered than departed");
+  }
+
   /** Once every clock is past every last date, and everybody has entered what is due. */
   close(societies: readonly Society[]): void {
     let given = 0;
@@ -136,6 +160,7 @@ export class Accountant {
       if (sold !== "abort" && escrowed) given += terms.amount;
       if (bought) arrived += arrivingOf(terms);
     }
+    for (const society of societies) this.#follows(society);
     const converted = societies.reduce((sum, { summary }) => sum + summary.conversionLoss, 0);
     require(converted === this.#converted, "what did not arrive is on record");
     require(arrived + converted <= given, "nothing arrives that was not given");

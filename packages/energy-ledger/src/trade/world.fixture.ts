@@ -13,7 +13,9 @@ import {
 } from "../entries/society.js";
 import type { TradeTerms } from "../entries/trade.js";
 import { LedgerError } from "../errors.js";
-import { MINUTE, START } from "../ledger.fixture.js";
+import { StorageRecords } from "../exports/storage.js";
+import type { StorageRecord } from "../exports/storage-record.js";
+import { MINUTE, payloadOf, START, unsigned } from "../ledger.fixture.js";
 import { type SocietyState, societyState } from "../snapshot/state.js";
 import type { ForeignEntry } from "../society/charter.js";
 import { type SocietyEntry, SocietyFold } from "../society/fold.js";
@@ -63,6 +65,9 @@ export class Society {
   /** Entries that the witness has cosigned. */
   witnessed = 0;
   skew = 0;
+  /** What an export says of the entries. */
+  readonly records: StorageRecord[] = [];
+  readonly #storage = new StorageRecords({ origin: "test", size: 1e9, root: "" });
   readonly world: World;
   readonly lct: LctId;
   fold: SocietyFold;
@@ -80,7 +85,7 @@ export class Society {
     return new SocietyFold(
       Object.assign(context, {
         lct: this.lct,
-        verifyAuthority: (payload: Uint8Array) => ({ payload }),
+        verifyAuthority: (statement: Uint8Array) => ({ payload: payloadOf(statement) }),
         verifyForeign: (proof: Uint8Array, witnesses: readonly { readonly name: string }[]) =>
           this.world.foreign(proof, witnesses),
       }),
@@ -107,7 +112,9 @@ export class Society {
   add<T extends SocietyEntry["type"]>(type: T, body: EntryBody<T>): number {
     const index = this.size;
     const bytes = encodeEntry({ type, timeMs: this.time, body } as SocietyEntry);
+    const before = this.summary;
     this.fold.apply(index, decodeEntry(bytes) as SocietyEntry);
+    this.records.push(...this.#storage.take(index, decodeEntry(bytes), before, this.summary));
     this.#last = this.now;
     return this.entries.push({ bytes, ...this.context }) - 1;
   }
@@ -176,7 +183,7 @@ export class Society {
       counterparties,
       ...over,
     };
-    this.add("society.policy", { sign1: encodeAs(policyPayload2, payload) });
+    this.add("society.policy", { sign1: unsigned(encodeAs(policyPayload2, payload)) });
   }
 
   mint(amount: number): void {

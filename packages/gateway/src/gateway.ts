@@ -139,6 +139,7 @@ export class Gateway {
           delivery.signed();
           records.signed(size);
         },
+        onStopped: () => delivery.ledgerStopped(),
       });
       records.signed(log.store.head?.checkpoint.size ?? 0);
       await log.append({ type: "ops.clock", body: clockEntry(timeSource, 0) });

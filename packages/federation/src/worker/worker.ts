@@ -4,6 +4,7 @@
  * that the store does not hold: the pack sends again and gets the stored receipt.
  */
 import {
+  bytesEqual,
   type Clock,
   fromUtf8,
   type LogFields,
@@ -65,6 +66,8 @@ export interface WorkerOptions {
 }
 
 const MAX_NOTE_BYTES = 2048;
+/** On `state`: connected; gone; connected, and the log accepts nothing any more. */
+const STANDINGS = ["online", "offline", "stopped"] as const;
 const MAX_EVIDENCE_BYTES = 15_000;
 
 type Work = Delivery | { readonly channel: "expired"; readonly pack: PackName };
@@ -182,6 +185,7 @@ export class FederationWorker {
           this.#options.logger.debug(`federation.pack-${delivery.channel}`, {
             pack: delivery.pack,
             bytes: delivery.payload.length,
+            says: wordOf(delivery.payload),
           });
           return true;
       }
@@ -420,6 +424,11 @@ export class FederationWorker {
     const refused = await this.#refusals.take(delivery, error);
     if (refused?.attested) round.broken.add(delivery.pack);
   }
+}
+
+/** What a pack says of itself, where it is a word that we know. Nobody has signed it. */
+function wordOf(payload: Uint8Array): string | undefined {
+  return STANDINGS.find((word) => bytesEqual(payload, utf8(word)));
 }
 
 /** Who claims what of which module: counters in mWh, and the interval at which each claim begins. */

@@ -20,7 +20,7 @@ import {
 } from "@wattseal/energy-ledger";
 import type { Signer } from "@wattseal/lct-keys";
 import type { LctDocument, OcmfDay } from "@wattseal/lct-keys/verify";
-import { LogStore } from "@wattseal/tlog/store";
+import { LogStore, nodeFiles, type StoreFiles } from "@wattseal/tlog/store";
 import type { Destination, OwnLog, PendingCheckpoints } from "@wattseal/uplink";
 import type { LogReplay, Trust } from "@wattseal/verifier";
 import { GatewayError } from "../errors.js";
@@ -53,6 +53,8 @@ export interface ContinuedLog {
 
 export interface EnergyLogOptions {
   readonly directory: string;
+  /** Of `directory`; default: the disk's. */
+  readonly files?: StoreFiles | undefined;
   readonly document: LctDocument;
   /** Whose document, mint, source, policy and status statements this log accepts. */
   readonly trust: Trust;
@@ -98,6 +100,7 @@ export class EnergyLog {
   readonly #snapshots: SnapshotFiles;
   #running: Running | undefined;
   #stopped: GatewayError | undefined;
+  #onStopped: (() => void) | undefined;
   #snapshotting: Promise<void> = Promise.resolve();
 
   private constructor(options: EnergyLogOptions, store: LogStore) {
@@ -110,7 +113,8 @@ export class EnergyLog {
 
   /** Opens and replays. Throws what the store, the fold or the epoch chain found, naming the entry. */
   static async open(options: EnergyLogOptions): Promise<EnergyLog> {
-    const store = await LogStore.open({ directory: options.directory });
+    const { directory, files } = options;
+    const store = await LogStore.open({ directory }, files ?? nodeFiles(directory));
     const { cut } = store.opened;
     if (cut !== undefined) options.logger.warn("ledger.torn-record-cut", { bytes: cut.bytes });
     try {
@@ -180,8 +184,11 @@ export class EnergyLog {
     readonly pending: PendingCheckpoints;
     readonly receipt: string | undefined;
     readonly onSigned: (size: number) => void;
+    /** Nothing is accepted any more: `stopped` says why. */
+    readonly onStopped?: (() => void) | undefined;
   }): Promise<void> {
     const { store } = this;
+    this.#onStopped = options.onStopped;
     if (store.size === 0) {
       await this.#write([{ type: "lct.document", body: { sign1: this.#options.document.bytes } }]);
     }
@@ -366,6 +373,7 @@ export class EnergyLog {
       { cause },
     );
     this.#options.logger.error("ledger.stopped", { reason: what, error: messageOf(cause) });
+    this.#onStopped?.();
     return this.#stopped;
   }
 

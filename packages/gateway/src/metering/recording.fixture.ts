@@ -3,6 +3,7 @@ import { type Logger, micros, milliwattHours, moduleUid, silentLogger, slot } fr
 import { encodeModuleMessage, type Telemetry } from "@wattseal/can-protocol";
 import type { PairedModule } from "@wattseal/device-keys";
 import { decodeEntry, type Entry, type EntryBody, type EntryType } from "@wattseal/energy-ledger";
+import type { StoreFiles } from "@wattseal/tlog/store";
 import { onTestFinished } from "vitest";
 import { HandTimeSource } from "../clock.fixture.js";
 import type { EvidenceSink } from "../evidence/sink.js";
@@ -57,12 +58,25 @@ export async function recording(
   legacy: readonly LegacyUnit[] = [],
   hasShunt = false,
   evidence?: EvidenceSink,
+  {
+    pack: known,
+    files,
+  }: {
+    /** One whose log is closed: this is its next run. */
+    readonly pack?: Awaited<ReturnType<typeof makePack>>;
+    /** The disk of its log. */
+    readonly files?: (directory: string) => StoreFiles;
+  } = {},
 ) {
-  const pack = await makePack((cleanUp) => onTestFinished(cleanUp));
+  const pack = known ?? (await makePack((cleanUp) => onTestFinished(cleanUp)));
   const { clock } = pack;
   const timeSource = new HandTimeSource(clock);
   const logClock = new LogClock(clock, timeSource.utc());
-  const log = await pack.openLog({ clock: logClock, steady: clock });
+  const log = await pack.openLog({
+    clock: logClock,
+    steady: clock,
+    files: files?.(pack.directory),
+  });
   onTestFinished(() => log.close());
   await pack.begin(log);
   const pairing = pairingOf(modules);

@@ -37,6 +37,8 @@ export interface UplinkClientOptions {
   readonly cursors: UplinkCursors;
   /** The present epoch's evidence, retained on `epoch`. */
   readonly epochEvidence: () => Uint8Array;
+  /** The log accepts nothing any more: `state` then says `stopped`, not `online`. */
+  readonly isStopped: () => boolean;
   /** Network time: the wall clock, also when the pack runs on simulated time. */
   readonly clock: Clock;
   readonly logger: Logger;
@@ -131,6 +133,11 @@ export class UplinkClient {
     this.#publish(this.#topic.epoch, this.#options.epochEvidence(), true);
   }
 
+  /** What the retained `state` says while connected. */
+  tellStanding(): void {
+    this.#publish(this.#topic.state, utf8(this.#options.isStopped() ? "stopped" : "online"), true);
+  }
+
   /** Says `offline`, and closes. What is not witnessed goes out at the next start. */
   async stop(): Promise<void> {
     const client = this.#client;
@@ -167,7 +174,7 @@ export class UplinkClient {
         this.#options.logger.error("uplink.subscribe-refused", { error: error.message });
         return;
       }
-      this.#publish(this.#topic.state, utf8("online"), true);
+      this.tellStanding();
       this.#publish(this.#topic.epoch, this.#options.epochEvidence(), true);
       this.#handle({ kind: "connected" });
     });

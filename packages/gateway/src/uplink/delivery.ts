@@ -57,6 +57,7 @@ export class Delivery {
           pending,
           cursors,
           epochEvidence: () => log.epochEvidence,
+          isStopped: () => log.stopped !== undefined,
           clock,
           logger,
           onWitnessed: () => this.#witnessed(),
@@ -121,6 +122,11 @@ export class Delivery {
   /** A new epoch signs from now on. */
   epochRenewed(): void {
     for (const client of this.#clients) client.epochRenewed();
+  }
+
+  /** The log accepts nothing any more; what it has still goes out. */
+  ledgerStopped(): void {
+    for (const client of this.#clients) client.tellStanding();
   }
 
   /** Resolves when everything durable has been witnessed, or after `ms`. */

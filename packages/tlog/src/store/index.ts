@@ -1,5 +1,5 @@
 export { type BackupOptions, backupLog } from "./backup.js";
-export type { AppendFile, NewFile, StoreFiles } from "./files.js";
+export { type AppendFile, type NewFile, nodeFiles, type StoreFiles } from "./files.js";
 export { lockDirectory } from "./lock.js";
 export { type Head, type OpenResult, StoredLog } from "./log.js";
 export type { VerifyHead } from "./open.js";

@@ -29,7 +29,9 @@ async function system() {
   const state = join(folder, "state");
   const scenario = join(folder, "evidence.json");
   await writeFile(scenario, JSON.stringify(SCENARIO));
-  const run = await wattseal(["start", "--scenario", scenario, "--speed", "max", "--state", state]);
+  const recording = join(folder, "bus.log");
+  const how = ["--scenario", scenario, "--speed", "max", "--candump", recording];
+  const run = await wattseal(["start", ...how, "--state", state]);
   expect(run.status, run.stderr).toBe(0);
   const log = await LogStore.openReadOnly({ directory: join(state, "gateway", "log") });
   const metered = [...log.entries()].flatMap((bytes, index) => {
@@ -52,7 +54,7 @@ async function system() {
   const relinked = intervals.filter(({ body }) => body.module !== gap.body.module);
   const first = intervals.find(({ body }) => body.module === gap.body.module);
   if (first === undefined) throw new Error("the other module has no interval");
-  return { folder, state, relinked, first, gap, beside, evidence };
+  return { folder, state, recording, relinked, first, gap, beside, evidence };
 }
 
 /** A file of evidence whose first block has another byte at `at`, by somebody who knows the format. */
@@ -65,7 +67,7 @@ function rewritten(file: Uint8Array, at: number): Uint8Array {
 
 describe("wattseal ledger evidence", () => {
   it("derives intervals of every kind again, hands them over in a file, and sees what is altered", async () => {
-    const { folder, state, relinked, first, gap, beside, evidence } = await system();
+    const { folder, state, recording, relinked, first, gap, beside, evidence } = await system();
 
     expect(beside).toHaveLength(2);
     for (const { index } of beside) {
@@ -97,6 +99,20 @@ describe("wattseal ledger evidence", () => {
       index: relinked.at(-1)!.index,
       evidence: { verdict: "derived", seals: { wrong: 0, unreleased: 0 } },
     });
+    const recorded = await wattseal(["verify", out, "--recording", recording, "--json"]);
+    expect(recorded.status, recorded.stdout).toBe(0);
+    const { evidence: found } = JSON.parse(recorded.stdout);
+    expect(found.recording).toEqual({ recorded: found.seals.sealed, missing: 0 });
+    const lines = (await readFile(recording, "utf8")).split("\n");
+    const part = join(folder, "part.log");
+    await writeFile(part, lines.slice(0, -3_000).join("\n"));
+    const lacking = await wattseal(["verify", out, "--recording", part]);
+    expect([lacking.status, lacking.stdout]).toEqual([
+      1,
+      expect.stringMatching(/PDUs are not in the recording/),
+    ]);
+    const nowhere = await wattseal(["verify", out, "--recording", join(folder, "no.log")]);
+    expect([nowhere.status, nowhere.stderr]).toEqual([2, expect.stringMatching(/no\.log/)]);
     const whole = await readFile(out);
     for (const at of [9, Math.floor(whole.length / 2), whole.length - 5]) {
       const altered = join(folder, "altered.evidence");

@@ -123,6 +123,7 @@ export {
   securedId,
   slotOf,
 } from "./secured/identifier.js";
+export { RecordedPdus, type SoughtPdu } from "./secured/recorded-pdus.js";
 export { type KeptPdu, SealedAgain } from "./secured/sealed-again.js";
 export {
   encodeShunt,

@@ -21,6 +21,10 @@ export function addRecord(wattseal: Command, report: Report): void {
       "--trust <file>",
       "accepted authorities and witnesses; without it: self-consistent only",
     )
+    .option(
+      "--recording <file>",
+      "of evidence: look for its PDUs in a recording of the bus (.log, .asc, .pcap)",
+    )
     .option("--json", "print one JSON object", false)
     .addHelpText("after", example("verify interval-42.proof --trust trust.json"))
     .action(async (file, options) => report(await verify(file, options)));

@@ -1,9 +1,11 @@
 /** What a pack's link gives away of a session: when, and what it is good for. */
-import { bytesEqual, concatBytes } from "@wattseal/base";
+import { bytesEqual, concatBytes, micros, slot } from "@wattseal/base";
 import { describe, expect, it } from "vitest";
 import type { CanFrame } from "../bus.js";
 import { baseOf, isFirst, isLast } from "../secured/identifier.js";
+import { RecordedPdus, type SoughtPdu } from "../secured/recorded-pdus.js";
 import { SealedAgain } from "../secured/sealed-again.js";
+import { recordOf } from "../trace/record.js";
 import { LinkPair, ofKind, readingsOf, SLOT } from "./link-pair.fixture.js";
 
 /** Whole PDUs that the module sent in the normal class. */
@@ -68,6 +70,28 @@ describe.each([false, true])("a session's key (fd: %s)", (fd) => {
     expect(new SealedAgain(receiveKey.with(3, receiveKey[3]! ^ 1), SLOT).pdu(kept[0]!)).toBe(
       undefined,
     );
+  });
+
+  it("finds its PDUs in a recording of the bus, and no others", () => {
+    const pair = new LinkPair({ fd }).link().run(2_000, 100);
+    pair.toPack({ kind: "close" });
+    const again = new SealedAgain(retired(pair)[0]!.receiveKey, SLOT);
+    const kept = readingsOf(pair);
+    const sealed = kept.map((pdu) => ({ ...pdu, sealed: again.pdu(pdu) }));
+    const tagged = kept.map((pdu) => ({ ...pdu, sealed: undefined }));
+    const missing = (sought: readonly SoughtPdu[], wire = pair.wire, at = SLOT) => {
+      const search = new RecordedPdus(at, sought);
+      for (const [i, frame] of wire.entries()) search.take(recordOf(frame, micros(1000 * i), "c"));
+      return search.missing;
+    };
+    expect(missing(sealed)).toBe(0);
+    expect(missing(tagged)).toBe(0);
+    const [first, second] = [sealed[0]!, sealed[1]!];
+    expect(missing([{ ...first, sealed: second.sealed }])).toBe(1);
+    expect(missing([{ ...first, length: first.length + 8 }])).toBe(1);
+    expect(missing([{ ...first, tag: new Uint8Array(16) }])).toBe(1);
+    expect(missing(sealed, pair.wire.slice(0, -20))).toBeGreaterThan(0);
+    expect(missing(sealed, pair.wire, slot(6))).toBe(sealed.length);
   });
 
   it("opens nothing that the pack said, and gets nothing accepted", () => {

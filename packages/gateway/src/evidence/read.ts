@@ -1,6 +1,6 @@
 import { type ModuleUid, toHex } from "@wattseal/base";
 import type { KeptReading } from "./block.js";
-import { parseFileName, readFile } from "./file.js";
+import { type FileContent, parseFileName, readFile } from "./file.js";
 import type { EvidenceFiles } from "./files.js";
 
 /** What is still kept of a module around an interval. */
@@ -15,6 +15,13 @@ export interface KeptEvidence {
   readonly damage: readonly string[];
 }
 
+interface EvidenceQuery {
+  readonly module: ModuleUid;
+  /** ms of the log's time. */
+  readonly from: number;
+  readonly to: number;
+}
+
 /** Readings this much before and after the interval are given too: the one it starts from is among them. */
 const AROUND_MS = 10_000;
 
@@ -24,29 +31,58 @@ const AROUND_MS = 10_000;
  */
 export async function readEvidence(
   files: EvidenceFiles,
-  query: { readonly module: ModuleUid; readonly from: number; readonly to: number },
+  query: EvidenceQuery,
 ): Promise<KeptEvidence> {
+  const known = await filesInOrder(files);
+  const found = new Found(query);
+  // A file holds what came from its beginning on; the keys of its sessions may be in any later one.
+  const first = known.findLastIndex(({ begun }) => begun <= query.from - AROUND_MS);
+  for (const { name, begun } of known.slice(Math.max(0, first))) {
+    if (begun > query.to + AROUND_MS && found.hasKeys) break;
+    const bytes = await files.read(name);
+    if (bytes !== undefined) found.add(name, readFile(bytes)); // otherwise it made room meanwhile
+  }
+  const { readings, keys, damage } = found;
+  return { readings, keys, since: known[0]?.begun, damage };
+}
+
+/** Picks what was asked for out of files. */
+class Found {
+  readonly readings: KeptReading[] = [];
+  readonly keys = new Map<string, Uint8Array>();
+  readonly damage: string[] = [];
+  readonly #sessions = new Set<string>();
+  readonly #module: ModuleUid;
+  readonly #from: number;
+  readonly #to: number;
+
+  constructor({ module, from, to }: EvidenceQuery) {
+    this.#module = module;
+    this.#from = 1000 * (from - AROUND_MS);
+    this.#to = 1000 * (to + AROUND_MS);
+  }
+
+  /** Whether the key of each session is there. */
+  get hasKeys(): boolean {
+    return [...this.#sessions].every((session) => this.keys.has(session));
+  }
+
+  add(name: string, { readings, keys, damage }: FileContent): void {
+    for (const reading of readings) {
+      const { module, time, session } = reading;
+      if (module !== this.#module || time < this.#from || time > this.#to) continue;
+      this.readings.push(reading);
+      this.#sessions.add(toHex(session));
+    }
+    for (const { session, key } of keys) this.keys.set(toHex(session), key);
+    if (damage !== undefined) this.damage.push(`${name}: ${damage}`);
+  }
+}
+
+async function filesInOrder(files: EvidenceFiles) {
   const listed = (await files.list()).flatMap(({ name }) => {
     const parsed = parseFileName(name);
     return parsed === undefined ? [] : [{ ...parsed, name }];
   });
-  const known = listed.sort((a, b) => a.sequence - b.sequence);
-  const readings: KeptReading[] = [];
-  const keys = new Map<string, Uint8Array>();
-  const damage: string[] = [];
-  const [from, to] = [1000 * (query.from - AROUND_MS), 1000 * (query.to + AROUND_MS)];
-  // A file holds what came from its beginning on; the keys of its sessions may be in any later one.
-  const first = known.findLastIndex(({ begun }) => begun <= query.from - AROUND_MS);
-  for (const { name } of known.slice(Math.max(0, first))) {
-    const bytes = await files.read(name);
-    if (bytes === undefined) continue; // made room for newer ones meanwhile
-    const content = readFile(bytes);
-    for (const reading of content.readings) {
-      if (reading.module !== query.module || reading.time < from || reading.time > to) continue;
-      readings.push(reading);
-    }
-    for (const { session, key } of content.keys) keys.set(toHex(session), key);
-    if (content.damage !== undefined) damage.push(`${name}: ${content.damage}`);
-  }
-  return { readings, keys, since: known[0]?.begun, damage };
+  return listed.sort((a, b) => a.sequence - b.sequence);
 }

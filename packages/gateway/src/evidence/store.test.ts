@@ -130,6 +130,33 @@ describe("keeping evidence", () => {
     expect(await counters()).toEqual([48]);
   });
 
+  it("finds a session's key in whichever later file it is, and reads no further", async () => {
+    const files = new MemoryFiles();
+    const { clock, open, tell } = await keeping(ROOMY, files);
+    const store = await open();
+    const read: string[] = [];
+    const spied: EvidenceFiles = {
+      list: () => files.list(),
+      create: (name) => files.create(name),
+      remove: (name) => files.remove(name),
+      read: (name) => {
+        read.push(name);
+        return files.read(name);
+      },
+    };
+    for (let hour = 0; hour < 10; hour += 1) {
+      tell(store);
+      if (hour === 6) store.released(SESSION, KEY);
+      await store.settled();
+      clock.advance(3_600_000);
+    }
+    const [from, to] = [START + 3 * 3_600_000, START + 3 * 3_600_000 + 1];
+    const { readings, keys } = await readEvidence(spied, { module: MODULE, from, to });
+    expect(readings.map(({ counter }) => counter)).toEqual([3]);
+    expect([...keys.values()]).toEqual([KEY]);
+    expect(read).toHaveLength(5); // the third to the seventh
+  });
+
   it("ends with one warning when the disk is full, and harms nobody", async () => {
     const files = new MemoryFiles();
     const { open, tell, warnings, counters } = await keeping(ROOMY, files);

@@ -45,7 +45,7 @@ export async function evidenceCommand(entry: string, options: EvidenceOptions): 
   const { keys } = kept;
   const file = encodeEvidenceFile(collectEvidence(log, index, note, { ...selected, keys }));
   const report = verifyEvidenceFile(file, trust);
-  const finding = findingOf(report, checkSeals(report));
+  const finding = findingOf(report, checkSeals(report).finding);
   if (options.out !== undefined && finding.verdict === "derived") {
     await write(resolve(options.out), file);
   }

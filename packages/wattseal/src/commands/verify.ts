@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { messageOf } from "@wattseal/base";
+import { messageOf, WattsealError } from "@wattseal/base";
 import {
   isEvidenceFile,
   type ProofReport,
@@ -10,14 +10,14 @@ import {
 } from "@wattseal/verifier";
 import { readTrust } from "../audit/folder.js";
 import { CliError, EXIT } from "../errors.js";
-import { checkSeals } from "../evidence/seals.js";
+import { checkSeals, findInRecording } from "../evidence/seals.js";
 import { type EvidenceFinding, findingJson, findingOf, findingText } from "../evidence/view.js";
 import { entryText, printable } from "../view/entry.js";
 
 /** `wattseal verify`, of a proof file or an evidence file: exit status 1 when it does not hold, with what does not. */
 export async function verify(
   file: string,
-  options: { readonly trust?: string; readonly json: boolean },
+  options: { readonly trust?: string; readonly recording?: string; readonly json: boolean },
 ): Promise<number> {
   const trust = await readTrust(options.trust);
   const bytes = await readFile(resolve(file)).catch((cause: unknown) => {
@@ -25,8 +25,9 @@ export async function verify(
   });
   let checked: Checked;
   try {
-    checked = check(bytes, trust);
+    checked = await check(bytes, trust, options.recording);
   } catch (error) {
+    if (isOther(error)) throw error;
     const reason = messageOf(error);
     process.stdout.write(
       options.json
@@ -39,18 +40,35 @@ export async function verify(
   return verdictOf(checked) === "refused" ? EXIT.failed : EXIT.ok;
 }
 
+/** Of the command line or the recording, not of the file. */
+function isOther(error: unknown): boolean {
+  return (
+    error instanceof CliError || (error instanceof WattsealError && error.code === "trace-file")
+  );
+}
+
 interface Checked {
   readonly proof: ProofReport;
   /** Of an evidence file. */
   readonly evidence: EvidenceFinding | undefined;
 }
 
-function check(bytes: Uint8Array, trust: Trust | undefined): Checked {
+async function check(
+  bytes: Uint8Array,
+  trust: Trust | undefined,
+  recording: string | undefined,
+): Promise<Checked> {
   if (!isEvidenceFile(bytes)) {
+    if (recording !== undefined) {
+      throw new CliError("usage", "--recording is for evidence: a proof file holds no PDUs");
+    }
     return { proof: verifyProofFile(bytes, trust), evidence: undefined };
   }
   const report = verifyEvidenceFile(bytes, trust);
-  return { proof: report.proof, evidence: findingOf(report, checkSeals(report)) };
+  const seals = checkSeals(report);
+  const found =
+    recording === undefined ? undefined : await findInRecording(resolve(recording), report, seals);
+  return { proof: report.proof, evidence: findingOf(report, seals.finding, found) };
 }
 
 function checkedJson({ proof, evidence }: Checked): string {

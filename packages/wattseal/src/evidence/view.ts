@@ -1,7 +1,7 @@
 import type { FieldFinding } from "@wattseal/energy-ledger";
 import type { EvidenceReport } from "@wattseal/verifier";
 import { printable } from "../view/entry.js";
-import type { SealFinding } from "./seals.js";
+import type { RecordingFinding, SealFinding } from "./seals.js";
 
 export type EvidenceVerdict = "derived" | "different" | "not derivable";
 
@@ -16,21 +16,41 @@ export interface EvidenceFinding {
   /** ms. */
   readonly tickSpread?: number | undefined;
   readonly seals?: SealFinding;
+  /** Where a recording was given. */
+  readonly recording?: RecordingFinding | undefined;
 }
 
-export function findingOf(report: EvidenceReport, seals: SealFinding): EvidenceFinding {
-  const { derived, fields, tickSpread, interval, sessions } = report;
-  const verdict = derived && seals.wrong === 0 ? "derived" : "different";
-  const { readings } = interval;
-  const reason = reasonOf(report, seals);
-  return { verdict, reason, fields, readings, sessions: sessions.length, tickSpread, seals };
+export function findingOf(
+  report: EvidenceReport,
+  seals: SealFinding,
+  recording?: RecordingFinding,
+): EvidenceFinding {
+  const { fields, tickSpread, interval, sessions } = report;
+  const reason = otherReason(report, seals, recording);
+  const same = fields.every(({ finding }) => finding === "ok") && reason === undefined;
+  return {
+    verdict: same ? "derived" : "different",
+    reason,
+    fields,
+    readings: interval.readings,
+    sessions: sessions.length,
+    tickSpread,
+    seals,
+    recording,
+  };
 }
 
 /** Of a difference that no field has. */
-function reasonOf({ derived, fields }: EvidenceReport, { wrong }: SealFinding): string | undefined {
+function otherReason(
+  { derived, fields }: EvidenceReport,
+  { wrong }: SealFinding,
+  recording: RecordingFinding | undefined,
+): string | undefined {
   if (fields.some(({ finding }) => finding !== "ok")) return undefined;
   if (!derived) return "the gateway's times leave the module's own by more than 5 s";
-  return wrong > 0 ? "a released key does not give the tags that were kept" : undefined;
+  if (wrong > 0) return "a released key does not give the tags that were kept";
+  if (recording === undefined || recording.missing === 0) return undefined;
+  return `${recording.missing} PDUs are not in the recording: it does not span the interval, or they were never on that bus`;
 }
 
 export function findingJson(finding: EvidenceFinding): object {
@@ -39,7 +59,7 @@ export function findingJson(finding: EvidenceFinding): object {
 
 /** A line for each field, then what stands beside them. */
 export function findingText(finding: EvidenceFinding): string {
-  const { verdict, reason, fields, readings, sessions, tickSpread, seals } = finding;
+  const { verdict, reason, fields, readings, sessions, tickSpread, seals, recording } = finding;
   const lines = fields.map((found) =>
     `  ${found.field.padEnd(15)} ${found.finding.padEnd(13)} ${found.reason ?? ""}`.trimEnd(),
   );
@@ -49,6 +69,10 @@ export function findingText(finding: EvidenceFinding): string {
   if (tickSpread !== undefined)
     lines.push(`times      within ${tickSpread} ms of the module's own`);
   if (seals !== undefined) lines.push(`seals      ${sealsText(seals)}`);
+  if (recording !== undefined) {
+    const { recorded, missing } = recording;
+    lines.push(`recording  has ${recorded} of ${recorded + missing} PDUs`);
+  }
   if (reason !== undefined) lines.push(`reason     ${reason}`);
   lines.push(`evidence   ${verdict === "derived" ? verdict : verdict.toUpperCase()}`);
   return `${lines.join("\n")}\n`;

@@ -27,7 +27,7 @@ export interface BooksOptions {
 /** Entries since the start that wasted more than the policy's bound (`wasteAlert`). */
 export interface WasteStatus {
   readonly alerts: number;
-  /** The last of them: its index, UTC ms, mWh of lots that expired. */
+  /** The last of them: its index, UTC ms, mWh of lots that expired or were not there. */
   readonly last?: { readonly entry: number; readonly time: Millis; readonly mwh: number };
 }
 
@@ -91,16 +91,19 @@ export class Books {
 
   /** Tells an operator of an entry that wasted more than the policy's bound. */
   tellWaste(entry: number, body: SocietyExpire | SocietyRollback, time: Millis): void {
-    const { log, logger } = this.#options;
-    if (!log.fold.society.alerts(body)) return;
-    const mwh = body.lots.reduce((sum, { amount }) => sum + amount, 0);
-    this.#waste = { alerts: this.#waste.alerts + 1, last: { entry, time, mwh } };
-    logger.warn("society.waste", { entry, mwh, lots: body.lots.length });
+    if (!this.#options.log.fold.society.alerts(body)) return;
+    this.#alert({ entry, time, mwh: body.lots.reduce((sum, { amount }) => sum + amount, 0) });
+  }
+
+  #alert(last: NonNullable<WasteStatus["last"]>): void {
+    this.#waste = { alerts: this.#waste.alerts + 1, last };
+    this.#options.logger.warn("society.waste", { entry: last.entry, mwh: last.mwh });
   }
 
   /** Where the window leaves the whole pack at an end of its range, the books are set to what is there. */
   #reconcile(until: Millis, now: Millis): void {
-    const { pairing, legacy = [], logger, writer } = this.#options;
+    const { pairing, legacy = [], logger, writer, log } = this.#options;
+    const { fold } = log;
     if (legacy.length > 0) return;
     const modules = pairing.modules.map(({ uid, ratedCapacity }) => ({
       ratedCapacity,
@@ -114,10 +117,14 @@ export class Books {
     );
     const basis = `state of charge × rated capacity of ${modules.length} modules, all ${kind} and at rest`;
     const body = { kind, stock: milliwattHours(stock), basis } as const;
-    const before = this.#options.log.fold.summary().recordedLoss;
+    const before = fold.summary();
     if (!writer.record({ type: "energy.reconcile", body, timeMs: now })) return;
-    const loss = this.#options.log.fold.summary().recordedLoss - before;
+    const after = fold.summary();
+    const loss = after.recordedLoss - before.recordedLoss;
     logger.info("society.reconciled", { kind, stock, loss });
+    const mwh = after.wasted - before.wasted;
+    const bound = fold.society.policy?.wasteAlert ?? Number.POSITIVE_INFINITY;
+    if (mwh > bound) this.#alert({ entry: fold.size - 1, time: now, mwh });
   }
 
   /** The stock that the books start from, once: of the modules that have told their state of charge by the first window. */

@@ -161,6 +161,21 @@ describe("the books at an end of the range", () => {
     expect(complaints).toEqual([]);
   });
 
+  it("tell an operator of lots that turn out not to be there", async () => {
+    const { stay, run, read, modules, writer, log, books, clock } = await packOf();
+    for (const module of modules) read(module, 30, { in: 0, out: 0 });
+    run(modules[0]!, 181, 30, { in: 0, out: 0 });
+    await writer.settled();
+    const { atp } = log.fold.summary();
+    expect(atp).toBeGreaterThan(100_000);
+    expect(books.waste).toEqual({ alerts: 0 });
+    await stay(0, 0);
+    await stay(0, 0);
+    expect(log.fold.summary()).toMatchObject({ atp: 0, wasted: atp });
+    expect(books.waste).toMatchObject({ alerts: 1, last: { mwh: atp } });
+    expect(clock.now() - books.waste.last!.time).toBeLessThan(120_000);
+  });
+
   it("are left alone while a module is silent, and on a bus with modules that nobody authenticates", async () => {
     const silent = await packOf();
     await silent.stay(50, 50);

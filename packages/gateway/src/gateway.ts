@@ -4,6 +4,7 @@ import type { DeviceCustody, PairedModule } from "@wattseal/device-keys";
 import type { EntryBody } from "@wattseal/energy-ledger";
 import { EnergyLog } from "./ledger/energy-log.js";
 import { LogWriter } from "./ledger/log-writer.js";
+import { Pruner } from "./ledger/pruner.js";
 import { SNAPSHOT_AFTER, SNAPSHOT_AFTER_AT_STOP } from "./ledger/snapshots.js";
 import { ClearBus, type ClearListener } from "./legacy/clear-bus.js";
 import { type LinkListener, LinkManager } from "./links/manager.js";
@@ -51,6 +52,7 @@ export class Gateway {
   readonly #log: EnergyLog;
   readonly #delivery: Delivery;
   readonly #records: DailyRecords;
+  readonly #pruner: Pruner;
   readonly #writer: LogWriter;
   readonly #books: Books;
   readonly #recorder: Recorder;
@@ -73,6 +75,14 @@ export class Gateway {
     const writer = new LogWriter({ log, logger: options.logger });
     const books = new Books({ ...options, log, writer, clock });
     this.society = new SocietyOrders({ log, writer, books });
+    this.#pruner = new Pruner({
+      log,
+      document: options.document,
+      trust: options.trust,
+      destinations: options.uplinks.map(({ destination }) => destination),
+      keepMs: options.keepMs,
+      logger: options.logger,
+    });
     this.#writer = writer;
     this.#books = books;
     const check = this.#shuntCheck(writer);
@@ -88,7 +98,10 @@ export class Gateway {
       clock,
       steady: options.clock,
       onMinute: () => this.#renewWhenDue(),
-      onWindow: () => void log.snapshot(SNAPSHOT_AFTER),
+      onWindow: () => {
+        void log.snapshot(SNAPSHOT_AFTER);
+        this.#pruner.window(clock.now());
+      },
     });
     this.#links = new LinkManager({ ...options, listener: this.#linkListener() });
     this.#supervisor = new Supervisor({
@@ -241,6 +254,7 @@ export class Gateway {
     await this.#renewal;
     this.#recorder.closeEarly();
     await this.#writer.settled();
+    await this.#pruner.settled();
     await this.#log.snapshot(SNAPSHOT_AFTER_AT_STOP);
     await this.#log.endEpoch("shutdown");
     await this.#delivery.untilWitnessed(drainMs);

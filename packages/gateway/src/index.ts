@@ -10,10 +10,10 @@ export {
   type Draft,
   EnergyLog,
   type EnergyLogOptions,
-  RECEIPT_PREFIX,
 } from "./ledger/energy-log.js";
 export type { StatementDraft } from "./ledger/entered.js";
 export { type Pruned, type PruneOptions, pruneLog } from "./ledger/prune.js";
+export { RECEIPT_PREFIX } from "./ledger/receipts.js";
 export type { LegacyStatus, LegacyUnit } from "./legacy/clear-bus.js";
 export type { GatewayOptions } from "./options.js";
 export { dailyRecordDocument } from "./records/daily-records.js";

@@ -52,6 +52,8 @@ export interface GatewayOptions {
   readonly source: string;
   readonly fleet: FleetName;
   readonly uplinks: readonly Uplink[];
+  /** How long entries are kept that every uplink's witness has, ms; undefined: for good. */
+  readonly keepMs?: number | undefined;
   /** Keeps accepted telemetry and the keys of ended sessions; closed with the gateway. */
   readonly evidence?: (EvidenceSink & { close(): Promise<void> }) | undefined;
   /** An entry that was acknowledged, with its leaf hash: for whoever keeps accounts of that elsewhere. */

@@ -1,14 +1,11 @@
 import {
   type Clock,
-  concatBytes,
   InvariantViolation,
   type Logger,
   type Millis,
   messageOf,
   millis,
   sha256,
-  toHex,
-  utf8,
 } from "@wattseal/base";
 import {
   type Entry,
@@ -26,6 +23,7 @@ import type { LogReplay, Trust } from "@wattseal/verifier";
 import { GatewayError } from "../errors.js";
 import { Checkpointer } from "./checkpointer.js";
 import { Entered } from "./entered.js";
+import { receiptDocument } from "./receipts.js";
 import { replayStored } from "./replay-stored.js";
 import { SnapshotFiles } from "./snapshots.js";
 
@@ -77,14 +75,6 @@ interface Running {
 
 /** An epoch may last 31 days; the next one begins a day before. */
 const RENEWAL_AHEAD_MS = 24 * 3600 * 1000;
-
-/** Documents beside the log with this prefix hold the last receipt of a witness each. */
-export const RECEIPT_PREFIX = "receipt.";
-/** By name and key: a witness that changes its key starts afresh, and its old receipts stay what they were. */
-export function receiptDocument({ name, publicKey }: Destination): string {
-  const id = sha256(concatBytes(publicKey, utf8(name)));
-  return RECEIPT_PREFIX + toHex(id.subarray(0, 8));
-}
 
 /**
  * The pack's one log. Every entry passes the fold before it is written, is durable before its promise

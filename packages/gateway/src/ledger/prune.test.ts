@@ -6,8 +6,9 @@ import { cosign } from "@wattseal/tlog";
 import { LogStore } from "@wattseal/tlog/store";
 import { snapshotName } from "@wattseal/verifier";
 import { describe, expect, it } from "vitest";
-import { receiptDocument } from "./energy-log.js";
 import { type PruneOptions, pruneLog } from "./prune.js";
+import { Pruner } from "./pruner.js";
+import { receiptDocument } from "./receipts.js";
 import {
   alarm,
   fileOf,
@@ -177,5 +178,40 @@ describe("pruning a log", () => {
     await pack.prune({ entry: 1_000_000 });
     for (const name of snapshotsIn(pack)) unlinkSync(join(pack.directory, name));
     await expect(pack.open()).rejects.toThrow(/begins at entry \d+, and no snapshot beside it/);
+  });
+});
+
+describe("a gateway that keeps its log for a time", () => {
+  it("prunes once a day, while entries are appended, and says why where it may not", async () => {
+    const pack = await prunable();
+    const log = await reopened(pack);
+    await pack.begin(log, undefined, pack.size);
+    const said: string[] = [];
+    const note = (event: string) => void said.push(event);
+    const { document, trust } = pack;
+    const rules = { log, document, trust, logger: { ...quiet, info: note, warn: note } };
+    const pruner = new Pruner({ ...rules, destinations: [WITNESS], keepMs: 2 * 86_400_000 });
+    const now = millis(pack.times[3]!);
+    pruner.window(now);
+    const appending = fill(log);
+    await pruner.settled();
+    await appending;
+    const [, second] = pack.indices;
+    expect(log.store.firstEntry).toBe(Math.floor(second! / 256) * 256);
+    pruner.window(millis(now + 60_000));
+    await pruner.settled();
+    expect(said).toEqual(["ledger.pruned"]);
+
+    const never = new Pruner({ ...rules, destinations: [WITNESS], keepMs: undefined });
+    never.window(now);
+    await never.settled();
+    const early = new Pruner({ ...rules, destinations: [WITNESS], keepMs: 90 * 86_400_000 });
+    early.window(now);
+    await early.settled();
+    expect(said).toEqual(["ledger.pruned", "ledger.not-pruned"]);
+    await log.endEpoch("shutdown");
+    const state = log.fold.save();
+    await log.close();
+    expect((await reopened(pack)).fold.save()).toEqual(state);
   });
 });

@@ -1,24 +1,18 @@
+import { setImmediate } from "node:timers/promises";
 import { type Logger, type Millis, messageOf } from "@wattseal/base";
 import { decodeEntry } from "@wattseal/energy-ledger";
 import type { LctDocument } from "@wattseal/lct-keys/verify";
 import { LogStore } from "@wattseal/tlog/store";
 import { type Destination, verifyReceipt } from "@wattseal/uplink";
-import {
-  firstReplay,
-  type LogReplay,
-  resumeReplay,
-  snapshotName,
-  type Trust,
-} from "@wattseal/verifier";
+import { firstReplay, resumeReplay, snapshotName, type Trust } from "@wattseal/verifier";
 import { GatewayError } from "../errors.js";
 import { recordsNeedFrom } from "../records/daily-records.js";
-import { receiptDocument } from "./energy-log.js";
+import { receiptDocument } from "./receipts.js";
 import { replayStored } from "./replay-stored.js";
 import { SnapshotFiles } from "./snapshots.js";
 
-export interface PruneOptions {
-  /** Folder of a log that nobody writes to. */
-  readonly directory: string;
+/** What has to hold before anything goes. */
+export interface PruneRules {
   readonly document: LctDocument;
   readonly trust: Trust;
   /** Every federation that this gateway delivers to: each has to have what goes. */
@@ -26,6 +20,19 @@ export interface PruneOptions {
   /** What may go: entries below this index, or dated before this time (UTC ms). */
   readonly before: { readonly entry: number } | { readonly time: Millis };
   readonly logger: Logger;
+}
+
+export interface PruneOptions extends PruneRules {
+  /** Folder of a log that nobody writes to. */
+  readonly directory: string;
+}
+
+/** A log and what was read of it. */
+export interface ReplayedLog {
+  readonly store: LogStore;
+  readonly snapshots: SnapshotFiles;
+  /** The key that signs the tree of the first `size` entries. */
+  keyAt(size: number): Uint8Array | undefined;
 }
 
 export interface Pruned {
@@ -37,40 +44,45 @@ export interface Pruned {
   readonly size: number;
 }
 
-/**
- * Removes what is below the last ops.snapshot entry that the request, every destination's receipt and the coming
- * daily record allow, once its state is kept beside the log and has been read back. The federation then has the only
- * copy of what went. Throws GatewayError `not-prunable`, which says what is in the way; what opening a log throws.
- */
+/** Prunes a log that nobody writes to. Throws what `prune` throws, and what opening a log throws. */
 export async function pruneLog(options: PruneOptions): Promise<Pruned> {
-  const { directory, document, trust, logger } = options;
+  const { directory, logger } = options;
   const store = await LogStore.open({ directory, create: false });
   try {
     const snapshots = new SnapshotFiles(store, logger);
     const replay = replayStored(store, snapshots, options);
-    const bounds = [
-      requested(store, options.before),
-      ...options.destinations.map((destination) => witnessed(store, replay, destination, document)),
-      {
-        most: recordsNeedFrom({ store, document, logger }),
-        why: "the coming daily record needs it",
-      },
-    ];
-    const bound = bounds.reduce((least, other) => (other.most < least.most ? other : least));
-    const from = store.firstEntry;
-    const index = lastSnapshot(store, bound.most);
-    if (index === undefined) {
-      const what = `no ops.snapshot stands at entry ${bound.most} or below (above, ${bound.why})`;
-      throw notPrunable(`${directory}: ${what}; nothing was pruned`);
-    }
-    await keepState(store, index, trust);
-    const firstEntry = await store.prune(index);
-    await snapshots.tidy();
-    logger.info("ledger.pruned", { from, firstEntry, snapshot: index });
-    return { from, firstEntry, snapshot: index, size: store.durableSize };
+    return await prune({ store, snapshots, keyAt: (size) => replay.keyAt(size) }, options);
   } finally {
     await store.close();
   }
+}
+
+/**
+ * Removes what is below the last ops.snapshot entry that the request, every destination's receipt and the coming
+ * daily record allow, once its state is kept beside the log and has been read back. The federation then has the only
+ * copy of what went. Entries may be appended meanwhile. Throws GatewayError `not-prunable`, which says what is in the
+ * way.
+ */
+export async function prune(log: ReplayedLog, rules: PruneRules): Promise<Pruned> {
+  const { document, trust, logger } = rules;
+  const { store, snapshots } = log;
+  const bounds = [
+    requested(store, rules.before),
+    ...rules.destinations.map((destination) => witnessed(log, destination, document)),
+    { most: recordsNeedFrom({ store, document, logger }), why: "the coming daily record needs it" },
+  ];
+  const bound = bounds.reduce((least, other) => (other.most < least.most ? other : least));
+  const from = store.firstEntry;
+  const index = await lastSnapshot(store, bound.most);
+  if (index === undefined) {
+    const what = `no ops.snapshot stands at entry ${bound.most} or below (above, ${bound.why})`;
+    throw notPrunable(`${what}; nothing was pruned`);
+  }
+  await keepState(store, index, trust);
+  const firstEntry = await store.prune(index);
+  await snapshots.tidy();
+  logger.info("ledger.pruned", { from, firstEntry, snapshot: index });
+  return { from, firstEntry, snapshot: index, size: store.durableSize };
 }
 
 interface Bound {
@@ -95,8 +107,7 @@ function requested(store: LogStore, before: PruneOptions["before"]): Bound {
 
 /** The digest has to be witnessed itself: it is all that speaks for what goes. */
 function witnessed(
-  store: LogStore,
-  replay: LogReplay,
+  { store, keyAt }: ReplayedLog,
   destination: Destination,
   { origin }: LctDocument,
 ): Bound {
@@ -106,7 +117,7 @@ function witnessed(
   const log = {
     size: store.durableSize,
     root: (size: number) => store.root(size),
-    keyAt: (size: number) => replay.keyAt(size),
+    keyAt,
   };
   try {
     const { checkpoint } = verifyReceipt(receipt, { origin, witness: destination, log });
@@ -116,9 +127,13 @@ function witnessed(
   }
 }
 
-function lastSnapshot(store: LogStore, most: number): number | undefined {
+/** Entries that are read before others have their turn: some tenths of a millisecond. */
+const AT_ONCE = 32;
+
+async function lastSnapshot(store: LogStore, most: number): Promise<number | undefined> {
   for (let index = Math.min(most, store.durableSize - 1); index >= store.firstEntry; index -= 1) {
     if (decodeEntry(store.entry(index)).type === "ops.snapshot") return index;
+    if (index % AT_ONCE === 0) await setImmediate();
   }
   return undefined;
 }

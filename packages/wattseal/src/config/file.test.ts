@@ -29,6 +29,7 @@ describe("configuration", () => {
       fleet: "demo",
       bus: { address: "unix:../sim/bus.sock", telemetryHz: 5, legacy: "refuse", shunt: "none" },
       uplink: { broker: "mqtt://127.0.0.1:1883", witness: "fleet-witness" },
+      ledger: { keepDays: 0 },
       society: { source: "charger" },
       control: { socket: "../run/control.sock" },
       evidence: { days: 7, mebibytes: 1_024 },

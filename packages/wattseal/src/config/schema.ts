@@ -93,6 +93,19 @@ export const gatewaySchema = z
           .describe("Registered source that charges are attributed to (society.source entries)."),
       })
       .prefault({}),
+    ledger: z
+      .strictObject({
+        keepDays: z.coerce
+          .number()
+          .int()
+          .min(0)
+          .max(36_500)
+          .default(0)
+          .describe(
+            "Days for which entries are kept that the witness has; once a day, older ones are pruned up to a snapshot of the books. 0 keeps all.",
+          ),
+      })
+      .prefault({}),
     control: z
       .strictObject({
         socket: z

@@ -20,6 +20,7 @@ import type { Layout } from "../state/layout.js";
 import { VERSION } from "../version.js";
 import { createHalf, readPackFiles, writePairing } from "./pack-files.js";
 
+const DAY = 86_400_000;
 /** As energy.check entries name the shunt. */
 const PACK_SHUNT = "pack-shunt";
 
@@ -75,6 +76,7 @@ export async function openGateway(options: GatewayRoleOptions): Promise<Gateway>
       config.log.level === "debug"
         ? (index, leaf) => options.logger.debug("ledger.durable", { index, leaf: toHex(leaf) })
         : undefined,
+    keepMs: config.ledger.keepDays === 0 ? undefined : config.ledger.keepDays * DAY,
     uplinks: [{ broker: config.uplink.broker, destination: witness }],
   });
 }

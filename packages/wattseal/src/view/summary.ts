@@ -47,6 +47,8 @@ export interface Summary {
   /** Everything verified, and everything acknowledged was witnessed. */
   readonly ok: boolean;
   readonly speed: number;
+  /** The first entry that was replayed: not 0 in a pruned log. */
+  readonly from: number;
   /** Why it is not ok. */
   readonly problems: readonly string[];
 }
@@ -85,7 +87,13 @@ export function summarise(input: SummaryInput): Summary {
   if (final.refusedEntries > 0)
     problems.push(`${final.refusedEntries} entries were refused by the ledger's rules.`);
   if (final.stopped !== undefined) problems.push(final.stopped);
-  return { json, ok: problems.length === 0, speed: input.speed, problems };
+  return {
+    json,
+    ok: problems.length === 0,
+    speed: input.speed,
+    from: audit.report?.from ?? 0,
+    problems,
+  };
 }
 
 function legacyOf({ legacyModules }: GatewayStatus): Pick<SummaryJson, "legacy"> {
@@ -101,7 +109,8 @@ function shuntOf({ shunt }: GatewayStatus): Pick<SummaryJson, "shunt"> {
   return { shunt: { checks: entered, suspect, missed } };
 }
 
-export function renderSummary({ json, problems, speed }: Summary): string {
+export function renderSummary({ json, problems, speed, from }: Summary): string {
+  const since = from === 0 ? "" : ` from ${count(from)} on`;
   const { pdus, energy, society, legacy, shunt } = json;
   const lines = [
     "",
@@ -120,7 +129,7 @@ export function renderSummary({ json, problems, speed }: Summary): string {
     `society    supply ${wattHours(society.supply)} = ATP ${wattHours(society.atp)} + reserved ${wattHours(society.reserved)} + ADP ${wattHours(society.adp)}`,
     `log        ${count(json.entries)} entries, ${count(json.checkpoints)} checkpoints, ${count(json.witnessed)} entries witnessed`,
     `speed      ${speed.toFixed(0)} x real time`,
-    `verified   ${json.verified ? "yes: every entry, checkpoint and fold, by an independent reading of the log just written" : "NO"}`,
+    `verified   ${json.verified ? `yes: every entry${since}, checkpoint and fold, by an independent reading of the log just written` : "NO"}`,
     `log in     ${json.log}`,
     ...problems.map((problem) => `PROBLEM    ${problem}`),
     "",

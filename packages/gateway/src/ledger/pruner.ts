@@ -1,0 +1,53 @@
+import { type Logger, type Millis, messageOf, millis } from "@wattseal/base";
+import { GatewayError } from "../errors.js";
+import type { EnergyLog } from "./energy-log.js";
+import { type PruneRules, prune } from "./prune.js";
+import { SnapshotFiles } from "./snapshots.js";
+
+export interface PrunerOptions extends Omit<PruneRules, "before"> {
+  readonly log: EnergyLog;
+  /** How long entries are kept, ms; undefined: for good. */
+  readonly keepMs: number | undefined;
+  readonly logger: Logger;
+}
+
+const DAY = 86_400_000;
+
+/** Prunes the log of a running gateway once a UTC day, as far as everything that speaks for it allows. */
+export class Pruner {
+  readonly #options: PrunerOptions;
+  #day: number | undefined;
+  #working: Promise<void> = Promise.resolve();
+
+  constructor(options: PrunerOptions) {
+    this.#options = options;
+  }
+
+  /** A window has closed, at `now`. */
+  window(now: Millis): void {
+    const { keepMs } = this.#options;
+    const day = Math.floor(now / DAY);
+    if (keepMs === undefined || day === this.#day) return;
+    this.#day = day;
+    const time = millis(Math.max(0, now - keepMs));
+    this.#working = this.#working.then(() => this.#prune(time));
+  }
+
+  /** Resolves when what was begun is done. */
+  async settled(): Promise<void> {
+    await this.#working;
+  }
+
+  async #prune(time: Millis): Promise<void> {
+    const { log, logger, ...rules } = this.#options;
+    const { store } = log;
+    const snapshots = new SnapshotFiles(store, logger);
+    const keyAt = (size: number) => log.own.keyAt(size);
+    try {
+      await prune({ store, snapshots, keyAt }, { ...rules, logger, before: { time } });
+    } catch (error) {
+      const early = error instanceof GatewayError && error.code === "not-prunable";
+      logger[early ? "info" : "warn"]("ledger.not-pruned", { reason: messageOf(error) });
+    }
+  }
+}

@@ -19,7 +19,7 @@ interface BrokenLog {
   readonly at: number;
 }
 
-interface BrokenRule {
+export interface BrokenRule {
   readonly rule: string;
   readonly what: string;
   readonly broken: () => BrokenLog;

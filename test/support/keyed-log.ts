@@ -72,6 +72,11 @@ export function statement(payload: readonly CborValue[]): Uint8Array {
   return signAuthorityPayload(AUTHORITY, encodeCbor(payload));
 }
 
+/** Signed by somebody nobody accepts. */
+export function strangers(payload: readonly CborValue[]): Uint8Array {
+  return signAuthorityPayload(WITNESS, encodeCbor(payload));
+}
+
 /** Signed by the anchor. */
 export function evidence(body: readonly CborValue[]): Uint8Array {
   const bytes = encodeCbor(body);

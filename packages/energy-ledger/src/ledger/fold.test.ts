@@ -1,6 +1,6 @@
 import { millis, milliwattHours } from "@wattseal/base";
 import { describe, expect, it } from "vitest";
-import { DAY, foldOf, MINUTE, START, TestLog } from "../ledger.fixture.js";
+import { DAY, foldOf, MINUTE, readyLog, START, TestLog } from "../ledger.fixture.js";
 import { counters, type interval, MODULE, NOON, OTHER } from "../samples.fixture.js";
 
 const mwh = milliwattHours;
@@ -124,6 +124,20 @@ describe("a module's entries", () => {
 });
 
 describe("a window", () => {
+  it("counts nothing of a reset, in neither direction", () => {
+    const log = readyLog();
+    log.minute(1_000, 0);
+    const before = log.fold.totals;
+    const { end } = log.fold.moduleEnd(MODULE)!;
+    log.now += 5_000;
+    const wrapped = { in: mwh(0), out: mwh(end!.out + 700), boot: 1 };
+    const times = { t0: millis(log.now - 5_000), t1: log.time };
+    log.add("energy.reset", { module: MODULE, ...times, start: end!, end: wrapped });
+    expect(log.fold.nextWindow(log.time)).toMatchObject({ first: undefined, count: 0, net: 0 });
+    expect(log.fold.totals).toEqual(before);
+    expect(log.fold.moduleEnd(MODULE)!.end).toEqual(wrapped);
+  });
+
   it("counts in and out of consistent intervals, and only out of others", () => {
     const log = new TestLog();
     log.interval(100, 10);

@@ -122,6 +122,63 @@ describe("a hole", () => {
     expect(entries[1]!.body).toMatchObject({ start: counters(11, 10, 2), end: counters(11, 0, 3) });
   });
 
+  it("is a reset where a counter wraps at its 48 bits, and where one goes back while the other goes on", () => {
+    const most = 2 ** 48 - 1;
+    const meter = meterOf();
+    meter.accept(reading(START, { counters: counters(most - 2, 50) }));
+    expect(meter.accept(reading(START + 200, { counters: counters(most, 50) }))).toEqual([]);
+    const entries = meter.accept(reading(START + 400, { counters: counters(1, 53) }));
+    expect(entries.map(({ type }) => type)).toEqual(["energy.interval", "energy.reset"]);
+    expect(entries[0]!.body).toMatchObject({ in: 2, end: counters(most, 50) });
+    expect(entries[1]!.body).toMatchObject({
+      t0: START + 200,
+      t1: START + 400,
+      start: counters(most, 50),
+      end: counters(1, 53),
+    });
+    // From there on it counts as before.
+    meter.accept(reading(START + 600, { counters: counters(4, 53) }));
+    expect(only(meter.close()).body).toMatchObject({ t0: START + 400, in: 3, out: 0 });
+  });
+
+  it("is none where the boot counter begins again at 0", () => {
+    const meter = meterOf();
+    meter.accept(reading(START, { counters: counters(10, 10, 65_535) }));
+    expect(meter.accept(reading(START + 200, { counters: counters(11, 10, 0) }))).toEqual([]);
+    expect(only(meter.close()).body).toMatchObject({
+      in: 1,
+      start: { boot: 65_535 },
+      end: { boot: 0 },
+    });
+  });
+
+  it("is a gap where the meter was interrupted, however short; none is made before the next reading", () => {
+    const meter = meterOf();
+    meter.accept(reading(START, { counters: counters(1, 0) }));
+    meter.accept(reading(START + 200, { counters: counters(2, 0) }));
+    expect(only(meter.interrupt()).body).toMatchObject({ t1: START + 200, in: 1 });
+    expect([
+      ...meter.interrupt(),
+      ...meter.close(),
+      ...meter.closeWindow(millis(START + MINUTE)),
+    ]).toEqual([]);
+    const gap = only(meter.accept(reading(START + 400, { counters: counters(5, 0) })));
+    expect(gap).toMatchObject({
+      type: "energy.gap",
+      body: { t0: START + 200, t1: START + 400, in: 3, reason: "away" },
+    });
+  });
+
+  it("may come before and after readings of one time, and of times that do not rise", () => {
+    const meter = meterOf();
+    const done: MeterEntry[] = [];
+    for (const [i, ms] of [0, 0, 190, 190, 150, 420, 5_000, 5_001, 5_001].entries()) {
+      done.push(...meter.accept(reading(START + ms, { counters: counters(0, i) })));
+    }
+    done.push(...meter.close());
+    expect(only(done).body).toMatchObject({ t0: START, t1: START + 5_001, out: 8, readings: 9 });
+  });
+
   it("is a gap after a restart, however short", () => {
     const meter = meterOf({ t1: millis(START), end: counters(100, 200), used: NOTHING_USED });
     const gap = only(meter.accept(reading(START + 300, { counters: counters(100, 207) })));

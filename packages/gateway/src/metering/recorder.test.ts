@@ -78,6 +78,39 @@ describe("the recorder", () => {
     ]);
   });
 
+  it("leaves an open interval to a gap, where the power fails before it closes", async () => {
+    const { writer, books, read, run, entries, modules, log, clock, logClock, recorder } =
+      await recording();
+    const [module] = modules;
+    read(module!, 10, { in: 0, out: 0 });
+    const at = run(module!, 90, 10, { in: 0, out: 0 });
+    await writer.settled();
+    const [interval, ...others] = entries("energy.interval");
+    expect(others).toEqual([]);
+    // Nobody closes anything: the recorder is gone, and what it had open with it.
+    recorder.stop();
+    clock.advance(20_000);
+    const next = new Recorder({
+      ...{ log, writer, books, pairing: pairingOf(modules) },
+      steady: clock,
+      clock: logClock,
+      onMinute: () => {},
+      onWindow: () => {},
+    });
+    next.start();
+    read(module!, 10, { in: at.in + 19_444, out: 0 }, next);
+    await writer.settled();
+    expect(entries("energy.gap")).toEqual([
+      expect.objectContaining({
+        t0: interval!.t1,
+        start: interval!.end,
+        in: at.in + 19_444 - interval!.end!.in,
+        reason: "away",
+      }),
+    ]);
+    next.stop();
+  });
+
   it("holds what comes in while an epoch is renewed, and takes it in its order afterwards", async () => {
     const { writer, read, entries, modules, clock } = await recording();
     const [module] = modules;

@@ -2,6 +2,7 @@
  * What the books of a log hold at one point of it, as docs/ledger-format.md, Snapshot, writes it down. One schema a
  * book, with the book's own `save` and constructor; one state has one encoding, so lists have an order of their own.
  */
+import { milliwattHours } from "@wattseal/base";
 import {
   amount,
   energy,
@@ -116,6 +117,21 @@ export const bookState = record({
   tickets: ticketsState,
 });
 export type BookState = Value<typeof bookState>;
+
+export const EMPTY_BOOK: BookState = {
+  supply: 0,
+  adp: 0,
+  eligible: 0,
+  unclaimed: 0,
+  deficit: 0,
+  opening: milliwattHours(0),
+  net: 0,
+  recordedLoss: 0,
+  wasted: 0,
+  lots: [],
+  withheld: [],
+  tickets: [],
+};
 
 /** Trades and what is left of them; all of it is empty in a society that trades with nobody. */
 export const tradedState = record({

@@ -3,26 +3,12 @@ import { MOST_NET } from "../codec/scalars.js";
 import type { PolicyWitness } from "../entries/society.js";
 import type { TradeTerms } from "../entries/trade.js";
 import { LedgerError } from "../errors.js";
-import type { BookState, TradedState } from "../snapshot/state.js";
+import { type BookState, EMPTY_BOOK, type TradedState } from "../snapshot/state.js";
+import { Claims } from "../trade/claims.js";
 import { EscrowBook } from "../trade/escrows.js";
 import { type Dated, DatedQueue, totalOf } from "./queue.js";
 import { checkBalance, heldBy, type SocietySummary } from "./summary.js";
 import { TicketBook } from "./tickets.js";
-
-const EMPTY: BookState = {
-  supply: 0,
-  adp: 0,
-  eligible: 0,
-  unclaimed: 0,
-  deficit: 0,
-  opening: milliwattHours(0),
-  net: 0,
-  recordedLoss: 0,
-  wasted: 0,
-  lots: [],
-  withheld: [],
-  tickets: [],
-};
 
 /** Double-entry arithmetic of the society; each method keeps both invariants or throws before it changes anything. */
 export class SocietyBook {
@@ -39,12 +25,12 @@ export class SocietyBook {
   #opening: MilliwattHours;
   #net: number;
   #recordedLoss: number;
-  #claims: number;
+  readonly #claims: Claims;
   #conversionLoss: number;
   #wasted: number;
 
   constructor(
-    saved: BookState = EMPTY,
+    saved: BookState = EMPTY_BOOK,
     traded?: Pick<TradedState, "claims" | "conversionLoss" | "escrows">,
   ) {
     this.#lots = new DatedQueue(saved.lots);
@@ -60,7 +46,7 @@ export class SocietyBook {
     this.#recordedLoss = saved.recordedLoss;
     this.#wasted = saved.wasted;
     this.#escrows = new EscrowBook(traded?.escrows);
-    this.#claims = traded?.claims ?? 0;
+    this.#claims = new Claims(traded?.claims ?? 0);
     this.#conversionLoss = traded?.conversionLoss ?? 0;
   }
 
@@ -84,7 +70,7 @@ export class SocietyBook {
   /** What trades have left, which the state of a society that trades with nobody says nothing of. */
   saveTraded(): Pick<TradedState, "claims" | "conversionLoss" | "escrows"> {
     return {
-      claims: this.#claims,
+      claims: this.#claims.sum,
       conversionLoss: this.#conversionLoss,
       escrows: this.#escrows.save(),
     };
@@ -133,19 +119,9 @@ export class SocietyBook {
   /** A window's net energy, of either sign. */
   move(net: number): void {
     this.#net = within(this.#net + net, "net energy");
-    const rest = net - this.#deliver(net);
+    const rest = this.#claims.settle(net);
     if (rest >= 0) this.#gain(rest);
     else this.#lose(-rest);
-  }
-
-  /** Net charge is first what others owe, net discharge what is owed to them: the part of `net` that settles claims. */
-  #deliver(net: number): number {
-    const delivered =
-      net >= 0
-        ? Math.min(net, Math.max(0, this.#claims))
-        : Math.max(net, Math.min(0, this.#claims));
-    this.#claims -= delivered;
-    return delivered;
   }
 
   /** Repays the deficit; the rest may be charged. */
@@ -253,19 +229,17 @@ export class SocietyBook {
 
   /** The energy of a trade leaves: what was kept for it, and where that was used, other energy. Tokens to ADP. */
   sell({ ticket, amount }: TradeTerms): void {
-    const claims = within(this.#claims - amount, "claims");
+    this.#claims.add(-amount);
     const held = totalOf(this.#escrows.close(ticket));
     this.#adp += held;
     this.#writeOff(amount - held);
-    this.#claims = claims;
   }
 
   /** The ticket's oldest `amount` mWh leave: tokens to ADP; the rest to its lots. */
   give(ticket: number, amount: MilliwattHours): void {
-    const claims = within(this.#claims - amount, "claims");
+    this.#claims.add(-amount);
     this.#closeTicket(ticket, amount);
     this.#unclaimed -= amount;
-    this.#claims = claims;
   }
 
   /**
@@ -273,7 +247,7 @@ export class SocietyBook {
    * unless `free`), and the rest is withheld. `lost` mWh of what left there have not arrived.
    */
   receive(item: Dated, lost: number, free: boolean): void {
-    const claims = within(this.#claims + item.amount, "claims");
+    this.#claims.add(item.amount);
     const repaid = Math.min(this.#deficit, item.amount);
     const lot = free ? Math.min(this.#adp, item.amount - repaid) : 0;
     const rest = item.amount - repaid - lot;
@@ -281,13 +255,12 @@ export class SocietyBook {
     this.#adp -= lot;
     if (lot > 0) this.#lots.put({ ...item, amount: milliwattHours(lot) });
     if (rest > 0) this.#withheld.put({ ...item, amount: milliwattHours(rest) });
-    this.#claims = claims;
     this.#conversionLoss = Math.min(Number.MAX_SAFE_INTEGER, this.#conversionLoss + lost);
   }
 
   /** Sets the book to the measured stock, in which what is bought is not yet and what is sold is still. */
   reconcile(measured: MilliwattHours): void {
-    const loss = heldBy(this.summary()) - this.#claims - measured;
+    const loss = heldBy(this.summary()) - this.#claims.sum - measured;
     this.#recordedLoss = within(this.#recordedLoss + loss, "recorded loss");
     if (loss >= 0) this.#waste(this.#writeOff(loss));
     else {
@@ -324,7 +297,7 @@ export class SocietyBook {
       opening: this.#opening,
       net: this.#net,
       recordedLoss: this.#recordedLoss,
-      claims: this.#claims,
+      claims: this.#claims.sum,
       conversionLoss: this.#conversionLoss,
       wasted: this.#wasted,
     };

@@ -81,11 +81,11 @@ export class Charter {
     return of === undefined ? all : all.filter(({ lct }) => lct === of);
   }
 
-  /** Throws LedgerError `trade` unless the policy lets energy pass between `society` and this one. */
+  /** Throws LedgerError `trade` unless the policy lets energy pass between `society` and this one, which are two. */
   requireCounterparty(society: LctId): void {
     const policy = this.#policy;
     const known = policy !== undefined && "counterparties" in policy ? policy.counterparties : [];
-    if (known.includes(society)) return;
+    if (society !== this.#context.lct && known.includes(society)) return;
     throw new LedgerError("trade", `${society} is no counterparty of the policy in force`);
   }
 

@@ -89,6 +89,8 @@ describe("citizenship", () => {
     expect(refuses({ expires: millis(report.expires + 1) })).toBe("trade");
     expect(refuses({ expires: child.time })).toBe("trade");
     expect(refuses({ parent: UNCLE })).toBe("trade");
+    child.policy([CHILD, PARENT]);
+    expect(refuses({ parent: CHILD })).toBe("trade");
     child.add("society.report", report);
     expect(refuses({})).toBe("ticket");
   });

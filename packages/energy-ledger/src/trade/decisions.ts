@@ -1,6 +1,7 @@
 import { fromHex, type Millis, toHex } from "@wattseal/base";
 import type { SocietyDecide, TradeTerms } from "../entries/trade.js";
 import type { TradedState } from "../snapshot/state.js";
+import { ExpiringMap } from "./expiring.js";
 import { refuse, tradeId } from "./terms.js";
 
 /** What a witness's log says of a trade. */
@@ -40,14 +41,14 @@ type Known = TradedState["decisions"][number];
 /** The trades that a witness's log decides, until their energy is past its date. */
 export class DecisionBook {
   /** By `tradeId`, in the order of their first entries. */
-  readonly #trades: Map<string, Known>;
+  readonly #trades: ExpiringMap<Known>;
 
   constructor(saved: TradedState["decisions"] = []) {
-    this.#trades = new Map(saved.map((known) => [toHex(known.trade), known]));
+    this.#trades = new ExpiringMap(saved.map((known) => [toHex(known.trade), known]));
   }
 
   save(): TradedState["decisions"] {
-    return [...this.#trades.values()];
+    return this.#trades.values();
   }
 
   stateOf(terms: TradeTerms): TradeState {
@@ -65,12 +66,10 @@ export class DecisionBook {
   /** Throws LedgerError `trade` when there is no room to remember another; forgets what is past its date. */
   remember(terms: TradeTerms, state: Known["state"], now: Millis): void {
     const id = tradeId(terms);
-    let living = 0;
-    for (const { expires } of this.#trades.values()) if (expires > now) living += 1;
-    if (living >= MOST_DECISIONS && !this.#trades.has(id)) {
+    if (this.#trades.get(id) === undefined && this.#trades.isFull(MOST_DECISIONS, now)) {
       refuse(`is one too many: ${MOST_DECISIONS} are remembered here`);
     }
-    for (const [key, { expires }] of this.#trades) if (expires <= now) this.#trades.delete(key);
-    this.#trades.set(id, { trade: fromHex(id, "trade id"), state, expires: terms.expires });
+    const known = { trade: fromHex(id, "trade id"), state, expires: terms.expires };
+    this.#trades.set(id, known, now);
   }
 }

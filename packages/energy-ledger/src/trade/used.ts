@@ -1,6 +1,7 @@
 import type { LctId, Millis } from "@wattseal/base";
 import { LedgerError } from "../errors.js";
 import type { TradedState } from "../snapshot/state.js";
+import { ExpiringMap } from "./expiring.js";
 
 /** Remembered at a time. */
 const MOST_USED = 16_384;
@@ -13,18 +14,18 @@ type Used = TradedState["used"][number];
  */
 export class UsedEntries {
   /** By log and index, in the order in which they came. */
-  readonly #used: Map<string, Used>;
+  readonly #used: ExpiringMap<Used>;
 
   constructor(saved: TradedState["used"] = []) {
-    this.#used = new Map(saved.map((used) => [keyOf(used.giver, used.index), used]));
+    this.#used = new ExpiringMap(saved.map((used) => [keyOf(used.giver, used.index), used]));
   }
 
   save(): TradedState["used"] {
-    return [...this.#used.values()];
+    return this.#used.values();
   }
 
   has(giver: LctId, index: number): boolean {
-    return this.#used.has(keyOf(giver, index));
+    return this.#used.get(keyOf(giver, index)) !== undefined;
   }
 
   /** Throws LedgerError `trade` when it has been used, or there is no room to remember another. */
@@ -32,15 +33,12 @@ export class UsedEntries {
     if (this.has(giver, index)) {
       throw new LedgerError("trade", `entry ${index} of ${giver} has been used`);
     }
-    let living = 0;
-    for (const { expires } of this.#used.values()) if (expires > now) living += 1;
-    if (living < MOST_USED) return;
+    if (!this.#used.isFull(MOST_USED, now)) return;
     throw new LedgerError("trade", `${MOST_USED} of other societies' entries are remembered`);
   }
 
   use(used: Used, now: Millis): void {
-    for (const [key, { expires }] of this.#used) if (expires <= now) this.#used.delete(key);
-    this.#used.set(keyOf(used.giver, used.index), used);
+    this.#used.set(keyOf(used.giver, used.index), used, now);
   }
 }
 

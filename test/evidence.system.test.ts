@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { decodeEntry, type EnergyInterval } from "@wattseal/energy-ledger";
 import { LogStore } from "@wattseal/tlog/store";
 import { describe, expect, it } from "vitest";
-import { temporaryFolder, wattseal } from "./support/program.js";
+import { Role, temporaryFolder, wattseal } from "./support/program.js";
 
 const SCENARIO = {
   name: "evidence",
@@ -152,5 +152,44 @@ describe("wattseal ledger evidence", () => {
       reason: expect.stringMatching(/nothing is kept/),
     });
     expect(await readdir(folder)).not.toContain("none.evidence");
+  });
+
+  it("derives what a killed gateway had kept; only its session's key is gone", async () => {
+    const state = join(await temporaryFolder(), "state");
+    const made = await wattseal(["init", "--demo", "--state", state, "--modules", "2"]);
+    expect(made.status, made.stderr).toBe(0);
+    const federation = new Role(["federation", "--state", state, "--port", "0"]);
+    const running = await federation.line((line) => line.msg === "federation.running");
+    const simulator = new Role(["sim", "--state", state, "--speed", "240"]);
+    await simulator.line((line) => line.msg === "sim.running");
+    const broker = String(running["broker"]);
+    const entries = async (gateway: Role, count: number) => {
+      for (let next = 0, seen = 0; seen < count; seen += 1) {
+        const line = await gateway.line(({ msg }) => msg === "ledger.durable", next);
+        next = gateway.lines.indexOf(line) + 1;
+      }
+    };
+    const args = ["gateway", "--state", state, "--broker", broker, "--log-level", "debug"];
+    const killed = new Role(args);
+    await entries(killed, 40);
+    await killed.kill();
+    const stopped = new Role(args);
+    await entries(stopped, 40);
+    expect(await stopped.stop()).toBe(0);
+    await simulator.stop();
+    await federation.stop();
+
+    const log = await LogStore.openReadOnly({ directory: join(state, "gateway", "log") });
+    const entered = [...log.entries()].map((bytes) => decodeEntry(bytes).type);
+    const ask = async (index: number) => {
+      const asked = ["ledger", "evidence", String(index), "--state", state, "--json"];
+      const { stdout, stderr } = await wattseal(asked);
+      return stdout === "" ? stderr : JSON.parse(stdout);
+    };
+    const first = await ask(entered.indexOf("energy.interval"));
+    expect(first).toMatchObject({ verdict: "derived", seals: { sealed: 0, wrong: 0 } });
+    expect(first.seals.unreleased).toBeGreaterThanOrEqual(first.readings);
+    const last = await ask(entered.lastIndexOf("energy.interval"));
+    expect(last).toMatchObject({ verdict: "derived", seals: { unreleased: 0, wrong: 0 } });
   });
 });

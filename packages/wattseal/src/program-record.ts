@@ -115,6 +115,7 @@ export function addRecord(wattseal: Command, report: Report): void {
     .command("evidence <entry>")
     .description("derive an interval again from the readings that the gateway kept")
     .requiredOption("--state <dir>", "state folder of the gateway")
+    .option("--log <path>", "another copy of its log, such as one from before it was pruned")
     .option("--out <file>", "write one file with which others can do the same: wattseal verify")
     .option(
       "--trust <file>",

@@ -18,6 +18,7 @@ import { parseIndex } from "./ledger.js";
 
 export interface EvidenceOptions {
   readonly state: string;
+  readonly log?: string;
   readonly out?: string;
   readonly trust?: string;
   readonly json: boolean;
@@ -30,10 +31,11 @@ export interface EvidenceOptions {
 export async function evidenceCommand(entry: string, options: EvidenceOptions): Promise<number> {
   const layout = layoutOf(resolve(options.state));
   const trust = await readTrust(options.trust);
-  const log = await openLog(layout.gateway.log);
+  const folder = options.log ?? layout.gateway.log;
+  const log = await openLog(folder);
   const index = parseIndex(entry, log.durableSize);
   const interval = intervalAt(index, log.entry(index));
-  const { note } = await noteOver(layout.gateway.log, log, index);
+  const { note } = await noteOver(folder, log, index);
   const { module, t0, t1 } = interval;
   const files = nodeEvidenceFiles(layout.gateway.evidence);
   const kept = await readEvidence(files, { module, from: t0, to: t1 });

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { messageOf, WattsealError } from "@wattseal/base";
 import {
@@ -14,15 +14,16 @@ import { checkSeals, findInRecording } from "../evidence/seals.js";
 import { type EvidenceFinding, findingJson, findingOf, findingText } from "../evidence/view.js";
 import { entryText, printable } from "../view/entry.js";
 
+/** Of a file to check, bytes; an evidence file has at most 8 MiB. */
+const LONGEST = 8 * 1_048_576;
+
 /** `wattseal verify`, of a proof file or an evidence file: exit status 1 when it does not hold, with what does not. */
 export async function verify(
   file: string,
   options: { readonly trust?: string; readonly recording?: string; readonly json: boolean },
 ): Promise<number> {
   const trust = await readTrust(options.trust);
-  const bytes = await readFile(resolve(file)).catch((cause: unknown) => {
-    throw new CliError("usage", `${file} cannot be read: ${messageOf(cause)}`, { cause });
-  });
+  const bytes = await readGiven(file);
   let checked: Checked;
   try {
     checked = await check(bytes, trust, options.recording);
@@ -45,6 +46,18 @@ function isOther(error: unknown): boolean {
   return (
     error instanceof CliError || (error instanceof WattsealError && error.code === "trace-file")
   );
+}
+
+async function readGiven(file: string): Promise<Uint8Array> {
+  const path = resolve(file);
+  const unreadable = (cause: unknown): never => {
+    throw new CliError("usage", `${file} cannot be read: ${messageOf(cause)}`, { cause });
+  };
+  const { size } = await stat(path).catch(unreadable);
+  if (size > LONGEST) {
+    throw new CliError("usage", `${file} has ${size} bytes: no proof or evidence file is so long`);
+  }
+  return readFile(path).catch(unreadable);
 }
 
 interface Checked {

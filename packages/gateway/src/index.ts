@@ -16,7 +16,11 @@ export { type Pruned, type PruneOptions, pruneLog } from "./ledger/prune.js";
 export { RECEIPT_PREFIX } from "./ledger/receipts.js";
 export type { LegacyStatus, LegacyUnit } from "./legacy/clear-bus.js";
 export type { GatewayOptions } from "./options.js";
-export { dailyRecordDocument } from "./records/daily-records.js";
+export {
+  DailyRecords,
+  type DailyRecordsOptions,
+  dailyRecordDocument,
+} from "./records/daily-records.js";
 export type { WasteStatus } from "./society/books.js";
 export type {
   Committed,

@@ -106,4 +106,28 @@ describe("PendingCheckpoints", () => {
     expect(again.pending.list).toEqual([]);
     expect(again.dropped).toEqual(["checkpoint of size 50: its root is not the log's"]);
   });
+
+  it("drops notes of sizes that a pruned log has no root for", async () => {
+    const { disk } = await filled(300, 600, 900);
+    const pruned = {
+      size: log.size,
+      keyAt: () => log.signer.publicKey,
+      root: (size: number) => {
+        if (size < 700) throw new Error("was pruned");
+        return log.root(size);
+      },
+    };
+    const { pending, dropped } = PendingCheckpoints.load({
+      origin: log.signer.name,
+      stored: disk.text,
+      witnessed: 0,
+      log: pruned,
+      save: async () => {},
+    });
+    expect(pending.list.map(({ size }) => size)).toEqual([900]);
+    expect(dropped).toEqual([
+      "checkpoint of size 300: was pruned",
+      "checkpoint of size 600: was pruned",
+    ]);
+  });
 });

@@ -191,13 +191,13 @@ function problemOf(
   const publicKey = log.keyAt(pending.size);
   if (publicKey === undefined) return "no epoch had begun there";
   let checkpoint: Checkpoint;
+  let root: Uint8Array;
   try {
     checkpoint = verifyCheckpoint(pending.note, { name: origin, publicKey });
+    root = log.root(pending.size); // a pruned log has no roots below its first entry
   } catch (error) {
     return messageOf(error);
   }
   if (checkpoint.size !== pending.size) return `its note is of size ${checkpoint.size}`;
-  return bytesEqual(checkpoint.root, log.root(pending.size))
-    ? undefined
-    : "its root is not the log's";
+  return bytesEqual(checkpoint.root, root) ? undefined : "its root is not the log's";
 }

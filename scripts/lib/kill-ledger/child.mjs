@@ -11,15 +11,19 @@ const say = (/** @type {string} */ line) => {
 };
 
 const next = seeded(Number(seed));
+/** As close together as a log may have them. */
+const SNAPSHOT_AFTER = 1_024;
 const load = await openLoad(state, {
   durable: (index, leaf) => say(`durable ${index} ${leaf}`),
   signed: (size, root) => say(`signed ${size} ${root}`),
+  stopped: () => process.exit(1),
 });
 say("running");
 for (let round = 0; round < Number(rounds) || rounds === "0"; round += 1) {
   await load.minutes(1 + next(next(3) === 0 ? 600 : 12));
   if (next(3) === 0) await load.log.settled();
   if (next(4) === 0) await load.witnessed();
+  if (next(4) === 0) await load.log.snapshot(SNAPSHOT_AFTER);
 }
 await load.log.endEpoch("shutdown");
 await load.witnessed();

@@ -7,12 +7,15 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { toHex } from "@wattseal/base";
+import { decodeEntry } from "@wattseal/energy-ledger";
 import { TlogError } from "@wattseal/tlog";
 import { LogStore } from "@wattseal/tlog/store";
 import { logOf } from "./pack.mjs";
 import { seeded } from "./random.mjs";
 import { count } from "./tally.mjs";
 
+/** Exit status of a command that refused for what there is. */
+const NOTHING_TO_PRUNE = 2;
 const CHILD = fileURLToPath(new URL("./child.mjs", import.meta.url));
 const PROGRAM = fileURLToPath(
   new URL("../../../packages/wattseal/bin/wattseal.mjs", import.meta.url),
@@ -49,6 +52,7 @@ class Life {
   #state;
   #record;
   #random;
+  #floor = 0;
   /** ms from spawning a child until it runs, about. */
   #startUp = 1_000;
   /** Leaf hashes of acknowledged entries by index, and roots of signed heads by size, hex. @type {Map<number, string>} */
@@ -76,7 +80,9 @@ class Life {
 
   /** Starts something, and kills it at a random point of its life. */
   async kill() {
-    if (this.#random(5) === 0) await this.#killBackup();
+    const what = this.#random(8);
+    if (what === 0) await this.#killBackup();
+    else if (what <= 2) await this.#killPrune();
     else {
       await this.#killed(this.#spawn(CHILD, this.#arguments(0)));
       count(this.tally.kills, "gateway ledger");
@@ -98,6 +104,15 @@ class Life {
     rmSync(copy, { recursive: true, force: true });
   }
 
+  /** Of a stopped gateway's log, up to a random entry: what stays is what it was. */
+  async #killPrune() {
+    const log = await LogStore.openReadOnly({ directory: logOf(this.#state) });
+    const before = String(log.firstEntry + this.#random(log.durableSize - log.firstEntry) + 1);
+    const args = ["ledger", "prune", "--state", this.#state, "--before", before];
+    await this.#killed(this.#spawn(PROGRAM, args), NOTHING_TO_PRUNE);
+    count(this.tally.kills, "prune");
+  }
+
   /** @param {string} copy */
   async #checkCopy(copy) {
     try {
@@ -117,10 +132,10 @@ class Life {
   async end() {
     await this.#run(3);
     const log = await this.#check();
-    const known = new Set(Array.from(log.entries(), (_, index) => toHex(log.leafHash(index))));
-    if (known.size !== log.durableSize) throw new Error("an entry is in the log twice");
+    requireOnce(log);
     for (const [index, leaf] of this.#leaves) requireSame(log, index, leaf);
     for (const [size, root] of this.#roots) {
+      if (size < log.firstEntry) continue;
       if (toHex(log.root(size)) !== root) throw new Error(`the head of size ${size} is of a fork`);
     }
     const trust = join(this.#state, "gateway", "trust.json");
@@ -143,14 +158,16 @@ class Life {
   }
 
   /**
-   * @param {import("node:child_process").ChildProcess} child one that has ended by itself meanwhile has to have succeeded
+   * @param {import("node:child_process").ChildProcess} child
+   * @param {number} [allowed] status with which it may have ended by itself meanwhile, beside success
    */
-  async #killed(child) {
+  async #killed(child, allowed = 0) {
     const closed = once(child, "close");
     await Promise.race([pause(this.#random(2 * this.#startUp)), closed]);
     child.kill("SIGKILL");
     const [status] = await closed;
-    if (status !== null && status !== 0) throw new Error(`it failed by itself: ${output(child)}`);
+    if (status !== null && status !== 0 && status !== allowed)
+      throw new Error(`it failed by itself: ${output(child)}`);
   }
 
   /** What the kill left half done, by the names of the files that had none yet. */
@@ -168,6 +185,8 @@ class Life {
     const log = await LogStore.openReadOnly({ directory: logOf(this.#state) });
     if (log.opened.cut !== undefined) count(this.tally.caught, "journal record");
     for (const [index, leaf] of this.#account()) requireSame(log, index, leaf);
+    if (log.firstEntry > this.#floor) count(this.tally.caught, "pruned");
+    this.#floor = log.firstEntry;
     return log;
   }
 
@@ -230,8 +249,24 @@ function enter(known, at, hash, what) {
  * @param {string} leaf
  */
 function requireSame(log, index, leaf) {
+  if (index < log.firstEntry) return;
   if (index >= log.durableSize) throw new Error(`entry ${index} was acknowledged and is lost`);
   if (toHex(log.leafHash(index)) !== leaf) throw new Error(`entry ${index} is another one now`);
+}
+
+/**
+ * An interval's digest is random here: the same bytes are the same interval.
+ *
+ * @param {import("@wattseal/tlog/store").StoredLog} log
+ */
+function requireOnce(log) {
+  const seen = new Set();
+  for (let index = log.firstEntry; index < log.durableSize; index += 1) {
+    if (decodeEntry(log.entry(index)).type !== "energy.interval") continue;
+    const leaf = toHex(log.leafHash(index));
+    if (seen.has(leaf)) throw new Error(`entry ${index} is there twice`);
+    seen.add(leaf);
+  }
 }
 
 /** @param {string} name of a file without its place */

@@ -3,10 +3,10 @@ import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { millis, milliwattHours, moduleUid, silentLogger, slot, toHex } from "@wattseal/base";
-import { EnergyLog } from "@wattseal/gateway";
+import { DailyRecords, EnergyLog } from "@wattseal/gateway";
 import { openEd25519KeyFile, SoftwareSigner } from "@wattseal/lct-keys";
 import { verifyLctDocument } from "@wattseal/lct-keys/verify";
-import { cosign } from "@wattseal/tlog";
+import { cosign, unverifiedCheckpoint } from "@wattseal/tlog";
 import { PendingCheckpoints } from "@wattseal/uplink";
 import { decodeTrust } from "@wattseal/verifier";
 
@@ -81,7 +81,7 @@ async function filesOf(state) {
  * Opens the pack's log, begins an epoch, and lets a test follow what is acknowledged and signed.
  *
  * @param {string} state folder made by `wattseal init --demo`
- * @param {{ durable: (index: number, leaf: string) => void, signed: (size: number, root: string) => void }} tell
+ * @param {{ durable: (index: number, leaf: string) => void, signed: (size: number, root: string) => void, stopped: () => void }} tell
  */
 export async function openLoad(state, tell) {
   const { trust, document, statements, witness } = await filesOf(state);
@@ -92,6 +92,7 @@ export async function openLoad(state, tell) {
     document,
     trust,
     clock,
+    steady: clock,
     logger: silentLogger,
     onDurable: (index, leaf) => tell.durable(index, toHex(leaf)),
     openSigner: (continued) =>
@@ -109,17 +110,29 @@ export async function openLoad(state, tell) {
   const [accepted] = trust.witnesses;
   if (accepted === undefined) throw new Error("no witness in trust.json");
   const destination = { name: accepted.name, publicKey: accepted.publicKey };
+  const receipt = log.readReceipt(destination);
   const { pending } = PendingCheckpoints.load({
     origin: document.origin,
     stored: log.store.readDocument("pending"),
-    witnessed: 0,
+    witnessed: receipt === undefined ? 0 : unverifiedCheckpoint(receipt).size,
     log: log.own,
     save: (text) => log.store.writeDocument("pending", text),
   });
+  const records = new DailyRecords({
+    store: log.store,
+    document,
+    softwareVersionAt: (size) => log.softwareVersionAt(size),
+    ocmf: (day) => log.ocmf(day),
+    logger: silentLogger,
+  });
   await log.begin({
     pending,
-    receipt: log.readReceipt(destination),
-    onSigned: (size) => tell.signed(size, toHex(log.store.root(size))),
+    receipt,
+    onSigned: (size) => {
+      tell.signed(size, toHex(log.store.root(size)));
+      records.signed(size);
+    },
+    onStopped: () => tell.stopped(),
   });
   await log.append({
     type: "ops.clock",
@@ -136,6 +149,7 @@ export async function openLoad(state, tell) {
     const sign = (/** @type {Uint8Array} */ bytes) => witness.sign(bytes);
     const receipt = cosign(head.note, { ...destination, sign, time });
     await log.writeReceipt(destination, receipt);
+    await records.settled();
     pending.prune(head.checkpoint.size);
   };
   return { log, clock, witnessed, minutes: (/** @type {number} */ n) => minutes(log, clock, n) };

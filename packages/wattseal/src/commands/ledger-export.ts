@@ -8,7 +8,8 @@ import type { StoredLog } from "@wattseal/tlog/store";
 import { firstReplay, type LogReplay, type Trust, VerifierError } from "@wattseal/verifier";
 import { openLog, readTrust } from "../audit/folder.js";
 import { CliError, EXIT } from "../errors.js";
-import { type Exporter, exporterFor, type Format } from "../export/formats.js";
+import type { Exporter } from "../export/exporter.js";
+import { exporterFor, type Format } from "../export/formats.js";
 import { writeOut } from "../view/output.js";
 import { withProgress } from "../view/progress.js";
 import { count } from "../view/units.js";
@@ -38,15 +39,15 @@ export async function exportCommand(path: string, options: ExportOptions): Promi
   const { note, head } = headOf(log);
   const replay = replayFor(options.format, log, trust);
   const begins = replay.size;
-  const exporter = exporterFor(options.format, {
-    replay,
-    head,
-    period,
-    stored: (name) => log.readDocument(name),
-    state: options.state,
-  });
   const sink = options.out === undefined ? standardOutput() : await fileAt(resolve(options.out));
   try {
+    const exporter = exporterFor(options.format, {
+      replay,
+      head,
+      period,
+      stored: (name) => log.readDocument(name),
+      state: options.state,
+    });
     const rows = await withProgress("entries", (progress) =>
       exportAll({ log, replay, exporter, sink, note, size: head.size, progress }),
     );
@@ -73,13 +74,13 @@ export async function exportCommand(path: string, options: ExportOptions): Promi
   return EXIT.ok;
 }
 
-/** From where the log begins: rows need no more, and sums need entry 0. */
+/** From where the log begins: rows need no more, daily records stand for what is gone, and sums need entry 0. */
 function replayFor(format: Format, log: StoredLog, trust: Trust | undefined): LogReplay {
   const { firstEntry } = log;
-  if (firstEntry > 0 && format !== "csv" && format !== "jsonl") {
+  if (firstEntry > 0 && (format === "storage" || format === "passport")) {
     throw new CliError(
       "usage",
-      `${format} sums up a log from entry 0, but this one was pruned below ${firstEntry}. Export it from the federation's copy, or export csv or jsonl.`,
+      `${format} sums up a log from entry 0, but this one was pruned below ${firstEntry}. Export it from the federation's copy, or export csv, jsonl or ocmf.`,
     );
   }
   try {

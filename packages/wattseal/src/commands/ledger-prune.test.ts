@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sha256, toHex, utf8 } from "@wattseal/base";
@@ -33,6 +33,8 @@ async function said(stream: "stdout" | "stderr", run: () => Promise<number>) {
 
 /** A log whose third day has begun, with a snapshot in its first; the gateway is stopped. */
 let log: string;
+/** Of its complete days, while all of it is there. */
+let records: string[];
 let trust: string;
 let snapshot: number;
 let size: number;
@@ -47,9 +49,11 @@ beforeAll(async () => {
   snapshot = pack.replay.size;
   await pack.add("ops.snapshot", { digest: sha256(pack.replay.snapshot()) });
   for (const steps of [-300, -200]) await pack.minute(steps);
-  pack.now += 24 * 3_600_000;
-  pack.unseen(0);
-  await pack.minute(-50);
+  for (let day = 0; day < 2; day += 1) {
+    pack.now += 24 * 3_600_000;
+    pack.unseen(0);
+    await pack.minute(-50);
+  }
   await pack.sign();
   size = pack.log.durableSize;
   const key = await openEd25519KeyFile(layout.federation.witnessKey);
@@ -71,9 +75,11 @@ describe("wattseal ledger prune", () => {
   it("is refused as long as a day waits for its record", async () => {
     await expect(prune(`${size}`)).rejects.toThrow(/coming daily record needs it/);
     const { text } = await said("stdout", () => exportCommand(log, { format: "ocmf", state }));
+    records = text.trimEnd().split("\n");
+    expect(records).toHaveLength(2);
     const store = await LogStore.open({ directory: log });
-    await store.writeDocument("ocmf-1", text.trimEnd());
-    await store.writeDocument("ocmf", text.trimEnd());
+    await store.writeDocument("ocmf-1", records[0]!);
+    await store.writeDocument("ocmf", records[0]!);
     await store.close();
   });
 
@@ -134,11 +140,41 @@ describe("wattseal ledger prune", () => {
     const exported = await said("stderr", rows);
     expect(exported.status).toBe(EXIT.ok);
     expect(exported.text).toMatch(new RegExp(`rows begin at ${snapshot}`));
-    for (const format of ["storage", "passport", "ocmf"] as const) {
+    for (const format of ["storage", "passport"] as const) {
       await expect(exportCommand(log, { format, out })).rejects.toThrow(/was pruned below/);
     }
     const proof = { log, out: join(root, "x.proof"), json: false };
     await expect(prove(`${snapshot}`, proof)).rejects.toThrow(/federation's copy has the rest/);
+  });
+
+  it("leaves the daily records of what is gone, which stand by the anchor's signature", async () => {
+    const out = join(root, "records");
+    const days = (options: { state?: string } = {}) =>
+      said("stderr", () => exportCommand(log, { format: "ocmf", out, trust, ...options }));
+    const { status, text } = await days();
+    expect(status, text).toBe(EXIT.ok);
+    expect(text).toMatch(/page F1 is of entries that were pruned: signed by the anchor/);
+    expect(text).toMatch(/page F2, .* is not signed/);
+    const [record = ""] = records;
+    expect(readFileSync(out, "utf8")).toBe(`${record}\n`);
+    // What follows is measured from the rest, and says what it said when all was there.
+    expect((await days({ state })).status).toBe(EXIT.ok);
+    expect(readFileSync(out, "utf8")).toBe(`${records.join("\n")}\n`);
+    const put = async (content: string) => {
+      const store = await LogStore.open({ directory: log });
+      await store.writeDocument("ocmf-1", content);
+      await store.close();
+    };
+    for (const [spoilt, why] of [
+      [record.replace('"resets":0', '"resets":1'), /not signed by this anchor/],
+      ["OCMF|{}|{}", /no SD/],
+    ] as const) {
+      await put(spoilt);
+      const refused = await days();
+      expect(refused.status).toBe(EXIT.failed);
+      expect(refused.text).toMatch(why);
+    }
+    await put(record);
   });
 
   it("leaves a log that is refused once its snapshot is gone or forged", async () => {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { decodeEntry, type EnergyInterval } from "@wattseal/energy-ledger";
 import { LogStore } from "@wattseal/tlog/store";
 import { describe, expect, it } from "vitest";
+import { readByDocument } from "./support/evidence-by-document.js";
 import { Role, temporaryFolder, wattseal } from "./support/program.js";
 
 const SCENARIO = {
@@ -89,6 +90,21 @@ describe("wattseal ledger evidence", () => {
     expect(Math.max(...findings.map(({ sessions }) => sessions))).toBeGreaterThan(1);
     const other = await evidence(gap.index);
     expect([other.status, other.stderr]).toEqual([2, expect.stringMatching(/is energy.gap/)]);
+
+    // The file, read by its document alone: the fields are those of the entry, in their places there.
+    const {
+      format,
+      whole: isWhole,
+      claimed,
+      derived,
+      sealed,
+    } = readByDocument(await readFile(out));
+    expect([format, isWhole, sealed]).toEqual(["wattseal-evidence-1", true, true]);
+    const places = { t0: 1, t1: 2, in: 3, out: 4, integralIn: 7, integralOut: 8, readings: 17 };
+    for (const [field, place] of Object.entries(places)) {
+      expect(derived[field as keyof typeof places], field).toBe(claimed[place]);
+    }
+    expect(Buffer.from(derived.digest).equals(claimed[18] as Uint8Array)).toBe(true);
 
     // The file, elsewhere.
     const trust = join(state, "gateway", "trust.json");

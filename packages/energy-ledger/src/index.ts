@@ -92,6 +92,7 @@ export {
   usedBy,
 } from "./metering/rederive.js";
 export {
+  type ShuntExactness,
   ShuntMeter,
   type ShuntPoint,
   type ShuntSpan,

@@ -31,8 +31,17 @@ export interface ShuntSpan {
   readonly out: MilliwattHours;
 }
 
+/** How exact a span is where modules' records begin and end at other moments than it does. */
+export interface ShuntExactness {
+  /** Power at its ends, 0.0003 W; positive is charging. */
+  readonly power0: number;
+  readonly power1: number;
+  /** mWh that the largest step of power between two readings leaves open. */
+  readonly edge: number;
+}
+
 export type ShuntTaken =
-  | { readonly kind: "span"; readonly span: ShuntSpan }
+  | { readonly kind: "span"; readonly span: ShuntSpan; readonly exactness: ShuntExactness }
   /**
    * `silent`: no reading, or none for over 5 s. `restarted`: its counters went back. `contradiction`: its counters and
    * its readings say different things.
@@ -42,6 +51,9 @@ export type ShuntTaken =
 interface Point extends ShuntPoint {
   readonly power: number;
 }
+
+/** 1 mWh in units of 0.0003 W × 1 µs. */
+const RAW_MICROS_PER_MWH = 12_000_000_000;
 
 const SILENT: ShuntTaken = { kind: "none", reason: "silent" };
 
@@ -55,6 +67,9 @@ export class ShuntMeter {
   #from: Point | undefined;
   #last: Point | undefined;
   #broken: "silent" | "restarted" | undefined;
+  /** Steps of power × their time, 0.0003 W · µs: the largest, and all of them. */
+  #edge = 0;
+  #edges = 0;
   /** Of the minute that a reading past its end has closed. */
   #closed: ShuntTaken | undefined;
 
@@ -96,6 +111,9 @@ export class ShuntMeter {
 
   #step(last: Point, next: Point): void {
     const dt = next.time - last.time;
+    const edge = Math.abs(next.power - last.power) * dt;
+    this.#edge = Math.max(this.#edge, edge);
+    this.#edges += edge;
     this.#in.add(Math.max(last.power, 0), Math.max(next.power, 0), dt);
     this.#out.add(Math.max(-last.power, 0), Math.max(-next.power, 0), dt);
   }
@@ -110,27 +128,44 @@ export class ShuntMeter {
     const from = this.#from;
     const last = this.#last;
     const broken = this.#broken;
+    const edge = openBy(this.#edge);
+    const edges = openBy(this.#edges);
     const measured = this.#take();
     this.#from = last;
     if (from === undefined || last === undefined || from === last) return SILENT;
     if (broken !== undefined) return { kind: "none", reason: broken };
-    if (!contradicts(from, last, measured)) {
-      return { kind: "span", span: { t0: msOf(from), t1: msOf(last), ...measured } };
+    if (!contradicts(from, last, measured, edges)) {
+      const span = { t0: msOf(from), t1: msOf(last), ...measured };
+      const exactness = { power0: from.power, power1: last.power, edge };
+      return { kind: "span", span, exactness };
     }
     return { kind: "none", reason: "contradiction" };
   }
 
   #take(): Pick<ShuntSpan, "in" | "out"> {
     this.#broken = undefined;
+    this.#edge = 0;
+    this.#edges = 0;
     return { in: milliwattHours(this.#in.take()), out: milliwattHours(this.#out.take()) };
   }
 }
 
-function contradicts(from: Point, last: Point, measured: Pick<ShuntSpan, "in" | "out">): boolean {
+/** mWh that a trapezoid over such a step, or such steps, leaves open. */
+function openBy(steps: number): number {
+  return steps / 2 / RAW_MICROS_PER_MWH;
+}
+
+/** A shunt counts between its readings too: that may differ by what the steps between them leave open, and 1 % and 100 mWh. */
+function contradicts(
+  from: Point,
+  last: Point,
+  measured: Pick<ShuntSpan, "in" | "out">,
+  edges: number,
+): boolean {
   const inward = last.inMwh - from.inMwh;
   const outward = last.outMwh - from.outMwh;
   const difference = Math.abs(inward - measured.in) + Math.abs(outward - measured.out);
-  return !countersAgree({ difference, through: inward + outward });
+  return !countersAgree({ difference: difference - 2 * edges, through: inward + outward });
 }
 
 function msOf({ time }: Point): Millis {

@@ -230,8 +230,10 @@ export class Recorder {
   /** A module's record must stay one chain: after a refusal it goes on from where the log ends, as a gap. */
   #recordMeter(uid: ModuleUid, entries: readonly MeterEntry[]): void {
     for (const entry of entries) {
-      if (entry.type === "energy.reset") this.#options.shunt?.moduleReset();
-      if (this.#options.writer.record(entry)) continue;
+      if (this.#options.writer.record(entry)) {
+        this.#options.shunt?.recorded(entry);
+        continue;
+      }
       const metered = this.#metered.find((module) => module.uid === uid);
       if (metered !== undefined) this.#meters.set(uid, this.#meterOf(metered));
       return;

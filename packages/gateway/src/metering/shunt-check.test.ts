@@ -22,18 +22,19 @@ async function shunted() {
       share = 1,
       modules = [first, second],
       shunt = true,
-    }: { share?: number; modules?: readonly (typeof first)[]; shunt?: boolean } = {},
+      amps = 10,
+    }: { share?: number; modules?: readonly (typeof first)[]; shunt?: boolean; amps?: number } = {},
   ) => {
     for (let i = 0; i < count; i += 1) {
       clock.advance(1000);
-      passed += PER_SECOND;
-      shown.in += 2 * share * PER_SECOND;
-      for (const module of modules) read(module, 10, at());
+      passed += (amps / 10) * PER_SECOND;
+      shown.in += (amps / 10) * 2 * share * PER_SECOND;
+      for (const module of modules) read(module, amps, at());
       if (!shunt) continue;
       recorder.shuntSample({
         time: micros(1000 * clock.now()),
         voltage: VOLTAGE,
-        current: Math.round(share * 1000),
+        current: Math.round(share * 100 * amps),
         inMwh: milliwattHours(Math.floor(shown.in)),
         outMwh: milliwattHours(0),
       });
@@ -146,5 +147,25 @@ describe("the pack's shunt in the record", () => {
     expect(entries("energy.reset")).toHaveLength(1);
     expect(verdicts()[0]).toBe("consistent");
     expect(shunt!.counts.missed).toBe(1);
+  });
+
+  it("says nothing of so little energy that the moments of reading would decide", async () => {
+    const { seconds, verdicts, alarms, writer, shunt, complaints } = await shunted();
+    seconds(57, { amps: 0 });
+    seconds(2, { share: 0.5 });
+    seconds(1);
+    seconds(60);
+    await writer.settled();
+    expect(complaints).toEqual([]);
+    expect(alarms()).toEqual([]);
+    expect(verdicts()).toEqual(["consistent"]);
+    expect(shunt!.counts).toEqual({ entered: 1, suspect: 0, missed: 1 });
+  });
+
+  it("bears out that nothing passed", async () => {
+    const { seconds, verdicts, writer } = await shunted();
+    seconds(120, { amps: 0 });
+    await writer.settled();
+    expect(verdicts()).toEqual(["consistent", "consistent"]);
   });
 });

@@ -1,6 +1,13 @@
 import type { Logger, Millis, ModuleUid } from "@wattseal/base";
 import type { ShuntSample } from "@wattseal/can-protocol";
-import { MAX_STEP, ShuntMeter, type ShuntSpan, type ShuntTaken } from "@wattseal/energy-ledger";
+import {
+  MAX_STEP,
+  type MeterEntry,
+  type ShuntExactness,
+  ShuntMeter,
+  type ShuntSpan,
+  type ShuntTaken,
+} from "@wattseal/energy-ledger";
 import type { EnergyLog } from "../ledger/energy-log.js";
 import type { LogWriter } from "../ledger/log-writer.js";
 
@@ -30,6 +37,10 @@ const UNHEARD = 15_000;
 export class ShuntCheck {
   readonly #options: ShuntCheckOptions;
   readonly #meter = new ShuntMeter();
+  /** Of modules' records since the last window: where each begins and ends. */
+  #records = new Map<ModuleUid, { t0: Millis; t1: Millis }>();
+  /** mWh through them. */
+  #through = 0;
   /** A module's counters went back: what passed meanwhile is in no record. */
   #unknown = false;
   #counts = { entered: 0, suspect: 0, missed: 0 };
@@ -51,8 +62,17 @@ export class ShuntCheck {
     this.#meter.interrupt();
   }
 
-  moduleReset(): void {
-    this.#unknown = true;
+  /** A module's record that has been entered. */
+  recorded({ type, body }: MeterEntry): void {
+    if (type === "energy.reset") {
+      this.#unknown = true;
+      return;
+    }
+    const { module, t0, t1 } = body;
+    this.#through += body.in + body.out;
+    const known = this.#records.get(module);
+    if (known === undefined) this.#records.set(module, { t0, t1 });
+    else known.t1 = t1;
   }
 
   /** The minute that ends at `boundary` is over, the modules' records of it are entered. Returns what keeps the shunt from being of use. */
@@ -67,7 +87,11 @@ export class ShuntCheck {
 
   #enter(taken: ShuntTaken, now: Millis): string | undefined {
     const unknown = this.#unknown;
+    const records = [...this.#records.values()];
+    const through = this.#through;
     this.#unknown = false;
+    this.#records = new Map();
+    this.#through = 0;
     if (taken.kind === "none") {
       this.#missed(taken.reason);
       return taken.reason;
@@ -77,9 +101,11 @@ export class ShuntCheck {
     if (check === undefined) return undefined;
     const unlike = unknown
       ? "a module's counters went back"
-      : this.#isWhole(taken.span)
-        ? fold.checkFault(check, now)
-        : "a module's record ends within the window";
+      : !this.#isWhole(taken.span)
+        ? "a module's record ends within the window"
+        : isDecidable(taken, records, through)
+          ? fold.checkFault(check, now)
+          : "readings too far apart for the energy that passed";
     if (unlike !== undefined) {
       this.#missed(unlike);
       return undefined;
@@ -116,4 +142,25 @@ export class ShuntCheck {
       missed: missed + more.missed,
     };
   }
+}
+
+/** 1 mWh in units of 0.0003 W × 1 ms. */
+const RAW_MS_PER_MWH = 12_000_000;
+const mean = (values: readonly number[]) =>
+  values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
+
+/**
+ * Modules read at other moments than the shunt, and power may step between two readings. Where what that leaves open
+ * is over half of what a check allows (1 % and 100 mWh), the check would be of the moments, not of the energy.
+ */
+function isDecidable(
+  { span, exactness }: { readonly span: ShuntSpan; readonly exactness: ShuntExactness },
+  records: readonly { readonly t0: Millis; readonly t1: Millis }[],
+  through: number,
+): boolean {
+  const before = mean(records.map(({ t0 }) => span.t0 - t0));
+  const after = mean(records.map(({ t1 }) => t1 - span.t1));
+  const { power0, power1, edge } = exactness;
+  const beyond = Math.abs(power0 * before + power1 * after) / RAW_MS_PER_MWH;
+  return 2 * (beyond + edge) <= 100 + through / 100;
 }

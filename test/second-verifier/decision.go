@@ -13,6 +13,7 @@ func (s *society) decisionOf(t terms) *decision {
 
 // offer: T-4.
 func (s *society) offer(o societyOffer, at moment) {
+	o.terms.requireSound()
 	s.requireOpen()
 	require(o.terms.witness == s.lct, "T-4", "the terms name another witness")
 	require(s.decisionOf(o.terms) == nil, "T-4", "the trade was offered or decided before")
@@ -25,6 +26,7 @@ func (s *society) offer(o societyOffer, at moment) {
 
 // decide: T-5.
 func (s *society) decide(d societyDecide, at moment) {
+	d.terms.requireSound()
 	s.requireOpen()
 	require(d.terms.witness == s.lct, "T-5", "the terms name another witness")
 	require(at.now < d.terms.expires, "T-5", "the trade has expired")

@@ -24,16 +24,18 @@ func (t terms) fields() []any {
 // trade is the name of the trade that the terms are of.
 func (t terms) trade() hash { return sha256.Sum256(encodeCBOR(t.fields())) }
 
-// readTerms: T-1.
 func readTerms(f *fields) terms {
-	t := terms{
+	return terms{
 		f.lct(), f.index(), f.lct(), f.lct(), f.amount(), f.integer(1, 10_000), f.energy(), f.time(), f.time(),
 	}
+}
+
+// requireSound: T-1.
+func (t terms) requireSound() {
 	three := t.seller != t.buyer && t.buyer != t.witness && t.witness != t.seller
 	require(three, "T-1", "seller, buyer and witness are not three")
 	require(t.decideBy < t.expires, "T-1", "decideBy is not before expires")
 	require(t.arriving() >= 1, "T-1", "nothing arrives")
-	return t
 }
 
 // witness is a key that cosigns the heads of a society's log, as a policy names it.

@@ -35,9 +35,9 @@ type decision struct {
 	expires int64
 }
 
-// knows: whether the policy in force names the counterparty.
+// knows: whether the policy in force names the counterparty, and it is another society.
 func (s *society) knows(counterparty string) bool {
-	if s.policy != nil {
+	if s.policy != nil && counterparty != s.lct {
 		for _, lct := range s.policy.counterparties {
 			if lct == counterparty {
 				return true
@@ -74,6 +74,7 @@ func (s *society) shows(data []byte, by []witness, lct string) proven {
 
 // escrow: T-3.
 func (s *society) escrow(t terms, at moment) {
+	t.requireSound()
 	s.requireOpen()
 	s.requireNothingDue(at)
 	require(t.seller == s.lct && t.ticket == at.index, "T-3", "the terms name another seller or ticket")
@@ -92,6 +93,7 @@ func (s *society) escrow(t terms, at moment) {
 
 // trade: T-7 and T-8.
 func (s *society) trade(t societyTrade, at moment) {
+	t.terms.requireSound()
 	if t.terms.seller == s.lct {
 		s.sell(t, at)
 		return

@@ -125,6 +125,15 @@ export const HARMLESS_FILES: readonly AlteredFiles[] = [
     files: () => ({ "tile/entries/002": "x", "tile/0/002": "x", "tile/1/000": "x" }),
   },
   {
+    what: "a journal of everything",
+    files: () => ({
+      journal: Buffer.concat([
+        header("wslog 1\n", 0n),
+        ...HONEST.map((entry, i) => record(i, entry)),
+      ]),
+    }),
+  },
+  {
     what: "files of nobody's",
     files: () => ({ pending: "x", receipt: "x", "receipts.1": "x" }),
   },

@@ -30,4 +30,5 @@ export type {
   SocietyAccounts,
   SocietyOrders,
 } from "./society/orders.js";
+export type { EscrowOrder, OpenTrade, Reported, Settled } from "./society/trades.js";
 export type { GatewayStatus, ModuleStatus, ShuntStatus } from "./status.js";

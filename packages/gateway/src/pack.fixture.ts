@@ -20,11 +20,18 @@ import type { StatementDraft } from "./ledger/entered.js";
 
 const entropy = { bytes: (length: number) => new Uint8Array(randomBytes(length)) };
 
-export async function makePack(onFinished: (cleanUp: () => Promise<void>) => void) {
+/** Who issues and mints; packs that deal with each other have one in common. */
+export function newAuthority() {
+  return Ed25519SecretKey.generate(entropy);
+}
+
+export async function makePack(
+  onFinished: (cleanUp: () => Promise<void>) => void,
+  authority = newAuthority(),
+) {
   const root = await mkdtemp(join(tmpdir(), "wattseal-gateway-"));
   onFinished(() => rm(root, { recursive: true, force: true }));
   const clock = new HandClock();
-  const authority = Ed25519SecretKey.generate(entropy);
   const signerFolder = join(root, "signer");
   const document = verifyLctDocument(
     issueLctDocument(authority, {

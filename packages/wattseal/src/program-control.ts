@@ -1,12 +1,16 @@
 import { Argument, type Command, Option } from "commander";
 import { allow, isolate, status } from "./commands/control.js";
+import { parseDuration } from "./commands/duration.js";
 import { parseEnergy, parseEntry, parseHash, parsePercent } from "./commands/energy.js";
 import {
   certify,
   commit,
+  escrow,
+  reportWork,
   reserve,
   resolveInterval,
   rollback,
+  settle,
   showSociety,
 } from "./commands/society.js";
 import { example, type Report } from "./program-help.js";
@@ -106,6 +110,41 @@ function addSociety(wattseal: Command, report: Report): void {
       example("society certify 200Wh --by load --certifier substation-4 --state ./pack"),
     )
     .action(async (energy, options) => report(await certify(energy, options)));
+  addTrade(society, report);
+}
+
+/** What passes between societies: docs/society-trade.md. */
+function addTrade(society: Command, report: Report): void {
+  controls(society.command("escrow"))
+    .description("keep the oldest lots for a trade that the common witness decides")
+    .argument("<energy>", "such as 500Wh", parseEnergy)
+    .requiredOption("--buyer <lct>", "the society that gets the energy")
+    .requiredOption("--witness <lct>", "the society whose log decides")
+    .option("--rate <percent>", "of the energy that arrives", parsePercent, 10_000)
+    .option("--fee <energy>", "taken off what arrives", parseEnergy)
+    .option("--within <duration>", "that the witness has to commit in", parseDuration, 600_000)
+    .addHelpText("after", EXIT_TEXT)
+    .addHelpText(
+      "after",
+      example("society escrow 500Wh --buyer LCT --witness LCT --rate 98 --state ./pack"),
+    )
+    .action(async (energy, options) => report(await escrow(energy, options)));
+  controls(society.command("report"))
+    .description("close a ticket whose work was for another society, which can charge it")
+    .argument("<ticket>", "as reserve said it", parseEntry)
+    .argument("[energy]", "of what the ticket still holds; all of it without", parseEnergy)
+    .requiredOption("--parent <lct>", "the society that the work was for")
+    .option("--quality <percent>", "as for a commit", parsePercent, 10_000)
+    .option("--proof <sha256>", "hash of what shows that the work is done", parseHash)
+    .addHelpText("after", EXIT_TEXT)
+    .addHelpText("after", example("society report 57 320Wh --parent LCT --state ./pack"))
+    .action(async (ticket, energy, options) => report(await reportWork(ticket, energy, options)));
+  controls(society.command("settle"))
+    .description("enter what another log's entry means here: a trade's end, or a citizen's work")
+    .argument("<file>", "proof file of the witness's decision or the citizen's report")
+    .addHelpText("after", EXIT_TEXT)
+    .addHelpText("after", example("society settle decision.proof --state ./pack"))
+    .action(async (file, options) => report(await settle(file, options)));
 }
 
 /** `wattseal ledger resolve`, beside what reads a log. */

@@ -20,9 +20,11 @@ import {
   TICKET_LIFE,
 } from "@wattseal/energy-ledger";
 import { GatewayError } from "../errors.js";
-import type { Draft, EnergyLog } from "../ledger/energy-log.js";
+import type { EnergyLog } from "../ledger/energy-log.js";
 import type { LogWriter } from "../ledger/log-writer.js";
 import type { Books, WasteStatus } from "./books.js";
+import { type OpenTrade, TradeOrders } from "./trades.js";
+import type { Turn } from "./turn.js";
 
 export interface SocietyOrdersOptions {
   readonly log: EnergyLog;
@@ -62,6 +64,7 @@ export interface SocietyAccounts {
   readonly reservable: number;
   readonly policy: Policy | undefined;
   readonly tickets: readonly OpenTicket[];
+  readonly trades: readonly OpenTrade[];
   /** Suspect intervals that can be settled: how many, and the oldest of them. */
   readonly suspects: { readonly count: number; readonly oldest: readonly OpenSuspect[] };
   readonly waste: WasteStatus;
@@ -69,23 +72,20 @@ export interface SocietyAccounts {
 
 const SUSPECTS_SHOWN = 100;
 
-/** An order's entry, and what is told of it once the disk has it. */
-interface Turn<T> {
-  readonly draft: Draft;
-  readonly answer: (index: number) => T;
-}
-
 /**
  * What people and programs order of the society. Each order becomes one entry, in one order with the metering and
  * after whatever is due by then, and resolves when the disk has it. Throws GatewayError: `order-refused` when the
  * rules say no (and nothing changed), `busy`, `stopping`, `ledger-stopped`.
  */
 export class SocietyOrders {
+  /** What passes between this society and others. */
+  readonly trades: TradeOrders;
   readonly #options: SocietyOrdersOptions;
   #closed = false;
 
   constructor(options: SocietyOrdersOptions) {
     this.#options = options;
+    this.trades = new TradeOrders(options.log, (turn) => this.#enter(turn));
   }
 
   accounts(): SocietyAccounts {
@@ -102,6 +102,7 @@ export class SocietyOrders {
       reservable: society.reservable,
       policy: society.policy,
       tickets: society.tickets(),
+      trades: this.trades.open(),
       suspects: { count, oldest },
       waste: books.waste,
     };
@@ -205,6 +206,9 @@ const CURE: Partial<Record<LedgerErrorCode, string>> = {
   ticket: "The society's accounts list what is open and how much can be reserved.",
   certify: "The society's accounts say what is withheld and how many tokens of ADP are left.",
   resolve: "Suspect intervals can be settled for 7 days; name one by the index of its entry.",
+  trade:
+    "The society's accounts list the open trades; its policy, of version 2, names witnesses and counterparties.",
+  foreign: "Ask for a proof under a head that a witness of this society's policy has cosigned.",
   closed: "Nothing can be ordered of a closed society; its tickets roll back by themselves.",
 };
 

@@ -1,6 +1,9 @@
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { messageOf, toBase64 } from "@wattseal/base";
 import { OPERATIONS } from "../control/operations.js";
+import { CliError } from "../errors.js";
 import { renderSociety } from "../view/society.js";
-
 import { utc, wattHours } from "../view/units.js";
 import { type ControlOptions, order } from "./control.js";
 
@@ -59,6 +62,56 @@ export function certify(
   const body = { amountMwh, by, certifier, proofSha256 };
   return order(options, OPERATIONS.certify, body, ({ entry }) => [
     `entry ${entry}: ${wattHours(amountMwh)} of what was withheld are lots now`,
+  ]);
+}
+
+/** `wattseal society escrow`. */
+export function escrow(
+  amountMwh: number,
+  options: ControlOptions & {
+    readonly buyer: string;
+    readonly witness: string;
+    readonly rate: number;
+    readonly fee?: number;
+    readonly within: number;
+  },
+): Promise<number> {
+  const { buyer, witness, rate: rateBps, fee: feeMwh, within: withinMs } = options;
+  const body = { amountMwh, buyer, witness, rateBps, feeMwh, withinMs };
+  return order(options, OPERATIONS.escrow, body, ({ ticket, trade, decideBy, expires }) => [
+    `ticket ${ticket}: ${wattHours(amountMwh)} kept for ${buyer}`,
+    `trade  ${trade}`,
+    `Give the witness its proof before ${utc(decideBy)} UTC (pack time): wattseal prove ${ticket}`,
+    `Without a decision it lapses at ${utc(expires)} UTC: then the energy counts as sold.`,
+  ]);
+}
+
+/** `wattseal society report`. */
+export function reportWork(
+  ticket: number,
+  amountMwh: number | undefined,
+  options: ControlOptions & {
+    readonly parent: string;
+    readonly quality: number;
+    readonly proof?: string;
+  },
+): Promise<number> {
+  const { parent, quality: qualityBps, proof: proofSha256 } = options;
+  const body = { ticket, parent, amountMwh, qualityBps, proofSha256 };
+  return order(options, OPERATIONS.report, body, ({ entry, expires, ...done }) => [
+    `entry ${entry}: ${wattHours(done.amountMwh)} of ticket ${ticket} are reported to ${parent}`,
+    `${done.worker} earned ${wattHours(done.reputationMwh)} of reputation; the parent can record it until ${utc(expires)} UTC`,
+  ]);
+}
+
+/** `wattseal society settle`. */
+export async function settle(file: string, options: ControlOptions): Promise<number> {
+  const bytes = await readFile(resolve(file)).catch((cause: unknown) => {
+    throw new CliError("usage", `${file} cannot be read: ${messageOf(cause)}`, { cause });
+  });
+  const body = { proof: toBase64(bytes) };
+  return await order(options, OPERATIONS.settle, body, ({ entry, type }) => [
+    `entry ${entry}: ${type === "society.trade" ? "the trade has ended here" : "the work is charged here"}`,
   ]);
 }
 

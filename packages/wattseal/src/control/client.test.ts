@@ -44,6 +44,26 @@ describe("a client of the control socket", () => {
       wastedMwh: 0,
     });
     await call(path, OPERATIONS.certify, { amountMwh: 1, by: "peer", certifier: "pack-7" });
+    const who = { buyer: WORKER, witness: PACK };
+    const trade = { amountMwh: 5, ...who, rateBps: 9800, feeMwh: 1, withinMs: 1000 };
+    expect(await call(path, OPERATIONS.escrow, trade)).toEqual({
+      ticket: 10,
+      trade: "ab".repeat(32),
+      decideBy: 7,
+      expires: 9,
+    });
+    await call(path, OPERATIONS.escrow, { amountMwh: 5, ...who });
+    const report = { ticket: 9, parent: PACK, qualityBps: 8000 };
+    expect(await call(path, OPERATIONS.report, report)).toEqual({
+      entry: 10,
+      amountMwh: 5,
+      expires: 9,
+      worker: WORKER,
+      reputationMwh: 4,
+    });
+    const settled = await call(path, OPERATIONS.settle, { proof: "AQID" });
+    expect(settled).toEqual({ entry: 10, type: "society.record" });
+    await expect(call(path, OPERATIONS.settle, { proof: "AQI" })).rejects.toThrow(/proof/);
     const resolve = { interval: 7, decision: "reject", evidence: "operator" };
     await call(path, OPERATIONS.resolve, resolve);
     expect(await call(path, OPERATIONS.isolate)).toEqual({
@@ -56,6 +76,10 @@ describe("a client of the control socket", () => {
       ["commit", { ticket: 9, amount: undefined, quality: 8000, proof }],
       ["rollback", 9],
       ["certify", { amount: 1, by: "peer", certifier: "pack-7", proof: undefined }],
+      ["escrow", { amount: 5, ...who, rateBps: 9800, fee: 1, within: 1000 }],
+      ["escrow", { amount: 5, ...who, rateBps: 10_000, fee: 0, within: 600_000 }],
+      ["report", { ticket: 9, parent: PACK, quality: 8000, proof: undefined }],
+      ["settle", Uint8Array.of(1, 2, 3)],
       ["resolve", { ...resolve, reason: "" }],
       ["isolate"],
       ["allow"],

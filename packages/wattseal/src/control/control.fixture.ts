@@ -11,7 +11,7 @@ import {
   moduleUid,
   silentLogger,
 } from "@wattseal/base";
-import type { SocietySummary } from "@wattseal/energy-ledger";
+import type { SocietySummary, TradeTerms } from "@wattseal/energy-ledger";
 import type { GatewayStatus } from "@wattseal/gateway";
 import { onTestFinished } from "vitest";
 import type { Controlled } from "./operations.js";
@@ -35,6 +35,18 @@ export const ACCOUNTS: SocietySummary = {
   claims: -8,
   conversionLoss: 9,
   wasted: 7,
+};
+
+const TERMS: TradeTerms = {
+  seller: PACK,
+  ticket: 10,
+  buyer: WORKER,
+  witness: PACK,
+  amount: milliwattHours(5),
+  rateBps: 9_800,
+  fee: milliwattHours(1),
+  decideBy: millis(7),
+  expires: millis(9),
 };
 
 const STATUS: GatewayStatus = {
@@ -90,6 +102,7 @@ export function gatewayOf(changes: Partial<Controlled["society"]> = {}) {
             used: 40,
           },
         ],
+        trades: [],
         suspects: { count: 1, oldest: [{ interval: 7, in: 70, until: millis(8) }] },
         waste: { alerts: 0 },
       }),
@@ -102,6 +115,17 @@ export function gatewayOf(changes: Partial<Controlled["society"]> = {}) {
       }),
       certify: noted("certify", { entry: 10 }),
       resolve: noted("resolve", { entry: 10 }),
+      trades: {
+        escrow: noted("escrow", { trade: "ab".repeat(32), terms: TERMS }),
+        report: noted("report", {
+          entry: 10,
+          amount: milliwattHours(5),
+          expires: millis(9),
+          worker: WORKER,
+          reputation: milliwattHours(4),
+        }),
+        settle: noted("settle", { entry: 10, type: "society.record" as const }),
+      },
       ...changes,
     },
   };

@@ -1,6 +1,14 @@
-import { fromHex, lctId, milliwattHours } from "@wattseal/base";
+import { fromBase64, fromHex, lctId, messageOf, milliwattHours } from "@wattseal/base";
 import { MAX_ENERGY, TEXT } from "@wattseal/energy-ledger";
 import { z } from "zod";
+
+function lct(whose: string) {
+  return z
+    .string()
+    .regex(TEXT.lct, "is no LCT id, such as lct:agent: and 32 characters a-z, 2-7")
+    .transform((value) => lctId(value))
+    .describe(`LCT id of ${whose}.`);
+}
 
 /** Fields of requests, as the ledger takes them. */
 export const request = {
@@ -11,11 +19,21 @@ export const request = {
     .transform((value) => milliwattHours(value))
     .describe("Energy, mWh."),
   entry: z.int().min(0).describe("Index of an entry in the log."),
-  worker: z
+  worker: lct("who does the work, and earns its reputation"),
+  society: (which: string) => lct(which),
+  /** A proof file of another log's entry. */
+  proof: z
     .string()
-    .regex(TEXT.lct, "is no LCT id, such as lct:agent: and 32 characters a-z, 2-7")
-    .transform((value) => lctId(value))
-    .describe("LCT id of who does the work, and earns its reputation."),
+    .max(20_000)
+    .transform((value, context) => {
+      try {
+        return fromBase64(value, "proof");
+      } catch (thrown) {
+        context.addIssue({ code: "custom", message: messageOf(thrown) });
+        return z.NEVER;
+      }
+    })
+    .describe("Proof file of another log's entry, base64."),
   label: (what: string) =>
     z.string().max(64).regex(TEXT.label, "use lower-case words joined by hyphens").describe(what),
   name: (what: string) =>

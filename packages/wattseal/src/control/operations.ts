@@ -1,3 +1,4 @@
+import { milliwattHours } from "@wattseal/base";
 import type { Gateway } from "@wattseal/gateway";
 import { z } from "zod";
 import { RequestError } from "./errors.js";
@@ -13,7 +14,7 @@ export interface Controlled {
   readonly society: Pick<
     Gateway["society"],
     "accounts" | "reserve" | "commit" | "rollback" | "certify" | "resolve"
-  >;
+  > & { readonly trades: Pick<Gateway["society"]["trades"], "escrow" | "report" | "settle"> };
 }
 
 /** One thing that can be asked or ordered: served, described and called from this alone. */
@@ -151,6 +152,73 @@ export const OPERATIONS = {
     },
     ({ society }, { amountMwh: amount, by, certifier, proofSha256: proof }) =>
       society.certify({ amount, by, certifier, proof }),
+  ),
+  escrow: ordered(
+    {
+      id: "escrow",
+      path: "/society/escrow",
+      summary: "Keeps the oldest lots for a trade that the common witness decides.",
+      request: z.strictObject({
+        amountMwh: request.amountMwh,
+        buyer: request.society("the society that gets the energy"),
+        witness: request.society("the society whose log decides"),
+        rateBps: request.basisPoints
+          .min(1)
+          .default(10_000)
+          .describe("Share that arrives, hundredths of a per cent."),
+        feeMwh: request.amountMwh.optional().describe("mWh taken off what arrives."),
+        withinMs: z
+          .int()
+          .min(1)
+          .max(86_400_000)
+          .default(600_000)
+          .describe("ms that the witness has to commit in."),
+      }),
+      response: z.object({
+        ticket: entry.describe("Names the trade in this log."),
+        trade: z.string().describe("SHA-256 of the terms: its name everywhere."),
+        decideBy: time,
+        expires: time.describe("The energy's last date: then the escrow ends by itself."),
+      }),
+    },
+    async ({ society }, { amountMwh: amount, feeMwh: fee, rateBps, withinMs: within, ...who }) => {
+      const order = { ...who, amount, rateBps, fee: fee ?? milliwattHours(0), within };
+      const { trade, terms } = await society.trades.escrow(order);
+      const { ticket, decideBy, expires } = terms;
+      return { ticket, trade, decideBy, expires };
+    },
+  ),
+  report: ordered(
+    {
+      id: "report",
+      path: "/society/report",
+      summary: "Closes a ticket whose work was for another society, which can charge it.",
+      request: z.strictObject({
+        ticket: request.entry,
+        parent: request.society("the society that the work was for"),
+        amountMwh: request.amountMwh.optional().describe("mWh; absent: all that it still holds."),
+        qualityBps: request.basisPoints.describe("As for a commit."),
+        proofSha256: request.sha256("what shows that the work is done"),
+      }),
+      response: z.object({ entry, amountMwh: mwh, expires: time, worker: lct, reputationMwh: mwh }),
+    },
+    async ({ society }, { amountMwh, qualityBps: quality, proofSha256: proof, ...work }) => {
+      const part = amountMwh === undefined ? {} : { amount: amountMwh };
+      const done = await society.trades.report({ ...work, ...part, quality, proof });
+      const { amount, reputation, ...of } = done;
+      return { ...of, amountMwh: amount, reputationMwh: reputation };
+    },
+  ),
+  settle: ordered(
+    {
+      id: "settle",
+      path: "/society/settle",
+      summary:
+        "Enters what another log's entry means here: the end of a trade, or a citizen's work.",
+      request: z.strictObject({ proof: request.proof }),
+      response: z.object({ entry, type: z.enum(["society.trade", "society.record"]) }),
+    },
+    ({ society }, { proof }) => society.trades.settle(proof),
   ),
   resolve: ordered(
     {

@@ -31,11 +31,22 @@ const suspect = z.object({
   until: time.describe("Then it can no longer be settled."),
 });
 
+const trade = z.object({
+  ticket: count.describe("Index of its society.escrow entry."),
+  trade: z.string().describe("SHA-256 of the terms."),
+  buyer: lct,
+  witness: lct,
+  amountMwh: mwh,
+  decideBy: time,
+  expires: time.describe("Then it ends by itself."),
+});
+
 export const societyReply = z.object({
   accounts: accountsSchema,
   reservableMwh: mwh.describe("What one reservation can take now."),
   policy: policy.optional(),
   tickets: z.array(ticket).describe("Open, oldest first."),
+  trades: z.array(trade).describe("What lots are kept for, oldest first."),
   suspects: z.object({
     count: count.describe("Suspect intervals that can still be settled."),
     oldest: z.array(suspect).describe("Up to 100 of them."),
@@ -54,6 +65,15 @@ export function societyReplyOf(accounts: SocietyAccounts): SocietyReply {
       ...of,
       heldMwh: held,
       usedMwh: used,
+    })),
+    trades: accounts.trades.map(({ trade: name, terms }) => ({
+      ticket: terms.ticket,
+      trade: name,
+      buyer: terms.buyer,
+      witness: terms.witness,
+      amountMwh: terms.amount,
+      decideBy: terms.decideBy,
+      expires: terms.expires,
     })),
     suspects: {
       count: suspects.count,

@@ -6,7 +6,7 @@ const SUSPECTS_SHOWN = 10;
 
 /** The society at one moment, a line each. */
 export function renderSociety(society: SocietyReply): readonly string[] {
-  const { accounts, policy, tickets, suspects, waste } = society;
+  const { accounts, policy, tickets, trades, suspects, waste } = society;
   return [
     `tokens      supply ${wattHours(accounts.supply)} = ATP ${wattHours(accounts.atp)} + reserved ${wattHours(accounts.reserved)} + ADP ${wattHours(accounts.adp)}`,
     `energy      eligible ${wattHours(accounts.eligible)}   withheld ${wattHours(accounts.withheld)}   unclaimed ${wattHours(accounts.unclaimed)}   deficit ${wattHours(accounts.deficit)}`,
@@ -22,6 +22,11 @@ export function renderSociety(society: SocietyReply): readonly string[] {
     ...tickets.map(
       ({ ticket, worker, deadline, heldMwh, usedMwh }) =>
         `  ${ticket}  holds ${wattHours(heldMwh)}, ${wattHours(usedMwh)} used   until ${utc(deadline)} UTC   ${worker}`,
+    ),
+    ...(trades.length === 0 ? [] : [`trades      ${count(trades.length)} open`]),
+    ...trades.map(
+      ({ ticket, amountMwh, buyer, decideBy, expires }) =>
+        `  ${ticket}  ${wattHours(amountMwh)} for ${buyer}   decided by ${utc(decideBy)}, or lapses ${utc(expires)} UTC`,
     ),
     `suspects    ${count(suspects.count)} intervals can be settled (wattseal ledger resolve)`,
     ...suspects.oldest

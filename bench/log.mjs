@@ -78,6 +78,12 @@ async function measure(directory, size, plain) {
         peerRate: opened.readRate,
       },
       {
+        what: `read all ${of} in order, checked again`,
+        rate: opened.entryRate,
+        peer: "the same files read, SHA-256 of their bytes",
+        peerRate: opened.readRate,
+      },
+      {
         what: `inclusion proof made and checked, ${of}`,
         rate: opened.proofRate,
         peer: "one Ed25519 signature checked",

@@ -9,7 +9,7 @@ import { perCpuSecond } from "./measure.mjs";
 import { entropy } from "./pack.mjs";
 
 /**
- * @typedef {{ openRate: number, readRate: number, proofRate: number, verifyRate: number, wallSeconds: number,
+ * @typedef {{ openRate: number, readRate: number, proofRate: number, verifyRate: number, entryRate: number, wallSeconds: number,
  *   cpuSeconds: number, residentBefore: number, resident: number, heap: number }} Opened rates a CPU-second, memory in MiB
  */
 
@@ -36,6 +36,11 @@ globalThis.gc?.();
 globalThis.gc?.(); // what the first one let go of outside the heap
 const { heapUsed, arrayBuffers } = process.memoryUsage();
 const size = log.durableSize;
+
+const entriesBefore = process.cpuUsage();
+let read = 0;
+for (const entry of log.entries()) read += entry.length > 0 ? 1 : 0;
+const entryRate = read / secondsSince(entriesBefore);
 
 const root = log.root();
 let state = 1;
@@ -69,6 +74,7 @@ const opened = {
   openRate: size / cpuSeconds,
   readRate,
   proofRate,
+  entryRate,
   verifyRate,
   wallSeconds,
   cpuSeconds,

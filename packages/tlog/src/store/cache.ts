@@ -2,12 +2,15 @@
 export class Cache<Key, Value> {
   readonly #limit: number;
   readonly #values = new Map<Key, Value>();
+  /** What was asked for last: reading in order asks for it again and again. */
+  #last: { readonly key: Key; readonly value: Value } | undefined;
 
   constructor(limit: number) {
     this.#limit = limit;
   }
 
   get(key: Key, load: () => Value): Value {
+    if (this.#last?.key === key) return this.#last.value;
     const value = this.#values.get(key) ?? load();
     this.#values.delete(key);
     this.#values.set(key, value);
@@ -17,6 +20,7 @@ export class Cache<Key, Value> {
         break;
       }
     }
+    this.#last = { key, value };
     return value;
   }
 }

@@ -107,8 +107,17 @@ export class LogContents {
     return refuseFile(this.#files, entriesPath(bundle), `entry ${index} does not match ${place}`);
   }
 
+  /** A sealed bundle's entries; they are those of the hash above, or refused by name. */
   #readEntries(index: number): readonly Uint8Array[] {
-    return this.#sealed.decoding(index, this.#sealed.bundle(index), (entries) => [...entries]);
+    const bytes = this.#sealed.bundle(index);
+    const entries = this.#sealed.decoding(index, bytes, (all) => [...all]);
+    const hashes = entries.map(leafHash);
+    if (!bytesEqual(rootOf(hashes), this.#hash(1, index))) {
+      const tile = this.#tile(0, index).hashes;
+      const bad = hashes.findIndex((hash, i) => !bytesEqual(hash, tile[i] ?? hash.subarray(1)));
+      this.#refuseEntry(index, bad, tilePath(0, index));
+    }
+    return entries;
   }
 
   /** A tile; from disk only if its root is what the level above says. */
@@ -152,14 +161,12 @@ export class LogContents {
 
   entry(index: number): Uint8Array {
     this.#requireIndex(index);
-    const unsealed = this.#tail[index - this.#tailFirst];
-    if (unsealed !== undefined) return unsealed.entry;
     const bundle = Math.floor(index / TILE_WIDTH);
-    const at = index % TILE_WIDTH;
-    const entry = this.#bundles.get(bundle, () => this.#readEntries(bundle))[at];
-    if (entry === undefined || !bytesEqual(leafHash(entry), this.#hash(0, index))) {
-      return this.#refuseEntry(bundle, at, tilePath(0, bundle));
-    }
+    const entry =
+      index < this.#tailFirst
+        ? this.#bundles.get(bundle, () => this.#readEntries(bundle))[index % TILE_WIDTH]
+        : this.#tail[index - this.#tailFirst]?.entry;
+    if (entry === undefined) throw new InvariantViolation(`entry ${index} is nowhere`);
     return entry;
   }
 

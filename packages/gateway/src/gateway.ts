@@ -253,6 +253,7 @@ export class Gateway {
     this.society.close();
     await this.#renewal;
     this.#recorder.closeEarly();
+    await this.#options.evidence?.close();
     await this.#writer.settled();
     await this.#pruner.settled();
     await this.#log.snapshot(SNAPSHOT_AFTER_AT_STOP);
@@ -261,7 +262,6 @@ export class Gateway {
     const status = this.status();
     await this.#delivery.stop();
     await this.#records.settled();
-    await this.#options.evidence?.close();
     await this.#log.close();
     return status;
   }

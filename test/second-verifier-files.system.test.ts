@@ -3,7 +3,7 @@ import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { encodeCbor } from "@wattseal/base";
 import { LogStore } from "@wattseal/tlog/store";
-import { decodeTrust, type Trust, verifyProofFile } from "@wattseal/verifier";
+import { decodeTrust, LogReplay, type Trust, verifyProofFile } from "@wattseal/verifier";
 import { describe, expect, it } from "vitest";
 import { alteredCopies, HONEST, readerOf } from "./support/altered-files.js";
 import { BROKEN_FILES, BROKEN_FLOORS, HARMLESS_FILES } from "./support/broken-files.js";
@@ -17,6 +17,7 @@ import {
   type Audit,
   agree,
   auditOf,
+  comparable,
   first,
   foldersOf,
   go,
@@ -69,6 +70,23 @@ describe("a second verifier of files", () => {
       // what a floor breaks is told before what is missing below it
       expect.soft(JSON.stringify(mine[i]).includes("no snapshot says"), what).toBe(rule === "F-9");
     }
+  });
+
+  it.skipIf(!go)(`goes on from a snapshot where a log was pruned${skipped}`, async () => {
+    const logs = [3, 10, 17, 24].map((seed) => historyOf(seed, 30).entries);
+    const { folders, trustFile } = await foldersOf(logs);
+    for (const [i, folder] of folders.entries()) await pruneToSnapshot(folder, logs[i]!);
+    const mine = await atOnce(4, folders, (folder) => first(folder, trustFile));
+    const others = await second(folders, trustFile);
+    for (const [i, { entries }] of mine.entries()) {
+      expect(mine[i]).toMatchObject({ verdict: "verified from a snapshot", from: 1_024 });
+      expect(entries).toBe(logs[i]!.length);
+      expect(others[i]).toMatchObject({ ...comparable(mine[i]!), from: 1_024 });
+    }
+    const flipped = folders[0]!;
+    const snapshot = await readFile(join(flipped, SNAPSHOT));
+    await writeFile(join(flipped, SNAPSHOT), snapshot.with(900, (snapshot[900] ?? 0) ^ 1));
+    expect((await agreeOnVerdict(flipped, trustFile)).verdict).toBe("refused");
   });
 
   it.skipIf(!go)(
@@ -147,6 +165,18 @@ describe("a second verifier of files", () => {
     expect((await agreeOnVerdict(cut, trustFile)).verdict).toBe("refused");
   });
 });
+
+const SNAPSHOT = "snapshot.0000000000000400";
+
+/** Prunes a log below its entry 1,024, a snapshot, and puts the state there beside it. */
+async function pruneToSnapshot(folder: string, entries: readonly Uint8Array[]): Promise<void> {
+  const log = await LogStore.open({ directory: folder });
+  expect(await log.prune(1_024)).toBe(1_024);
+  await log.close();
+  const replay = new LogReplay(decodeTrust(TRUST_FILE));
+  for (const entry of entries.slice(0, 1_024)) replay.append(entry);
+  await writeFile(join(folder, SNAPSHOT), replay.snapshot());
+}
 
 async function agreeOnVerdict(folder: string, trustFile: string): Promise<Audit> {
   const mine = await first(folder, trustFile);

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"sort"
 )
@@ -10,6 +11,7 @@ type report struct {
 	Verdict   string         `json:"verdict"`
 	Rule      string         `json:"rule,omitempty"`
 	Problem   string         `json:"problem,omitempty"`
+	From      int64          `json:"from"`
 	Entries   int64          `json:"entries"`
 	Signed    int64          `json:"signed"`
 	Witnessed int64          `json:"witnessed"`
@@ -41,7 +43,7 @@ type societyTotals struct {
 func audit(dir folder, t *trust) (r report) {
 	a := auditor{trust: t, ledger: newLedger(t)}
 	refused := attempt(func() { a.run(dir, &r) })
-	r.Entries = a.ledger.tree.size
+	r.From, r.Entries = a.start, a.ledger.tree.size
 	r.Epochs, r.Energy, r.LCT = int64(len(a.ledger.epochs.begun)), a.ledger.meter.totals, a.ledger.doc.lct
 	if s := a.ledger.society; s != nil {
 		r.Society = &societyTotals{
@@ -56,6 +58,9 @@ func audit(dir folder, t *trust) (r report) {
 		r.Verdict = "self-consistent only"
 	case r.Signed == r.Entries && r.Witnessed == r.Entries:
 		r.Verdict = "verified"
+		if r.From > 0 {
+			r.Verdict = "verified from a snapshot"
+		}
 	default:
 		r.Verdict = "verified in part"
 	}
@@ -64,9 +69,12 @@ func audit(dir folder, t *trust) (r report) {
 
 // auditor follows a log's entries, and judges each head at the entry that it ends with.
 type auditor struct {
-	trust  *trust
-	ledger *ledger
-	heads  []head // not judged yet, by size
+	trust     *trust
+	ledger    *ledger
+	heads     []head // not judged yet, by size
+	snapshots map[int64][]byte
+	start     int64 // of the snapshot that a pruned log is replayed from, or 0
+	below     tree  // of the entries before start
 }
 
 func (a *auditor) run(dir folder, r *report) {
@@ -75,11 +83,22 @@ func (a *auditor) run(dir folder, r *report) {
 	r.TornBytes = j.torn
 	checkpoint, receipts := dir.heads(j.end())
 	low := dir.floor(j, checkpoint)
+	a.snapshots = dir.snapshots(low.index, j.end())
 	if low.index > 0 {
-		dir.refusePruned(low, j, checkpoint)
+		a.start, a.below = first(a.snapshots), low.tree()
+		if a.start == 0 {
+			dir.refusePruned(low, j, checkpoint)
+		}
+		require(checkpoint.size > a.start, "H-3", "the checkpoint ends before the snapshot")
 	}
 
-	a.heads = append([]head{checkpoint}, receipts...)
+	var judged []head // H-3
+	for _, receipt := range receipts {
+		if receipt.size > a.start || a.start == 0 {
+			judged = append(judged, receipt)
+		}
+	}
+	a.heads = append([]head{checkpoint}, judged...)
 	sort.SliceStable(a.heads, func(i, k int) bool { return a.heads[i].size < a.heads[k].size })
 	dir.entries(low, j, a.entry)
 
@@ -87,18 +106,42 @@ func (a *auditor) run(dir folder, r *report) {
 	if a.trust == nil {
 		return
 	}
-	for _, receipt := range receipts {
+	for _, receipt := range judged {
 		within(receipt.file, func() { receipt.requireCosigned(a.trust.witnesses) })
 		r.Witnessed = most(r.Witnessed, receipt.size)
 	}
 }
 
 func (a *auditor) entry(data []byte, leaf hash) {
-	within(fmt.Sprintf("entry %d", a.ledger.tree.size), func() { a.ledger.apply(data, leaf) })
+	if a.below.size < a.start {
+		a.below.add(leaf)
+		return
+	}
+	index := most(a.ledger.tree.size, a.start)
+	within(fmt.Sprintf("entry %d", index), func() {
+		a.compareSnapshot(data, index)
+		a.ledger.apply(data, leaf)
+	})
 	for len(a.heads) > 0 && a.heads[0].size <= a.ledger.tree.size {
 		within(a.heads[0].file, func() { a.ledger.requireSigned(a.heads[0]) })
 		a.heads = a.heads[1:]
 	}
+}
+
+// compareSnapshot holds a snapshot beside the log to its entry, and goes on from the first of a pruned log (K-9).
+func (a *auditor) compareSnapshot(data []byte, index int64) {
+	snapshot, beside := a.snapshots[index]
+	if !beside {
+		return
+	}
+	stated, ok := decodeEntry(data).body.(opsSnapshot)
+	require(ok && sha256.Sum256(snapshot) == stated.digest, "K-9", "the snapshot beside the log is not what it states")
+	if index != a.start {
+		return
+	}
+	a.ledger = restore(snapshot, a.trust, index)
+	same := a.ledger.tree.root() == a.below.root() && a.ledger.tree.size == a.below.size
+	require(same, "K-9", "the snapshot is of another log")
 }
 
 // requireSigned: H-1, of a head that ends with the last entry applied.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -102,6 +103,25 @@ func (dir folder) entries(low floor, j journal, use func(data []byte, leaf hash)
 	for k, entry := range j.entries {
 		use(entry, j.leaves[k])
 	}
+}
+
+var snapshotName = regexp.MustCompile(`^snapshot\.([0-9a-f]{16})$`)
+
+// snapshots are those beside the log, by index, of entries from the floor on (K-9).
+func (dir folder) snapshots(low, size int64) map[int64][]byte {
+	files, err := os.ReadDir(string(dir))
+	require(err == nil, "K-9", "%v", err)
+	found := map[int64][]byte{}
+	for _, file := range files {
+		if match := snapshotName.FindStringSubmatch(file.Name()); match != nil {
+			index, err := strconv.ParseInt(match[1], 16, 64)
+			require(err == nil && index < size, "K-9", "%s is of no entry of the log", file.Name())
+			if index >= low {
+				found[index] = dir.read(file.Name(), "K-9")
+			}
+		}
+	}
+	return found
 }
 
 var receiptName = regexp.MustCompile(`^receipt\.[a-z0-9._-]*$`)

@@ -91,6 +91,12 @@ export const BROKEN_FILES: readonly AlteredFiles[] = [
   altered("F-5", "a hash that no entry has", "tile/0/001", flip(8_191)),
   absent("F-6", "checkpoint"),
   journal("F-6", "heads beyond the end", (records) => records),
+  {
+    rule: "K-9",
+    what: "what no entry states",
+    files: () => ({ [`snapshot.${"0".repeat(15)}9`]: "x" }),
+  },
+  { rule: "K-9", what: "of no entry", files: () => ({ [`snapshot.${"0".repeat(13)}fff`]: "x" }) },
   { rule: "F-6", what: "another name", files: (honest) => ({ "receipt.X": honest(RECEIPT) }) },
 ];
 

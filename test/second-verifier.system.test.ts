@@ -14,10 +14,6 @@ import { Random } from "./support/random.js";
 import { marketOf } from "./support/trades.js";
 import { agree, auditOf, comparable, foldersOf, go, second, skipped } from "./support/verifiers.js";
 
-const BETWEEN_SOCIETIES = new Set<string>(
-  ["escrow", "offer", "decide", "trade", "report", "record"].map((name) => `society.${name}`),
-);
-
 describe("a second verifier, by docs/ledger-format.md", () => {
   it("finds every entry type on that page", async () => {
     const page = await readFile(new URL("../docs/ledger-format.md", import.meta.url), "utf8");
@@ -51,9 +47,7 @@ describe("a second verifier, by docs/ledger-format.md", () => {
     const markets = Array.from({ length: 9 }, (_, seed) => marketOf(seed, 25));
     const logs = [...packs, ...markets.flat()].map(({ entries }) => entries);
     const types = new Set(logs.flat().map(typeOf));
-    // the second verifier does not read what is between societies
-    const alone = ENTRY_TYPES.filter((type) => !BETWEEN_SOCIETIES.has(type));
-    expect(alone.filter((type) => !types.has(type))).toEqual([]);
+    expect(ENTRY_TYPES.filter((type) => !types.has(type))).toEqual([]);
     const { folders, trustFile } = await foldersOf(logs);
     const others = await second(folders, trustFile);
     for (const [i, entries] of logs.entries()) {

@@ -48,3 +48,31 @@ it("a gateway whose clock is set back an hour and forward a day loses no module,
   expect(served.status).toBe(2);
   expect(served.stderr).toContain("wattseal start");
 });
+
+it("a step past the end of the epoch begins the next one, which says the step; time waits for it", {
+  timeout: 120_000,
+}, async () => {
+  const folder = await temporaryFolder();
+  const step = 40 * 24 * HOUR;
+  const scenario = {
+    ...{ name: "far", description: "Forty days on.", modules: 2, seconds: 240 },
+    drive: { kind: "constant", watts: 8000 },
+    events: [{ at: 100, fault: "clock", stepSeconds: step / 1000 }],
+    expect: { linked: 2, on: 2 },
+  };
+  await writeFile(`${folder}/far.json`, JSON.stringify(scenario));
+  const state = `${folder}/state`;
+  const run = await wattseal([
+    ...["start", "--scenario", `${folder}/far.json`, "--speed", "max", "--json", "--state", state],
+  ]);
+  expect(run.status, run.stderr).toBe(0);
+  expect(JSON.parse(run.stdout)).toMatchObject({ verified: true });
+  const list = await wattseal(["ledger", "list", `${state}/gateway/log`, "--json"]);
+  const entries = list.stdout
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  const second = entries.findLastIndex(({ type }) => type === "epoch.begin");
+  expect(entries.filter(({ type }) => type === "epoch.begin")).toHaveLength(2);
+  expect(entries[second + 1]).toMatchObject({ type: "ops.clock", body: { step } });
+});

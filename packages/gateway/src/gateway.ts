@@ -176,7 +176,9 @@ export class Gateway {
 
   /** A promise while entries pile up before the disk: where time can wait, it waits for this. */
   ready(): Promise<void> | undefined {
-    return this.#writer.unwritten > UNWRITTEN_LIMIT ? this.#writer.settled() : undefined;
+    if (this.#writer.unwritten <= UNWRITTEN_LIMIT) return undefined;
+    // What waits for an epoch is not written before that has begun.
+    return this.#renewal ?? this.#writer.settled();
   }
 
   status(): GatewayStatus {

@@ -75,7 +75,7 @@ describe("a proof file", () => {
       flipped[bit >> 3]! ^= 1 << (bit & 7);
       expect(() => verifyProofFile(flipped)).toThrow();
     }
-  });
+  }, 30_000);
 
   it("is refused when parts are put together from elsewhere, checksum and all", () => {
     const other = writtenPack();

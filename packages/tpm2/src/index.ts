@@ -22,6 +22,8 @@ export {
   resetLockout,
   setDictionaryAttackParameters,
 } from "./commands/dictionary-attack.js";
+export { hashSequence, type TpmHash } from "./commands/hash.js";
+export { hierarchyChangeAuth } from "./commands/hierarchy.js";
 export { activateCredential, sign, unseal, verifySignature } from "./commands/keys.js";
 export {
   type NvIndex,
@@ -45,6 +47,7 @@ export {
   load,
   loadExternal,
   type ObjectBlob,
+  pinned,
   readPublic,
   type Template,
 } from "./commands/objects.js";
@@ -59,6 +62,7 @@ export {
   policyRestart,
   policySecret,
 } from "./commands/policy.js";
+export { policyDigest, underPolicy } from "./commands/under-policy.js";
 export { AuthValue } from "./session/auth-value.js";
 export type { Ref } from "./session/exchange.js";
 export type { Session } from "./session/session.js";
@@ -67,11 +71,20 @@ export type { HashAlgorithm } from "./structures/algorithms.js";
 export { handleName, nameOf } from "./structures/name.js";
 export type { NvPublic } from "./structures/nv.js";
 export type { PcrSelection } from "./structures/pcr.js";
-export type { EccPublic, Public, RsaPublic } from "./structures/public.js";
+export type { EccPublic, KeyedHashPublic, Public, RsaPublic } from "./structures/public.js";
 export type { Signature } from "./structures/signature.js";
+export {
+  ATTESTATION_KEY,
+  ENDORSEMENT_ECC,
+  ENDORSEMENT_RSA,
+  SEALED,
+  SIGNING_KEY,
+  STORAGE_ROOT,
+  sealedUnder,
+} from "./structures/templates.js";
 export type { Ticket } from "./structures/ticket.js";
 export { type SaltKey, Tpm, type TpmOptions, type Use } from "./tpm.js";
-export { type DeviceOptions, deviceTransport } from "./transport/device.js";
+export { type DeviceFile, type DeviceOptions, deviceTransport } from "./transport/device.js";
 export { type SwtpmAddress, type SwtpmOptions, swtpmTransport } from "./transport/swtpm.js";
 export type { Connection, Transport } from "./transport/transport.js";
 export { ALG, CC, CURVE, HANDLE_TYPE, NV, OBJECT, PT, RH } from "./wire/constants.js";

@@ -10,11 +10,11 @@ import { setTimeout as pause } from "node:timers/promises";
 import { createPrimary, evictControl, readPublic } from "./commands/objects.js";
 import { AuthValue } from "./session/auth-value.js";
 import { handleName } from "./structures/name.js";
-import type { EccPublic } from "./structures/public.js";
+import { STORAGE_ROOT } from "./structures/templates.js";
 import { type SaltKey, Tpm, type TpmOptions, type Use } from "./tpm.js";
 import { swtpmTransport } from "./transport/swtpm.js";
 import type { Transport } from "./transport/transport.js";
-import { ALG, CURVE, OBJECT, RH } from "./wire/constants.js";
+import { RH } from "./wire/constants.js";
 
 const PROGRAM: string = "swtpm";
 const STARTED_WITHIN = 200;
@@ -31,45 +31,11 @@ export function hasSwtpm(): boolean {
 
 export const entropy = { bytes: (length: number) => new Uint8Array(randomBytes(length)) };
 export const NOTHING = new Uint8Array(0);
-export const OWNER: Use = { handle: RH.owner, name: handleName(RH.owner) };
+const permanent = (handle: number): Use => ({ handle, name: handleName(handle) });
+export const OWNER = permanent(RH.owner);
+export const ENDORSEMENT = permanent(RH.endorsement);
+export const LOCKOUT = permanent(RH.lockout);
 export const randomAuth = () => new AuthValue(entropy.bytes(32));
-
-const FIXED = OBJECT.fixedTpm | OBJECT.fixedParent | OBJECT.noDa | OBJECT.userWithAuth;
-const P256 = {
-  type: "ecc",
-  nameAlgorithm: ALG.sha256,
-  authPolicy: NOTHING,
-  curve: CURVE.p256,
-  point: { x: NOTHING, y: NOTHING },
-} as const;
-
-/** TCG's storage root template for P-256 (TPM v2.0 Provisioning Guidance §7.5.1). */
-export const STORAGE_ROOT: EccPublic = {
-  ...P256,
-  attributes: FIXED | OBJECT.sensitiveDataOrigin | OBJECT.restricted | OBJECT.decrypt,
-  symmetric: { keyBits: 128 },
-  scheme: undefined,
-};
-
-const ECDSA = { scheme: ALG.ecdsa, hash: ALG.sha256 } as const;
-export const SIGNING_KEY: EccPublic = {
-  ...P256,
-  attributes: FIXED | OBJECT.sensitiveDataOrigin | OBJECT.sign,
-  symmetric: undefined,
-  scheme: ECDSA,
-};
-export const ATTESTATION_KEY: EccPublic = {
-  ...SIGNING_KEY,
-  attributes: SIGNING_KEY.attributes | OBJECT.restricted,
-};
-export const SEALED = {
-  type: "keyed-hash",
-  nameAlgorithm: ALG.sha256,
-  attributes: FIXED,
-  authPolicy: NOTHING,
-  scheme: undefined,
-  unique: NOTHING,
-} as const;
 
 export class Swtpm {
   readonly folder: string;

@@ -16,11 +16,9 @@ import {
   nvCertify,
   nvDefineSpace,
   nvIncrement,
-  nvRead,
   nvReadCounter,
   nvReadPublic,
   nvUndefineSpace,
-  nvWrite,
 } from "./commands/nv.js";
 import {
   create,
@@ -34,18 +32,8 @@ import {
 import { pcrExtend, pcrRead } from "./commands/pcr.js";
 import { digestOf } from "./crypto/digest.js";
 import { AuthValue } from "./session/auth-value.js";
-import {
-  ATTESTATION_KEY,
-  entropy,
-  hasSwtpm,
-  NOTHING,
-  OWNER,
-  randomAuth,
-  SEALED,
-  SIGNING_KEY,
-  STORAGE_ROOT,
-  Swtpm,
-} from "./swtpm.fixture.js";
+import { ATTESTATION_KEY, SEALED, SIGNING_KEY, STORAGE_ROOT } from "./structures/templates.js";
+import { entropy, hasSwtpm, NOTHING, OWNER, randomAuth, Swtpm } from "./swtpm.fixture.js";
 import type { SaltKey, Tpm } from "./tpm.js";
 import {
   encodeSignature,
@@ -296,22 +284,6 @@ describe.skipIf(!hasSwtpm())(NAME, () => {
       await sealedSession(async (tpm) =>
         nvUndefineSpace(tpm, OWNER, await nvReadPublic(tpm, index)),
       );
-    });
-
-    it("keep more than one command holds", async () => {
-      const auth = randomAuth();
-      const content = entropy.bytes(1500);
-      const attributes = NV.ordinary | NV.authRead | NV.authWrite | NV.noDa;
-      const index = 0x01800030;
-      const area = { index, nameAlgorithm: ALG.sha256, attributes, authPolicy: NOTHING };
-      await sealedSession(async (tpm) => {
-        await nvDefineSpace(tpm, OWNER, { ...area, size: content.length }, auth);
-        const empty = await nvReadPublic(tpm, index);
-        await expect(nvRead(tpm, { ...empty, auth }, empty, 8)).rejects.toMatchObject({
-          response: { name: "nv-uninitialized" },
-        });
-        await nvWrite(tpm, { ...empty, auth }, empty, content.subarray(0, 1024));
-      });
     });
   });
 });

@@ -1,12 +1,18 @@
-import type { Entropy } from "@wattseal/base";
+import { type Entropy, InvariantViolation } from "@wattseal/base";
 import { AuthValue } from "./session/auth-value.js";
-import { type Authorization, Exchange, type Ref, type Response } from "./session/exchange.js";
+import {
+  type Authorization,
+  Exchange,
+  type Ref,
+  type Request,
+  type Response,
+} from "./session/exchange.js";
 import type { Session } from "./session/session.js";
 import { startProtected } from "./session/start.js";
 import type { Public } from "./structures/public.js";
 import type { Connection, Transport } from "./transport/transport.js";
 import { CC } from "./wire/constants.js";
-import { isRefusal } from "./wire/errors.js";
+import { TpmError } from "./wire/errors.js";
 import { Writer } from "./wire/writer.js";
 
 /** A handle whose use has to be authorised: by its authorisation value, or by a policy session that has been satisfied. */
@@ -29,7 +35,10 @@ export interface Call {
   /** The first parameter is a TPM2B and worth hiding: of the command, of the response. */
   readonly secret?: { readonly command?: boolean; readonly response?: boolean };
   readonly returnsHandle?: boolean;
-  readonly signal?: AbortSignal | undefined;
+  /** The command changes the first handle's authorisation value to this one: its response is authenticated by it. */
+  readonly newAuth?: AuthValue | undefined;
+  /** Takes no session (Part 3), or names what is not known yet: its response is not authenticated, whatever it says. */
+  readonly open?: boolean;
 }
 
 export interface TpmOptions {
@@ -38,21 +47,33 @@ export interface TpmOptions {
   readonly pause: (ms: number) => Promise<void>;
   /** Sessions are salted for it: HMACs and encryption then hold against whoever listens on the bus. */
   readonly saltKey?: SaltKey | undefined;
+  /** No further command is sent once it aborts; the one under way ends first, since a TPM finishes what it began. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A TPM that says "again" is asked so often, with these pauses between, ms. */
-const EMPTY = AuthValue.empty;
 const RETRIES: readonly number[] = [1, 5, 20, 100, 500];
 
+/** TPM2_FlushContext, which takes no session. */
+function flushing(handle: number): Request {
+  const writer = new Writer();
+  writer.u32(handle);
+  const request = { code: CC.flushContext, handles: [], authorizations: [], returnsHandle: false };
+  return { ...request, parameters: writer.done() };
+}
+
 /**
- * One transaction with a TPM: commands over one connection. What it loads and opens is flushed at its end. With a
- * salt key every authorisation is an HMAC and secrets travel encrypted; without one, values travel as passwords.
+ * One transaction with a TPM: commands over one connection, one after the other. What it loads and opens is flushed at
+ * its end. With a salt key every response is authenticated and secrets travel encrypted; without one, authorisation
+ * values travel as passwords, and whoever is on the bus can answer in the TPM's place.
  */
 export class Tpm {
   readonly #connection: Connection;
   readonly #options: TpmOptions;
   readonly #loaded = new Set<number>();
-  readonly #sessions: Session[] = [];
+  readonly #sessions: (Promise<Session> | undefined)[] = [];
+  #turn: Promise<unknown> = Promise.resolve();
+  #over = false;
 
   private constructor(connection: Connection, options: TpmOptions) {
     this.#connection = connection;
@@ -84,42 +105,31 @@ export class Tpm {
   }
 
   /**
-   * One command. Throws TpmError: `tpm-refused` with the TPM's reason, `tpm-response` for an answer that cannot be
-   * trusted, and what the transport throws.
+   * One command. What it loads is kept until the transaction's end. Throws TpmError: `tpm-refused` with the TPM's
+   * reason, `tpm-response` for an answer that cannot be trusted, `tpm-cancelled`, and what the transport throws.
    */
   async run(call: Call): Promise<Response> {
-    const { uses = [], refs = [], returnsHandle = false } = call;
+    const { code, uses = [], refs = [], returnsHandle = false, newAuth } = call;
     const writer = new Writer();
     call.parameters?.(writer);
-    const exchange = new Exchange(
-      {
-        code: call.code,
-        handles: [...uses, ...refs],
-        authorizations: await this.#authorizations(uses, call.secret ?? {}),
-        parameters: writer.done(),
-        returnsHandle,
-      },
-      this.entropy,
-    );
-    return this.#exchange(exchange, call.signal);
+    const parameters = writer.done();
+    const authorizations = await this.#authorizations(uses, call);
+    // Nonces are drawn in turn with the commands that carry them.
+    return this.#inTurn(async () => {
+      const handles = [...uses, ...refs];
+      const request = { code, handles, authorizations, parameters, returnsHandle, newAuth };
+      const response = await this.#exchange(new Exchange(request, this.entropy));
+      if (response.handle !== undefined) this.#loaded.add(response.handle);
+      this.#requireAtWork();
+      return response;
+    });
   }
 
-  /** Sends the same bytes again while the TPM asks for it: a refused command moves no nonce. */
-  async #exchange(exchange: Exchange, signal: AbortSignal | undefined): Promise<Response> {
-    for (const pause of RETRIES) {
-      try {
-        return exchange.answer(await this.#connection.transmit(exchange.command, signal));
-      } catch (thrown) {
-        if (!isRefusal(thrown, "retry", "yielded", "testing", "nv-rate")) throw thrown;
-        await this.#options.pause(pause);
-      }
-    }
-    return exchange.answer(await this.#connection.transmit(exchange.command, signal));
-  }
-
-  /** Will be flushed when the transaction ends. */
-  keep(handle: number): void {
-    this.#loaded.add(handle);
+  /** A command that loads something: its handle, and the rest of the response. */
+  async runForHandle(call: Call): Promise<Response & { readonly handle: number }> {
+    const { handle, parameters } = await this.run({ ...call, returnsHandle: true });
+    if (handle === undefined) throw new InvariantViolation("a response without its handle");
+    return { handle, parameters };
   }
 
   /** Was flushed, or is no longer there. */
@@ -127,50 +137,93 @@ export class Tpm {
     this.#loaded.delete(handle);
   }
 
-  /** No session may come twice in one command (Part 1 §19.4), so each handle that needs one has its own. */
+  #inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const mine = this.#turn.then(task);
+    this.#turn = mine.catch(() => {});
+    return mine;
+  }
+
+  #requireAtWork(): void {
+    if (this.#over) throw new TpmError("tpm-usage", "the transaction is over");
+    if (this.#options.signal?.aborted) {
+      throw new TpmError("tpm-cancelled", "the transaction was cancelled");
+    }
+  }
+
+  /** Sends the same bytes again while the TPM asks for it: a refused command moves no nonce. */
+  async #exchange(exchange: Exchange): Promise<Response> {
+    for (const pause of RETRIES) {
+      this.#requireAtWork();
+      try {
+        return await this.#once(exchange);
+      } catch (thrown) {
+        if (!(thrown instanceof TpmError && thrown.response?.retry)) throw thrown;
+        await this.#options.pause(pause);
+      }
+    }
+    this.#requireAtWork();
+    return this.#once(exchange);
+  }
+
+  async #once(exchange: Exchange): Promise<Response> {
+    return exchange.answer(await this.#connection.transmit(exchange.command));
+  }
+
+  /**
+   * No session may come twice in one command (Part 1 §19.4), so each handle that needs one has its own. What needs none
+   * gets one that encrypts or audits, so that the response authenticates all the same.
+   */
   async #authorizations(
     uses: readonly Use[],
-    { command = false, response = false }: NonNullable<Call["secret"]>,
+    { secret: { command = false, response = false } = {}, open = false }: Call,
   ): Promise<readonly Authorization[]> {
     const made: Authorization[] = [];
     let hidden = !command && !response;
     let taken = 0;
     for (const { auth, policy } of uses) {
       if (policy !== undefined) {
-        made.push({ session: policy, auth, decrypt: false, encrypt: false });
+        made.push({ session: policy, auth, decrypt: false, encrypt: false, audit: false });
         continue;
       }
       const session = await this.#session(taken);
       taken += 1;
-      if (session === undefined) made.push({ password: auth ?? EMPTY });
+      if (session === undefined) made.push({ password: auth ?? AuthValue.empty });
       else {
-        const flags = { decrypt: command && !hidden, encrypt: response && !hidden };
-        made.push({ session, auth: auth ?? EMPTY, ...flags });
+        const flags = { decrypt: command && !hidden, encrypt: response && !hidden, audit: false };
+        made.push({ session, auth: auth ?? AuthValue.empty, ...flags });
         hidden = true;
       }
     }
-    if (hidden) return made;
+    if (open || (hidden && made.length > 0)) return made;
     const session = await this.#session(taken);
     if (session === undefined) return made;
-    return [...made, { session, auth: undefined, decrypt: command, encrypt: response }];
+    const flags = { decrypt: command, encrypt: response, audit: hidden };
+    return [...made, { session, auth: undefined, ...flags }];
   }
 
-  async #session(index: number): Promise<Session | undefined> {
+  #session(index: number): Promise<Session> | undefined {
     const { saltKey } = this.#options;
     if (saltKey === undefined) return undefined;
-    const session = this.#sessions[index] ?? (await startProtected(this, saltKey, "hmac"));
+    const started = this.#sessions[index];
+    if (started !== undefined) return started;
+    const session = startProtected(this, saltKey);
     this.#sessions[index] = session;
+    session.catch(() => {
+      this.#sessions[index] = undefined;
+    });
     return session;
   }
 
-  /** What a broken connection holds is gone anyway, so failures do not hide why it broke. */
+  /** What a broken connection held is beyond reach, and a failure here must not hide the one before. */
   async #cleanUp(): Promise<void> {
-    for (const session of this.#sessions) session.dispose();
+    this.#over = true;
+    await this.#turn;
+    for (const session of this.#sessions) await session?.then((s) => s.dispose()).catch(() => {});
     for (const handle of [...this.#loaded].reverse()) {
       try {
-        await this.run({ code: CC.flushContext, parameters: (w) => w.u32(handle) });
-      } catch {
-        return;
+        await this.#once(new Exchange(flushing(handle), this.entropy));
+      } catch (thrown) {
+        if (!(thrown instanceof TpmError && thrown.code === "tpm-refused")) return;
       }
     }
   }

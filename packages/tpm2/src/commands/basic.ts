@@ -7,9 +7,9 @@ import { CAP, CC, SU } from "../wire/constants.js";
 import { TpmError } from "../wire/errors.js";
 import type { Reader } from "../wire/reader.js";
 
-/** TPM2_Startup; true where the TPM was started already. For emulators: on hardware the firmware does it. */
+/** TPM2_Startup. For emulators: on hardware the firmware does it. Refused (`initialize`) where it was started already. */
 export async function startup(tpm: Tpm, kind: keyof typeof SU = "clear"): Promise<void> {
-  await tpm.run({ code: CC.startup, parameters: (w) => w.u16(SU[kind]) });
+  await tpm.run({ code: CC.startup, parameters: (w) => w.u16(SU[kind]), open: true });
 }
 
 /** TPM2_Shutdown: an orderly end, so that the next start does not count as a power cut. */

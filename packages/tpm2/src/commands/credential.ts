@@ -10,7 +10,6 @@ import { buffer } from "../wire/codec.js";
 import { TpmError } from "../wire/errors.js";
 import { Writer } from "../wire/writer.js";
 
-const DEFAULT_KEY_BITS = 128;
 const IV = new Uint8Array(16);
 const NONE = new Uint8Array(0);
 const sized = buffer(2 * MOST_DIGEST + 4);
@@ -38,9 +37,11 @@ export function makeCredential(
   }
   const cipher =
     endorsement.type === "ecc" || endorsement.type === "rsa" ? endorsement.symmetric : undefined;
+  if (cipher === undefined)
+    throw new TpmError("tpm-usage", "the endorsement key is no storage key");
   const seed = shareSecret(endorsement, "IDENTITY", entropy);
-  const bits = cipher?.keyBits ?? DEFAULT_KEY_BITS;
-  const key = kdfa(hash, seed.secret, { label: "STORAGE", u: keyName, v: NONE }, bits);
+  const context = { label: "STORAGE", u: keyName, v: NONE };
+  const key = kdfa(hash, seed.secret, context, cipher.keyBits);
   const inner = new Writer();
   sized.write(inner, secret);
   const encrypted = encryptCfb(key, IV, inner.done());

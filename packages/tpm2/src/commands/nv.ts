@@ -10,10 +10,11 @@ import { ownScheme } from "../structures/sensitive.js";
 import { type Signature, signature } from "../structures/signature.js";
 import type { Tpm, Use } from "../tpm.js";
 import { buffer } from "../wire/codec.js";
-import { CC } from "../wire/constants.js";
+import { CC, NV, PT } from "../wire/constants.js";
 import { TpmError } from "../wire/errors.js";
 import { Reader } from "../wire/reader.js";
 import type { Attestation } from "./attestation.js";
+import { property } from "./basic.js";
 
 const auth = buffer(MOST_DIGEST);
 const name = buffer(MOST_NAME);
@@ -21,6 +22,8 @@ const data = buffer(MOST_DATA);
 const attestation = buffer(4096);
 /** MAX_NV_BUFFER_SIZE of the reference implementation. */
 const MOST_CHUNK = 1024;
+/** Every TPM of the PC Client profile takes this much (PTP §4.7). */
+const LEAST_CHUNK = 512;
 const chunk = buffer(MOST_CHUNK);
 const COUNTER = 8;
 const NOTHING = new Uint8Array(0);
@@ -63,11 +66,15 @@ export async function nvUndefineSpace(tpm: Tpm, owner: Use, index: Ref): Promise
   parameters.end();
 }
 
-/** TPM2_NV_ReadPublic. The caller compares the Name with the one it pinned. */
+/**
+ * TPM2_NV_ReadPublic. Nothing authenticates the answer: the caller compares the Name with the one it pinned, or uses the
+ * index in a protected transaction, where the TPM refuses any other Name.
+ */
 export async function nvReadPublic(tpm: Tpm, handle: number): Promise<NvIndex> {
   const { parameters } = await tpm.run({
     code: CC.nvReadPublic,
     refs: [{ handle, name: NOTHING }],
+    open: true,
   });
   const publicArea = sizedNvPublic.read(parameters);
   const given = name.read(parameters);
@@ -79,36 +86,64 @@ export async function nvReadPublic(tpm: Tpm, handle: number): Promise<NvIndex> {
   return index;
 }
 
-/** TPM2_NV_Increment; the first one starts above every counter that this TPM ever had. */
-export async function nvIncrement(tpm: Tpm, authority: Use, index: Ref): Promise<void> {
+/** An index's first write sets an attribute of it, and so changes its Name (Part 2 §13.4): as it is after one. */
+function written({ publicArea }: NvIndex): NvIndex {
+  return nvIndexOf({ ...publicArea, attributes: publicArea.attributes | NV.written });
+}
+
+/** An index that authorises its own use changes its Name there too. */
+function sameIndex(authority: Use, index: NvIndex): Use {
+  return authority.handle === index.handle ? { ...authority, name: index.name } : authority;
+}
+
+/**
+ * TPM2_NV_Increment; the first one starts above every counter that this TPM ever had. Resolves with the index under its
+ * Name of now.
+ */
+export async function nvIncrement(tpm: Tpm, authority: Use, index: NvIndex): Promise<NvIndex> {
   const { parameters } = await tpm.run({
     code: CC.nvIncrement,
-    uses: [authority],
+    uses: [sameIndex(authority, index)],
     refs: [index],
   });
   parameters.end();
+  return written(index);
 }
 
-/** TPM2_NV_Write from offset 0 on, in pieces that the TPM takes. */
+/** The TPM's own bound (TPM_PT_NV_BUFFER_MAX) where what is to go in one command may exceed it. */
+async function chunkSize(tpm: Tpm, wanted: number): Promise<number> {
+  if (wanted <= LEAST_CHUNK) return LEAST_CHUNK;
+  const most = (await property(tpm, PT.nvBufferMax)) ?? LEAST_CHUNK;
+  return Math.min(Math.max(most, 1), MOST_CHUNK);
+}
+
+/**
+ * TPM2_NV_Write from offset 0 on, in pieces that the TPM takes; a power cut leaves the pieces written so far. Resolves
+ * with the index under its Name of now.
+ */
 export async function nvWrite(
   tpm: Tpm,
   authority: Use,
-  index: Ref,
+  index: NvIndex,
   content: Uint8Array,
-): Promise<void> {
-  for (let at = 0; at < content.length; at += MOST_CHUNK) {
+): Promise<NvIndex> {
+  const most = await chunkSize(tpm, content.length);
+  let now = index;
+  for (let at = 0; at < content.length; at += most) {
     const { parameters } = await tpm.run({
       code: CC.nvWrite,
-      uses: [authority],
-      refs: [index],
+      uses: [sameIndex(authority, now)],
+      refs: [now],
       parameters: (w) => {
-        chunk.write(w, content.subarray(at, at + MOST_CHUNK));
+        chunk.write(w, content.subarray(at, at + most));
         w.u16(at);
       },
       secret: { command: true },
     });
     parameters.end();
+    now = written(now);
   }
+  return now;
 }
 
 /** TPM2_NV_Read of `size` bytes from offset 0 on. */
@@ -119,8 +154,9 @@ export async function nvRead(
   size: number,
 ): Promise<Uint8Array> {
   const content = new Uint8Array(size);
-  for (let at = 0; at < size; at += MOST_CHUNK) {
-    const wanted = Math.min(MOST_CHUNK, size - at);
+  const most = await chunkSize(tpm, size);
+  for (let at = 0; at < size; at += most) {
+    const wanted = Math.min(most, size - at);
     const { parameters } = await tpm.run({
       code: CC.nvRead,
       uses: [authority],

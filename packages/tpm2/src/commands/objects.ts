@@ -1,5 +1,5 @@
 /** Making, loading and forgetting objects (Part 3 §12, §24, §28). */
-import { bytesEqual, InvariantViolation } from "@wattseal/base";
+import { bytesEqual } from "@wattseal/base";
 import { type AuthValue, authBytes } from "../session/auth-value.js";
 import type { Ref } from "../session/exchange.js";
 import { MOST_DIGEST } from "../structures/algorithms.js";
@@ -75,9 +75,7 @@ function requireName(publicArea: Public, given: Uint8Array): void {
   }
 }
 
-function loaded(tpm: Tpm, handle: number | undefined, publicArea: Public): LoadedObject {
-  if (handle === undefined) throw new InvariantViolation("an object without a handle");
-  tpm.keep(handle);
+function loaded(handle: number, publicArea: Public): LoadedObject {
   return { handle, name: nameOf(publicArea), publicArea };
 }
 
@@ -87,19 +85,17 @@ export async function createPrimary(
   hierarchy: Use,
   template: Template,
 ): Promise<LoadedObject & { readonly creation: Creation }> {
-  const { handle, parameters } = await tpm.run({
+  const { handle, parameters } = await tpm.runForHandle({
     code: CC.createPrimary,
     uses: [hierarchy],
-    returnsHandle: true,
     parameters: writeTemplate(template),
     secret: { command: true },
   });
-  if (handle !== undefined) tpm.keep(handle);
   const publicArea = sizedPublic.read(parameters);
   const creation = creationOf(parameters);
   requireName(publicArea, name.read(parameters));
   parameters.end();
-  return { ...loaded(tpm, handle, publicArea), creation };
+  return { ...loaded(handle, publicArea), creation };
 }
 
 /** TPM2_Create: an object under a storage key. */
@@ -125,19 +121,17 @@ export async function create(
 
 /** TPM2_Load. */
 export async function load(tpm: Tpm, parent: Use, blob: ObjectBlob): Promise<LoadedObject> {
-  const { handle, parameters } = await tpm.run({
+  const { handle, parameters } = await tpm.runForHandle({
     code: CC.load,
     uses: [parent],
-    returnsHandle: true,
     parameters: (w) => {
       privateArea.write(w, blob.privateArea);
       sizedPublic.write(w, blob.publicArea);
     },
   });
-  if (handle !== undefined) tpm.keep(handle);
   requireName(blob.publicArea, name.read(parameters));
   parameters.end();
-  return loaded(tpm, handle, blob.publicArea);
+  return loaded(handle, blob.publicArea);
 }
 
 /** TPM2_LoadExternal of a public key, so that the TPM can verify with it. */
@@ -146,30 +140,31 @@ export async function loadExternal(
   publicArea: Public,
   hierarchy: number = RH.owner,
 ): Promise<LoadedObject> {
-  const { handle, parameters } = await tpm.run({
+  const { handle, parameters } = await tpm.runForHandle({
     code: CC.loadExternal,
-    returnsHandle: true,
     parameters: (w) => {
       noSensitive.write(w, undefined);
       sizedPublic.write(w, publicArea);
       w.u32(hierarchy);
     },
   });
-  if (handle !== undefined) tpm.keep(handle);
   requireName(publicArea, name.read(parameters));
   parameters.end();
-  return loaded(tpm, handle, publicArea);
+  return loaded(handle, publicArea);
 }
 
-/** TPM2_ReadPublic: what stands behind a handle; undefined where nothing does. The caller pins its Name. */
+/**
+ * TPM2_ReadPublic: what stands behind a handle. Nothing authenticates the answer, so it counts only where its Name is
+ * compared with a known one, as `pinned` does, or where a later authorisation covers it.
+ */
 export async function readPublic(
   tpm: Tpm,
   handle: number,
 ): Promise<{ readonly publicArea: Public; readonly qualifiedName: Uint8Array } & Ref> {
-  // The Name is not known before, and this command authorises nothing: it enters no HMAC.
   const { parameters } = await tpm.run({
     code: CC.readPublic,
     refs: [{ handle, name: NOTHING }],
+    open: true,
   });
   const publicArea = sizedPublic.read(parameters);
   const given = name.read(parameters);
@@ -179,9 +174,24 @@ export async function readPublic(
   return { handle, name: given, publicArea, qualifiedName };
 }
 
+/**
+ * The object at a persistent handle, which has to be the one of this Name. As a salt key, it protects a transaction also
+ * against whoever sits between: another key than the pinned one is refused before anything is encrypted for it. Throws
+ * TpmError `tpm-evidence`.
+ */
+export async function pinned(tpm: Tpm, handle: number, expected: Uint8Array): Promise<SaltKey> {
+  const found = await readPublic(tpm, handle);
+  if (!bytesEqual(found.name, expected)) {
+    const at = `0x${handle.toString(16)}`;
+    const problem = `the key at ${at} is not the one that was pinned: the TPM was replaced or cleared, or somebody answers in its place`;
+    throw new TpmError("tpm-evidence", problem);
+  }
+  return { handle, name: found.name, publicArea: found.publicArea };
+}
+
 /** TPM2_FlushContext, before the transaction's end. */
 export async function flush(tpm: Tpm, handle: number): Promise<void> {
-  await tpm.run({ code: CC.flushContext, parameters: (w) => w.u32(handle) });
+  await tpm.run({ code: CC.flushContext, parameters: (w) => w.u32(handle), open: true });
   tpm.forget(handle);
 }
 

@@ -1,9 +1,9 @@
 /** A secret that only the holder of a storage key learns (Part 1, annex B.10 for RSA, C.6 for ECC). */
-import { constants, createECDH, createPublicKey, publicEncrypt } from "node:crypto";
+import { constants, createECDH, createPublicKey, type ECDH, publicEncrypt } from "node:crypto";
 import { concatBytes, type Entropy, utf8 } from "@wattseal/base";
 import { digestLength } from "../structures/algorithms.js";
 import { type EccPublic, eccPoint, type Public, type RsaPublic } from "../structures/public.js";
-import { CURVE } from "../wire/constants.js";
+import { CURVE, OBJECT } from "../wire/constants.js";
 import { TpmError } from "../wire/errors.js";
 import { Writer } from "../wire/writer.js";
 import { nodeHash } from "./digest.js";
@@ -18,12 +18,27 @@ export interface SharedSecret {
   readonly encrypted: Uint8Array;
 }
 
+/** Big-endian, as wide as the field: a TPM may leave out leading zeros. */
+function padded(coordinate: Uint8Array): Uint8Array {
+  const missing = COORDINATE - coordinate.length;
+  if (missing < 0) throw new TpmError("tpm-usage", "a coordinate longer than P-256's");
+  return concatBytes(new Uint8Array(missing), coordinate);
+}
+
+function agree(own: ECDH, point: Uint8Array): Buffer {
+  try {
+    return own.computeSecret(point);
+  } catch (cause) {
+    throw new TpmError("tpm-usage", "the key is no point on P-256", { cause });
+  }
+}
+
 function shareByEcc(key: EccPublic, label: string): SharedSecret {
   if (key.curve !== CURVE.p256) throw new TpmError("tpm-usage", "only P-256 storage keys are used");
   const ephemeral = createECDH("prime256v1");
   const own = new Uint8Array(ephemeral.generateKeys());
-  const { x, y } = key.point;
-  const z = ephemeral.computeSecret(concatBytes(Uint8Array.of(UNCOMPRESSED), x, y));
+  const x = padded(key.point.x);
+  const z = agree(ephemeral, concatBytes(Uint8Array.of(UNCOMPRESSED), x, padded(key.point.y)));
   const point = {
     x: own.subarray(1, 1 + COORDINATE),
     y: own.subarray(1 + COORDINATE),
@@ -46,16 +61,18 @@ function shareByRsa(key: RsaPublic, label: string, entropy: Entropy): SharedSecr
     n: Buffer.from(key.modulus).toString("base64url"),
     e: Buffer.from(e.subarray(e.findIndex((byte) => byte !== 0))).toString("base64url"),
   };
-  const encrypted = publicEncrypt(
-    {
-      key: createPublicKey({ key: jwk, format: "jwk" }),
-      padding: constants.RSA_PKCS1_OAEP_PADDING,
-      oaepHash: nodeHash(key.nameAlgorithm),
-      oaepLabel: utf8(`${label}\0`),
-    },
-    secret,
-  );
-  return { secret, encrypted: Uint8Array.from(encrypted) };
+  const oaep = {
+    padding: constants.RSA_PKCS1_OAEP_PADDING,
+    oaepHash: nodeHash(key.nameAlgorithm),
+    oaepLabel: utf8(`${label}\0`),
+  };
+  try {
+    const recipient = createPublicKey({ key: jwk, format: "jwk" });
+    const encrypted = publicEncrypt({ key: recipient, ...oaep }, secret);
+    return { secret, encrypted: Uint8Array.from(encrypted) };
+  } catch (cause) {
+    throw new TpmError("tpm-usage", "nothing can be encrypted for this RSA key", { cause });
+  }
 }
 
 /**
@@ -63,6 +80,10 @@ function shareByRsa(key: RsaPublic, label: string, entropy: Entropy): SharedSecr
  * Throws TpmError `tpm-usage` for a key that cannot take one.
  */
 export function shareSecret(key: Public, label: string, entropy: Entropy): SharedSecret {
+  const wanted = OBJECT.restricted | OBJECT.decrypt;
+  if ((key.attributes & wanted) !== wanted) {
+    throw new TpmError("tpm-usage", "only a storage key (restricted, decrypting) takes a secret");
+  }
   if (key.type === "ecc") return shareByEcc(key, label);
   if (key.type === "rsa") return shareByRsa(key, label, entropy);
   throw new TpmError("tpm-usage", `a ${key.type} object cannot take a secret`);

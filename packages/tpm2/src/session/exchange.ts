@@ -1,11 +1,11 @@
 /** One command out, one response in: handles, authorisation area, parameters (Part 1 §18). */
-import { concatBytes, DecodeError, type Entropy, InvariantViolation } from "@wattseal/base";
+import { concatBytes, type Entropy, InvariantViolation } from "@wattseal/base";
 import { digestOf, sameSecret } from "../crypto/digest.js";
 import { MOST_DIGEST } from "../structures/algorithms.js";
 import { buffer } from "../wire/codec.js";
 import { RS_PASSWORD, SESSION, ST } from "../wire/constants.js";
 import { commandName, refused, TpmError } from "../wire/errors.js";
-import { Reader } from "../wire/reader.js";
+import { Reader, type Refuse } from "../wire/reader.js";
 import { Writer } from "../wire/writer.js";
 import { type AuthValue, authBytes } from "./auth-value.js";
 import { attributesOf, type SessionUse } from "./session.js";
@@ -27,6 +27,8 @@ export interface Request {
   readonly parameters: Uint8Array;
   /** The response begins with a handle. */
   readonly returnsHandle: boolean;
+  /** What authorises the first handle once the command was carried out, where the command changes it. */
+  readonly newAuth?: AuthValue | undefined;
 }
 
 export interface Response {
@@ -42,6 +44,11 @@ const HEADER = 10;
 function sessionsOf(request: Request): readonly SessionUse[] {
   return request.authorizations.filter((each) => "session" in each);
 }
+
+const malformed: Refuse = (command, offset, problem) => {
+  const message = `the response to ${command} is malformed: ${problem} (at offset ${offset})`;
+  throw new TpmError("tpm-response", message);
+};
 
 /** Part 1 §21.2: the content of the first parameter, whose length stays readable. */
 function withFirst(parameters: Uint8Array, change: (first: Uint8Array) => Uint8Array): Uint8Array {
@@ -150,19 +157,8 @@ export class Exchange {
    * answer to this command or does not authenticate; then nothing of it may be used.
    */
   answer(response: Uint8Array): Response {
-    const { code } = this.#request;
-    try {
-      return this.#answer(response);
-    } catch (cause) {
-      if (!(cause instanceof DecodeError)) throw cause;
-      const problem = `the response to ${commandName(code)} is malformed: ${cause.message}`;
-      throw new TpmError("tpm-response", problem, { cause });
-    }
-  }
-
-  #answer(response: Uint8Array): Response {
     const { code, authorizations, returnsHandle } = this.#request;
-    const reader = new Reader(response, commandName(code));
+    const reader = new Reader(response, commandName(code), malformed);
     const tag = reader.u16();
     const size = reader.u32();
     if (size !== response.length) reader.fail(`${size} bytes announced, ${response.length} came`);
@@ -178,7 +174,8 @@ export class Exchange {
     const parameters = reader.bytes(reader.u32());
     for (const each of authorizations) this.#check(reader, each, parameters);
     reader.end();
-    return { handle, parameters: new Reader(this.#decrypted(parameters), commandName(code)) };
+    const plain = this.#decrypted(parameters);
+    return { handle, parameters: new Reader(plain, commandName(code), malformed) };
   }
 
   #check(reader: Reader, each: Authorization, parameters: Uint8Array): void {
@@ -189,7 +186,9 @@ export class Exchange {
       if (mac.length > 0 || nonceTpm.length > 0) reader.fail("a password has no HMAC");
       return;
     }
-    const { session, auth } = each;
+    const { session } = each;
+    const { authorizations, newAuth } = this.#request;
+    const auth = authorizations[0] === each ? (newAuth ?? each.auth) : each.auth;
     const wanted = session.hmac(auth, {
       parameterHash: this.#responseHash(each, parameters),
       newer: nonceTpm,
@@ -197,7 +196,9 @@ export class Exchange {
       extra: [],
       attributes,
     });
-    if (attributes !== attributesOf(each) || !sameSecret(mac, wanted)) {
+    // An audit session's answer may add that no other command came between (Part 1 §31.3).
+    const meant = each.audit ? attributes & ~SESSION.auditExclusive : attributes;
+    if (meant !== attributesOf(each) || !sameSecret(mac, wanted)) {
       const what = commandName(this.#request.code);
       throw new TpmError(
         "tpm-response",

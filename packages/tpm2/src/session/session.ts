@@ -31,6 +31,8 @@ export interface SessionUse {
   /** Encrypts the first parameter, of the command and of the response. */
   readonly decrypt: boolean;
   readonly encrypt: boolean;
+  /** Authenticates a command that needs no authorisation (Part 1 §31.3). */
+  readonly audit: boolean;
 }
 
 /** Secrets stay inside; `use` and `answered` keep its nonces in step with the TPM's. */
@@ -133,6 +135,7 @@ export class Session {
 }
 
 /** TPMA_SESSION of a use; every session goes on until it is flushed. */
-export function attributesOf({ decrypt, encrypt }: SessionUse): number {
-  return SESSION.continue | (decrypt ? SESSION.decrypt : 0) | (encrypt ? SESSION.encrypt : 0);
+export function attributesOf({ decrypt, encrypt, audit }: SessionUse): number {
+  const flags = (decrypt ? SESSION.decrypt : 0) | (encrypt ? SESSION.encrypt : 0);
+  return SESSION.continue | flags | (audit ? SESSION.audit : 0);
 }

@@ -1,6 +1,4 @@
 /** TPM2_StartAuthSession (Part 3 §11.1). */
-
-import { InvariantViolation } from "@wattseal/base";
 import { shareSecret } from "../crypto/secret.js";
 import { digestLength, symmetric } from "../structures/algorithms.js";
 import { handleName } from "../structures/name.js";
@@ -21,10 +19,10 @@ async function start(tpm: Tpm, saltKey: SaltKey | undefined, kind: SessionKind):
   const nonceCaller = tpm.entropy.bytes(digestLength(HASH));
   const salt =
     saltKey === undefined ? undefined : shareSecret(saltKey.publicArea, "SECRET", tpm.entropy);
-  const { handle, parameters } = await tpm.run({
+  const { handle, parameters } = await tpm.runForHandle({
     code: CC.startAuthSession,
     refs: [saltKey ?? NONE, NONE],
-    returnsHandle: true,
+    open: true,
     parameters: (w) => {
       nonce.write(w, nonceCaller);
       encryptedSecret.write(w, salt?.encrypted ?? new Uint8Array(0));
@@ -35,16 +33,14 @@ async function start(tpm: Tpm, saltKey: SaltKey | undefined, kind: SessionKind):
   });
   const nonceTpm = nonce.read(parameters);
   parameters.end();
-  if (handle === undefined) throw new InvariantViolation("a session without a handle");
-  tpm.keep(handle);
   const sessionKey = Session.keyFor(HASH, salt?.secret, nonceTpm, nonceCaller);
   salt?.secret.fill(0);
   return new Session({ handle, kind, hash: HASH, nonceCaller, nonceTpm, sessionKey });
 }
 
-/** Salted for a storage key: nobody without it can authenticate or read along. */
-export function startProtected(tpm: Tpm, saltKey: SaltKey, kind: SessionKind): Promise<Session> {
-  return start(tpm, saltKey, kind);
+/** An HMAC session salted for a storage key: nobody without it can authenticate or read along. */
+export function startProtected(tpm: Tpm, saltKey: SaltKey): Promise<Session> {
+  return start(tpm, saltKey, "hmac");
 }
 
 /** A policy session; salted where the transaction has a salt key. */

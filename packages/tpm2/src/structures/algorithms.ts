@@ -23,21 +23,23 @@ export const curve = oneOf(u16, CURVE.p256, CURVE.p384);
 
 /** TPMT_SYM_DEF and TPMT_SYM_DEF_OBJECT (Part 2 §11.1.6, §11.1.7): AES in CFB, or none. */
 export interface Symmetric {
-  readonly keyBits: number;
+  readonly keyBits: 128 | 192 | 256;
 }
+
+const aesKeyBits = oneOf(u16, 128, 192, 256);
 
 export const symmetric: Codec<Symmetric | undefined> = {
   write: (w, v) => {
     w.u16(v === undefined ? ALG.null : ALG.aes);
     if (v === undefined) return;
-    w.u16(v.keyBits);
+    aesKeyBits.write(w, v.keyBits);
     w.u16(ALG.cfb);
   },
   read: (r) => {
     const algorithm = r.u16();
     if (algorithm === ALG.null) return undefined;
     if (algorithm !== ALG.aes) return r.fail(`cipher 0x${algorithm.toString(16)} is unknown`);
-    const keyBits = r.u16();
+    const keyBits = aesKeyBits.read(r);
     const mode = r.u16();
     if (mode !== ALG.cfb) r.fail(`mode 0x${mode.toString(16)} is not CFB`);
     return { keyBits };

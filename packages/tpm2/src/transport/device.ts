@@ -1,30 +1,56 @@
 /**
- * The kernel's TPM through its resource manager, /dev/tpmrm0. Reading waits in a thread of its own, so that a TPM that takes
- * its time keeps nobody waiting; a command that was begun cannot be cancelled from here.
+ * The kernel's TPM through its resource manager, /dev/tpmrm0. Reading and writing wait in libuv's threads, so that a TPM
+ * that takes its time does not hold up the event loop; each transaction that waits takes one of them (four by default).
  */
-import { type FileHandle, open } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { messageOf } from "@wattseal/base";
 import { TpmError } from "../wire/errors.js";
 import type { Connection, Transport } from "./transport.js";
+
+/** An open TPM device: one write is one command, the read after it is its whole response. */
+export interface DeviceFile {
+  write(command: Uint8Array): Promise<void>;
+  /** At most `most` bytes. */
+  read(most: number): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
 
 export interface DeviceOptions {
   /** Default /dev/tpmrm0. Without its resource manager (/dev/tpm0) only one process can use the TPM. */
   readonly path?: string;
   /** A command that takes longer has failed, ms. The kernel gives up after two to five minutes itself. */
   readonly timeoutMs?: number;
+  /** Opens the device; the file system's own by default. */
+  readonly openFile?: (path: string) => Promise<DeviceFile>;
 }
 
 const DEFAULT_TIMEOUT_MS = 120_000;
 const MOST_RESPONSE = 4096;
 
+async function openDevice(path: string): Promise<DeviceFile> {
+  const file = await open(path, "r+");
+  return {
+    write: async (command) => {
+      await file.write(command, 0, command.length, null);
+    },
+    read: async (most) => {
+      const response = new Uint8Array(most);
+      const { bytesRead } = await file.read(response, 0, most, null);
+      return response.slice(0, bytesRead);
+    },
+    close: () => file.close(),
+  };
+}
+
 export function deviceTransport({
   path = "/dev/tpmrm0",
   timeoutMs = DEFAULT_TIMEOUT_MS,
+  openFile = openDevice,
 }: DeviceOptions = {}): Transport {
   return {
     open: async () => {
       try {
-        return new DeviceConnection(await open(path, "r+"), path, timeoutMs);
+        return new DeviceConnection(await openFile(path), path, timeoutMs);
       } catch (cause) {
         const cure = "is there a TPM, and is this user in group tss?";
         const problem = `${path} cannot be opened (${messageOf(cause)}): ${cure}`;
@@ -35,53 +61,49 @@ export function deviceTransport({
 }
 
 class DeviceConnection implements Connection {
-  readonly #file: FileHandle;
+  readonly #file: DeviceFile;
   readonly #path: string;
   readonly #timeoutMs: number;
   #failure: TpmError | undefined;
-  #reading: Promise<unknown> = Promise.resolve();
+  #underWay: Promise<unknown> | undefined;
 
-  constructor(file: FileHandle, path: string, timeoutMs: number) {
+  constructor(file: DeviceFile, path: string, timeoutMs: number) {
     this.#file = file;
     this.#path = path;
     this.#timeoutMs = timeoutMs;
   }
 
-  async transmit(command: Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
+  async transmit(command: Uint8Array): Promise<Uint8Array> {
     if (this.#failure !== undefined) throw this.#failure;
-    if (signal?.aborted) throw new TpmError("tpm-cancelled", "cancelled before it was sent");
-    const answer = this.#exchange(command);
-    this.#reading = answer.catch(() => {});
-    return this.#within(answer, signal);
+    if (this.#underWay !== undefined) {
+      throw new TpmError("tpm-usage", "a command is under way on this connection");
+    }
+    const answer = this.#exchange(command).finally(() => {
+      this.#underWay = undefined;
+    });
+    this.#underWay = answer.catch(() => {});
+    return this.#inTime(answer);
   }
 
   async #exchange(command: Uint8Array): Promise<Uint8Array> {
     try {
-      await this.#file.write(command, 0, command.length, null);
-      const response = new Uint8Array(MOST_RESPONSE);
-      const { bytesRead } = await this.#file.read(response, 0, response.length, null);
-      return response.slice(0, bytesRead);
+      await this.#file.write(command);
+      const response = await this.#file.read(MOST_RESPONSE);
+      if (response.length === 0) throw new Error("the device ended");
+      return response;
     } catch (cause) {
       const problem = `${this.#path}: ${messageOf(cause)}`;
       throw this.#fail(new TpmError("tpm-unreachable", problem, { cause }));
     }
   }
 
-  #within(answer: Promise<Uint8Array>, signal: AbortSignal | undefined): Promise<Uint8Array> {
+  #inTime(answer: Promise<Uint8Array>): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         const problem = `${this.#path}: no answer within ${this.#timeoutMs} ms`;
         reject(this.#fail(new TpmError("tpm-timeout", problem)));
       }, this.#timeoutMs);
-      const cancel = () => {
-        const problem = "cancelled; the TPM finishes it, and this connection is given up";
-        reject(this.#fail(new TpmError("tpm-cancelled", problem)));
-      };
-      signal?.addEventListener("abort", cancel, { once: true });
-      answer.then(resolve, reject).finally(() => {
-        clearTimeout(timer);
-        signal?.removeEventListener("abort", cancel);
-      });
+      answer.then(resolve, reject).finally(() => clearTimeout(timer));
     });
   }
 
@@ -90,9 +112,10 @@ class DeviceConnection implements Connection {
     return error;
   }
 
-  /** Closing waits for a read that is under way: its thread still uses the descriptor. */
+  /** A thread that still waits for the TPM uses the descriptor: then it is closed when the TPM has answered. */
   async close(): Promise<void> {
-    if (this.#failure === undefined) await this.#reading;
-    void this.#reading.then(() => this.#file.close()).catch(() => {});
+    const close = () => this.#file.close().catch(() => {});
+    if (this.#underWay === undefined) await close();
+    else void this.#underWay.then(close);
   }
 }

@@ -67,26 +67,22 @@ class SocketConnection implements Connection {
     socket.on("close", () => this.#fail("tpm-unreachable", "the TPM closed the connection"));
   }
 
-  async transmit(command: Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
+  async transmit(command: Uint8Array): Promise<Uint8Array> {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#waiting !== undefined) {
       throw new TpmError("tpm-usage", "a command is under way on this connection");
     }
-    if (signal?.aborted) throw new TpmError("tpm-cancelled", "cancelled before it was sent");
     const answer = new Promise<Uint8Array>((resolve, reject) => {
       this.#waiting = { resolve, reject };
     });
     const timer = setTimeout(() => {
       this.#fail("tpm-timeout", `no answer within ${this.#timeoutMs} ms`);
     }, this.#timeoutMs);
-    const cancel = () => this.#fail("tpm-cancelled", "cancelled; the connection was given up");
-    signal?.addEventListener("abort", cancel, { once: true });
     try {
       this.#socket.write(command);
       return await answer;
     } finally {
       clearTimeout(timer);
-      signal?.removeEventListener("abort", cancel);
     }
   }
 
@@ -94,8 +90,8 @@ class SocketConnection implements Connection {
     if (this.#socket.closed) return;
     await new Promise<void>((resolve) => {
       this.#socket.once("close", () => resolve());
-      if (this.#failure === undefined) this.#socket.end();
-      else this.#socket.destroy();
+      // An emulator that serves somebody else has not accepted this connection, and would not end its side.
+      this.#socket.destroySoon();
     });
   }
 

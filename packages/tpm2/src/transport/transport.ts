@@ -2,9 +2,9 @@
 export interface Connection {
   /**
    * Sends a whole command and resolves with a whole response, at most 4096 bytes. Throws TpmError `tpm-unreachable`,
-   * `tpm-timeout`, `tpm-cancelled`; after the first two the connection is of no further use.
+   * `tpm-timeout` or `tpm-response`; then the connection is of no further use.
    */
-  transmit(command: Uint8Array, signal?: AbortSignal): Promise<Uint8Array>;
+  transmit(command: Uint8Array): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 

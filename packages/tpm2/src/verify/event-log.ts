@@ -21,6 +21,13 @@ const SIGNATURE = utf8("Spec ID Event03\0");
 const SHA1_LENGTH = 20;
 const MOST_LOG = 8 * 1024 * 1024;
 const MOST_BANKS = 8;
+/** Banks of other algorithms are as long as the log says, and skipped. */
+const DIGEST_LENGTHS = new Map<number, number>([
+  [ALG.sha1, 20],
+  [ALG.sha256, 32],
+  [ALG.sha384, 48],
+  [ALG.sha512, 64],
+]);
 const PCRS = 24;
 /** §10.4.5.3: which locality started the machine, in the log's first events. */
 const LOCALITY = utf8("StartupLocality\0");
@@ -86,7 +93,13 @@ function readHeader(reader: LittleReader): ReadonlyMap<number, number> {
   const count = spec.u32();
   if (count > MOST_BANKS) spec.fail(`${count} banks`);
   const banks = new Map<number, number>();
-  for (let i = 0; i < count; i += 1) banks.set(spec.u16(), spec.u16());
+  for (let i = 0; i < count; i += 1) {
+    const algorithm = spec.u16();
+    const length = spec.u16();
+    if (length !== (DIGEST_LENGTHS.get(algorithm) ?? length))
+      spec.fail(`${length} bytes of digest`);
+    banks.set(algorithm, length);
+  }
   spec.bytes(spec.u8());
   if (!spec.done) spec.fail("has stray bytes in its Spec ID event");
   return banks;

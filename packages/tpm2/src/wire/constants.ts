@@ -141,9 +141,10 @@ export const OBJECT = {
 /** TPMA_SESSION, Part 2 §8.4. */
 export const SESSION = {
   continue: 1,
-  auditExclusive: 2,
+  auditExclusive: 1 << 1,
   decrypt: 1 << 5,
   encrypt: 1 << 6,
+  audit: 1 << 7,
 } as const;
 
 /** TPMA_NV, Part 2 §13.4; the type is four bits from bit 4 on. */

@@ -157,9 +157,15 @@ const REFERENCES = { handle: 0x910, session: 0x918 } as const;
 
 const RETRY: readonly string[] = ["yielded", "testing", "nv-rate", "retry", "nv-unavailable"];
 
+/** Linux' resource manager answers for the TPM in this layer (TSS2_RESMGR_TPM_RC_LAYER). */
+const RESOURCE_MANAGER = 0x000b0000;
+
 /** Part 1 §39: how a response code is built. */
 export function responseCode(raw: number): ResponseCode {
-  if ((raw & 0x80) !== 0) return formatOne(raw);
+  if (raw >= RESOURCE_MANAGER && raw < RESOURCE_MANAGER + 0x10000) {
+    return { ...responseCode(raw - RESOURCE_MANAGER), raw };
+  }
+  if (raw <= 0xfff && (raw & 0x80) !== 0) return formatOne(raw);
   for (const [part, base] of Object.entries(REFERENCES)) {
     const number = raw - base + 1;
     if (number < 1 || number > 7 || (part !== "handle" && part !== "session")) continue;

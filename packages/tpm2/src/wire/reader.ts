@@ -1,14 +1,23 @@
 import { DecodeError, viewOf } from "@wattseal/base";
 
-/** Takes one response apart; every read is bounded. Throws DecodeError with the offset. */
+/** What a byte that does not belong becomes. */
+export type Refuse = (what: string, offset: number, problem: string) => never;
+
+const decodeError: Refuse = (what, offset, problem) => {
+  throw new DecodeError(what, offset, problem);
+};
+
+/** Takes one structure or response apart; every read is bounded. Throws DecodeError with the offset, or as `refuse` does. */
 export class Reader {
   readonly #what: string;
+  readonly #refuse: Refuse;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #end: number;
   #at: number;
 
-  constructor(bytes: Uint8Array, what: string, at = 0, end = bytes.length) {
+  constructor(bytes: Uint8Array, what: string, refuse = decodeError, at = 0, end = bytes.length) {
+    this.#refuse = refuse;
     this.#bytes = bytes;
     this.#view = viewOf(bytes);
     this.#what = what;
@@ -46,7 +55,7 @@ export class Reader {
   sized<T>(read: (inner: Reader) => T): T {
     const length = this.u16();
     const at = this.#take(length);
-    const inner = new Reader(this.#bytes, this.#what, at, at + length);
+    const inner = new Reader(this.#bytes, this.#what, this.#refuse, at, at + length);
     const value = read(inner);
     inner.end();
     return value;
@@ -58,7 +67,7 @@ export class Reader {
   }
 
   fail(problem: string): never {
-    throw new DecodeError(this.#what, this.#at, problem);
+    return this.#refuse(this.#what, this.#at, problem);
   }
 
   #take(length: number): number {

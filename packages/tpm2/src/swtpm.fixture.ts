@@ -85,7 +85,17 @@ export class Swtpm {
 
   /** One transaction; protected where a salt key is given. */
   use<T>(work: (tpm: Tpm) => Promise<T>, saltKey?: SaltKey, options: Partial<TpmOptions> = {}) {
-    return Tpm.transact(this.transport, { entropy, pause, saltKey, ...options }, work);
+    return this.through(this.transport, work, saltKey, options);
+  }
+
+  /** The same over another way to this TPM. */
+  through<T>(
+    transport: Transport,
+    work: (tpm: Tpm) => Promise<T>,
+    saltKey?: SaltKey,
+    options: Partial<TpmOptions> = {},
+  ) {
+    return Tpm.transact(transport, { entropy, pause, saltKey, ...options }, work);
   }
 
   /** A storage root at a persistent handle, as provisioning leaves it. */

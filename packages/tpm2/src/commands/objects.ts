@@ -157,10 +157,7 @@ export async function loadExternal(
  * TPM2_ReadPublic: what stands behind a handle. Nothing authenticates the answer, so it counts only where its Name is
  * compared with a known one, as `pinned` does, or where a later authorisation covers it.
  */
-export async function readPublic(
-  tpm: Tpm,
-  handle: number,
-): Promise<{ readonly publicArea: Public; readonly qualifiedName: Uint8Array } & Ref> {
+export async function readPublic(tpm: Tpm, handle: number): Promise<SaltKey> {
   const { parameters } = await tpm.run({
     code: CC.readPublic,
     refs: [{ handle, name: NOTHING }],
@@ -169,9 +166,10 @@ export async function readPublic(
   const publicArea = sizedPublic.read(parameters);
   const given = name.read(parameters);
   requireName(publicArea, given);
-  const qualifiedName = name.read(parameters);
+  // The qualified name: nothing here could tell a false one.
+  name.read(parameters);
   parameters.end();
-  return { handle, name: given, publicArea, qualifiedName };
+  return { handle, name: given, publicArea };
 }
 
 /**
@@ -186,7 +184,7 @@ export async function pinned(tpm: Tpm, handle: number, expected: Uint8Array): Pr
     const problem = `the key at ${at} is not the one that was pinned: the TPM was replaced or cleared, or somebody answers in its place`;
     throw new TpmError("tpm-evidence", problem);
   }
-  return { handle, name: found.name, publicArea: found.publicArea };
+  return found;
 }
 
 /** TPM2_FlushContext, before the transaction's end. */

@@ -82,9 +82,11 @@ describe("the emulator's socket", () => {
   });
 
   it("says so when the emulator is gone", async () => {
-    const { server, address } = await serve((socket) =>
-      socket.once("data", () => socket.destroy()),
-    );
+    const { server, address } = await serve((socket) => {
+      socket.once("data", () => {
+        socket.destroy();
+      });
+    });
     servers.push(server);
     const connection = await swtpmTransport({ address }).open();
     await expect(connection.transmit(RANDOM)).rejects.toMatchObject({ code: "tpm-unreachable" });

@@ -88,7 +88,7 @@ func (l *ledger) step(body any, at moment) {
 		l.window.close(b, at, l.society.net)
 		l.society.addNet(b.net)
 		l.shunt.clear()
-		l.meter.totals.Windows++
+		l.meter.totals.Windows = least(l.meter.totals.Windows+1, maxInteger)
 	case energyReconcile:
 		l.society.reconcile(b, at)
 	case societyMint:

@@ -111,7 +111,7 @@ func (m *meter) interval(i energyInterval, now int64) counted {
 	if i.verdict != "consistent" {
 		c = mod.count(i.t1, i.in, i.out)
 	}
-	m.totals.Intervals++
+	m.totals.Intervals = least(m.totals.Intervals+1, maxInteger)
 	m.totals.In = least(m.totals.In+c.in, maxInteger)
 	m.totals.Out = least(m.totals.Out+c.out, maxInteger)
 	m.leaveOut(i.in, i.out, c)

@@ -10,19 +10,19 @@ const OPERATIONS = 500;
 
 /** So many at least in each seed's worlds: no step is passed by. */
 const LEAST = {
-  "society.escrow": 500,
-  "society.offer": 250,
-  "society.decide": 350,
-  "society.report": 60,
-  "society.record": 15,
-  "sold by commit": 80,
-  "sold by abort": 120,
-  "sold by lapse": 200,
-  "refused foreign": 300,
-  "refused trade": 300,
-  "refused again": 300,
-  forged: 500,
-  restart: 300,
+  "society.escrow": 166,
+  "society.offer": 83,
+  "society.decide": 116,
+  "society.report": 20,
+  "society.record": 5,
+  "sold by commit": 26,
+  "sold by abort": 40,
+  "sold by lapse": 66,
+  "refused foreign": 100,
+  "refused trade": 100,
+  "refused again": 100,
+  forged: 166,
+  restart: 100,
 };
 
 describe("societies that trade, die, come back and lie", () => {

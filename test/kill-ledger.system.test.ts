@@ -9,7 +9,8 @@ it(`a ledger killed ${KILLS} times at random points keeps what it acknowledged, 
   timeout: 600_000,
 }, async () => {
   const { kills, acknowledged, heads } = await episode(KILLS, seed);
-  expect(Object.values(kills).reduce((a, b) => a + b)).toBe(KILLS);
+  // a killed backup takes the writer beside it along, which counts too
+  expect(Object.values(kills).reduce((a, b) => a + b)).toBeGreaterThanOrEqual(KILLS);
   expect(acknowledged).toBeGreaterThan(KILLS);
   expect(heads).toBeGreaterThan(KILLS / 2);
 });

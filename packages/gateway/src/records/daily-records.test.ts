@@ -255,6 +255,33 @@ describe("the pack's daily records", () => {
     expect(kept(second, "newest")).toMatchObject({ PG: "F1" });
   });
 
+  it("come again where the newest is no text: a start does not stop at it", async () => {
+    const { run, kept, clock, directory, told } = await pack();
+    const first = await run();
+    await first.charge();
+    clock.jump(DAY);
+    await first.charge();
+    await first.stop();
+    await writeFile(join(directory, "ocmf"), new Uint8Array([0x4f, 0xc3, 0x4d, 0x46]));
+    const second = await run();
+    await second.settled();
+    expect(told).toEqual([expect.stringMatching(/records.damaged.*UTF-8/)]);
+    expect(kept(second, "newest")).toMatchObject({ PG: "F1" });
+  });
+
+  it("do not go on from the anchor's word of another history", async () => {
+    const { run, clock, told } = await pack();
+    const root = new Uint8Array(32).fill(9);
+    const first = await run((day, signer) => signer({ ...day, root }));
+    await first.charge();
+    clock.jump(DAY);
+    await first.charge();
+    await first.stop();
+    const second = await run();
+    await second.settled();
+    expect(told[0]).toMatch(/records.damaged.*another tree/);
+  });
+
   it.skipIf(!openssl)(
     "verify with openssl, which knows nothing of us (skipped: openssl is not installed)",
     async () => {

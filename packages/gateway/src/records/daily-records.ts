@@ -5,7 +5,7 @@
  * Trust: who can write the log's folder can take records away or damage them; they come again, the same, as long as
  * the entries are there. Nobody but the anchor can make one, and it signs one payload for a page.
  */
-import { type Logger, messageOf, RangeViolation } from "@wattseal/base";
+import { bytesEqual, type Logger, messageOf, RangeViolation } from "@wattseal/base";
 import { decodeEntry, type Entry } from "@wattseal/energy-ledger";
 import { DayMeter, type LedgerDay } from "@wattseal/energy-ledger/exports";
 import { LctKeysError } from "@wattseal/lct-keys";
@@ -147,14 +147,18 @@ function newestOf({
   document,
   logger,
 }: Pick<DailyRecordsOptions, "store" | "document" | "logger">): OcmfDay | undefined {
-  const record = store.readDocument(NEWEST);
-  if (record === undefined) return undefined;
   const { anchor } = document;
   try {
+    const record = store.readDocument(NEWEST);
+    if (record === undefined) return undefined;
     if (anchor.type !== "p256") throw new Error("this log's anchor is no P-256 key");
     const day = ocmfDayOf(verifyOcmf(record, anchor.publicKey), document);
-    if (day.last < store.durableSize) return day;
-    throw new Error(`it tells of entry ${day.last}, which the log does not have`);
+    if (day.last >= store.durableSize) {
+      throw new Error(`it tells of entry ${day.last}, which the log does not have`);
+    }
+    // the anchor's word of another history, such as that before a backup was restored
+    if (bytesEqual(store.root(day.last + 1), day.root)) return day;
+    throw new Error(`it is of another tree of ${day.last + 1} entries`);
   } catch (error) {
     logger.warn("records.damaged", { document: NEWEST, error: messageOf(error) });
     return undefined;

@@ -1,4 +1,4 @@
-import { type Clock, InvariantViolation, type Logger, millis } from "@wattseal/base";
+import { type Clock, InvariantViolation, type Logger, messageOf, millis } from "@wattseal/base";
 import type { LctDocument } from "@wattseal/lct-keys/verify";
 import {
   type Destination,
@@ -78,7 +78,7 @@ export class Delivery {
     });
     const { pending, dropped } = PendingCheckpoints.load({
       origin,
-      stored: log.store.readDocument(PENDING_DOCUMENT),
+      stored: storedPending(log, logger),
       witnessed: cursors.witnessedByAll,
       log: log.own,
       save: (text) => log.store.writeDocument(PENDING_DOCUMENT, text),
@@ -163,6 +163,16 @@ function destinationOf(uplinks: readonly Uplink[], name: string): Destination {
   return uplink.destination;
 }
 
+/** A file that cannot be read is one without a note in it: it must not keep a gateway from starting. */
+function storedPending({ store }: EnergyLog, logger: Logger): string | undefined {
+  try {
+    return store.readDocument(PENDING_DOCUMENT);
+  } catch (error) {
+    logger.warn("uplink.pending-dropped", { reason: messageOf(error) });
+    return undefined;
+  }
+}
+
 /** The log's head, where it is not among the pending checkpoints and somebody has still to see it. */
 async function addHead(
   pending: PendingCheckpoints,
@@ -173,5 +183,7 @@ async function addHead(
   const known = Math.max(pending.newest?.size ?? pending.base, cursors.witnessedByAll);
   if (head === undefined || head.checkpoint.size <= known) return;
   const { size } = head.checkpoint;
-  await pending.add({ size, note: head.note, bytes: leafBytes(store.entries(pending.base, size)) });
+  // what was pruned travels in no batch: a destination that asks for it is told by its absence
+  const from = Math.max(pending.base, store.firstEntry);
+  await pending.add({ size, note: head.note, bytes: leafBytes(store.entries(from, size)) });
 }

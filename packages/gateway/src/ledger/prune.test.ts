@@ -182,6 +182,31 @@ describe("pruning a log", () => {
 });
 
 describe("a gateway that keeps its log for a time", () => {
+  it("reads few entries at a time beside a running gateway, however many it takes to make a state anew", async () => {
+    const pack = await prunable();
+    const log = await reopened(pack);
+    await pack.begin(log, undefined, pack.size);
+    let [read, most] = [0, 0];
+    let next = setImmediate(function turn() {
+      read = 0;
+      next = setImmediate(turn);
+    });
+    const entry = log.store.entry.bind(log.store);
+    log.store.entry = (index) => {
+      read += 1;
+      most = Math.max(most, read);
+      return entry(index);
+    };
+    const { document, trust } = pack;
+    const rules = { log, document, trust, logger: { ...quiet }, destinations: [WITNESS] };
+    const pruner = new Pruner({ ...rules, keepMs: 2 * 86_400_000 });
+    pruner.window(millis(pack.times[3]!));
+    await pruner.settled();
+    clearImmediate(next);
+    expect(log.store.firstEntry).toBeGreaterThan(SPACING);
+    expect(most).toBeLessThan(128);
+  });
+
   it("prunes once a day, while entries are appended, and says why where it may not", async () => {
     const pack = await prunable();
     const log = await reopened(pack);

@@ -63,6 +63,19 @@ describe("a log with snapshots", () => {
     expect(snapshotsIn(pack)).toEqual(indices.slice(2).map(snapshotName));
   });
 
+  it("keeps those that an entry vouches for, whatever files are there besides", async () => {
+    const pack = await packWithLog();
+    const indices = await written(pack, 2);
+    const log = await reopened(pack);
+    await pack.begin(log);
+    for (const stray of [7, indices[1]! + 1, 1_000_000, 2_000_000]) {
+      writeFileSync(fileOf(pack, stray), "left by another log");
+    }
+    await fill(log);
+    await log.snapshot(SPACING);
+    expect(snapshotsIn(pack)).toEqual([indices[1]!, log.fold.lastSnapshot].map(snapshotName));
+  });
+
   it("enters none before so much has followed, and states what its file holds", async () => {
     const pack = await packWithLog();
     const log = await reopened(pack);

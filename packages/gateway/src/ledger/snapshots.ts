@@ -1,4 +1,5 @@
 import { type Logger, messageOf } from "@wattseal/base";
+import { decodeEntry } from "@wattseal/energy-ledger";
 import type { LogStore } from "@wattseal/tlog/store";
 import {
   type LogReplay,
@@ -64,15 +65,21 @@ export class SnapshotFiles {
 
   /**
    * All but the newest and, of a pruned log, but the one that its entries begin at, for good: nothing else says what
-   * was before them. Those of pruned entries nobody vouches for any more.
+   * was before them. Those that no entry here vouches for are no reason to drop one that an entry does.
    */
   #superfluous(): readonly number[] {
     const all = this.indices();
     const { firstEntry } = this.#store;
-    const here = all.filter((index) => index >= firstEntry);
+    const here = all.filter((index) => this.#isVouchedFor(index));
     const kept = new Set(here.slice(0, KEPT));
     const first = here.at(-1);
     if (firstEntry > 0 && first !== undefined) kept.add(first);
     return all.filter((index) => !kept.has(index));
+  }
+
+  #isVouchedFor(index: number): boolean {
+    const { firstEntry, durableSize } = this.#store;
+    if (index < firstEntry || index >= durableSize) return false;
+    return decodeEntry(this.#store.entry(index)).type === "ops.snapshot";
   }
 }

@@ -27,7 +27,10 @@ export function nodeEvidenceFiles(directory: string): EvidenceFiles {
   return {
     async list() {
       const names = (await orAbsent(readdir(directory))) ?? [];
-      return Promise.all(names.map(async (name) => ({ name, size: (await stat(at(name))).size })));
+      const found = names.map(async (name) => ({ name, of: await orAbsent(stat(at(name))) }));
+      return (await Promise.all(found)).flatMap(({ name, of }) =>
+        of === undefined ? [] : [{ name, size: of.size }],
+      );
     },
     async create(name) {
       await mkdir(directory, { recursive: true, mode: 0o700 });

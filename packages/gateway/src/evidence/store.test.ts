@@ -1,4 +1,4 @@
-import { mkdtemp, rm, stat } from "node:fs/promises";
+import { mkdtemp, rm, stat, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Logger, micros, moduleUid, silentLogger } from "@wattseal/base";
@@ -220,6 +220,9 @@ describe("keeping evidence", () => {
     expect((await stat(path)).mode & 0o777).toBe(0o700);
     const [file] = await nodeEvidenceFiles(path).list();
     expect((await stat(join(path, file!.name))).mode & 0o777).toBe(0o600);
+    // listed, and gone before its size was asked: as by a gateway that makes room
+    await symlink(join(folder, "nowhere"), join(path, "gone"));
+    expect(await nodeEvidenceFiles(path).list()).toEqual([file]);
     await nodeEvidenceFiles(path).remove(file!.name);
     expect(await nodeEvidenceFiles(path).read(file!.name)).toBeUndefined();
   });

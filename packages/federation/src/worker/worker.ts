@@ -7,13 +7,11 @@ import {
   bytesEqual,
   type Clock,
   fromUtf8,
-  type LogFields,
   type Logger,
   messageOf,
   originOf,
   utf8,
 } from "@wattseal/base";
-import { claimedTwice } from "@wattseal/energy-ledger";
 import type { TrustedKeys } from "@wattseal/lct-keys/verify";
 import type { NoteSigner } from "@wattseal/tlog";
 import {
@@ -24,7 +22,7 @@ import {
   soleCheckpoint,
 } from "@wattseal/uplink";
 import { guarded, isStoreFailure } from "../store/guarded.js";
-import type { FederationStore, ModuleTwice, PackCommit } from "../store/port.js";
+import type { FederationStore, PackCommit } from "../store/port.js";
 import { type KnownPack, requireSignedAhead } from "./authenticity.js";
 import { HoldArea } from "./hold.js";
 import { Journal } from "./journal.js";
@@ -46,6 +44,7 @@ import { Refused, refusalOf } from "./refused.js";
 import { type PackState, Part, Round } from "./round.js";
 import { type FederationStats, StatsKeeper } from "./stats.js";
 import { Strangers } from "./strangers.js";
+import { TwiceAlarm } from "./twice.js";
 
 export interface WorkerOptions {
   readonly store: FederationStore;
@@ -79,6 +78,7 @@ export class FederationWorker {
   readonly #refusals: Refusals;
   readonly #hold: HoldArea;
   readonly #strangers: Strangers;
+  readonly #twice: TwiceAlarm;
   readonly #offers = new Offers();
   readonly #packs: PackCache;
   readonly #inbox: WorkQueue<Work>;
@@ -91,6 +91,7 @@ export class FederationWorker {
     this.#journal = new Journal(options.logger);
     this.#refusals = new Refusals({ ...options, stats, journal: this.#journal });
     this.#packs = new PackCache(options);
+    this.#twice = new TwiceAlarm({ ...options, stats });
     const { clock, groupMs = 20, groupSize = 64, holdMs = 5000 } = options;
     const work = (group: readonly Work[]) => this.#work(group);
     this.#inbox = new WorkQueue({ clock, groupMs, groupSize, work });
@@ -103,8 +104,9 @@ export class FederationWorker {
   static async start(options: WorkerOptions): Promise<FederationWorker> {
     const store = guarded(options.store);
     const stats = new StatsKeeper(await store.packs());
-    stats.modulesTwice((await store.modulesTwice("all")).length);
-    return new FederationWorker({ ...options, store }, stats);
+    const worker = new FederationWorker({ ...options, store }, stats);
+    await worker.#twice.count();
+    return worker;
   }
 
   get stats(): FederationStats {
@@ -284,7 +286,7 @@ export class FederationWorker {
       if (outcomes[i] === "stored") this.#stored(commit.pack, part, commit.receipt);
       else this.#conflicted(commit.pack, part);
     }
-    if (shares.some(({ commit }) => commit.stays.length > 0)) await this.#tellTwice();
+    await this.#twice.committed(shares.map(({ commit }) => commit));
   }
 
   /** None where the witness's key cannot sign: the others of the group go on. */
@@ -297,16 +299,6 @@ export class FederationWorker {
       this.#giveUp(part.deliveries, error);
       return [];
     }
-  }
-
-  /** The store has found them with the commit; whoever dies before this tells of them with the next one. */
-  async #tellTwice(): Promise<void> {
-    const { store, logger } = this.#options;
-    const found = await store.modulesTwice("untold");
-    if (found.length === 0) return;
-    for (const twice of found) logger.error("federation.module-in-two-logs", twiceFields(twice));
-    await store.told(found);
-    this.#stats.modulesTwice((await store.modulesTwice("all")).length);
   }
 
   #stored(pack: PackName, part: Part, receipt: PackState["receipt"]): void {
@@ -429,18 +421,4 @@ export class FederationWorker {
 /** What a pack says of itself, where it is a word that we know. Nobody has signed it. */
 function wordOf(payload: Uint8Array): string | undefined {
   return STANDINGS.find((word) => bytesEqual(payload, utf8(word)));
-}
-
-/** Who claims what of which module: counters in mWh, and the interval at which each claim begins. */
-function twiceFields({ module, stays: [a, b] }: ModuleTwice): LogFields {
-  const { in: inMwh, out: outMwh } = claimedTwice(a.stay, b.stay);
-  return {
-    module,
-    pack: a.pack,
-    entry: a.stay.first,
-    otherPack: b.pack,
-    otherEntry: b.stay.first,
-    inMwh,
-    outMwh,
-  };
 }

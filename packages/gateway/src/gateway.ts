@@ -1,12 +1,13 @@
-import { type Millis, type ModuleUid, messageOf, millis } from "@wattseal/base";
-import type { ModuleMessage, OrderResult, PackOrder, Telemetry } from "@wattseal/can-protocol";
+import { type ModuleUid, millis } from "@wattseal/base";
+import type { ModuleMessage, OrderResult, PackOrder } from "@wattseal/can-protocol";
 import type { DeviceCustody, PairedModule } from "@wattseal/device-keys";
-import type { EntryBody } from "@wattseal/energy-ledger";
 import { EnergyLog } from "./ledger/energy-log.js";
 import { LogWriter } from "./ledger/log-writer.js";
 import { Pruner } from "./ledger/pruner.js";
+import { EpochRenewal } from "./ledger/renewal.js";
 import { SNAPSHOT_AFTER, SNAPSHOT_AFTER_AT_STOP } from "./ledger/snapshots.js";
 import { ClearBus, type ClearListener } from "./legacy/clear-bus.js";
+import { LastHeard } from "./links/last-heard.js";
 import { type LinkListener, LinkManager } from "./links/manager.js";
 import { Supervisor } from "./links/supervisor.js";
 import { Recorder } from "./metering/recorder.js";
@@ -16,22 +17,16 @@ import { DailyRecords } from "./records/daily-records.js";
 import { PackShunt, type ShuntListener } from "./shunt/pack-shunt.js";
 import { Books } from "./society/books.js";
 import { SocietyOrders } from "./society/orders.js";
-import type { GatewayStatus, ModuleStatus, ShuntStatus } from "./status.js";
+import type { GatewayStatus, ShuntStatus } from "./status.js";
 import { ClockWatch, clockEntry } from "./time/clock-watch.js";
 import { LogClock } from "./time/log-clock.js";
 import { Delivery } from "./uplink/delivery.js";
 
-const STALE_MS = 2000;
 const STATEMENTS_MS = 1000;
 /** Cause of an isolate order (docs/firmware/messages.md). */
 const ISOLATE_BY_OPERATOR = 1;
 /** Entries on their way to the disk beyond which the pack's time waits, where it can. */
 const UNWRITTEN_LIMIT = 256;
-
-interface LastReading {
-  readonly telemetry: Telemetry;
-  readonly time: Millis;
-}
 
 /** What a gateway is made of before its links. */
 interface Parts {
@@ -60,11 +55,8 @@ export class Gateway {
   readonly #supervisor: Supervisor;
   readonly #clear: ClearBus;
   readonly #shunt: { readonly bus: PackShunt; readonly check: ShuntCheck } | undefined;
-  readonly #faults = new Map<ModuleUid, number>();
-  readonly #last = new Map<ModuleUid, LastReading>();
-  #renewal: Promise<void> | undefined;
-  /** Of UTC, ms, since the last ops.clock: where its epoch has expired, only the next one can say so. */
-  #unsaidStep = 0;
+  readonly #heard = new LastHeard();
+  readonly #renewal: EpochRenewal;
 
   private constructor(options: GatewayOptions, { log, clock, delivery, records }: Parts) {
     this.#options = options;
@@ -85,6 +77,14 @@ export class Gateway {
     });
     this.#writer = writer;
     this.#books = books;
+    const renewal = new EpochRenewal({
+      ...options,
+      log,
+      writer,
+      delivery,
+      closeEarly: () => this.#recorder.closeEarly(),
+    });
+    this.#renewal = renewal;
     const check = this.#shuntCheck(writer);
     if (check !== undefined) {
       this.#shunt = { bus: new PackShunt({ ...options, listener: this.#shuntListener() }), check };
@@ -97,7 +97,7 @@ export class Gateway {
       shunt: check,
       clock,
       steady: options.clock,
-      onMinute: () => this.#renewWhenDue(),
+      onMinute: () => renewal.whenDue(),
       onWindow: () => {
         void log.snapshot(SNAPSHOT_AFTER);
         this.#pruner.window(clock.now());
@@ -121,7 +121,7 @@ export class Gateway {
       clock,
       inTurn: (change) => void writer.inTurn(change),
       stepping: () => this.#recorder.interrupt(),
-      changed: (entry) => this.#clockChanged(entry),
+      changed: (entry) => renewal.clockChanged(entry),
     });
   }
 
@@ -178,17 +178,18 @@ export class Gateway {
   ready(): Promise<void> | undefined {
     if (this.#writer.unwritten <= UNWRITTEN_LIMIT) return undefined;
     // What waits for an epoch is not written before that has begun.
-    return this.#renewal ?? this.#writer.settled();
+    return this.#renewal.running ?? this.#writer.settled();
   }
 
   status(): GatewayStatus {
     const { fold, store } = this.#log;
+    const { pairing } = this.#options;
     const now = this.#options.clock.now();
     return {
       lct: this.#options.document.lct,
       time: this.#clock.now(),
       utc: { ...this.#options.timeSource.state, heldUntil: this.#clock.heldUntil },
-      modules: this.#options.pairing.modules.map((module) => this.#moduleStatus(module, now)),
+      modules: pairing.modules.map((module) => this.#heard.status(module, this.#links, now)),
       legacyModules: this.#clear.status(),
       shunt: this.#shuntStatus(),
       entries: store.durableSize,
@@ -253,7 +254,7 @@ export class Gateway {
     this.#watch.stop();
     this.#recorder.stop();
     this.society.close();
-    await this.#renewal;
+    await this.#renewal.running;
     this.#recorder.closeEarly();
     await this.#options.evidence?.close();
     await this.#writer.settled();
@@ -268,46 +269,6 @@ export class Gateway {
     return status;
   }
 
-  #clockChanged(body: EntryBody<"ops.clock">): void {
-    const { sync, source, step } = body;
-    this.#options.logger.warn("clock.changed", { sync, source, step });
-    this.#unsaidStep += step;
-    if (this.#log.epochExpired) {
-      this.#renewWhenDue();
-      return;
-    }
-    if (this.#writer.record({ type: "ops.clock", body: this.#clockEntry() })) this.#unsaidStep = 0;
-  }
-
-  #clockEntry(): EntryBody<"ops.clock"> {
-    return clockEntry(this.#options.timeSource, this.#unsaidStep);
-  }
-
-  #renewWhenDue(): void {
-    if (!this.#log.epochDue || this.#log.stopped !== undefined) return;
-    this.#renewal ??= this.#renewEpoch().finally(() => {
-      this.#renewal = undefined;
-    });
-  }
-
-  async #renewEpoch(): Promise<void> {
-    const { logger } = this.#options;
-    if (!this.#log.epochExpired) this.#recorder.closeEarly();
-    this.#writer.hold();
-    try {
-      await this.#writer.settled();
-      await this.#log.renewEpoch(this.#delivery.receipt);
-      const clock = this.#clockEntry();
-      this.#unsaidStep = 0;
-      await this.#log.append({ type: "ops.clock", body: clock });
-      logger.info("epoch.renewed", { epoch: this.#log.fold.epoch?.epoch });
-      this.#delivery.epochRenewed();
-    } catch (error) {
-      logger.error("epoch.renewal-failed", { error: messageOf(error) });
-    }
-    this.#writer.release();
-  }
-
   #linkListener(): LinkListener {
     const { logger, clock } = this.#options;
     return {
@@ -318,7 +279,7 @@ export class Gateway {
       message: (module, received) => {
         const { message } = received;
         if (message.kind === "telemetry") {
-          this.#last.set(module.uid, { telemetry: message, time: clock.now() });
+          this.#heard.reading(module.uid, message, clock.now());
           this.#recorder.telemetry(module, received);
         } else this.#told(module, message, received.body);
       },
@@ -349,7 +310,7 @@ export class Gateway {
     if (message.kind !== "state-report") return;
     const { state, status, faults } = message;
     logger.info("module.state", { module: module.uid, state, status, faults });
-    this.#faults.set(module.uid, faults);
+    this.#heard.faults(module.uid, faults);
     if (faults !== 0) this.#recorder.notice(module, "module-fault", `fault bits ${faults}`);
   }
 
@@ -388,21 +349,5 @@ export class Gateway {
     const { bus, check } = this.#shunt;
     const { shown, readings } = bus;
     return { name, authenticated: false, shown, readings, checks: check.counts };
-  }
-
-  #moduleStatus(module: PairedModule, now: Millis): ModuleStatus {
-    const last = this.#last.get(module.uid);
-    const link = this.#links.status(module.uid);
-    return {
-      uid: module.uid,
-      authenticated: true,
-      slot: module.slot,
-      linked: link?.linked ?? false,
-      strikes: link?.strikes ?? 0,
-      faults: this.#faults.get(module.uid) ?? 0,
-      counts: link?.counts,
-      telemetry: last?.telemetry,
-      stale: last === undefined || now - last.time > STALE_MS,
-    };
   }
 }

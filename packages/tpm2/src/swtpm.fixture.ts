@@ -60,7 +60,8 @@ export class Swtpm {
     await rm(this.socket, { force: true });
     const state = ["--tpmstate", `dir=${this.folder}`];
     const server = ["--server", `type=unixio,path=${this.socket}`];
-    const control = ["--ctrl", `type=unixio,path=${join(this.folder, "control")}`];
+    // Where tpm2-tools look for it.
+    const control = ["--ctrl", `type=unixio,path=${this.socket}.ctrl`];
     const flags = ["--flags", "not-need-init,startup-clear"];
     const child = spawn(PROGRAM, ["socket", "--tpm2", ...state, ...server, ...control, ...flags], {
       stdio: "ignore",

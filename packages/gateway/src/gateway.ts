@@ -6,6 +6,7 @@ import { LogWriter } from "./ledger/log-writer.js";
 import { Pruner } from "./ledger/pruner.js";
 import { EpochRenewal } from "./ledger/renewal.js";
 import { SNAPSHOT_AFTER, SNAPSHOT_AFTER_AT_STOP } from "./ledger/snapshots.js";
+import { enterStatements } from "./ledger/statements.js";
 import { ClearBus, type ClearListener } from "./legacy/clear-bus.js";
 import { LastHeard } from "./links/last-heard.js";
 import { type LinkListener, LinkManager } from "./links/manager.js";
@@ -158,7 +159,7 @@ export class Gateway {
       await log.append({ type: "ops.clock", body: clockEntry(timeSource, 0) });
       for (const draft of log.entered.goneModules(pairing)) await log.append(draft);
       for (const draft of log.entered.missingPairings(pairing)) await log.append(draft);
-      for (const draft of log.entered.missingStatements(statements)) await log.append(draft);
+      await enterStatements(log, statements, options.logger);
       const gateway = new Gateway(options, { log, clock, delivery, records });
       gateway.#watch.start();
       gateway.#recorder.start();

@@ -99,6 +99,8 @@ export class TestPack {
   readonly #anchor: P256SecretKey;
   readonly #module: ModuleUid;
   readonly entries: Uint8Array[] = [];
+  readonly firstEntry = 0;
+  readonly keptEntries: readonly number[] = [];
   readonly replay = new LogReplay(TRUST);
   now = START;
   /** Moved by tests that forge. */

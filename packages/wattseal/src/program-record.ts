@@ -107,7 +107,7 @@ export function addRecord(wattseal: Command, report: Report): void {
     .option("--json", "print one JSON object", false)
     .addHelpText(
       "after",
-      "\nRemoved is what lies below the last ops.snapshot entry that the receipt covers and the coming daily record\nallows. The federation then has the only copy of it: an export that sums up from entry 0, and proofs, need that.\n",
+      "\nRemoved is what lies below the last ops.snapshot entry that the receipt covers and the coming daily record\nallows. The federation then has the only copy of it, which an export that sums up from entry 0 needs. What stays can be proven.\n",
     )
     .addHelpText("after", example("ledger prune --state ./pack --before 2026-11-20"))
     .action(async (options) => report(await pruneCommand(options)));

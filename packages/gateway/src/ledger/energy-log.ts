@@ -16,7 +16,7 @@ import {
   type LedgerFold,
 } from "@wattseal/energy-ledger";
 import type { Signer } from "@wattseal/lct-keys";
-import type { LctDocument, OcmfDay } from "@wattseal/lct-keys/verify";
+import type { EpochChain, LctDocument, OcmfDay } from "@wattseal/lct-keys/verify";
 import { LogStore, nodeFiles, type StoreFiles } from "@wattseal/tlog/store";
 import type { Destination, OwnLog, PendingCheckpoints } from "@wattseal/uplink";
 import type { LogReplay, Trust } from "@wattseal/verifier";
@@ -132,6 +132,11 @@ export class EnergyLog {
       root: (size) => store.root(size),
       keyAt: (size) => this.#replay.keyAt(size),
     };
+  }
+
+  /** Undefined before entry 0. */
+  get chain(): EpochChain | undefined {
+    return this.#replay.chain;
   }
 
   /** Checkpoints signed since the start. */

@@ -1,10 +1,16 @@
 import { setImmediate } from "node:timers/promises";
 import { type Logger, type Millis, messageOf } from "@wattseal/base";
 import { decodeEntry } from "@wattseal/energy-ledger";
-import type { LctDocument } from "@wattseal/lct-keys/verify";
+import type { EpochChain, LctDocument } from "@wattseal/lct-keys/verify";
 import { LogStore } from "@wattseal/tlog/store";
 import { type Destination, verifyReceipt } from "@wattseal/uplink";
-import { firstReplay, resumeReplay, snapshotName, type Trust } from "@wattseal/verifier";
+import {
+  firstReplay,
+  type LogReplay,
+  resumeReplay,
+  snapshotName,
+  type Trust,
+} from "@wattseal/verifier";
 import { GatewayError } from "../errors.js";
 import { recordsNeedFrom } from "../records/daily-records.js";
 import { receiptDocument } from "./receipts.js";
@@ -31,8 +37,8 @@ export interface PruneOptions extends PruneRules {
 export interface ReplayedLog {
   readonly store: LogStore;
   readonly snapshots: SnapshotFiles;
-  /** The key that signs the tree of the first `size` entries. */
-  keyAt(size: number): Uint8Array | undefined;
+  /** The log's epochs. */
+  readonly chain: Pick<EpochChain, "at">;
 }
 
 export interface Pruned {
@@ -51,7 +57,7 @@ export async function pruneLog(options: PruneOptions): Promise<Pruned> {
   try {
     const snapshots = new SnapshotFiles(store, logger);
     const replay = replayStored(store, snapshots, options);
-    return await prune({ store, snapshots, keyAt: (size) => replay.keyAt(size) }, options);
+    return await prune({ store, snapshots, chain: chainOf(replay) }, options);
   } finally {
     await store.close();
   }
@@ -79,10 +85,21 @@ export async function prune(log: ReplayedLog, rules: PruneRules): Promise<Pruned
     throw notPrunable(`${what}; nothing was pruned`);
   }
   await keepState(store, index, trust);
-  const firstEntry = await store.prune(index);
+  const firstEntry = await store.prune(index, (floor) => proofBase(log, floor));
   await snapshots.tidy();
   logger.info("ledger.pruned", { from, firstEntry, snapshot: index });
   return { from, firstEntry, snapshot: index, size: store.durableSize };
+}
+
+/** What every proof of a later entry begins with: the document, and the epoch under which the entries at the floor stand. */
+function proofBase({ chain }: ReplayedLog, floor: number): readonly number[] {
+  const begin = chain.at(floor)?.treeSize;
+  return begin === undefined ? [0] : [0, begin];
+}
+
+export function chainOf({ chain }: Pick<LogReplay, "chain">): EpochChain {
+  if (chain !== undefined) return chain;
+  throw notPrunable("the log is empty");
 }
 
 interface Bound {
@@ -107,7 +124,7 @@ function requested(store: LogStore, before: PruneOptions["before"]): Bound {
 
 /** The digest has to be witnessed itself: it is all that speaks for what goes. */
 function witnessed(
-  { store, keyAt }: ReplayedLog,
+  { store, chain }: ReplayedLog,
   destination: Destination,
   { origin }: LctDocument,
 ): Bound {
@@ -117,7 +134,7 @@ function witnessed(
   const log = {
     size: store.durableSize,
     root: (size: number) => store.root(size),
-    keyAt,
+    keyAt: (size: number) => chain.at(size)?.publicKey,
   };
   try {
     const { checkpoint } = verifyReceipt(receipt, { origin, witness: destination, log });

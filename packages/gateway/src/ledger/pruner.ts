@@ -1,7 +1,7 @@
 import { type Logger, type Millis, messageOf, millis } from "@wattseal/base";
 import { GatewayError } from "../errors.js";
 import type { EnergyLog } from "./energy-log.js";
-import { type PruneRules, prune } from "./prune.js";
+import { chainOf, type PruneRules, prune } from "./prune.js";
 import { SnapshotFiles } from "./snapshots.js";
 
 export interface PrunerOptions extends Omit<PruneRules, "before"> {
@@ -42,9 +42,11 @@ export class Pruner {
     const { log, logger, ...rules } = this.#options;
     const { store } = log;
     const snapshots = new SnapshotFiles(store, logger);
-    const keyAt = (size: number) => log.own.keyAt(size);
     try {
-      await prune({ store, snapshots, keyAt }, { ...rules, logger, before: { time } });
+      await prune(
+        { store, snapshots, chain: chainOf(log) },
+        { ...rules, logger, before: { time } },
+      );
     } catch (error) {
       const early = error instanceof GatewayError && error.code === "not-prunable";
       logger[early ? "info" : "warn"]("ledger.not-pruned", { reason: messageOf(error) });

@@ -13,7 +13,7 @@ import { documentNames } from "./documents.js";
 import { type NewFile, nodeFiles, type StoreFiles } from "./files.js";
 import { encodeFloor, readFloor } from "./floor.js";
 import { parseJournal } from "./journal.js";
-import { CHECKPOINT, FLOOR, JOURNAL, orStorageError, UNFINISHED } from "./layout.js";
+import { CHECKPOINT, FLOOR, JOURNAL, KEPT, orStorageError, UNFINISHED } from "./layout.js";
 import { openResult, StoredLog } from "./log.js";
 import { isPruned, loadFiles, missingLog, PRUNINGS, type VerifyHead } from "./open.js";
 import { removeBelow } from "./prune.js";
@@ -96,6 +96,8 @@ async function copy(
 
   const texts = [...documents];
   if (floor.entry > 0) texts.push({ path: FLOOR, bytes: encodeFloor(floor) });
+  const kept = from.read(KEPT);
+  if (kept !== undefined) texts.push({ path: KEPT, bytes: kept });
   if (head !== undefined) texts.push({ path: CHECKPOINT, bytes: head });
   // without a journal no directory opens that has a head or entries
   const complete = { path: JOURNAL, bytes: bytes.subarray(0, journal.length) };

@@ -9,6 +9,7 @@ import { type CompletedTile, TileEdge } from "./edge.js";
 import type { NewFile, StoreFiles } from "./files.js";
 import { type Floor, partialWidths } from "./floor.js";
 import type { JournalRecord } from "./journal.js";
+import type { Kept } from "./kept.js";
 import { refuseFile } from "./layout.js";
 import { SealedFiles } from "./sealed.js";
 
@@ -39,9 +40,12 @@ export class LogContents {
   #tailFirst: number;
   /** Complete, not yet on disk. */
   #unsealed: CompletedTile[] = [];
+  /** Of what lies below the floor. */
+  #kept: Kept;
 
   /** Empty, or as far as the entries below the floor. */
-  constructor(files: StoreFiles, floor: Floor) {
+  constructor(files: StoreFiles, floor: Floor, kept: Kept) {
+    this.#kept = kept;
     this.#files = files;
     this.#sealed = new SealedFiles(files, floor.entry);
     this.#edge = new TileEdge(floor);
@@ -144,6 +148,10 @@ export class LogContents {
 
   /** Root of a complete subtree: a HashReader. */
   readonly node = (level: number, index: number): Uint8Array => {
+    if ((index + 1) * 2 ** level <= this.first) {
+      const kept = this.#kept.node(level, index);
+      if (kept !== undefined) return kept;
+    }
     const height = level % TILE_HEIGHT;
     const width = TILE_WIDTH / 2 ** height;
     const tile = Math.floor(index / width);
@@ -156,11 +164,14 @@ export class LogContents {
 
   leafHash(index: number): Uint8Array {
     this.#requireIndex(index);
-    return this.#hash(0, index);
+    return this.node(0, index);
   }
 
   entry(index: number): Uint8Array {
     this.#requireIndex(index);
+    const kept = index < this.first ? this.#kept.entries.get(index) : undefined;
+    if (kept !== undefined) return kept;
+    this.#sealed.requireEntry(index);
     const bundle = Math.floor(index / TILE_WIDTH);
     const entry =
       index < this.#tailFirst
@@ -177,7 +188,15 @@ export class LogContents {
         `log ${this.#files.location}: no entry ${index} among ${this.size}`,
       );
     }
-    this.#sealed.requireEntry(index);
+  }
+
+  /** Entries below the floor that are still here, for proofs. */
+  get kept(): Kept {
+    return this.#kept;
+  }
+
+  set kept(kept: Kept) {
+    this.#kept = kept;
   }
 
   /** The highest floor that leaves entry `below` and all after it here; it takes sealed bundles only. */

@@ -2,12 +2,22 @@
 import { fromUtf8, messageOf, utf8 } from "@wattseal/base";
 import { TlogError } from "../errors.js";
 import type { StoreFiles } from "./files.js";
-import { CHECKPOINT, FLOOR, JOURNAL, refuseFile, TEMPORARY, TILES, UNFINISHED } from "./layout.js";
+import {
+  CHECKPOINT,
+  FLOOR,
+  JOURNAL,
+  KEPT,
+  refuseFile,
+  TEMPORARY,
+  TILES,
+  UNFINISHED,
+} from "./layout.js";
 
 const RESERVED: readonly string[] = [
   JOURNAL,
   CHECKPOINT,
   FLOOR,
+  KEPT,
   UNFINISHED,
   TEMPORARY,
   TILES,

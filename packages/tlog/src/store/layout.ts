@@ -8,6 +8,8 @@ export const JOURNAL = "journal";
 export const CHECKPOINT = "checkpoint";
 /** Below which entry the log was pruned; absent where it was not. */
 export const FLOOR = "floor";
+/** Of a pruned log: what proofs still need of what went. */
+export const KEPT = "kept";
 /** Marks a copy that is not whole yet: while it is there, the directory does not open. */
 export const UNFINISHED = "unfinished";
 /** Files that have no name yet; emptied at open. */

@@ -58,10 +58,16 @@ export class StoredLog {
 
   /**
    * The lowest entry that is here: 0, or where the log was pruned (C2SP tlog-tiles: its minimum index). Entries
-   * below, proofs of them and roots of smaller trees throw TlogError "pruned".
+   * below, proofs of them and roots of smaller trees throw TlogError "pruned", but for `keptEntries`.
    */
   get firstEntry(): number {
     return this.contents.first;
+  }
+
+  /** Entries below `firstEntry` that pruning kept, with what proves them and that later trees extend theirs. Ascending. */
+  get keptEntries(): readonly number[] {
+    const below = (index: number) => index < this.firstEntry;
+    return [...this.contents.kept.entries.keys()].filter(below).sort((a, b) => a - b);
   }
 
   /** The last signed head that was written here. */

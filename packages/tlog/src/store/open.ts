@@ -12,6 +12,7 @@ import { readText } from "./documents.js";
 import type { StoreFiles } from "./files.js";
 import { type Floor, readFloor } from "./floor.js";
 import { type ParsedJournal, parseJournal } from "./journal.js";
+import { Kept } from "./kept.js";
 import { CHECKPOINT, ENTRIES, JOURNAL, refuseFile, UNFINISHED } from "./layout.js";
 import { type Head, headOf } from "./log.js";
 
@@ -114,7 +115,7 @@ export async function loadFiles(
   const floor = readFloor(files);
   const head = readHead(files, verify);
   const journal = parseExisting(files, head, floor);
-  const contents = new LogContents(files, floor);
+  const contents = new LogContents(files, floor, Kept.read(files));
   if (journal === undefined) return { contents, head, journal };
   if (floor.entry > 0) requireFloorHeld(files, floor.entry, head);
   requireFirst(files, journal.first, floor.entry);

@@ -3,9 +3,10 @@ import { concatBytes, MAX_ENTRY_LENGTH, utf8 } from "@wattseal/base";
 import { TlogError } from "../errors.js";
 import { removeDocument, replaceFile, writeDocument } from "./documents.js";
 import { nodeFiles, type StoreFiles } from "./files.js";
-import { encodeFloor } from "./floor.js";
+import { encodeFloor, type Floor } from "./floor.js";
 import { encodeEntries, Journal, type JournalRecord } from "./journal.js";
-import { CHECKPOINT, FLOOR, orStorageError, storageError, TEMPORARY } from "./layout.js";
+import { Kept } from "./kept.js";
+import { CHECKPOINT, FLOOR, KEPT, orStorageError, storageError, TEMPORARY } from "./layout.js";
 import { type Head, headOf, type LogParts, openResult, StoredLog } from "./log.js";
 import { checkUnfinishedSeal, headProblem, loadLog, missingLog, type VerifyHead } from "./open.js";
 import { removeBelow } from "./prune.js";
@@ -238,11 +239,15 @@ export class LogStore extends StoredLog {
 
   /**
    * Removes the entries below `below` and the hashes that only they need, in whole bundles, as far as they are
-   * sealed; returns `firstEntry`. The caller vouches that a head of `below` entries or more was cosigned by a
+   * sealed; returns `firstEntry`. `keep` names entries below that floor that proofs of the rest begin with: they stay,
+   * with what proves them. The caller vouches that a head of `below` entries or more was cosigned by a
    * witness who has them: from here on they are nowhere else. Appending goes on meanwhile. Throws TlogError
    * "range" beyond the last head, "io", "full"; what was begun is finished by the next call or opening.
    */
-  async prune(below: number): Promise<number> {
+  async prune(
+    below: number,
+    keep: (floor: number) => readonly number[] = () => [],
+  ): Promise<number> {
     this.#requireOpen();
     const size = this.lastHead?.checkpoint.size ?? 0;
     if (!Number.isSafeInteger(below) || below < 0 || below > size) {
@@ -251,13 +256,26 @@ export class LogStore extends StoredLog {
     }
     await this.#inOrder("pruning", async () => {
       const floor = this.contents.floorBelow(below);
-      if (floor.entry > this.firstEntry) {
-        await replaceFile(this.files, FLOOR, encodeFloor(floor));
-        this.contents.raiseFloor(floor.entry);
-      }
+      if (floor.entry > this.firstEntry) await this.#raiseFloor(floor, keep(floor.entry));
       await removeBelow(this.files, this.firstEntry);
     });
     return this.firstEntry;
+  }
+
+  /** The kept entries of the old floor stay until the new one is in force, whatever happens between. */
+  async #raiseFloor(floor: Floor, keep: readonly number[]): Promise<void> {
+    const { contents, files } = this;
+    const before = contents.kept;
+    const any = keep.length + before.entries.size > 0;
+    const kept = Kept.of(keep, floor.entry, {
+      entry: (index) => contents.entry(index),
+      node: contents.node,
+    });
+    if (any) await replaceFile(files, KEPT, before.with(kept).encode());
+    await replaceFile(files, FLOOR, encodeFloor(floor));
+    contents.kept = kept;
+    contents.raiseFloor(floor.entry);
+    if (any) await replaceFile(files, KEPT, kept.encode());
   }
 
   async #inOrder(doing: string, write: () => Promise<void>): Promise<void> {

@@ -5,6 +5,10 @@ import type { ProofFile, ProvenEntry } from "./file.js";
 
 /** A log to take proofs from. */
 export interface ProvableLog {
+  /** The lowest entry that is there with all that follow; 0 where the log was not pruned. */
+  readonly firstEntry: number;
+  /** Entries below that are there for proofs alone, ascending. */
+  readonly keptEntries: readonly number[];
   entry(index: number): Uint8Array;
   /** In the tree of the first `size` entries. */
   inclusionProof(index: number, size: number): readonly Uint8Array[];
@@ -17,7 +21,12 @@ function beginsEpoch(log: ProvableLog, index: number): boolean {
 
 /** Index of the last epoch.begin from `from` down to entry 1, where a log's first epoch begins. */
 function lastBegin(log: ProvableLog, from: number): number {
-  for (let index = from; index > 0; index -= 1) if (beginsEpoch(log, index)) return index;
+  for (let index = from; index > 0 && index >= log.firstEntry; index -= 1) {
+    if (beginsEpoch(log, index)) return index;
+  }
+  for (const index of log.keptEntries.toReversed()) {
+    if (index > 0 && index <= from && beginsEpoch(log, index)) return index;
+  }
   throw new VerifierError("proof", `no epoch begins in the first ${from + 1} entries`);
 }
 

@@ -15,6 +15,7 @@ import { auditCommand } from "./ledger-audit.js";
 import { exportCommand } from "./ledger-export.js";
 import { pruneCommand } from "./ledger-prune.js";
 import { prove } from "./prove.js";
+import { verify } from "./verify.js";
 
 const root = mkdtempSync(join(tmpdir(), "wattseal-prune-"));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -127,7 +128,7 @@ describe("wattseal ledger prune", () => {
     expect(JSON.parse((await prune("2026-11-20", true)).text)).toMatchObject({ from: first });
   });
 
-  it("leaves a log whose rest is listed, shown and exported, and whose proofs need a copy", async () => {
+  it("leaves a log whose rest is listed, shown and exported, and proven still", async () => {
     const first = Math.floor(snapshot / 256) * 256;
     const list = await said("stdout", () => listCommand(log, { json: true }));
     const indices = list.text.trimEnd().split("\n");
@@ -143,8 +144,15 @@ describe("wattseal ledger prune", () => {
     for (const format of ["storage", "passport"] as const) {
       await expect(exportCommand(log, { format, out })).rejects.toThrow(/was pruned below/);
     }
-    const proof = { log, out: join(root, "x.proof"), json: false };
-    await expect(prove(`${snapshot}`, proof)).rejects.toThrow(/federation's copy has the rest/);
+    const proof = join(root, "x.proof");
+    for (const entry of [first, snapshot, size - 1]) {
+      await said("stdout", () => prove(`${entry}`, { log, out: proof, json: false }));
+      const checked = await said("stdout", () => verify(proof, { trust, json: true }));
+      expect(checked.status).toBe(EXIT.ok);
+      expect(JSON.parse(checked.text)).toMatchObject({ verified: true, index: entry });
+    }
+    const gone = prove(`${first - 1}`, { log, out: proof, json: false });
+    await expect(gone).rejects.toThrow(/federation's copy has the rest/);
   });
 
   it("leaves the daily records of what is gone, which stand by the anchor's signature", async () => {

@@ -8,6 +8,7 @@ import { link } from "./link.mjs";
 import { log } from "./log.mjs";
 import { sim } from "./sim.mjs";
 import { start } from "./start.mjs";
+import { tpm } from "./tpm.mjs";
 
 /**
  * @typedef {{ readonly sizes: readonly number[] }} Options entries of the logs that are measured by length
@@ -15,7 +16,7 @@ import { start } from "./start.mjs";
  */
 
 /** @type {Readonly<Record<string, Benchmark>>} */
-const BENCHMARKS = { aead, link, sim, ledger, audit, log, start };
+const BENCHMARKS = { aead, link, sim, ledger, audit, log, start, tpm };
 
 /**
  * Runs the named benchmarks, all of them by default, and writes Markdown to standard output.

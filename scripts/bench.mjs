@@ -5,6 +5,7 @@ import { cache, prepare } from "./lib/prepare.mjs";
 
 await main(async () => {
   await prepare({ project: "packages/wattseal" });
+  await prepare({ project: "packages/tpm2" });
   const { bench } = await import("../bench/main.mjs");
   await bench(process.argv.slice(2), cache);
 });

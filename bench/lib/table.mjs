@@ -68,3 +68,25 @@ function quantity(value) {
 function ratio(value) {
   return `${Number(value.toPrecision(2)).toLocaleString("en-US")} ×`;
 }
+
+/**
+ * What one operation takes, alone and with all around it, beside another program's process for the same.
+ *
+ * @param {string} title
+ * @param {string} peer
+ * @param {readonly { what: string, inside: number, whole: number, peer: number }[]} rows ms
+ */
+export function formatLatencies(title, peer, rows) {
+  const body = rows.map(
+    ({ what, inside, whole, peer: theirs }) =>
+      `| ${what} | ${quantity(inside)} ms | ${quantity(whole)} ms | ${quantity(theirs)} ms | ${ratio(whole / theirs)} |`,
+  );
+  return [
+    `### ${title}`,
+    "",
+    `| operation | in a protected transaction | as a whole one | ${peer}, a process a step | ratio of the whole |`,
+    "|---|--:|--:|--:|--:|",
+    ...body,
+    "",
+  ].join("\n");
+}

@@ -195,6 +195,11 @@ export class SocietyFold {
     this.#book.charge(index, now, milliwattHours(lot), milliwattHours(amount - lot));
   }
 
+  /** mWh that may be charged from `source` at `now`; zero where it is unknown, out of date or used up. */
+  sourceLeft(source: string, now: Millis): number {
+    return this.#charter.sourceLeft(source, now);
+  }
+
   /** The next charge entry from one source, as large as the rules allow now; undefined when they allow none. */
   chargeFor(now: Millis, source: string): SocietyCharge | undefined {
     if (this.policy === undefined || this.#charter.closed) return undefined;
@@ -203,7 +208,7 @@ export class SocietyFold {
       MAX_ENERGY,
       this.#book.eligible,
       largestWithShare(this.#book.adp, tierBps),
-      this.#charter.sourceLeft(source, now),
+      this.sourceLeft(source, now),
     );
     if (amount < 1) return undefined;
     const energy = milliwattHours(amount);

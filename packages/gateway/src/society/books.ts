@@ -40,6 +40,8 @@ export class Books {
   readonly #ends = new PackEnds();
 
   #waste: WasteStatus = { alerts: 0 };
+  /** The last window left something eligible of which nothing could be charged. */
+  #isUncharged = false;
 
   constructor(options: BooksOptions) {
     this.#options = options;
@@ -71,6 +73,20 @@ export class Books {
     this.#reconcile(until, now);
     const charge = fold.society.chargeFor(now, source);
     if (charge !== undefined) writer.record({ type: "society.charge", body: charge, timeMs: now });
+    this.#tellUncharged(charge === undefined, now);
+  }
+
+  /** Tells an operator, once, that only the authority can help: with a newer proof of the source, a policy, or a mint. */
+  #tellUncharged(isNothingCharged: boolean, now: Millis): void {
+    const { log, source, logger } = this.#options;
+    const { society } = log.fold;
+    const { eligible, adp } = society.summary();
+    const isUncharged = isNothingCharged && eligible > 0;
+    if (isUncharged && !this.#isUncharged) {
+      const covered = society.sourceLeft(source, now);
+      logger.warn("society.uncharged", { eligible, source, covered, adp });
+    }
+    this.#isUncharged = isUncharged;
   }
 
   /**

@@ -205,6 +205,27 @@ describe("what is due", () => {
   });
 });
 
+describe("what is measured and cannot be charged", () => {
+  it("is told once, when the source's proof is out of date", async () => {
+    const { clock, run, writer, modules, warnings, at, log, complaints } = await charged();
+    const uncharged = () => warnings.filter(({ event }) => event === "society.uncharged");
+    expect(uncharged()).toEqual([]);
+    // A proof of the grid counts for seven days.
+    clock.jump(7 * DAY);
+    run(modules[0]!, 240, 30, at);
+    await writer.settled();
+    const { adp, eligible } = log.fold.summary();
+    expect(eligible).toBeGreaterThan(300_000);
+    expect(uncharged()).toEqual([
+      {
+        event: "society.uncharged",
+        fields: { eligible: expect.any(Number), source: "charger", covered: 0, adp },
+      },
+    ]);
+    expect(complaints).toEqual([]);
+  });
+});
+
 describe("a suspect interval", () => {
   it("counts in the next window once it is accepted, and can be settled once", async () => {
     const { writer, orders, entries, log, clock, read, modules, at } = await charged();

@@ -33,7 +33,7 @@ export class TotalsBook {
       ...rest,
       inMwh: Math.min(MOST, inMwh + counted.in),
       outMwh: Math.min(MOST, outMwh + counted.out),
-      intervals: intervals + 1,
+      intervals: Math.min(MOST, intervals + 1),
     };
   }
 
@@ -46,6 +46,6 @@ export class TotalsBook {
   }
 
   window(): void {
-    this.#totals = { ...this.#totals, windows: this.#totals.windows + 1 };
+    this.#totals = { ...this.#totals, windows: Math.min(MOST, this.#totals.windows + 1) };
   }
 }

@@ -318,6 +318,16 @@ describe("attackers", () => {
 });
 
 describe("any faults, one over the other", () => {
+  it("let go of a hung module that lost power meanwhile", async () => {
+    const hung = { at: 15, seconds: 20, fault: FAULTS.mute.example(1) };
+    const brownOut = { at: 20, seconds: 5, fault: FAULTS["brown-out"].example(1) };
+    const bench = await faultBench({ events: [hung, brownOut], seed: 1, name: "hung and off" });
+    await bench.run(15 + 20 + 60);
+    expect(bench.wrong).toEqual([]);
+    expect(bench.side.linked).toBe(4);
+    await bench.simulator.stop();
+  });
+
   const event = fc.record({
     name: fc.constantFrom(...FAULT_NAMES),
     slot: fc.integer({ min: 1, max: 4 }),
@@ -350,6 +360,7 @@ describe("any faults, one over the other", () => {
         { numRuns: 12 },
       );
     },
+    60_000,
   );
 });
 

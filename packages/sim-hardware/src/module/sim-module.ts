@@ -199,13 +199,18 @@ export class SimModule implements PackModule, ModuleView {
   hang(): Cancel {
     const controller = this.#controller;
     controller?.hang(true);
-    return () => controller?.hang(false);
+    return () => this.#stillRunning(controller)?.hang(false);
   }
 
   freezeSoc(): Cancel {
     const controller = this.#controller;
     controller?.freezeSoc(true);
-    return () => controller?.freezeSoc(false);
+    return () => this.#stillRunning(controller)?.freezeSoc(false);
+  }
+
+  /** A controller that has lost power meanwhile is gone, with what ailed it. */
+  #stillRunning(controller: Controller | undefined): Controller | undefined {
+    return this.#controller === controller ? controller : undefined;
   }
 
   /** Counts `gain` times the energy that its cells see; what was miscounted stays counted. */

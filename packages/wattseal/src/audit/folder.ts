@@ -1,4 +1,4 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { messageOf, WattsealError } from "@wattseal/base";
 import { RECEIPT_PREFIX } from "@wattseal/gateway";
@@ -31,7 +31,11 @@ export async function readTrust(file: string | undefined): Promise<Trust | undef
 }
 
 /** Opens a log's folder to read it; a gateway may be writing to it. */
-export function openLog(path: string): Promise<StoredLog> {
+export async function openLog(path: string): Promise<StoredLog> {
+  const found = await stat(resolve(path)).catch(() => undefined);
+  if (found !== undefined && !found.isDirectory()) {
+    throw new CliError("usage", `${path} is no folder: name the folder of a log`);
+  }
   return LogStore.openReadOnly({ directory: resolve(path) });
 }
 
@@ -84,7 +88,8 @@ export async function auditFolder(
     log = await openLog(path);
     receipts = await receiptsOf(path, log);
   } catch (error) {
-    if (!(error instanceof WattsealError) || error.code === "missing") throw error;
+    const usage = error instanceof CliError || !(error instanceof WattsealError);
+    if (usage || error.code === "missing") throw error;
     const problem = error.message;
     return { verdict: "refused", problem, entries: 0, tornBytes: 0, report: undefined };
   }

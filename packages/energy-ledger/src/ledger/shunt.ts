@@ -38,12 +38,15 @@ export class ShuntBook {
   #covered: Covered | undefined;
   #earned: number;
   #earning: Map<number, MilliwattHours>;
+  /** Its keys, oldest first, as in WindowBook. */
+  #oldest: Iterator<number>;
   #lastEnd: Millis;
 
   constructor({ covered, earned, earning, lastEnd }: ShuntState = NOTHING) {
     this.#covered = covered;
     this.#earned = earned;
     this.#earning = new Map(earning.map(({ interval, in: inward }) => [interval, inward]));
+    this.#oldest = this.#earning.keys();
     this.#lastEnd = lastEnd;
   }
 
@@ -75,11 +78,7 @@ export class ShuntBook {
   #earn(index: number, inward: MilliwattHours): void {
     this.#earned = sum(this.#earned, inward);
     this.#earning.set(index, inward);
-    if (this.#earning.size <= MOST_SUSPECTS) return;
-    for (const oldest of this.#earning.keys()) {
-      this.#earning.delete(oldest);
-      break;
-    }
+    if (this.#earning.size > MOST_SUSPECTS) this.#earning.delete(this.#oldest.next().value);
   }
 
   next(reading: ShuntReading): EnergyCheck | undefined {
@@ -105,7 +104,9 @@ export class ShuntBook {
   close(): void {
     this.#covered = undefined;
     this.#earned = 0;
-    if (this.#earning.size > 0) this.#earning = new Map();
+    if (this.#earning.size === 0) return;
+    this.#earning = new Map();
+    this.#oldest = this.#earning.keys();
   }
 
   /** Why `check` would be refused at `now`, if so. */

@@ -38,6 +38,8 @@ export class WindowBook {
   #net: number;
   #lastEnd: Millis | undefined;
   readonly #suspects: Map<number, Suspect>;
+  /** Their indices, oldest first: begun once, because each new look at a map's first key passes over all that are gone. */
+  readonly #oldest: Iterator<number>;
 
   constructor(countable: (net: number) => number, saved: WindowState = NOTHING) {
     this.#countable = countable;
@@ -47,6 +49,7 @@ export class WindowBook {
     this.#net = net;
     this.#lastEnd = lastEnd;
     this.#suspects = new Map(suspects.map(({ interval, ...suspect }) => [interval, suspect]));
+    this.#oldest = this.#suspects.keys();
   }
 
   save(): WindowState {
@@ -69,11 +72,7 @@ export class WindowBook {
   /** Interval `index` is suspect; `inward` mWh join a later window if that is settled. */
   suspect(index: number, inward: number, now: Millis): void {
     this.#suspects.set(index, { in: milliwattHours(inward), since: now });
-    if (this.#suspects.size <= MOST_SUSPECTS) return;
-    for (const oldest of this.#suspects.keys()) {
-      this.#suspects.delete(oldest);
-      break;
-    }
+    if (this.#suspects.size > MOST_SUSPECTS) this.#suspects.delete(this.#oldest.next().value);
   }
 
   /** Those that can be settled at `now`, oldest first. */

@@ -1,4 +1,4 @@
-import { milliwattHours, slot } from "@wattseal/base";
+import { milliwattHours, moduleUid, slot } from "@wattseal/base";
 import { describe, expect, it } from "vitest";
 import { decodeEntry } from "../entries/entry.js";
 import { MINUTE, readyLog, type TestLog } from "../ledger.fixture.js";
@@ -77,6 +77,21 @@ describe("where a module has been", () => {
       pair(log);
     }
     expect(staysIn(log).filter(({ module }) => module === MODULE)).toHaveLength(16);
+  });
+
+  it("tells of no more than it follows after a log that names a module an entry", () => {
+    const log = readyLog();
+    minute(log, 1, 0);
+    const entry = decodeEntry(log.entries.at(-1)!);
+    if (entry.type !== "energy.interval") throw new Error("no interval");
+    const book = new StayBook();
+    for (let i = 0; i < 140_000; i += 1) {
+      const module = moduleUid(i.toString(16).padStart(16, "0"));
+      book.observe(i, { ...entry, body: { ...entry.body, module } });
+    }
+    book.forgetPast();
+    const told = book.takeChanged().map(({ last }) => last);
+    expect(told).toEqual(Array.from({ length: 256 }, (_, i) => 140_000 - 256 + i));
   });
 });
 

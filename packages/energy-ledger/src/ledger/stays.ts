@@ -27,6 +27,8 @@ export interface Stay {
 /** Of one module, the newest; of modules, those heard last. A pack has 31 at a time. */
 const MOST_STAYS = 16;
 const MOST_MODULES = 256;
+/** Told of at once: more than entries come between two times that somebody asks. */
+const MOST_CHANGED = 131_072;
 
 /** Follows one log, entry by entry. Bounded, whatever the log says. */
 export class StayBook {
@@ -43,6 +45,11 @@ export class StayBook {
   /** All of them, for whoever compares logs. */
   stays(): readonly Stay[] {
     return [...this.#modules.values()].flatMap(({ stays }) => stays);
+  }
+
+  /** Of what is changed, forgets what is not followed any more: it was taken when it was new. */
+  forgetPast(): void {
+    this.#changed = new Map(this.stays().map((stay) => [nameOf(stay), stay]));
   }
 
   /** Those that are new or longer since the last call. */
@@ -83,8 +90,13 @@ export class StayBook {
   #put(known: { stays: Stay[] }, stay: Stay): void {
     known.stays.push(stay);
     if (known.stays.length > MOST_STAYS) known.stays.shift();
-    this.#changed.set(`${stay.module} ${stay.first}`, stay);
+    this.#changed.set(nameOf(stay), stay);
+    if (this.#changed.size > MOST_CHANGED) this.forgetPast();
   }
+}
+
+function nameOf({ module, first }: Stay): string {
+  return `${module} ${first}`;
 }
 
 /** mWh that two stays of one module both claim, 0 of each where their counters follow each other. */

@@ -1,4 +1,4 @@
-/** One pack's log as far as it is known. Nothing here grows with the log but the epochs. */
+/** One pack's log as far as it is known. Nothing here grows with an honest log but the epochs. */
 import { bytesEqual, messageOf } from "@wattseal/base";
 import { decodeEntry, type Stay, StayBook } from "@wattseal/energy-ledger";
 import type { EpochChain, TrustedKeys } from "@wattseal/lct-keys/verify";
@@ -45,6 +45,7 @@ export class PackLog {
     const stored = await store.pack(pack);
     if (stored === undefined) return log;
     for await (const leaf of readStoredLog(store, pack)) log.#restore(leaf);
+    log.#stays.forgetPast();
     if (!samePosition(log.position, stored)) {
       throw new FederationError(
         "store-corrupt",
@@ -78,7 +79,7 @@ export class PackLog {
     return this.#replay.chain;
   }
 
-  /** Modules' stays that are new or longer since the last call, of a log just loaded all. */
+  /** Modules' stays that are new or longer since the last call, of a log just loaded all that are followed. */
   takeStays(): readonly Stay[] {
     return this.#stays.takeChanged();
   }

@@ -7,7 +7,15 @@ import { getRandom } from "./commands/basic.js";
 import { makeCredential } from "./commands/credential.js";
 import { hierarchyChangeAuth } from "./commands/hierarchy.js";
 import { activateCredential, sign, unseal } from "./commands/keys.js";
-import { nvDefineSpace, nvRead, nvReadPublic, nvUndefineSpace, nvWrite } from "./commands/nv.js";
+import {
+  nvDefineSpace,
+  nvIncrement,
+  nvRead,
+  nvReadCounter,
+  nvReadPublic,
+  nvUndefineSpace,
+  nvWrite,
+} from "./commands/nv.js";
 import {
   create,
   createPrimary,
@@ -242,6 +250,21 @@ describe.skipIf(!hasSwtpm())(NAME, () => {
       }
     },
   );
+
+  it("cannot have a command carried out twice by saying that the TPM asked for it again", async () => {
+    const { counter, auth } = made;
+    const use = { ...counter, auth };
+    const count = () => swtpm.use((tpm) => nvReadCounter(tpm, use, counter), root);
+    const before = await count();
+    const again = tapped(swtpm.transport, {
+      response: (bytes, command) => (codeOf(command) === CC.nvIncrement ? bare(0x922) : bytes),
+    });
+    const increment = (tpm: Tpm) => nvIncrement(tpm, use, counter);
+    await expect(swtpm.through(again, increment, root)).rejects.toMatchObject({
+      code: "tpm-refused",
+    });
+    expect(await count()).toBe(before + 1n);
+  });
 
   it("gains nothing by keeping a condition of a policy from the TPM", async () => {
     const dropping = tapped(swtpm.transport, {

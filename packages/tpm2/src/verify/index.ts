@@ -2,7 +2,7 @@ export type { CertifyAttest, ClockInfo, NvAttest, QuoteAttest } from "../structu
 export type { NvPublic } from "../structures/nv.js";
 export type { PcrSelection } from "../structures/pcr.js";
 export type { EccPublic, Public } from "../structures/public.js";
-export { ALG, NV, OBJECT } from "../wire/constants.js";
+export { ALG, CC, NV, OBJECT } from "../wire/constants.js";
 export { TpmError } from "../wire/errors.js";
 export {
   type AttestationContext,
@@ -24,3 +24,4 @@ export {
   indexName,
   objectName,
 } from "./names.js";
+export { approvalOf, type PolicyCondition, policyOf } from "./policy.js";

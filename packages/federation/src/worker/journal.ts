@@ -1,9 +1,11 @@
 /** What an operator is told of packs: who is there, who lacks something, who has caught up. Not each receipt. */
-import type { Logger } from "@wattseal/base";
+import { bytesEqual, type Logger, utf8 } from "@wattseal/base";
 import type { PackName } from "@wattseal/uplink";
 
 /** Anyone can make up names: of strangers no more than these are reported. */
 const MAX_UNTRUSTED = 64;
+/** On `state`: connected; gone; connected, and the log accepts nothing any more. */
+const STANDINGS = ["online", "offline", "stopped"] as const;
 
 export class Journal {
   readonly #logger: Logger;
@@ -32,6 +34,12 @@ export class Journal {
   caughtUp(pack: PackName, entries: number): void {
     if (!this.#behind.delete(pack)) return;
     this.#logger.info("federation.pack-caught-up", { pack, entries });
+  }
+
+  /** What a pack says of itself, where it is a word that we know. Nobody has signed it. */
+  said(pack: PackName, channel: "alarm" | "state", payload: Uint8Array): void {
+    const says = STANDINGS.find((word) => bytesEqual(payload, utf8(word)));
+    this.#logger.debug(`federation.pack-${channel}`, { pack, bytes: payload.length, says });
   }
 
   /** Entry 0 is no document that an accepted authority has signed for this pack. */

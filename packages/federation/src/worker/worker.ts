@@ -3,15 +3,7 @@
  * receipts in one transaction, send the receipts, acknowledge the messages. Killed in between, it has promised nothing
  * that the store does not hold: the pack sends again and gets the stored receipt.
  */
-import {
-  bytesEqual,
-  type Clock,
-  fromUtf8,
-  type Logger,
-  messageOf,
-  originOf,
-  utf8,
-} from "@wattseal/base";
+import { type Clock, fromUtf8, type Logger, messageOf, originOf, utf8 } from "@wattseal/base";
 import type { TrustedKeys } from "@wattseal/lct-keys/verify";
 import type { NoteSigner } from "@wattseal/tlog";
 import {
@@ -65,8 +57,6 @@ export interface WorkerOptions {
 }
 
 const MAX_NOTE_BYTES = 2048;
-/** On `state`: connected; gone; connected, and the log accepts nothing any more. */
-const STANDINGS = ["online", "offline", "stopped"] as const;
 const MAX_EVIDENCE_BYTES = 15_000;
 
 type Work = Delivery | { readonly channel: "expired"; readonly pack: PackName };
@@ -184,11 +174,7 @@ export class FederationWorker {
           return true;
         case "alarm":
         case "state":
-          this.#options.logger.debug(`federation.pack-${delivery.channel}`, {
-            pack: delivery.pack,
-            bytes: delivery.payload.length,
-            says: wordOf(delivery.payload),
-          });
+          this.#journal.said(delivery.pack, delivery.channel, delivery.payload);
           return true;
       }
     } catch (error) {
@@ -416,9 +402,4 @@ export class FederationWorker {
     const refused = await this.#refusals.take(delivery, error);
     if (refused?.attested) round.broken.add(delivery.pack);
   }
-}
-
-/** What a pack says of itself, where it is a word that we know. Nobody has signed it. */
-function wordOf(payload: Uint8Array): string | undefined {
-  return STANDINGS.find((word) => bytesEqual(payload, utf8(word)));
 }

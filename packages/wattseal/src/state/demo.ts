@@ -143,20 +143,19 @@ async function writeStatements(
     amount: modules * MILLIWATT_HOURS_PER_MODULE_MINTED,
     serial: 1,
   });
-  const sourceOf = (source: string, kind: "grid" | "regen", ratedWatts: number) =>
-    encodeAs(sourcePayload, {
-      purpose: "wattseal-source-1",
-      society,
-      source,
-      kind,
-      ratedWatts,
-      provenAt: now,
-      meter: undefined,
-    });
+  const source = encodeAs(sourcePayload, {
+    purpose: "wattseal-source-1",
+    society,
+    source: "charger",
+    kind: "grid",
+    ratedWatts: 150_000,
+    provenAt: now,
+    meter: undefined,
+  });
   const statements = {
     "1-society.policy": policy,
     "2-society.mint": mint,
-    "3-society.source": sourceOf("charger", "grid", 150_000),
+    "3-society.source": source,
   };
   for (const [name, payload] of Object.entries(statements)) {
     const signed = signAuthorityPayload(authority, payload);

@@ -12,40 +12,49 @@ export interface EnergyTotals {
   readonly windows: number;
 }
 
-const NOTHING: TotalsState = { inMwh: 0, outMwh: 0, uncountedMwh: 0, intervals: 0, windows: 0 };
 const MOST = Number.MAX_SAFE_INTEGER;
+
+const sum = (a: number, b: number) => Math.min(MOST, a + b);
 
 /** Sums over the whole log; each stays at 2^53 − 1 once there. */
 export class TotalsBook {
-  #totals: TotalsState;
+  #inMwh: number;
+  #outMwh: number;
+  #uncountedMwh: number;
+  #intervals: number;
+  #windows: number;
 
-  constructor(saved: TotalsState = NOTHING) {
-    this.#totals = saved;
+  constructor(saved?: TotalsState) {
+    this.#inMwh = saved?.inMwh ?? 0;
+    this.#outMwh = saved?.outMwh ?? 0;
+    this.#uncountedMwh = saved?.uncountedMwh ?? 0;
+    this.#intervals = saved?.intervals ?? 0;
+    this.#windows = saved?.windows ?? 0;
   }
 
   save(): TotalsState {
-    return this.#totals;
+    return {
+      inMwh: this.#inMwh,
+      outMwh: this.#outMwh,
+      uncountedMwh: this.#uncountedMwh,
+      intervals: this.#intervals,
+      windows: this.#windows,
+    };
   }
 
   interval(counted: Counted): void {
-    const { inMwh, outMwh, intervals, ...rest } = this.#totals;
-    this.#totals = {
-      ...rest,
-      inMwh: Math.min(MOST, inMwh + counted.in),
-      outMwh: Math.min(MOST, outMwh + counted.out),
-      intervals: Math.min(MOST, intervals + 1),
-    };
+    this.#inMwh = sum(this.#inMwh, counted.in);
+    this.#outMwh = sum(this.#outMwh, counted.out);
+    this.#intervals = sum(this.#intervals, 1);
   }
 
   /** What counts nowhere of an interval or a gap. */
   beyond(record: EnergyInterval | EnergyGap, counted: Counted): void {
     const beyond = record.in - counted.in + (record.out - counted.out);
-    if (beyond === 0) return;
-    const uncountedMwh = Math.min(MOST, this.#totals.uncountedMwh + beyond);
-    this.#totals = { ...this.#totals, uncountedMwh };
+    this.#uncountedMwh = sum(this.#uncountedMwh, beyond);
   }
 
   window(): void {
-    this.#totals = { ...this.#totals, windows: Math.min(MOST, this.#totals.windows + 1) };
+    this.#windows = sum(this.#windows, 1);
   }
 }

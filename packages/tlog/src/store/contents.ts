@@ -148,13 +148,14 @@ export class LogContents {
 
   /** Root of a complete subtree: a HashReader. */
   readonly node = (level: number, index: number): Uint8Array => {
-    if ((index + 1) * 2 ** level <= this.first) {
-      const kept = this.#kept.node(level, index);
-      if (kept !== undefined) return kept;
-    }
     const height = level % TILE_HEIGHT;
     const width = TILE_WIDTH / 2 ** height;
     const tile = Math.floor(index / width);
+    // only where the whole tile went: what floor and head hold is not for the kept file to say
+    if ((tile + 1) * width * 2 ** level <= this.first) {
+      const kept = this.#kept.node(level, index);
+      if (kept !== undefined) return kept;
+    }
     if ((index + 1) * 2 ** level <= this.size) {
       const node = this.#tile((level - height) / TILE_HEIGHT, tile).node(height, index % width);
       if (node !== undefined) return node;

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { leafHash } from "../tree/hash.js";
 import { verifyConsistency, verifyInclusion } from "../tree/verify.js";
+import { Kept } from "./kept.js";
 import type { StoredLog } from "./log.js";
 import type { MemoryFiles } from "./memory-files.fixture.js";
 import {
@@ -97,5 +98,27 @@ describe("entries kept below the floor", { timeout: 60_000 }, () => {
     files.names.delete("kept");
     const without = await readOnly(files);
     expect([without.firstEntry, without.keptEntries]).toEqual([768, []]);
+    const further = await open(files);
+    expect(await further.prune(1300, () => [0, 1000])).toBe(1280);
+    expect(further.keptEntries).toEqual([1000]);
+  });
+
+  it("say nothing of what the floor and the head hold, whoever wrote the file", async () => {
+    const files = await filled(3000, 3000);
+    const log = await open(files);
+    await log.prune(1700, () => [0]);
+    await log.close();
+    const hash = new Uint8Array(32).fill(7);
+    const nodes = [8, 9, 10].map((level) => ({ level, index: 0, hash }));
+    const forged = Kept.from(new Map([[0, entryAt(9)]]), nodes).encode();
+    files.names.get("kept")!.data = forged;
+    const again = await open(files);
+    expect(again.root(2000)).toEqual(rootOfFirst(2000));
+    await again.prune(2600, () => []);
+    await again.close();
+    files.names.delete("kept");
+    const floored = await readOnly(files);
+    expect(floored.firstEntry).toBe(2560);
+    for (const size of [2560, 2999, 3000]) expect(floored.root(size)).toEqual(rootOfFirst(size));
   });
 });

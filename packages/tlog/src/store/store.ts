@@ -240,7 +240,7 @@ export class LogStore extends StoredLog {
   /**
    * Removes the entries below `below` and the hashes that only they need, in whole bundles, as far as they are
    * sealed; returns `firstEntry`. `keep` names entries below that floor that proofs of the rest begin with: they stay,
-   * with what proves them. The caller vouches that a head of `below` entries or more was cosigned by a
+   * with what proves them, but for those that went before. The caller vouches that a head of `below` entries or more was cosigned by a
    * witness who has them: from here on they are nowhere else. Appending goes on meanwhile. Throws TlogError
    * "range" beyond the last head, "io", "full"; what was begun is finished by the next call or opening.
    */
@@ -266,8 +266,9 @@ export class LogStore extends StoredLog {
   async #raiseFloor(floor: Floor, keep: readonly number[]): Promise<void> {
     const { contents, files } = this;
     const before = contents.kept;
-    const any = keep.length + before.entries.size > 0;
-    const kept = Kept.of(keep, floor.entry, {
+    const there = keep.filter((index) => index >= this.firstEntry || before.entries.has(index));
+    const any = there.length + before.entries.size > 0;
+    const kept = Kept.of(there, floor.entry, {
       entry: (index) => contents.entry(index),
       node: contents.node,
     });

@@ -2,7 +2,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { utf8 } from "@wattseal/base";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { getRandom, handlesFrom, readClock } from "./commands/basic.js";
+import { getRandom, handlesFrom, property, readClock } from "./commands/basic.js";
 import { unseal } from "./commands/keys.js";
 import { create, createPrimary, flush, load, pinned, readPublic } from "./commands/objects.js";
 import { policyAuthValue } from "./commands/policy.js";
@@ -11,7 +11,7 @@ import { SEALED, STORAGE_ROOT } from "./structures/templates.js";
 import { entropy, hasSwtpm, OWNER, randomAuth, Swtpm } from "./swtpm.fixture.js";
 import { type SaltKey, Tpm } from "./tpm.js";
 import type { Transport } from "./transport/transport.js";
-import { CC, HANDLE_TYPE } from "./wire/constants.js";
+import { CC, HANDLE_TYPE, PT } from "./wire/constants.js";
 import { bare, codeOf, scripted, tapped } from "./wiretap.fixture.js";
 
 const RETRY = bare(0x922);
@@ -128,6 +128,20 @@ describe.skipIf(!hasSwtpm())(NAME, () => {
     expect(await swtpm.use((tpm) => getRandom(tpm, 4), root)).toHaveLength(4);
     expect(await leftBehind()).toEqual([]);
   });
+
+  it("by many power cuts: none counts as a wrong guess, since what is used here does not count guesses", async () => {
+    for (let i = 0; i < 10; i += 1) {
+      const cut = swtpm.use(async (tpm) => {
+        const object = await busy(tpm);
+        await unseal(tpm, object);
+        await swtpm.powerCut();
+        await unseal(tpm, object);
+      }, root);
+      await expect(cut).rejects.toMatchObject({ code: "tpm-unreachable" });
+      await swtpm.powerOn();
+    }
+    expect(await swtpm.use((tpm) => property(tpm, PT.lockoutCounter), root)).toBe(0);
+  }, 60_000);
 
   it("by a reset that the connection survives: sessions and objects are gone, by name, and the next one works", async () => {
     let inner = swtpm.transport.open();

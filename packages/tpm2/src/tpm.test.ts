@@ -32,8 +32,23 @@ import {
 import { pcrExtend, pcrRead } from "./commands/pcr.js";
 import { digestOf } from "./crypto/digest.js";
 import { AuthValue } from "./session/auth-value.js";
-import { ATTESTATION_KEY, SEALED, SIGNING_KEY, STORAGE_ROOT } from "./structures/templates.js";
-import { entropy, hasSwtpm, NOTHING, OWNER, randomAuth, Swtpm } from "./swtpm.fixture.js";
+import {
+  ATTESTATION_KEY,
+  ENDORSEMENT_ECC,
+  ENDORSEMENT_RSA,
+  SEALED,
+  SIGNING_KEY,
+  STORAGE_ROOT,
+} from "./structures/templates.js";
+import {
+  ENDORSEMENT,
+  entropy,
+  hasSwtpm,
+  NOTHING,
+  OWNER,
+  randomAuth,
+  Swtpm,
+} from "./swtpm.fixture.js";
 import type { SaltKey, Tpm } from "./tpm.js";
 import {
   encodeSignature,
@@ -166,6 +181,28 @@ describe.skipIf(!hasSwtpm())(NAME, () => {
       expect(await unseal(tpm, { ...object, auth })).toEqual(secret);
     });
   });
+
+  it.each([
+    ["RSA", ENDORSEMENT_RSA],
+    ["P-256", ENDORSEMENT_ECC],
+  ])(
+    "protects transactions with its %s endorsement key too, before there is a storage root",
+    async (_, publicArea) => {
+      const handle = 0x81000003;
+      const endorsement = await plain(async (tpm) => {
+        const key = await createPrimary(tpm, ENDORSEMENT, { publicArea });
+        await evictControl(tpm, OWNER, key, handle);
+        return { ...key, handle };
+      });
+      const made = await swtpm.use(async (tpm) => {
+        const key = await createPrimary(tpm, OWNER, { publicArea: STORAGE_ROOT });
+        await evictControl(tpm, OWNER, endorsement, handle);
+        return key.name;
+      }, endorsement);
+      expect(toHex(made)).toBe(toHex(root.name));
+    },
+    60_000,
+  );
 
   it("takes no notice of zeros at an authorisation value's end", async () => {
     const auth = new AuthValue(Uint8Array.of(1, 2, 0, 0));

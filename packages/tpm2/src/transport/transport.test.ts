@@ -1,7 +1,10 @@
 import { once } from "node:events";
-import { createServer, connect as join, type Server } from "node:net";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { connect as connectTo, createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { toHex } from "@wattseal/base";
+import { concatBytes, toHex } from "@wattseal/base";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { getRandom } from "../commands/basic.js";
 import { createPrimary, readPublic } from "../commands/objects.js";
@@ -137,6 +140,18 @@ describe("a device file", () => {
     expect(state.closed).toBe(1);
   });
 
+  it("is opened, written, read and closed through the file system", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "wattseal-device-"));
+    const path = join(folder, "tpmrm0");
+    // In a plain file the response to read is what stands behind the command that is written.
+    await writeFile(path, concatBytes(new Uint8Array(RANDOM.length), bare(0x922)));
+    const connection = await deviceTransport({ path }).open();
+    expect(await connection.transmit(RANDOM)).toEqual(bare(0x922));
+    await connection.close();
+    expect(new Uint8Array(await readFile(path)).subarray(0, RANDOM.length)).toEqual(RANDOM);
+    await rm(folder, { recursive: true });
+  });
+
   it("says what to look at where it cannot be opened", async () => {
     const nowhere = deviceTransport({ path: "/nowhere/tpmrm0" }).open();
     await expect(nowhere).rejects.toMatchObject({
@@ -182,7 +197,7 @@ describe.skipIf(!hasSwtpm())(NAME, () => {
 
   it("is the same TPM over TCP", async () => {
     const { server, address } = await serve((socket) => {
-      const inner = join(swtpm.socket);
+      const inner = connectTo(swtpm.socket);
       socket.pipe(inner).pipe(socket);
     });
     const name = await Tpm.transact(swtpmTransport({ address }), options, async (tpm) => {

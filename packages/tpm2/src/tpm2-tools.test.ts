@@ -1,7 +1,4 @@
 /** tpm2-tools of the tpm2-software project as an independent peer on the same emulated TPM: each takes what the other made. */
-import { execFile, execFileSync } from "node:child_process";
-import { readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { concatBytes, fromHex, toHex, utf8 } from "@wattseal/base";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { quote } from "./commands/attestation.js";
@@ -37,7 +34,7 @@ import {
 import { policyDigest, underPolicy } from "./commands/under-policy.js";
 import { digestOf } from "./crypto/digest.js";
 import { AuthValue } from "./session/auth-value.js";
-import { type Public, sizedPublic } from "./structures/public.js";
+import { sizedPublic } from "./structures/public.js";
 import {
   ATTESTATION_KEY,
   ENDORSEMENT_ECC,
@@ -46,25 +43,21 @@ import {
   SIGNING_KEY,
   sealedUnder,
 } from "./structures/templates.js";
-import { ENDORSEMENT, entropy, hasSwtpm, NOTHING, OWNER, Swtpm } from "./swtpm.fixture.js";
+import { ENDORSEMENT, entropy, NOTHING, OWNER, Swtpm } from "./swtpm.fixture.js";
 import type { SaltKey, Tpm } from "./tpm.js";
-import { encodeSignature, p256Point, pcrDigest, verifyQuote } from "./verify/attestation.js";
+import {
+  CREDENTIAL_HEADER,
+  hasTools,
+  pem,
+  publicFile,
+  Tools,
+  tpm2b,
+} from "./tpm2-tools.fixture.js";
+import { encodeSignature, pcrDigest, verifyQuote } from "./verify/attestation.js";
 import { eventLogOf } from "./verify/event-log.fixture.js";
 import { parseEventLog, replayEvents } from "./verify/event-log.js";
 import { ALG, CC, HANDLE_TYPE, NV } from "./wire/constants.js";
 import { Reader } from "./wire/reader.js";
-import { Writer } from "./wire/writer.js";
-
-const PROBE: string = "tpm2_getrandom";
-
-function hasTools(): boolean {
-  try {
-    execFileSync(PROBE, ["--version"], { stdio: "ignore" });
-    return hasSwtpm();
-  } catch (error) {
-    return !(error instanceof Error && "code" in error && error.code === "ENOENT");
-  }
-}
 
 const PCRS = { hash: ALG.sha256, pcrs: [0, 7, 16] };
 const PCR_LIST = "sha256:0,7,16";
@@ -73,57 +66,25 @@ const AUTH = new AuthValue(fromHex("a1b2c3d4e5f60718"));
 const AUTH_WORD = "hex:a1b2c3d4e5f60718";
 const ROOT = "0x81000001";
 
-/** What tpm2_makecredential writes: a magic number and a version before the two structures. */
-const CREDENTIAL_HEADER = fromHex("badcc0de00000001");
-
-function tpm2b(bytes: Uint8Array): Uint8Array {
-  const writer = new Writer();
-  writer.u16(bytes.length);
-  writer.bytes(bytes);
-  return writer.done();
-}
-
-function publicFile(publicArea: Public): Uint8Array {
-  const writer = new Writer();
-  sizedPublic.write(writer, publicArea);
-  return writer.done();
-}
-
-/** SubjectPublicKeyInfo of a P-256 key (RFC 5480). */
-function pem(key: Public): Uint8Array {
-  const prefix = fromHex("3059301306072a8648ce3d020106082a8648ce3d030107034200");
-  const body = Buffer.from(concatBytes(prefix, p256Point(key))).toString("base64");
-  return utf8(`-----BEGIN PUBLIC KEY-----\n${body}\n-----END PUBLIC KEY-----\n`);
-}
-
 const NAME = hasTools() ? "tpm2-tools" : "tpm2-tools (skipped: they or swtpm are not installed)";
 describe.skipIf(!hasTools())(NAME, () => {
   let swtpm: Swtpm;
+  let tools: Tools;
   let root: SaltKey;
   let attestor: LoadedObject;
   beforeAll(async () => {
     swtpm = await Swtpm.start();
+    tools = new Tools(swtpm);
     root = await swtpm.storageRoot();
     attestor = await use((tpm) => persist(tpm, 0x81000020));
   }, 60_000);
   afterAll(() => swtpm.remove());
 
   const use = <T>(work: (tpm: Tpm) => Promise<T>) => swtpm.use(work, root);
-  const file = (name: string) => join(swtpm.folder, name);
-  const put = (name: string, bytes: Uint8Array) => writeFile(file(name), bytes);
-  const get = async (name: string) => new Uint8Array(await readFile(file(name)));
-
-  /** A tool that needs no TPM. */
-  /** A tool that needs no TPM. Rejects where it fails. */
-  const offline = (name: string, ...args: readonly string[]): Promise<string> =>
-    new Promise((resolve, reject) => {
-      execFile(`tpm2_${name}`, args, { cwd: swtpm.folder }, (error, stdout) => {
-        if (error === null) resolve(stdout);
-        else reject(error);
-      });
-    });
-  const tool = (name: string, ...args: readonly string[]) =>
-    offline(name, "-T", `swtpm:path=${swtpm.socket}`, ...args);
+  const put = (name: string, bytes: Uint8Array) => tools.put(name, bytes);
+  const get = (name: string) => tools.get(name);
+  const offline = (name: string, ...args: readonly string[]) => tools.offline(name, ...args);
+  const tool = (name: string, ...args: readonly string[]) => tools.run(name, ...args);
 
   /** Without a resource manager the tools leave behind what they load. */
   beforeEach(() =>

@@ -1,5 +1,6 @@
 import { type Clock, InvariantViolation, type Logger, messageOf, millis } from "@wattseal/base";
 import type { LctDocument } from "@wattseal/lct-keys/verify";
+import { unverifiedCheckpoint } from "@wattseal/tlog";
 import {
   type Destination,
   type FleetName,
@@ -73,7 +74,7 @@ export class Delivery {
       origin,
       log: log.own,
       destinations: uplinks.map(({ destination }) => destination),
-      stored: (name) => log.readReceipt(destinationOf(uplinks, name)),
+      stored: (name) => storedReceipt(log, destinationOf(uplinks, name), logger),
       save: (name, receipt) => log.writeReceipt(destinationOf(uplinks, name), receipt),
     });
     const { pending, dropped } = PendingCheckpoints.load({
@@ -161,6 +162,33 @@ function destinationOf(uplinks: readonly Uplink[], name: string): Destination {
   const uplink = uplinks.find(({ destination }) => destination.name === name);
   if (uplink === undefined) throw new InvariantViolation(`no uplink leads to ${name}`);
   return uplink.destination;
+}
+
+/**
+ * One of a tree that pruning left no root of says nothing of this log any more: the destination was left for another,
+ * which has what went, and can catch up from there alone.
+ */
+function storedReceipt(
+  log: EnergyLog,
+  destination: Destination,
+  logger: Logger,
+): string | undefined {
+  const receipt = log.readReceipt(destination);
+  if (receipt === undefined) return undefined;
+  const { firstEntry } = log.store;
+  const size = sizeOf(receipt);
+  if (size >= firstEntry) return receipt;
+  logger.error("uplink.receipt-pruned", { destination: destination.name, size, firstEntry });
+  return undefined;
+}
+
+/** As it says; infinite for what is no receipt, which is refused by name. */
+function sizeOf(receipt: string): number {
+  try {
+    return unverifiedCheckpoint(receipt).size;
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
 }
 
 /** A file that cannot be read is one without a note in it: it must not keep a gateway from starting. */

@@ -34,7 +34,7 @@ export function replayStored(
     throw new GatewayError(
       "pruned",
       "input",
-      `The log in ${directory} begins at entry ${store.firstEntry}, and no snapshot beside it says what was before. Restore it from a backup or from the federation's copy.`,
+      `The log in ${directory} begins at entry ${store.firstEntry}, and no snapshot beside it says what was before. Put back the snapshot files of a backup, or restore the log from the federation's copy.`,
     );
   }
   const replay = new LogReplay(trust);

@@ -102,7 +102,7 @@ export const gatewaySchema = z
           .max(36_500)
           .default(0)
           .describe(
-            "Days for which entries are kept that the witness has; once a day, older ones are pruned up to a snapshot of the books. A pruned log proves no entry in a file (wattseal prove), so it cannot trade. 0 keeps all.",
+            "Days for which entries are kept that the witness has; once a day, older ones are pruned up to a snapshot of the books. What went can be proven only from a copy of the whole log. 0 keeps all.",
           ),
       })
       .prefault({}),

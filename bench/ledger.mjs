@@ -6,7 +6,14 @@ import { perCpuSecond } from "./lib/measure.mjs";
 import { entropy, minuteOfIntervals, openPack } from "./lib/pack.mjs";
 import { formatTable } from "./lib/table.mjs";
 
-const APPEND_SIZES = [1, 10, 100, 1_000];
+/** Entries an append, and appends that are under way together. */
+const LOADS = /** @type {const} */ ([
+  [1, 1],
+  [10, 1],
+  [100, 1],
+  [1_000, 1],
+  [1_000, 8],
+]);
 /** A checkpoint comes after so many entries, as in the gateway. */
 const CHECKPOINT = 256;
 
@@ -24,13 +31,14 @@ export async function ledger(scratch) {
     return sample.length;
   });
   const rows = [];
-  for (const size of APPEND_SIZES) {
+  for (const [size, together] of LOADS) {
     // Not where a log has just been deleted: ext4 looks for inodes among those it freed lately.
-    const pack = await openPack(join(scratch, `ledger-${size}`));
-    const rate = await perCpuSecond(appending(pack, size));
+    const pack = await openPack(join(scratch, `ledger-${size}-${together}`));
+    const rate = await perCpuSecond(appending(pack, size, together));
     await pack.signer.close();
     await pack.store.close();
-    const what = `entry → durable → signed, ${size.toLocaleString("en-US")} an append`;
+    const under = together === 1 ? "" : `, ${together} appends under way`;
+    const what = `entry → durable → signed, ${size.toLocaleString("en-US")} an append${under}`;
     rows.push({ what, rate, peer: "one Ed25519 signature an entry, nothing else", peerRate });
   }
   rows.push({
@@ -48,14 +56,16 @@ export async function ledger(scratch) {
 /**
  * @param {import("./lib/pack.mjs").Pack} pack
  * @param {number} size entries an append
+ * @param {number} together appends
  */
-function appending({ store, signer }, size) {
+function appending({ store, signer }, size, together) {
   const minutes = Math.ceil(size / minuteOfIntervals(0).length);
   const entries = Array.from({ length: minutes }, (_, n) => minuteOfIntervals(n))
     .flat()
     .slice(0, size);
   return async () => {
-    await store.append(entries.map(encodeEntry));
+    const appends = Array.from({ length: together }, () => store.append(entries.map(encodeEntry)));
+    await Promise.all(appends);
     const requests = [];
     let from = signer.lastSigned.size;
     for (let due = from + CHECKPOINT; due <= store.durableSize; due += CHECKPOINT) {
@@ -65,6 +75,6 @@ function appending({ store, signer }, size) {
     }
     const head = (await signer.sign(...requests)).at(-1);
     if (head !== undefined) await store.writeHead(head);
-    return size;
+    return size * together;
   };
 }

@@ -1,5 +1,5 @@
 // Both verifiers on what is around the entries: files, heads, proofs, and what breaks them (docs/ledger-format.md).
-import { cp, readFile, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { encodeCbor } from "@wattseal/base";
 import { LogStore } from "@wattseal/tlog/store";
@@ -87,6 +87,30 @@ describe("a second verifier of files", () => {
     const snapshot = await readFile(join(flipped, SNAPSHOT));
     await writeFile(join(flipped, SNAPSHOT), snapshot.with(900, (snapshot[900] ?? 0) ^ 1));
     expect((await agreeOnVerdict(flipped, trustFile)).verdict).toBe("refused");
+  });
+
+  it.skipIf(!go)(`refuses files that are named as snapshots and are none${skipped}`, async () => {
+    const { entries } = historyOf(3, 30);
+    const digits = (index: number) => index.toString(16).padStart(16, "0");
+    const strays: readonly (readonly [string, number])[] = [
+      [digits(5), 5],
+      [digits(entries.length), 0],
+      [digits(2 ** 53), 0],
+      ["7fffffffffffffff", 0],
+      ["ffffffffffffffff", 0],
+    ];
+    const { folders, trustFile } = await foldersOf([...strays, 0, 0].map(() => entries));
+    for (const [i, [name]] of strays.entries()) {
+      await writeFile(join(folders[i]!, `snapshot.${name}`), "stray");
+    }
+    const [folder, other] = folders.slice(-2);
+    await mkdir(join(folder!, `snapshot.${digits(5)}`));
+    await writeFile(join(other!, "snapshot.5"), "no snapshot's name");
+    for (const [i, [name, held]] of [...strays, ["a folder", 0] as const].entries()) {
+      const found = await agree(folders[i]!, trustFile);
+      expect(found, name).toMatchObject({ verdict: "refused", entries: held });
+    }
+    expect((await agree(other!, trustFile)).verdict).toBe("verified");
   });
 
   it.skipIf(!go)(

@@ -89,21 +89,34 @@ function snapshotBytes(log: SnapshotLog, index: number): Uint8Array {
 export interface SnapshotFindings {
   /** Files of entries that are here. */
   readonly found: number;
-  /** The first that is not what its entry states. */
-  readonly problem: { readonly index: number; readonly reason: string } | undefined;
+  /** The first that is not what its entry states; `entries` before it hold, none where a file broke already. */
+  readonly problem:
+    | { readonly index: number; readonly entries: number; readonly reason: string }
+    | undefined;
 }
 
-/** Compares every snapshot beside a log, of entries that are here, with what its entry states. */
+/** Compares every snapshot beside a log with what its entry states, but for those of entries that were pruned. */
 export function checkSnapshots(log: SnapshotLog): SnapshotFindings {
+  const size = log.durableSize;
   const indices = snapshotsOf(log);
+  const refused = (name: string, index: number, entries: number, problem: string) => ({
+    found: indices.length,
+    problem: { index, entries, reason: `${name} beside the log: ${problem}` },
+  });
+  const stray = log
+    .documents()
+    .find((name) => NAME.test(name) && (snapshotIndex(name) ?? size) >= size);
+  if (stray !== undefined) return refused(stray, size, 0, `the log has ${size} entries`);
   for (const index of indices) {
-    const problem =
-      index < log.durableSize
-        ? digestProblem(snapshotBytes(log, index), index, log)
-        : `the log has ${log.durableSize} entries`;
-    if (problem === undefined) continue;
-    const reason = `${snapshotName(index)} beside the log: ${problem}`;
-    return { found: indices.length, problem: { index, reason } };
+    const name = snapshotName(index);
+    let bytes: Uint8Array;
+    try {
+      bytes = snapshotBytes(log, index);
+    } catch (cause) {
+      return refused(name, index, 0, messageOf(cause));
+    }
+    const problem = digestProblem(bytes, index, log);
+    if (problem !== undefined) return refused(name, index, index, problem);
   }
   return { found: indices.length, problem: undefined };
 }

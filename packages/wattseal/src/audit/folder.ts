@@ -106,20 +106,17 @@ export async function auditFolder(
     { from, entries: log.entries(from.size), checkpoint: log.head?.note, receipts },
     { trust, progress: (entries) => progress?.(entries, size) },
   );
-  const { verdict, entries } = report;
-  const difference = report.difference ?? fileDifference(log);
+  const { verdict } = report;
+  const beside = report.difference === undefined ? checkSnapshots(log).problem : undefined;
+  const difference = report.difference ?? beside;
   return {
     verdict: difference === undefined ? verdict : "refused",
     problem: difference === undefined ? undefined : `${placeOf(difference)}: ${difference.reason}`,
-    entries,
+    // snapshots beside the log are caches, and still have to be what the log says of them
+    entries: beside?.entries ?? report.entries,
     tornBytes,
     report,
   };
-}
-
-/** Snapshots beside the log are caches, and still have to be what the log says of them. */
-function fileDifference(log: StoredLog): Pick<AuditDifference, "index" | "reason"> | undefined {
-  return checkSnapshots(log).problem;
 }
 
 function placeOf({ index }: Pick<AuditDifference, "index">): string {

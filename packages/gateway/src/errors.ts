@@ -17,6 +17,8 @@ export type GatewayErrorCode =
   | "pruned"
   /** Nothing may be pruned as asked; the message says why. */
   | "not-prunable"
+  /** A kept receipt does not hold for this log; the message names its file and the way out. */
+  | "receipt"
   /** The last signed head is not this log's own word. */
   | "head";
 

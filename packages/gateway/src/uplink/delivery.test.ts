@@ -77,3 +77,11 @@ describe("delivery to a witness that was left for another one", () => {
     expect(told).toContain("uplink.receipt-pruned");
   });
 });
+
+it("delivery is refused over a receipt that does not hold, with the file and the way out", async () => {
+  const { log, note, open } = await signed();
+  await log.writeReceipt(DESTINATION, note);
+  await expect(open()).rejects.toThrow(
+    `${receiptDocument(DESTINATION)} beside the log: receipt: has 1 signatures, not two. Where the file is damaged, restore it`,
+  );
+});

@@ -8,8 +8,11 @@ import {
   PendingCheckpoints,
   packName,
   UplinkCursors,
+  UplinkError,
 } from "@wattseal/uplink";
+import { GatewayError } from "../errors.js";
 import type { EnergyLog } from "../ledger/energy-log.js";
+import { receiptDocument } from "../ledger/receipts.js";
 import { UplinkClient } from "./client.js";
 
 export interface Uplink {
@@ -68,15 +71,9 @@ export class Delivery {
 
   /** Takes up where the last run ended. Throws when a kept receipt does not hold for this log. */
   static async open(options: DeliveryOptions): Promise<Delivery> {
-    const { log, document, uplinks, logger } = options;
+    const { log, document, logger } = options;
     const { origin } = document;
-    const cursors = UplinkCursors.load({
-      origin,
-      log: log.own,
-      destinations: uplinks.map(({ destination }) => destination),
-      stored: (name) => storedReceipt(log, destinationOf(uplinks, name), logger),
-      save: (name, receipt) => log.writeReceipt(destinationOf(uplinks, name), receipt),
-    });
+    const cursors = cursorsOf(options);
     const { pending, dropped } = PendingCheckpoints.load({
       origin,
       stored: storedPending(log, logger),
@@ -162,6 +159,30 @@ function destinationOf(uplinks: readonly Uplink[], name: string): Destination {
   const uplink = uplinks.find(({ destination }) => destination.name === name);
   if (uplink === undefined) throw new InvariantViolation(`no uplink leads to ${name}`);
   return uplink.destination;
+}
+
+/** Throws GatewayError `receipt` for a kept one that does not hold: the last word on what this log was. */
+function cursorsOf({ log, document, uplinks, logger }: DeliveryOptions): UplinkCursors {
+  let file = "";
+  try {
+    return UplinkCursors.load({
+      origin: document.origin,
+      log: log.own,
+      destinations: uplinks.map(({ destination }) => destination),
+      stored: (name) => {
+        const destination = destinationOf(uplinks, name);
+        file = receiptDocument(destination);
+        return storedReceipt(log, destination, logger);
+      },
+      save: (name, receipt) => log.writeReceipt(destinationOf(uplinks, name), receipt),
+    });
+  } catch (cause) {
+    if (!(cause instanceof UplinkError) || !cause.code.startsWith("receipt-")) throw cause;
+    const ways =
+      "Where the file is damaged, restore it from a backup, or move it away (not of a pruned log): the log is then delivered from its beginning. Where the log is an older copy, restore it from the federation's";
+    const message = `${file} beside the log: ${cause.message}. ${ways}.`;
+    throw new GatewayError("receipt", "input", message, { cause });
+  }
 }
 
 /**

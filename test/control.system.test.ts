@@ -90,8 +90,10 @@ describe("a running system", () => {
     const isolated = await run("isolate");
     expect(isolated.status).toBe(0);
     expect(isolated.stdout.match(/acknowledged/g)).toHaveLength(2);
+    await system.line(({ msg }) => msg === "modules.isolated");
     expect((await run("status")).stdout).toContain("ISOLATED");
     await json("allow");
+    await system.line(({ msg }) => msg === "modules.allowed");
     expect((await json("status")).isolated).toBe(false);
     expect(await system.stop()).toBe(0);
 

@@ -218,6 +218,7 @@ export class Gateway {
    * or links later. Resolves with what each paired module answered. Clear-text modules have no answer to give.
    */
   async isolateAll(): Promise<ReadonlyMap<ModuleUid, OrderResult>> {
+    this.#options.logger.warn("modules.isolated");
     this.#clear.isolate();
     const results = new Map<ModuleUid, OrderResult>();
     for (const [uid, result] of this.#links.isolateAll(ISOLATE_BY_OPERATOR)) {
@@ -228,6 +229,7 @@ export class Gateway {
 
   /** Lets paired modules close their relays again after `isolateAll`, and orders them On. */
   allow(): void {
+    this.#options.logger.warn("modules.allowed");
     this.#links.allow();
     this.#supervisor.allowed();
   }

@@ -78,12 +78,7 @@ function addSociety(wattseal: Command, report: Report): void {
       "what the work took of what the ticket still holds; none where windows used all of it",
       parseEnergy,
     )
-    .option(
-      "--quality <percent>",
-      "of the work: its worker's share of reputation",
-      parsePercent,
-      10_000,
-    )
+    .addOption(percent("--quality <percent>", "of the work: its worker's share of reputation"))
     .option("--proof <sha256>", "hash of what shows that the work is done", parseHash)
     .addHelpText("after", EXIT_TEXT)
     .addHelpText("after", example("society commit 57 320Wh --quality 95 --state ./pack"))
@@ -113,6 +108,10 @@ function addSociety(wattseal: Command, report: Report): void {
   addTrade(society, report);
 }
 
+/** All of it unless said otherwise, which help has to give as one writes it and not as it is held. */
+const percent = <Flags extends string>(flags: Flags, description: string) =>
+  new Option(flags, description).argParser(parsePercent).default(10_000, "100");
+
 /** What passes between societies: docs/society-trade.md. */
 function addTrade(society: Command, report: Report): void {
   controls(society.command("escrow"))
@@ -120,9 +119,13 @@ function addTrade(society: Command, report: Report): void {
     .argument("<energy>", "such as 500Wh", parseEnergy)
     .requiredOption("--buyer <lct>", "the society that gets the energy")
     .requiredOption("--witness <lct>", "the society whose log decides")
-    .option("--rate <percent>", "of the energy that arrives", parsePercent, 10_000)
+    .addOption(percent("--rate <percent>", "of the energy that arrives"))
     .option("--fee <energy>", "taken off what arrives", parseEnergy)
-    .option("--within <duration>", "that the witness has to commit in", parseDuration, 600_000)
+    .addOption(
+      new Option("--within <duration>", "that the witness has to commit in")
+        .argParser(parseDuration)
+        .default(600_000, "10m"),
+    )
     .addHelpText("after", EXIT_TEXT)
     .addHelpText(
       "after",
@@ -134,7 +137,7 @@ function addTrade(society: Command, report: Report): void {
     .argument("<ticket>", "as reserve said it", parseEntry)
     .argument("[energy]", "of what the ticket still holds; all of it without", parseEnergy)
     .requiredOption("--parent <lct>", "the society that the work was for")
-    .option("--quality <percent>", "as for a commit", parsePercent, 10_000)
+    .addOption(percent("--quality <percent>", "as for a commit"))
     .option("--proof <sha256>", "hash of what shows that the work is done", parseHash)
     .addHelpText("after", EXIT_TEXT)
     .addHelpText("after", example("society report 57 320Wh --parent LCT --state ./pack"))

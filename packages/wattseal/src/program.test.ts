@@ -20,3 +20,11 @@ it.each(commands)("wattseal %s --help ends with an example", (path, command) => 
   const [, shown] = /\nExample:\n {2}\$ wattseal ([\s\S]+)\n+$/.exec(text) ?? [];
   expect(shown).toMatch(new RegExp(`^${path.replace(/ run$/, "")} `));
 });
+
+it.each(commands)("wattseal %s takes each default as its help shows it", (_, command) => {
+  for (const option of command.options) {
+    if (option.parseArg === undefined || option.defaultValue === undefined) continue;
+    const shown = option.defaultValueDescription ?? String(option.defaultValue);
+    expect(option.parseArg(shown, undefined)).toEqual(option.defaultValue);
+  }
+});

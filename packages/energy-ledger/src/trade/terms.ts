@@ -21,7 +21,8 @@ export function arrivingOf({ amount, rateBps, fee }: TradeTerms): number {
 /** Throws LedgerError `trade` for terms that no trade can have. */
 export function requireSound(terms: TradeTerms): void {
   const { seller, buyer, witness, decideBy, expires } = terms;
-  if (new Set([seller, buyer, witness]).size < 3) refuse("two of its parties are one");
+  if (new Set([seller, buyer, witness]).size < 3)
+    refuse("names one society twice: seller, buyer and witness are three");
   if (decideBy >= expires) refuse("is decided only when its energy is past its date");
   if (arrivingOf(terms) < 1) refuse("nothing of it arrives");
 }

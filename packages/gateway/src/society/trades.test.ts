@@ -129,6 +129,7 @@ describe("a gateway between societies", () => {
     expect(parent.log.fold.summary()).toMatchObject({ claims: 4_000 });
     await expect(parent.orders.trades.settle(proof)).rejects.toMatchObject({
       code: "order-refused",
+      message: expect.stringContaining("entered already"),
     });
   });
 
@@ -140,6 +141,9 @@ describe("a gateway between societies", () => {
       code: "order-refused",
     });
     const own = await proofOf(witness.log, 1);
+    await expect(seller.orders.trades.settle(own)).rejects.toMatchObject({
+      message: expect.stringContaining("only a society.decide or a society.report"),
+    });
     for (const proof of [own, own.slice(1), new Uint8Array()]) {
       await expect(seller.orders.trades.settle(proof)).rejects.toMatchObject({
         code: "order-refused",

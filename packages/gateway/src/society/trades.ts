@@ -92,7 +92,12 @@ export class TradeOrders {
     }
     const body = trades.recordFor({ entry, ...place }, proof);
     if (body !== undefined) return { type: "society.record", body };
-    throw new LedgerError("trade", `its ${entry.type} means nothing new here`);
+    throw new LedgerError(
+      "trade",
+      entry.type === "society.report"
+        ? "this report has been entered already"
+        : `it proves a ${entry.type}; only a society.decide or a society.report settles anything`,
+    );
   }
 }
 

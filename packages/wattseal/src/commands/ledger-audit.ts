@@ -52,7 +52,18 @@ function reportLines(report: AuditReport, trusted: boolean): string[] {
     `energy     in ${wattHours(energy.inMwh)}, out ${wattHours(energy.outMwh)} over ${count(energy.intervals)} intervals`,
     `society    supply ${wattHours(society.supply)} = ATP ${wattHours(society.atp)} + reserved ${wattHours(society.reserved)} + ADP ${wattHours(society.adp)}`,
     ...claimLines(society),
+    ...openLines(report, trusted),
     `authority  ${report.authority ?? (trusted ? "none of the trust file's" : "not checked: no --trust file was given")}`,
+  ];
+}
+
+/** What `verified in part` waits for. */
+function openLines({ entries, signed, witnessed, difference }: AuditReport, trusted: boolean) {
+  if (!trusted || difference !== undefined || witnessed === entries) return [];
+  const last = (covered: number) => `the last ${count(entries - covered)}`;
+  const unsigned = signed < entries ? [`${last(signed)} are not signed yet`] : [];
+  return [
+    `open       ${[...unsigned, `${last(witnessed)} not witnessed by anyone accepted`].join(", ")}`,
   ];
 }
 

@@ -80,7 +80,7 @@ function replayFor(format: Format, log: StoredLog, trust: Trust | undefined): Lo
   if (firstEntry > 0 && (format === "storage" || format === "passport")) {
     throw new CliError(
       "usage",
-      `${format} sums up a log from entry 0, but this one was pruned below ${firstEntry}. Export it from the federation's copy, or export csv, jsonl or ocmf.`,
+      `${format} sums up a log from entry 0, but this one was pruned below ${firstEntry}. Export it from a backup made before that, or export csv, jsonl or ocmf.`,
     );
   }
   try {

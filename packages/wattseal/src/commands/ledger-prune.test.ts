@@ -1,4 +1,12 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sha256, toHex, utf8 } from "@wattseal/base";
@@ -89,11 +97,25 @@ describe("wattseal ledger prune", () => {
     await expect(prune("1000")).rejects.toThrow(/no ops.snapshot stands at entry 1000 or below/);
   });
 
+  it("is told by an audit what no accepted witness has seen", async () => {
+    const copy = join(root, "unseen");
+    cpSync(log, copy, { recursive: true });
+    for (const name of readdirSync(copy).filter((one) => one.startsWith("receipt."))) {
+      rmSync(join(copy, name));
+    }
+    const { text } = await said("stdout", () => auditCommand(copy, { trust, json: false }));
+    expect(text).toContain(
+      `\nopen       the last ${size.toLocaleString("en-US")} not witnessed by anyone accepted\n`,
+    );
+    expect(text).toMatch(/verdict {4}verified in part$/m);
+  });
+
   it("audits the whole log before, its snapshots too", async () => {
     const run = () => auditCommand(log, { trust, json: false });
     const { status, text } = await said("stdout", run);
     expect(status).toBe(EXIT.ok);
     expect(text).toMatch(/verdict {4}verified$/m);
+    expect(text).not.toMatch(/^open/m);
     writeFileSync(join(log, `snapshot.${snapshot.toString(16).padStart(16, "0")}`), "forged");
     const spoilt = await said("stdout", run);
     expect(spoilt.status).toBe(EXIT.failed);

@@ -52,15 +52,24 @@ export async function noteOver(
   index: number,
 ): Promise<{ readonly note: string; readonly witnessed: boolean }> {
   const receipts = await receiptsOf(path, log);
-  const receipt = receipts.find((note) => unverifiedCheckpoint(note).size > index);
+  const receipt = receipts.find((note) => covers(note, index));
   const note = receipt ?? log.head?.note;
-  if (note === undefined || unverifiedCheckpoint(note).size <= index) {
+  if (note === undefined || !covers(note, index)) {
     throw new CliError(
       "usage",
       `entry ${index} is not signed yet: a checkpoint follows within 10 s. Try again then.`,
     );
   }
   return { note, witnessed: receipt !== undefined };
+}
+
+/** What is no note covers nothing. */
+function covers(note: string, index: number): boolean {
+  try {
+    return unverifiedCheckpoint(note).size > index;
+  } catch {
+    return false;
+  }
 }
 
 /** What an audit of a folder found: the files themselves, then what they say. */

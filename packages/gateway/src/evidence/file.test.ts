@@ -155,7 +155,13 @@ describe("a file of evidence", () => {
     const name = { sequence: 12, begun: 1_760_000_040_000 };
     expect(fileName(name)).toBe("0000000012-1760000040000.evidence");
     expect(parseFileName(fileName(name))).toEqual(name);
-    for (const other of ["", "notes.txt", "12-1760000040000.evidence", `${fileName(name)}.new`]) {
+    for (const other of [
+      "",
+      "notes.txt",
+      "12-1760000040000.evidence",
+      "9999999999-1760000040000.evidence",
+      `${fileName(name)}.new`,
+    ]) {
       expect(parseFileName(other)).toBeUndefined();
     }
   });

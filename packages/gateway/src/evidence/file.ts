@@ -11,7 +11,8 @@ import {
 /** First bytes of every file. */
 export const FILE_HEAD = utf8("wsevid1\n");
 
-const NAME = /^(\d{10})-(\d{13})\.evidence$/;
+/** A sequence from 9 · 10^9 on is none of ours: what follows it would not fit its digits. */
+const NAME = /^([0-8]\d{9})-(\d{13})\.evidence$/;
 
 export interface FileName {
   /** Files are read, and removed, in this order. */

@@ -90,7 +90,11 @@ function addSystem(wattseal: Command, report: Report): void {
     .requiredOption("--state <dir>", "state folder to create")
     .option("--modules <n>", "modules of the simulated pack, 1 to 31", parseModules, 8)
     .option("--legacy <n>", "clear-text modules beside them, unauthenticated", parseLegacy, 0)
-    .option("--broker <url>", "MQTT broker that the gateway is to use", "mqtt://127.0.0.1:1883")
+    .option(
+      "--broker <url>",
+      "MQTT broker that the gateway is to use; the embedded one listens at another port with federation --port",
+      "mqtt://127.0.0.1:1883",
+    )
     .option("--json", "print one JSON object", false)
     .addHelpText("after", example("init --demo --state ./pack"))
     .action(async (options) => report(await init(options)));

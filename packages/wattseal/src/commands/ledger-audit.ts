@@ -49,7 +49,7 @@ function reportLines(report: AuditReport, trusted: boolean): string[] {
     `entries    ${count(report.entries)} hold; ${count(report.signed)} signed, ${count(report.witnessed)} witnessed${report.witnesses.map((name) => ` by ${name}`).join(",")}`,
     ...fromLines(report),
     `epochs     ${count(report.epochs)}`,
-    `energy     in ${wattHours(energy.inMwh)}, out ${wattHours(energy.outMwh)} over ${count(energy.intervals)} intervals`,
+    `energy     in ${wattHours(energy.inMwh)}, out ${wattHours(energy.outMwh)} over ${count(energy.intervals)} intervals of whatever verdict; gaps not in it`,
     `society    supply ${wattHours(society.supply)} = ATP ${wattHours(society.atp)} + reserved ${wattHours(society.reserved)} + ADP ${wattHours(society.adp)}`,
     ...claimLines(society),
     ...openLines(report, trusted),

@@ -116,6 +116,7 @@ describe("wattseal ledger prune", () => {
     expect(status).toBe(EXIT.ok);
     expect(text).toMatch(/verdict {4}verified$/m);
     expect(text).not.toMatch(/^open/m);
+    expect(text).toMatch(/^energy .* intervals of whatever verdict; gaps not in it$/m);
     writeFileSync(join(log, `snapshot.${snapshot.toString(16).padStart(16, "0")}`), "forged");
     const spoilt = await said("stdout", run);
     expect(spoilt.status).toBe(EXIT.failed);

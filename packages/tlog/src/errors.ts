@@ -5,7 +5,8 @@ import { type ErrorKind, WattsealError } from "@wattseal/base";
  * that does not follow its format · signature: a note without a valid signature of the expected key ·
  * tile: an entry bundle or tile path out of its format · range: an index, size or entry outside the log or
  * its limits · corrupt: a stored file is not what was written · head-mismatch: the stored files and the last
- * signed head disagree · missing: no log there · locked: another process writes · full: no space left ·
+ * signed head disagree · missing: no log there · unmended: a copy does not make a damaged log whole, and nothing was changed ·
+ * locked: another process writes · full: no space left ·
  * io: the storage failed · closed: the store was closed.
  */
 export type TlogErrorCode =
@@ -20,6 +21,7 @@ export type TlogErrorCode =
   | "pruned"
   | "not-empty"
   | "unfinished"
+  | "unmended"
   | "locked"
   | "full"
   | "io"
@@ -37,6 +39,7 @@ const KIND: Readonly<Record<TlogErrorCode, ErrorKind>> = {
   pruned: "usage",
   "not-empty": "usage",
   unfinished: "usage",
+  unmended: "input",
   locked: "usage",
   full: "hardware",
   io: "hardware",

@@ -6,6 +6,7 @@ import { compareCommand } from "./commands/ledger-compare.js";
 import { evidenceCommand } from "./commands/ledger-evidence.js";
 import { exportCommand, parseTime } from "./commands/ledger-export.js";
 import { pruneCommand } from "./commands/ledger-prune.js";
+import { repairCommand } from "./commands/ledger-repair.js";
 import { prove } from "./commands/prove.js";
 import { verify } from "./commands/verify.js";
 import { FORMATS } from "./export/formats.js";
@@ -94,6 +95,21 @@ export function addRecord(wattseal: Command, report: Report): void {
     )
     .addHelpText("after", example("ledger backup /mnt/usb/pack-log --state ./pack"))
     .action(async (dest, options) => report(await backupCommand(dest, options)));
+  ledger
+    .command("repair")
+    .description("mend a damaged log from a copy of it; the gateway is stopped")
+    .addOption(
+      new Option("--state <dir>", "state folder whose gateway's log it is").conflicts("log"),
+    )
+    .option("--log <path>", "instead: folder of the log")
+    .requiredOption("--from <copy>", "another folder of the same log, such as a backup of it")
+    .option("--json", "print one JSON object", false)
+    .addHelpText(
+      "after",
+      "\nWhat is replaced is kept in a folder damaged-1, damaged-2, … in the log's.\nExit status: 0 the log verifies again; 1 the copy does not bring back everything signed, or is of another log: nothing was changed; 3 the copy is damaged, or the disk failed.\n",
+    )
+    .addHelpText("after", example("ledger repair --state ./pack --from /mnt/usb/pack-log"))
+    .action(async (options) => report(await repairCommand(options)));
   ledger
     .command("prune")
     .description(

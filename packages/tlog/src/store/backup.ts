@@ -56,7 +56,7 @@ function documentsOf(files: StoreFiles): readonly NewFile[] {
 }
 
 /** Whole tiles above level 0 that reach from the floor upwards and are complete at entry `end`. */
-function upperTiles(floor: number, end: number) {
+export function upperTiles(floor: number, end: number) {
   const found: { level: number; index: number }[] = [];
   for (let level = 1; TILE_WIDTH ** (level + 1) <= end; level += 1) {
     const span = TILE_WIDTH ** (level + 1);

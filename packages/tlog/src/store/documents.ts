@@ -4,6 +4,7 @@ import { TlogError } from "../errors.js";
 import type { StoreFiles } from "./files.js";
 import {
   CHECKPOINT,
+  DAMAGED,
   FLOOR,
   JOURNAL,
   KEPT,
@@ -25,7 +26,8 @@ const RESERVED: readonly string[] = [
 ];
 
 function isDocumentName(name: string): boolean {
-  return /^[a-z0-9][a-z0-9._-]{0,63}$/.test(name) && !RESERVED.includes(name);
+  const reserved = RESERVED.includes(name) || name.startsWith(DAMAGED);
+  return /^[a-z0-9][a-z0-9._-]{0,63}$/.test(name) && !reserved;
 }
 
 function requireName(name: string): void {

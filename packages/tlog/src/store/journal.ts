@@ -130,6 +130,47 @@ export function parseJournal(files: StoreFiles, bytes: Uint8Array): ParsedJourna
   return { first, records, length: at, partial: bytes.length - at };
 }
 
+/** A journal's bytes, of entries that begin at index `first`. */
+export function encodeJournal(first: number, entries: readonly Uint8Array[]): Uint8Array {
+  return concatBytes(header(first), encodeEntries(entries, first).bytes);
+}
+
+/** Where a journal begins; undefined where its header is damaged. */
+export function journalFirst(bytes: Uint8Array): number | undefined {
+  if (bytes.length < HEADER_LENGTH) return undefined;
+  const first = Number(viewOf(bytes).getBigUint64(MAGIC.length, true));
+  const intact = bytesEqual(bytes.subarray(0, HEADER_LENGTH), header(first));
+  return intact ? first : undefined;
+}
+
+/**
+ * By index: the entries of a damaged journal's intact records, the first of which is that of entry `first`. Where a
+ * record is damaged, `known` may say what the entry was, and with that where the next record begins.
+ */
+export function salvageJournal(
+  bytes: Uint8Array,
+  first: number,
+  known: (index: number) => Uint8Array | undefined,
+): ReadonlyMap<number, Uint8Array> {
+  const view = viewOf(bytes);
+  const found = new Map<number, Uint8Array>();
+  let at = HEADER_LENGTH;
+  for (let index = first; at + PREFIX_LENGTH <= bytes.length; index += 1) {
+    const stated = view.getUint32(at, true);
+    const sound = view.getUint32(at + 4, true) === lengthCheck(stated, index);
+    const length = sound && stated <= MAX_ENTRY_LENGTH ? stated : known(index)?.length;
+    if (length === undefined) break;
+    const end = at + PREFIX_LENGTH + length;
+    if (end + HASH_LENGTH > bytes.length) break;
+    const entry = bytes.subarray(at + PREFIX_LENGTH, end);
+    const intact = bytesEqual(leafHash(entry), bytes.subarray(end, end + HASH_LENGTH));
+    if (intact) found.set(index, entry);
+    else if (known(index) === undefined) break;
+    at = end + HASH_LENGTH;
+  }
+  return found;
+}
+
 /** The end of the journal file, and its replacement once what it holds is sealed. */
 export class Journal {
   readonly #file: AppendFile;
@@ -157,7 +198,7 @@ export class Journal {
     first: number,
     entries: readonly Uint8Array[],
   ): Promise<Journal> {
-    const bytes = concatBytes(header(first), encodeEntries(entries, first).bytes);
+    const bytes = encodeJournal(first, entries);
     const temporary = `${TEMPORARY}/${JOURNAL}`;
     await files.writeFiles([{ path: temporary, bytes }]);
     await files.rename(temporary, JOURNAL);

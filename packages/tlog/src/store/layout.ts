@@ -14,10 +14,12 @@ export const KEPT = "kept";
 export const UNFINISHED = "unfinished";
 /** Files that have no name yet; emptied at open. */
 export const TEMPORARY = "tmp";
+/** `damaged-1`, `damaged-2`, …: what mending a log replaced. */
+export const DAMAGED = "damaged-";
 export const TILES = "tile";
 export const ENTRIES = `${TILES}/entries`;
 
-const RECOVERY = "restore this log from the federation's copy";
+const RECOVERY = "mend it from a copy of this log, or restore this log from the federation's copy";
 
 interface Refusal extends ErrorOptions {
   /** Something to try before. */

@@ -30,7 +30,7 @@ export interface LoadedLog {
   readonly journal: ParsedJournal | undefined;
 }
 
-function readHead(files: StoreFiles, verify: VerifyHead | undefined): Head | undefined {
+export function readHead(files: StoreFiles, verify: VerifyHead | undefined): Head | undefined {
   const note = readText(files, CHECKPOINT);
   if (note === undefined) return undefined;
   try {
@@ -82,7 +82,7 @@ function requireFirst(files: StoreFiles, first: number, floor: number): void {
   }
 }
 
-function requireFinished(files: StoreFiles): void {
+export function requireFinished(files: StoreFiles): void {
   if (files.read(UNFINISHED) === undefined) return;
   const way = "make the backup again in a new directory";
   throw new TlogError("unfinished", `log ${files.location}: is a backup cut short; ${way}`);

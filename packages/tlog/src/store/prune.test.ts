@@ -371,7 +371,9 @@ describe("what is missing without its pruning on record", { timeout: 60_000 }, (
     for (let bit = 0; bit < bits; bit += 1) {
       const files = good.after("kill");
       files.names.get("floor")!.data[bit >> 3]! ^= 1 << (bit & 7);
-      await expect(open(files)).rejects.toThrow(refusal("corrupt", /floor: is damaged.*; restore/));
+      await expect(open(files)).rejects.toThrow(
+        refusal("corrupt", /floor: is damaged.*; mend it from a copy/),
+      );
     }
   });
 

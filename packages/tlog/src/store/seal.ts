@@ -20,16 +20,20 @@ export async function writeNamed(to: StoreFiles, written: readonly NewFile[]): P
   for (const directory of directories) await to.syncDirectory(directory);
 }
 
-/**
- * Writes the complete bundles and tiles: content synced, then named, then the names synced. Until the caller
- * starts a new journal after this, the old one holds all of it and the work can be done again.
- */
-export async function writeSealed(files: StoreFiles, contents: LogContents): Promise<void> {
-  const sealed = contents.filesToSeal();
-  const directories = new Set(sealed.map(({ path }) => posix.dirname(path)));
+/** Writes files, each in one step over any that is there: content synced, then named, then the names synced. */
+export async function replaceFiles(files: StoreFiles, written: readonly NewFile[]): Promise<void> {
+  const directories = new Set(written.map(({ path }) => posix.dirname(path)));
   for (const directory of directories) await files.makeDirectory(directory);
-  for (let from = 0; from < sealed.length; from += AT_ONCE) {
-    await writeGroup(files, sealed.slice(from, from + AT_ONCE));
+  for (let from = 0; from < written.length; from += AT_ONCE) {
+    await writeGroup(files, written.slice(from, from + AT_ONCE));
   }
   for (const directory of directories) await files.syncDirectory(directory);
+}
+
+/**
+ * Writes the complete bundles and tiles. Until the caller starts a new journal after this, the old one holds all of
+ * it and the work can be done again.
+ */
+export function writeSealed(files: StoreFiles, contents: LogContents): Promise<void> {
+  return replaceFiles(files, contents.filesToSeal());
 }

@@ -1,6 +1,7 @@
+import { bytesEqual } from "@wattseal/base";
 import { TlogError } from "../errors.js";
-import { entriesOf, entriesPath, TILE_WIDTH, tilePath } from "../tiles.js";
-import { HASH_LENGTH } from "../tree/hash.js";
+import { decodeBundle, entriesOf, entriesPath, TILE_WIDTH, tilePath } from "../tiles.js";
+import { HASH_LENGTH, leafHash } from "../tree/hash.js";
 import type { StoreFiles } from "./files.js";
 import { readFloor } from "./floor.js";
 import { prunedError, refuseFile } from "./layout.js";
@@ -69,5 +70,18 @@ export class SealedFiles {
       if (!(cause instanceof TlogError) || cause.code !== "tile") throw cause;
       return refuseFile(this.#files, entriesPath(index), cause.message, "corrupt", { cause });
     }
+  }
+}
+
+/** True where a bundle's entries have the hashes of its tile: whatever else it is, it is not damaged. */
+export function isIntact(bundle: Uint8Array, tile: Uint8Array | undefined): boolean {
+  if (tile?.length !== TILE_WIDTH * HASH_LENGTH) return false;
+  try {
+    return decodeBundle(bundle).every((entry, i) =>
+      bytesEqual(leafHash(entry), tile.subarray(i * HASH_LENGTH, (i + 1) * HASH_LENGTH)),
+    );
+  } catch (error) {
+    if (error instanceof TlogError && error.code === "tile") return false;
+    throw error;
   }
 }

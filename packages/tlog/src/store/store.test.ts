@@ -223,7 +223,7 @@ describe("head and documents", () => {
       throw new Error("not our key");
     };
     await expect(readOnly(files, { verifyHead })).rejects.toThrow(
-      refusal("corrupt", /checkpoint: not our key; restore/),
+      refusal("corrupt", /checkpoint: not our key; mend it from a copy/),
     );
   });
 });
@@ -257,7 +257,7 @@ describe("a journal that ends inside a record", () => {
       const cut = files.after("kill");
       cut.names.get("journal")!.data = grown;
       const found = new RegExp(
-        `journal: .*entry 3 \\(at byte ${whole.length}\\).*are zero.*truncate -s ${whole.length} memory/journal.*failing that, restore`,
+        `journal: .*entry 3 \\(at byte ${whole.length}\\).*are zero.*truncate -s ${whole.length} memory/journal.*failing that, mend it from a copy`,
       );
       const problem = written === 1 ? /the length of entry 3/ : found;
       await expect(open(cut)).rejects.toEqual(refusal("corrupt", problem));
@@ -274,7 +274,7 @@ describe("a journal that ends inside a record", () => {
     grown[grown.length - 1] = 1;
     files.names.get("journal")!.data = grown;
     await expect(open(files)).rejects.toEqual(
-      refusal("corrupt", /entry 3 \(at byte \d+\) is damaged; restore/),
+      refusal("corrupt", /entry 3 \(at byte \d+\) is damaged; mend it from a copy/),
     );
   });
 
@@ -286,7 +286,7 @@ describe("a journal that ends inside a record", () => {
     await expect(open(files)).rejects.toThrow(
       refusal(
         "head-mismatch",
-        /over 3 entries, of which 2 are here, where the journal ends; restore this log from the federation's copy/,
+        /over 3 entries, of which 2 are here, where the journal ends; mend it from a copy of this log, or restore this log from the federation's copy/,
       ),
     );
     expect(journal.data).toBe(before);
@@ -445,7 +445,10 @@ describe("a flipped bit", () => {
     if (note !== head) throw new Error("the signature is wrong");
   };
   async function expectRefused(good: MemoryFiles, path: string, step: number) {
-    const named = new RegExp(`${path}.*; restore this log from the federation's copy$`, "s");
+    const named = new RegExp(
+      `${path}.*; mend it from a copy of this log, or restore this log from the federation's copy$`,
+      "s",
+    );
     const either = expect.stringMatching(/^(corrupt|head-mismatch)$/);
     const bits = good.names.get(path)!.data.length * 8;
     for (let bit = 0; bit < bits; bit += step) {

@@ -273,5 +273,6 @@ function requireOnce(log) {
 function kindOf(name) {
   if (name.startsWith("tile-entries-")) return "entry bundle";
   if (name.startsWith("tile-")) return "hash tile";
-  return name.startsWith("receipt.") ? "receipt" : name;
+  const [kind = name] = name.split(".");
+  return kind;
 }

@@ -6,7 +6,7 @@ import {
   messageOf,
   millis,
 } from "@wattseal/base";
-import type { Signer } from "@wattseal/lct-keys";
+import { LctKeysError, type Signer } from "@wattseal/lct-keys";
 import type { LogStore } from "@wattseal/tlog/store";
 import {
   leafBytes,
@@ -70,9 +70,13 @@ export class Checkpointer {
     return this.#signed;
   }
 
-  /** From now on `signer` signs: a new epoch has begun, everything before it has been flushed. */
+  /** From now on `signer` signs, of a new epoch: what the last one left unsigned goes under its first checkpoint. */
   use(signer: Signer): void {
+    const { store } = this.#options;
     this.#signer = signer;
+    this.#due = [];
+    this.#lastDue = store.head?.checkpoint.size ?? 0;
+    this.#bytes = leafBytes(store.entries(this.#lastDue, store.durableSize));
   }
 
   /** One entry has been accepted (not yet durable). */
@@ -100,15 +104,9 @@ export class Checkpointer {
 
   /** Signs no more under this signer: what is due waits for the next one's first checkpoint. */
   async abandon(): Promise<void> {
-    const [first] = this.#due;
     this.#timer?.();
     this.#timer = undefined;
     await this.#working;
-    if (first === undefined) return;
-    const { store } = this.#options;
-    this.#due = [];
-    this.#lastDue = store.head?.checkpoint.size ?? 0;
-    this.#bytes = leafBytes(store.entries(this.#lastDue, store.durableSize));
   }
 
   async settled(): Promise<void> {
@@ -143,6 +141,11 @@ export class Checkpointer {
       try {
         await this.#sign(ready);
       } catch (error) {
+        if (isExpired(error)) {
+          // The clock was set past the epoch's end while this was under way: the next epoch signs it.
+          this.#due = [...ready, ...this.#due];
+          return;
+        }
         this.#due = [];
         this.#options.logger.error("ledger.sign-failed", {
           size: ready.at(-1)?.size,
@@ -176,4 +179,8 @@ export class Checkpointer {
     this.#signed += signed.length;
     onSigned(newest.size);
   }
+}
+
+function isExpired(error: unknown): boolean {
+  return error instanceof LctKeysError && error.code === "epoch-expired";
 }

@@ -128,6 +128,21 @@ describe("the pack's log", () => {
     expect(signed.at(-1)).toBe(log.store.durableSize);
   });
 
+  it("goes on the same when the clock is set while a checkpoint is being signed", async () => {
+    const { log, clock, signed } = await begun();
+    await log.append(alarm("about to be signed"));
+    const flushed = log.flush();
+    clock.jump(40 * 24 * 3600 * 1000);
+    await flushed;
+    expect(signed.at(-1) ?? 0).toBeLessThan(log.store.durableSize);
+    expect(log.stopped).toBeUndefined();
+    await log.renewEpoch(undefined);
+    await log.append(alarm("in the new epoch"));
+    await log.flush();
+    expect(log.stopped).toBeUndefined();
+    expect(signed.at(-1)).toBe(log.store.durableSize);
+  });
+
   it("signs under its first checkpoint what the last run left unsigned", async () => {
     const { log, openLog, begin, clock } = await begun();
     for (let i = 0; i < 20; i += 1) await log.append(alarm("left behind"));

@@ -171,40 +171,50 @@ function pairing(index) {
 export function minuteOfIntervals(n) {
   const t0 = millis(START + n * MINUTE);
   const t1 = millis(t0 + MINUTE);
-  const charging = n % 2 === 0;
   const before = countersAt(n);
   const after = countersAt(n + 1);
-  const energy = {
-    in: milliwattHours(after.in - before.in),
-    out: milliwattHours(after.out - before.out),
-  };
   return Array.from({ length: MODULES }, (_, index) =>
-    entryOf(
-      "energy.interval",
-      {
-        module: uidOf(index),
-        t0,
-        t1,
-        ...energy,
-        start: before,
-        end: after,
-        integralIn: energy.in,
-        integralOut: energy.out,
-        voltageLow: 23_000,
-        voltageHigh: 23_400,
-        currentLow: charging ? 32_900 : 32_500,
-        currentHigh: charging ? 33_000 : 32_600,
-        temperatureLow: 8_000,
-        temperatureHigh: 8_100,
-        socStart: 100,
-        socEnd: 100,
-        readings: 300,
-        digest: entropy.bytes(32),
-        verdict: "consistent",
-      },
-      t1,
-    ),
+    entryOf("energy.interval", intervalBody(uidOf(index), t0, t1, before, after), t1),
   );
+}
+
+/**
+ * A minute in which a module's counters go from `start` to `end`, one of them, with everything else to match.
+ *
+ * @param {import("@wattseal/base").ModuleUid} module
+ * @param {import("@wattseal/base").Millis} t0
+ * @param {import("@wattseal/base").Millis} t1
+ * @param {NonNullable<import("@wattseal/energy-ledger").EntryBody<"energy.interval">["start"]>} start
+ * @param {typeof start} end
+ * @returns {import("@wattseal/energy-ledger").EntryBody<"energy.interval">}
+ */
+export function intervalBody(module, t0, t1, start, end) {
+  const energy = {
+    in: milliwattHours(end.in - start.in),
+    out: milliwattHours(end.out - start.out),
+  };
+  const charging = energy.in > 0;
+  return {
+    module,
+    t0,
+    t1,
+    ...energy,
+    start,
+    end,
+    integralIn: energy.in,
+    integralOut: energy.out,
+    voltageLow: 23_000,
+    voltageHigh: 23_400,
+    currentLow: charging ? 32_900 : 32_500,
+    currentHigh: charging ? 33_000 : 32_600,
+    temperatureLow: 8_000,
+    temperatureHigh: 8_100,
+    socStart: 100,
+    socEnd: 100,
+    readings: 300,
+    digest: entropy.bytes(32),
+    verdict: "consistent",
+  };
 }
 
 /** @param {number} n */

@@ -13,6 +13,9 @@ import { FORMATS } from "./export/formats.js";
 import { addResolve } from "./program-control.js";
 import { example, type Report } from "./program-help.js";
 
+const stateOfLog = () =>
+  new Option("--state <dir>", "state folder whose gateway's log it is").conflicts("log");
+
 /** What reads, checks and exports a log, and what it gave out. */
 export function addRecord(wattseal: Command, report: Report): void {
   wattseal
@@ -84,9 +87,7 @@ export function addRecord(wattseal: Command, report: Report): void {
   ledger
     .command("backup <dest>")
     .description("copy a log into a new folder while its gateway goes on, and read the copy back")
-    .addOption(
-      new Option("--state <dir>", "state folder whose gateway's log it is").conflicts("log"),
-    )
+    .addOption(stateOfLog())
     .option("--log <path>", "instead: folder of the log")
     .option("--json", "print one JSON object", false)
     .addHelpText(
@@ -98,9 +99,7 @@ export function addRecord(wattseal: Command, report: Report): void {
   ledger
     .command("repair")
     .description("mend a damaged log from a copy of it; the gateway is stopped")
-    .addOption(
-      new Option("--state <dir>", "state folder whose gateway's log it is").conflicts("log"),
-    )
+    .addOption(stateOfLog())
     .option("--log <path>", "instead: folder of the log")
     .requiredOption("--from <copy>", "another folder of the same log, such as a backup of it")
     .option("--json", "print one JSON object", false)

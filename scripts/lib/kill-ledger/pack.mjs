@@ -1,5 +1,4 @@
 // The gateway's ledger on a demonstration pack's state folder, without bus and broker: metering as fast as it goes.
-import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { millis, milliwattHours, moduleUid, silentLogger, slot, toHex } from "@wattseal/base";
@@ -9,6 +8,7 @@ import { verifyLctDocument } from "@wattseal/lct-keys/verify";
 import { cosign, unverifiedCheckpoint } from "@wattseal/tlog";
 import { PendingCheckpoints } from "@wattseal/uplink";
 import { decodeTrust } from "@wattseal/verifier";
+import { entropy, intervalBody } from "../../../bench/lib/pack.mjs";
 
 /** @typedef {import("@wattseal/gateway").Draft} Draft */
 /** @typedef {import("@wattseal/base").Millis} Millis */
@@ -21,8 +21,6 @@ const STEP = 20_000;
 
 /** @param {string} state */
 export const logOf = (state) => join(state, "gateway", "log");
-
-const entropy = { bytes: (/** @type {number} */ length) => new Uint8Array(randomBytes(length)) };
 
 /** Time that the load turns by hand, so that weeks pass in a second. */
 class LoadClock {
@@ -203,37 +201,10 @@ async function minutes(log, clock, count) {
 function interval(end, t0, t1) {
   const start = end?.end ?? { in: milliwattHours(0), out: milliwattHours(0), boot: 1 };
   const charging = start.in <= start.out;
-  const energy = {
-    in: milliwattHours(charging ? STEP : 0),
-    out: milliwattHours(charging ? 0 : STEP),
-  };
   const after = {
-    in: milliwattHours(start.in + energy.in),
-    out: milliwattHours(start.out + energy.out),
+    in: milliwattHours(start.in + (charging ? STEP : 0)),
+    out: milliwattHours(start.out + (charging ? 0 : STEP)),
     boot: 1,
   };
-  return {
-    type: "energy.interval",
-    body: {
-      module: MODULE,
-      t0,
-      t1,
-      ...energy,
-      start,
-      end: after,
-      integralIn: energy.in,
-      integralOut: energy.out,
-      voltageLow: 23_000,
-      voltageHigh: 23_400,
-      currentLow: charging ? 32_900 : 32_500,
-      currentHigh: charging ? 33_000 : 32_600,
-      temperatureLow: 8_000,
-      temperatureHigh: 8_100,
-      socStart: 100,
-      socEnd: 100,
-      readings: 300,
-      digest: entropy.bytes(32),
-      verdict: "consistent",
-    },
-  };
+  return { type: "energy.interval", body: intervalBody(MODULE, t0, t1, start, after) };
 }

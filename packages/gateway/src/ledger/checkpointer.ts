@@ -57,12 +57,16 @@ export class Checkpointer {
   constructor(options: CheckpointerOptions, signer: Signer) {
     this.#options = options;
     this.#signer = signer;
-    const { store } = options;
+    this.#accepted = options.store.size;
+    this.#lastDue = this.#countUnsigned();
+  }
+
+  /** Goes on from the last head: what is behind it goes under the next checkpoint. Returns the head's size. */
+  #countUnsigned(): number {
+    const { store } = this.#options;
     const signed = store.head?.checkpoint.size ?? 0;
-    this.#accepted = store.size;
-    // What the last run left unsigned goes under this run's first checkpoint.
-    this.#lastDue = signed;
-    this.#bytes = leafBytes(store.entries(signed, store.size));
+    this.#bytes = leafBytes(store.entries(signed, store.durableSize));
+    return signed;
   }
 
   /** Checkpoints signed by this process. */
@@ -72,11 +76,9 @@ export class Checkpointer {
 
   /** From now on `signer` signs, of a new epoch: what the last one left unsigned goes under its first checkpoint. */
   use(signer: Signer): void {
-    const { store } = this.#options;
     this.#signer = signer;
     this.#due = [];
-    this.#lastDue = store.head?.checkpoint.size ?? 0;
-    this.#bytes = leafBytes(store.entries(this.#lastDue, store.durableSize));
+    this.#lastDue = this.#countUnsigned();
   }
 
   /** One entry has been accepted (not yet durable). */

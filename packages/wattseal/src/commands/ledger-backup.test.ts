@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { utf8 } from "@wattseal/base";
 import { LogStore } from "@wattseal/tlog/store";
 import { afterAll, expect, it } from "vitest";
-import { program } from "../program.js";
+import { runProgram } from "../program.fixture.js";
 import { layoutOf } from "../state/layout.js";
 
 const root = mkdtempSync(join(tmpdir(), "wattseal-backup-"));
@@ -22,24 +22,7 @@ async function running() {
   return { state, log, store, dest: join(state, "copy") };
 }
 
-async function ledger(...words: string[]) {
-  let status: number | undefined;
-  const said: string[] = [];
-  const { write } = process.stdout;
-  process.stdout.write = (text: string | Uint8Array) => said.push(String(text)) > 0;
-  try {
-    const command = program((code) => {
-      status = code;
-    });
-    for (const sub of command.commands.flatMap((one) => [one, ...one.commands])) {
-      sub.configureOutput({ writeErr: () => {} });
-    }
-    await command.parseAsync(["node", "wattseal", "ledger", "backup", ...words]);
-  } finally {
-    process.stdout.write = write;
-  }
-  return { status, stdout: said.join("") };
-}
+const ledger = (...words: string[]) => runProgram("ledger", "backup", ...words);
 
 it.each(["--state", "--log"] as const)(
   "copies the log that %s names, beside its writer",

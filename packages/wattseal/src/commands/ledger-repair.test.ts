@@ -12,7 +12,7 @@ import { utf8 } from "@wattseal/base";
 import { formatCheckpoint, formatNote } from "@wattseal/tlog";
 import { backupLog, LogStore } from "@wattseal/tlog/store";
 import { afterAll, expect, it } from "vitest";
-import { program } from "../program.js";
+import { runProgram } from "../program.fixture.js";
 import { layoutOf } from "../state/layout.js";
 
 const root = mkdtempSync(join(tmpdir(), "wattseal-repair-"));
@@ -52,24 +52,7 @@ function flip(path: string, at: number): void {
   writeFileSync(path, bytes);
 }
 
-async function repair(...words: string[]) {
-  let status: number | undefined;
-  const said: string[] = [];
-  const { write } = process.stdout;
-  process.stdout.write = (text: string | Uint8Array) => said.push(String(text)) > 0;
-  try {
-    const command = program((code) => {
-      status = code;
-    });
-    for (const sub of command.commands.flatMap((one) => [one, ...one.commands])) {
-      sub.configureOutput({ writeErr: () => {} });
-    }
-    await command.parseAsync(["node", "wattseal", "ledger", "repair", ...words]);
-  } finally {
-    process.stdout.write = write;
-  }
-  return { status, stdout: said.join("") };
-}
+const repair = (...words: string[]) => runProgram("ledger", "repair", ...words);
 
 it("mends an old bundle and a lost tile, and keeps what it replaced", async () => {
   const { state, log, copy } = await stopped();

@@ -81,12 +81,24 @@ describe("the shunt's meter", () => {
     expect(spanOf(meter.closeWindow(millis(MINUTE)))).toBe("silent");
   });
 
-  it("is silent before its first reading, and in a window without one", () => {
+  it("is silent in a window without a reading, but for the one in which listening begins", () => {
     const meter = new ShuntMeter();
-    expect(spanOf(meter.closeWindow(millis(MINUTE)))).toBe("silent");
-    shunt(meter)(0, 59_800);
-    meter.closeWindow(millis(MINUTE));
+    expect(spanOf(meter.closeWindow(millis(MINUTE)))).toBe("short");
     expect(spanOf(meter.closeWindow(millis(2 * MINUTE)))).toBe("silent");
+    shunt(meter)(2 * MINUTE, 3 * MINUTE - 200);
+    meter.closeWindow(millis(3 * MINUTE));
+    expect(spanOf(meter.closeWindow(millis(4 * MINUTE)))).toBe("silent");
+  });
+
+  it("is not silent in a window that had no time for two readings", () => {
+    const meter = new ShuntMeter();
+    const read = shunt(meter);
+    read(59_950, 59_950);
+    expect(spanOf(meter.closeWindow(millis(MINUTE)))).toBe("short");
+    read(60_150, 61_150);
+    expect(spanOf(meter.close(millis(61_200)))).toMatchObject({ t0: 59_950, t1: 61_150 });
+    expect(spanOf(meter.close(millis(61_300)))).toBe("short");
+    expect(spanOf(meter.close(millis(66_151)))).toBe("silent");
   });
 
   it("starts afresh after an interruption", () => {
@@ -94,7 +106,7 @@ describe("the shunt's meter", () => {
     const read = shunt(meter);
     read(0, 10_000);
     meter.interrupt();
-    expect(spanOf(meter.close(millis(10_000)))).toBe("silent");
+    expect(spanOf(meter.close(millis(10_000)))).toBe("short");
     read(20_000, 30_000, { in: 0 });
     expect(spanOf(meter.close(millis(30_000)))).toEqual({
       t0: 20_000,

@@ -43,10 +43,10 @@ export interface ShuntExactness {
 export type ShuntTaken =
   | { readonly kind: "span"; readonly span: ShuntSpan; readonly exactness: ShuntExactness }
   /**
-   * `silent`: no reading, or none for over 5 s. `restarted`: its counters went back. `contradiction`: its counters and
-   * its readings say different things.
+   * `silent`: no reading for over 5 s. `restarted`: its counters went back. `contradiction`: its counters and its
+   * readings say different things. `short`: too little time for two readings, which says nothing against the shunt.
    */
-  | { readonly kind: "none"; readonly reason: "silent" | "restarted" | "contradiction" };
+  | { readonly kind: "none"; readonly reason: "silent" | "restarted" | "contradiction" | "short" };
 
 interface Point extends ShuntPoint {
   readonly power: number;
@@ -55,7 +55,7 @@ interface Point extends ShuntPoint {
 /** 1 mWh in units of 0.0003 W × 1 µs. */
 const RAW_MICROS_PER_MWH = 12_000_000_000;
 
-const SILENT: ShuntTaken = { kind: "none", reason: "silent" };
+const SHORT: ShuntTaken = { kind: "none", reason: "short" };
 
 /**
  * Meters the pack's shunt as a module is metered: the same integral, the same windows, a step over 5 s is a hole. A
@@ -67,6 +67,8 @@ export class ShuntMeter {
   #from: Point | undefined;
   #last: Point | undefined;
   #broken: "silent" | "restarted" | undefined;
+  /** End of the last window, µs; undefined in the window in which listening begins. */
+  #windowEnd: number | undefined;
   /** Steps of power × their time, 0.0003 W · µs: the largest, and all of them. */
   #edge = 0;
   #edges = 0;
@@ -89,8 +91,8 @@ export class ShuntMeter {
   /** The span up to the last reading before `boundary`, and the next one starts there. */
   closeWindow(boundary: Millis): ShuntTaken {
     const last = this.#last;
-    const open = last !== undefined && last.time < boundary * 1000;
-    const taken = open ? this.#closeAt(boundary) : (this.#closed ?? SILENT);
+    const open = last === undefined || last.time < boundary * 1000;
+    const taken = open ? this.#closeAt(boundary) : (this.#closed ?? SHORT);
     this.#closed = undefined;
     return taken;
   }
@@ -106,6 +108,7 @@ export class ShuntMeter {
     this.#from = undefined;
     this.#last = undefined;
     this.#closed = undefined;
+    this.#windowEnd = undefined;
     this.#take();
   }
 
@@ -119,8 +122,9 @@ export class ShuntMeter {
   }
 
   #closeAt(end: Millis): ShuntTaken {
-    const last = this.#last;
-    if (last !== undefined && 1000 * end - last.time > MAX_STEP) this.#broken ??= "silent";
+    const heardAt = this.#last?.time ?? this.#windowEnd ?? 1000 * end;
+    if (1000 * end - heardAt > MAX_STEP) this.#broken ??= "silent";
+    this.#windowEnd = 1000 * end;
     return this.#close();
   }
 
@@ -132,8 +136,8 @@ export class ShuntMeter {
     const edges = openBy(this.#edges);
     const measured = this.#take();
     this.#from = last;
-    if (from === undefined || last === undefined || from === last) return SILENT;
     if (broken !== undefined) return { kind: "none", reason: broken };
+    if (from === undefined || last === undefined || from === last) return SHORT;
     if (!contradicts(from, last, measured, edges)) {
       const span = { t0: msOf(from), t1: msOf(last), ...measured };
       const exactness = { power0: from.power, power1: last.power, edge };

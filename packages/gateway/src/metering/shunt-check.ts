@@ -94,7 +94,7 @@ export class ShuntCheck {
     this.#through = 0;
     if (taken.kind === "none") {
       this.#missed(taken.reason);
-      return taken.reason;
+      return taken.reason === "short" ? undefined : taken.reason;
     }
     const { fold } = this.#options.log;
     const check = fold.nextCheck({ shunt: this.#options.name, ...taken.span });

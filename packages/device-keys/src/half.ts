@@ -15,7 +15,7 @@ const PKCS8_PREFIX = fromHex("302e020100300506032b656e04220420");
 
 const REDACTED = "[X25519 device half, redacted]";
 
-/** What holds a secret half and speaks for it: software here, a TPM behind the signer elsewhere. */
+/** What holds a module's half, or a half in this process's memory, and speaks for it at once. */
 export interface DeviceCustody {
   /** 32 bytes; not to be changed. */
   readonly publicKey: Uint8Array;
@@ -24,6 +24,22 @@ export interface DeviceCustody {
    * Throws DeviceKeysError `weak-peer-half` when the result would be all zero (RFC 7748 §6.1).
    */
   dh(peer: Uint8Array): Uint8Array;
+}
+
+/** What holds the pack's half: memory (`inMemory`), or a TPM behind the signer, which takes its time and may be away. */
+export interface PackCustody {
+  /** 32 bytes; not to be changed. */
+  readonly publicKey: Uint8Array;
+  /**
+   * X25519 with `peer` (32 bytes, copied if kept). The 32-byte result is the caller's, to wipe after use. Rejects with
+   * DeviceKeysError `weak-peer-half`, or with whatever kept the holder from answering: to be asked again later.
+   */
+  dh(peer: Uint8Array): Promise<Uint8Array>;
+}
+
+/** A half in this process's memory as the pack's custody; answers in the same turn of the event loop. */
+export function inMemory(half: DeviceCustody): PackCustody {
+  return { publicKey: half.publicKey, dh: async (peer) => half.dh(peer) };
 }
 
 /** A secret half in this process's memory. Nothing prints or serialises it; `lend` is the only way to its bytes. */

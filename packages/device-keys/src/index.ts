@@ -7,7 +7,7 @@ export {
   writeCounterStatement,
 } from "./counter-statement.js";
 export { DeviceKeysError, type DeviceKeysErrorCode } from "./errors.js";
-export { type DeviceCustody, DeviceHalf, HALF_LENGTH } from "./half.js";
+export { type DeviceCustody, DeviceHalf, HALF_LENGTH, inMemory, type PackCustody } from "./half.js";
 export { deriveKey, hmacSha256, noiseHkdf } from "./hkdf.js";
 export { KkInitiator, type KkOptions, KkResponder, type KkSession } from "./kk.js";
 export {

@@ -7,9 +7,19 @@ export {
   openP256KeyFile,
 } from "./keys/key-file.js";
 export { P256SecretKey } from "./keys/p256.js";
+export type { Anchor, AnchorHalf, AttestationStatement } from "./signer/anchor.js";
 export { createSoftwareAnchor, type SoftwareSignerOptions } from "./signer/epoch-begin.js";
 export { softwareOcmfSigner } from "./signer/ocmf.js";
-export type { OcmfSigner, Signer, SignerIdentity, SignRequest, TreeHead } from "./signer/port.js";
+export type {
+  EpochStart,
+  HalfStatus,
+  OcmfSigner,
+  Signer,
+  SignerIdentity,
+  SignerService,
+  SignRequest,
+  TreeHead,
+} from "./signer/port.js";
 export type { ContinuedLog } from "./signer/recovery.js";
 export { SoftwareSigner } from "./signer/software-signer.js";
 export { type LctKeysCode, LctKeysError } from "./verify/errors.js";

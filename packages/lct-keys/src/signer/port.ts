@@ -1,7 +1,10 @@
 /** What the gateway asks of whoever holds the anchor and the epoch key, in this process or in another. */
-import type { LctId } from "@wattseal/base";
+import type { Clock, LctId } from "@wattseal/base";
+import type { EpochState } from "../verify/epoch.js";
 import type { Binding } from "../verify/genesis.js";
 import type { OcmfDay } from "../verify/ocmf.js";
+import type { AttestationStatement } from "./anchor.js";
+import type { ContinuedLog } from "./recovery.js";
 
 export interface SignerIdentity {
   readonly lct: LctId;
@@ -11,6 +14,8 @@ export interface SignerIdentity {
   /** Of this epoch: Ed25519, 32 bytes. */
   readonly publicKey: Uint8Array;
   readonly binding: Binding;
+  /** What the epoch's evidence amounts to. */
+  readonly state: EpochState;
 }
 
 export interface TreeHead {
@@ -47,5 +52,51 @@ export interface Signer extends OcmfSigner {
    */
   sign(...requests: readonly SignRequest[]): Promise<readonly string[]>;
   /** After the requests under way; the epoch key is gone then. */
+  close(): Promise<void>;
+}
+
+/** A device half of the pack, as the signer keeps it. */
+export type HalfStatus = {
+  /** X25519, 32 bytes. */
+  readonly publicKey: Uint8Array;
+  /** How a pairing record names it. */
+  readonly reference: string;
+} & (
+  | { readonly state: "open" }
+  /** No link comes about under it until the signer is started again; `reason` says why, and the cure. */
+  | { readonly state: "refused"; readonly reason: string }
+);
+
+export interface EpochStart {
+  /** What is durable of the log that the epoch continues: at least the LCT document. */
+  readonly log: ContinuedLog;
+  /** The log's UTC: dates the epoch, and ends it. */
+  readonly clock: Clock;
+  /** Whether that clock is synchronised now. */
+  readonly synchronised: boolean;
+}
+
+/**
+ * Whoever holds the anchor, in this process or behind a socket: the device halves and the anchor's own word at any
+ * time, checkpoints within an epoch. One epoch at a time.
+ */
+export interface SignerService extends OcmfSigner {
+  /** What became of each device half at the signer's start. */
+  readonly halves: readonly HalfStatus[];
+  /**
+   * X25519 of the half `own` with `peer` (public halves, 32 bytes each); the 32-byte result is the caller's to wipe.
+   * Throws LctKeysError `half-unknown`, `half-refused`, and DeviceKeysError `weak-peer-half`.
+   */
+  dh(own: Uint8Array, peer: Uint8Array): Promise<Uint8Array>;
+  /** The anchor's statement over a nonce of 16 to 64 bytes. */
+  attest(nonce: Uint8Array): Promise<AttestationStatement>;
+  /** Draws another half, for a roll. */
+  createHalf(): Promise<HalfStatus>;
+  /**
+   * Begins an epoch, and ends the one before. Throws LctKeysError `epoch-rationed` (`retryAfterMs` says when to ask
+   * again), `state-…`, `log-…`, `counter-rolled-back`, `signer-superseded`.
+   */
+  begin(start: EpochStart): Promise<Signer>;
+  /** Ends the epoch and forgets the halves. */
   close(): Promise<void>;
 }

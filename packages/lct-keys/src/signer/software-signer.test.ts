@@ -92,6 +92,7 @@ describe("a signer's run", () => {
       binding: "software",
       epoch: 1,
       publicKey: chain.current?.publicKey,
+      state: "software",
     });
     for (const [from, to] of [
       [1, 2],

@@ -55,7 +55,8 @@ export class SoftwareSigner implements Signer {
   identity(): SignerIdentity {
     const { document, epoch } = this.#parts;
     const { lct, origin, binding } = document;
-    return { lct, origin, binding, epoch: epoch.epoch, publicKey: epoch.publicKey };
+    const { publicKey, state } = epoch;
+    return { lct, origin, binding, epoch: epoch.epoch, publicKey, state };
   }
 
   get epochEvidence(): Uint8Array {

@@ -31,6 +31,10 @@ const KIND = {
   "state-rolled-back": "hardware",
   "log-rolled-back": "hardware",
   "log-forked": "hardware",
+  "counter-rolled-back": "hardware",
+  // device halves
+  "half-unknown": "usage",
+  "half-refused": "hardware",
   // one request to the signer
   "sign-smaller": "usage",
   "sign-forked": "usage",
@@ -39,13 +43,29 @@ const KIND = {
   "signer-superseded": "usage",
   "signer-faulted": "hardware",
   "signer-closed": "usage",
+  // later the same request may be granted: retryAfterMs
+  "epoch-rationed": "usage",
+  "rate-limited": "usage",
+  // a signer in a process of its own
+  "signer-busy": "usage",
+  "signer-unreachable": "hardware",
+  "signer-token": "usage",
+  "signer-request": "usage",
 } as const satisfies Record<string, ErrorKind>;
 
 export type LctKeysCode = keyof typeof KIND;
 
 /** What this package throws, beside base's DecodeError for bytes that do not follow their format. */
 export class LctKeysError extends WattsealError<LctKeysCode> {
-  constructor(code: LctKeysCode, message: string, options?: ErrorOptions) {
+  /** With `epoch-rationed` and `rate-limited`: when the same request may be granted, ms from now. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(
+    code: LctKeysCode,
+    message: string,
+    options?: ErrorOptions & { readonly retryAfterMs?: number },
+  ) {
     super(code, KIND[code], message, options);
+    this.retryAfterMs = options?.retryAfterMs;
   }
 }

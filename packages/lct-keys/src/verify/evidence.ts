@@ -52,6 +52,13 @@ export function epochSignedBytes(bodyBytes: Uint8Array): Uint8Array {
   return concatBytes(SIGNED_PREFIX, bodyBytes);
 }
 
+const ATTEST_PREFIX = utf8("wattseal-attest-1");
+
+/** What the anchor signs over an asker's nonce, and what a TPM's statements then qualify by its SHA-256. */
+export function attestSignedBytes(nonce: Uint8Array): Uint8Array {
+  return concatBytes(ATTEST_PREFIX, nonce);
+}
+
 export function encodeEpochBody(body: EpochBody): Uint8Array {
   const bytes = encodeCbor([
     body.lct,

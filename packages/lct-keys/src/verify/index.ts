@@ -22,6 +22,7 @@ export {
 } from "./epoch.js";
 export { type LctKeysCode, LctKeysError } from "./errors.js";
 export {
+  attestSignedBytes,
   decodeEpochEvidence,
   type EpochBody,
   type EpochEvidence,

@@ -22,6 +22,7 @@ import {
   STORAGE_ROOT,
 } from "./structures/templates.js";
 import { ticket } from "./structures/ticket.js";
+import { scripted } from "./testing/wiretap.js";
 import { Tpm } from "./tpm.js";
 import { verifyCertify, verifyNvCertify, verifyQuote } from "./verify/attestation.js";
 import { eventLogOf } from "./verify/event-log.fixture.js";
@@ -32,7 +33,6 @@ import { ALG, NV } from "./wire/constants.js";
 import { TpmError } from "./wire/errors.js";
 import { Reader } from "./wire/reader.js";
 import { Writer } from "./wire/writer.js";
-import { scripted } from "./wiretap.fixture.js";
 
 const RUNS = 1500;
 const DIGEST = new Uint8Array(32).fill(0xd1);

@@ -3,10 +3,10 @@ import { DecodeError, toHex } from "@wattseal/base";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { handlesFrom } from "./commands/basic.js";
 import { flush, readPublic } from "./commands/objects.js";
-import { hasSwtpm, Swtpm } from "./swtpm.fixture.js";
+import { hasSwtpm, Swtpm } from "./testing/swtpm.js";
+import { codeOf, tapped } from "./testing/wiretap.js";
 import { CC, HANDLE_TYPE } from "./wire/constants.js";
 import { commandName, TpmError } from "./wire/errors.js";
-import { codeOf, tapped } from "./wiretap.fixture.js";
 
 import { type Made, make, openGuarded, WORKS, type Work } from "./works.fixture.js";
 

@@ -39,11 +39,11 @@ import {
   STORAGE_ROOT,
   sealedUnder,
 } from "./structures/templates.js";
-import { ENDORSEMENT, entropy, hasSwtpm, NOTHING, OWNER, Swtpm } from "./swtpm.fixture.js";
+import { ENDORSEMENT, entropy, hasSwtpm, NOTHING, OWNER, Swtpm } from "./testing/swtpm.js";
+import { bare, codeOf, tapped } from "./testing/wiretap.js";
 import type { SaltKey, Tpm } from "./tpm.js";
 import { ALG, CC, NV } from "./wire/constants.js";
 import { Writer } from "./wire/writer.js";
-import { bare, codeOf, tapped } from "./wiretap.fixture.js";
 import { type Made, make, WORKS } from "./works.fixture.js";
 
 const NAME = hasSwtpm() ? "whoever sits between" : "in between (skipped: swtpm is not installed)";

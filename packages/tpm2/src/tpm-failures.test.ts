@@ -8,11 +8,11 @@ import { create, createPrimary, flush, load, pinned, readPublic } from "./comman
 import { policyAuthValue } from "./commands/policy.js";
 import { startPolicy } from "./session/start.js";
 import { SEALED, STORAGE_ROOT } from "./structures/templates.js";
-import { entropy, hasSwtpm, OWNER, randomAuth, Swtpm } from "./swtpm.fixture.js";
+import { entropy, hasSwtpm, OWNER, randomAuth, Swtpm } from "./testing/swtpm.js";
+import { bare, codeOf, scripted, tapped } from "./testing/wiretap.js";
 import { type SaltKey, Tpm } from "./tpm.js";
 import type { Transport } from "./transport/transport.js";
 import { CC, HANDLE_TYPE, PT } from "./wire/constants.js";
-import { bare, codeOf, scripted, tapped } from "./wiretap.fixture.js";
 
 const RETRY = bare(0x922);
 const random = (length: number) =>

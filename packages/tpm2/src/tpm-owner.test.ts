@@ -10,7 +10,7 @@ import { create, createPrimary, load } from "./commands/objects.js";
 import { digestOf } from "./crypto/digest.js";
 import { AuthValue } from "./session/auth-value.js";
 import { ATTESTATION_KEY, SEALED, STORAGE_ROOT } from "./structures/templates.js";
-import { entropy, hasSwtpm, LOCKOUT, NOTHING, OWNER, randomAuth, Swtpm } from "./swtpm.fixture.js";
+import { entropy, hasSwtpm, LOCKOUT, NOTHING, OWNER, randomAuth, Swtpm } from "./testing/swtpm.js";
 import type { SaltKey, Tpm } from "./tpm.js";
 import { encodeSignature, verifySignedBy } from "./verify/attestation.js";
 import { ALG, NV, OBJECT, PT } from "./wire/constants.js";

@@ -34,7 +34,7 @@ import {
   OWNER,
   randomAuth,
   Swtpm,
-} from "./swtpm.fixture.js";
+} from "./testing/swtpm.js";
 import type { SaltKey, Tpm, Use } from "./tpm.js";
 import { ALG, CC, NV } from "./wire/constants.js";
 

@@ -48,7 +48,7 @@ import {
   OWNER,
   randomAuth,
   Swtpm,
-} from "./swtpm.fixture.js";
+} from "./testing/swtpm.js";
 import type { SaltKey, Tpm } from "./tpm.js";
 import {
   encodeSignature,

@@ -72,12 +72,14 @@ export class Tpm {
   readonly #options: TpmOptions;
   readonly #loaded = new Set<number>();
   readonly #sessions: (Promise<Session> | undefined)[] = [];
+  #saltKey: SaltKey | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #over = false;
 
   private constructor(connection: Connection, options: TpmOptions) {
     this.#connection = connection;
     this.#options = options;
+    this.#saltKey = options.saltKey;
   }
 
   /** Runs `work` on a connection of its own and cleans up behind it, whatever happens. */
@@ -101,7 +103,20 @@ export class Tpm {
   }
 
   get saltKey(): SaltKey | undefined {
-    return this.#options.saltKey;
+    return this.#saltKey;
+  }
+
+  /**
+   * From here on sessions are salted for this key, which the transaction made itself: an endorsement key at provisioning,
+   * when no storage key is known yet. What came before is as protected as it was.
+   */
+  async protect(saltKey: SaltKey): Promise<void> {
+    for (const earlier of this.#sessions.splice(0)) {
+      const session = await earlier;
+      session?.dispose();
+      if (session !== undefined) await this.#flush(session.handle);
+    }
+    this.#saltKey = saltKey;
   }
 
   /**
@@ -135,6 +150,13 @@ export class Tpm {
   /** Was flushed, or is no longer there. */
   forget(handle: number): void {
     this.#loaded.delete(handle);
+  }
+
+  #flush(handle: number): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#exchange(new Exchange(flushing(handle), this.entropy));
+      this.#loaded.delete(handle);
+    });
   }
 
   #inTurn<T>(task: () => Promise<T>): Promise<T> {
@@ -202,7 +224,7 @@ export class Tpm {
   }
 
   #session(index: number): Promise<Session> | undefined {
-    const { saltKey } = this.#options;
+    const saltKey = this.#saltKey;
     if (saltKey === undefined) return undefined;
     const started = this.#sessions[index];
     if (started !== undefined) return started;

@@ -43,8 +43,7 @@ import {
   SIGNING_KEY,
   sealedUnder,
 } from "./structures/templates.js";
-import { ENDORSEMENT, entropy, NOTHING, OWNER, Swtpm } from "./swtpm.fixture.js";
-import type { SaltKey, Tpm } from "./tpm.js";
+import { ENDORSEMENT, entropy, NOTHING, OWNER, Swtpm } from "./testing/swtpm.js";
 import {
   CREDENTIAL_HEADER,
   hasTools,
@@ -52,7 +51,8 @@ import {
   publicFile,
   Tools,
   tpm2b,
-} from "./tpm2-tools.fixture.js";
+} from "./testing/tpm2-tools.js";
+import type { SaltKey, Tpm } from "./tpm.js";
 import { encodeSignature, pcrDigest, verifyQuote } from "./verify/attestation.js";
 import { eventLogOf } from "./verify/event-log.fixture.js";
 import { parseEventLog, replayEvents } from "./verify/event-log.js";

@@ -40,7 +40,7 @@ import {
   STORAGE_ROOT,
   sealedUnder,
 } from "./structures/templates.js";
-import { ENDORSEMENT, entropy, LOCKOUT, NOTHING, OWNER, randomAuth } from "./swtpm.fixture.js";
+import { ENDORSEMENT, entropy, LOCKOUT, NOTHING, OWNER, randomAuth } from "./testing/swtpm.js";
 import type { SaltKey, Tpm } from "./tpm.js";
 import {
   encodeSignature,

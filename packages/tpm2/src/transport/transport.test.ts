@@ -9,10 +9,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { getRandom } from "../commands/basic.js";
 import { createPrimary, readPublic } from "../commands/objects.js";
 import { STORAGE_ROOT } from "../structures/templates.js";
-import { entropy, hasSwtpm, OWNER, Swtpm } from "../swtpm.fixture.js";
+import { entropy, hasSwtpm, OWNER, Swtpm } from "../testing/swtpm.js";
+import { bare } from "../testing/wiretap.js";
 import { type SaltKey, Tpm } from "../tpm.js";
 import { TpmError } from "../wire/errors.js";
-import { bare } from "../wiretap.fixture.js";
 import { type DeviceFile, deviceTransport } from "./device.js";
 import { swtpmTransport } from "./swtpm.js";
 

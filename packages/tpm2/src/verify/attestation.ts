@@ -53,6 +53,12 @@ function fixed(coordinate: Uint8Array): Uint8Array {
   return bytes;
 }
 
+/** r ‖ s, 64 bytes, of an ECDSA signature on P-256. Throws TpmError `tpm-evidence` for any other. */
+export function rawSignature(made: Signature): Uint8Array {
+  if (made.scheme !== "ecdsa" || made.hash !== ALG.sha256) fail("not ECDSA with SHA-256");
+  return concatBytes(fixed(made.r), fixed(made.s));
+}
+
 /** A key of this package's kind as an uncompressed P-256 point, 65 bytes. Throws TpmError `tpm-evidence`. */
 export function p256Point(key: Public): Uint8Array {
   if (key.type !== "ecc" || key.curve !== CURVE.p256) fail("the key is not on P-256");
@@ -72,9 +78,8 @@ export function verifySignedBy(key: Public, message: Uint8Array, signed: Uint8Ar
   const reader = new Reader(signed, "TPMT_SIGNATURE");
   const made = signature.read(reader);
   reader.end();
-  if (made.scheme !== "ecdsa" || made.hash !== ALG.sha256) fail("not ECDSA with SHA-256");
-  const raw = concatBytes(fixed(made.r), fixed(made.s));
-  if (!verifyP256(p256Point(key), message, raw)) fail("the signature does not verify");
+  if (!verifyP256(p256Point(key), message, rawSignature(made)))
+    fail("the signature does not verify");
 }
 
 function verified(signed: SignedAttestation, { key, qualifyingData }: AttestationContext): Attest {

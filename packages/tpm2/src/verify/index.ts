@@ -9,6 +9,7 @@ export {
   encodeSignature,
   p256Point,
   pcrDigest,
+  rawSignature,
   type SignedAttestation,
   verifyCertify,
   verifyNvCertify,

@@ -17,7 +17,7 @@ import { digestOf } from "../crypto/digest.js";
 import { AuthValue } from "../session/auth-value.js";
 import type { Session } from "../session/session.js";
 import { ENDORSEMENT_ECC, SIGNING_KEY, sealedUnder } from "../structures/templates.js";
-import { ENDORSEMENT, hasSwtpm, NOTHING, OWNER, Swtpm } from "../swtpm.fixture.js";
+import { ENDORSEMENT, hasSwtpm, NOTHING, OWNER, Swtpm } from "../testing/swtpm.js";
 import type { SaltKey, Tpm } from "../tpm.js";
 import { ALG, CC, NV, RH } from "../wire/constants.js";
 import { pcrDigest } from "./attestation.js";

@@ -3,10 +3,10 @@ import { execFile, execFileSync } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { concatBytes, fromHex, utf8 } from "@wattseal/base";
-import { type Public, sizedPublic } from "./structures/public.js";
-import { hasSwtpm, type Swtpm } from "./swtpm.fixture.js";
-import { p256Point } from "./verify/attestation.js";
-import { Writer } from "./wire/writer.js";
+import { type Public, sizedPublic } from "../structures/public.js";
+import { p256Point } from "../verify/attestation.js";
+import { Writer } from "../wire/writer.js";
+import { hasSwtpm, type Swtpm } from "./swtpm.js";
 
 const PROBE: string = "tpm2_getrandom";
 

@@ -1,20 +1,19 @@
 /** An emulated TPM of a test's own: started, cut off, started again on the same state. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { createPrimary, evictControl, readPublic } from "./commands/objects.js";
-import { AuthValue } from "./session/auth-value.js";
-import { handleName } from "./structures/name.js";
-import { STORAGE_ROOT } from "./structures/templates.js";
-import { type SaltKey, Tpm, type TpmOptions, type Use } from "./tpm.js";
-import { swtpmTransport } from "./transport/swtpm.js";
-import type { Transport } from "./transport/transport.js";
-import { RH } from "./wire/constants.js";
+import { createPrimary, evictControl, readPublic } from "../commands/objects.js";
+import { AuthValue } from "../session/auth-value.js";
+import { handleName } from "../structures/name.js";
+import { STORAGE_ROOT } from "../structures/templates.js";
+import { type SaltKey, Tpm, type TpmOptions, type Use } from "../tpm.js";
+import { swtpmTransport } from "../transport/swtpm.js";
+import type { Transport } from "../transport/transport.js";
+import { RH } from "../wire/constants.js";
 
 const PROGRAM: string = "swtpm";
 const STARTED_WITHIN = 200;
@@ -29,7 +28,9 @@ export function hasSwtpm(): boolean {
   }
 }
 
-export const entropy = { bytes: (length: number) => new Uint8Array(randomBytes(length)) };
+export const entropy = {
+  bytes: (length: number) => crypto.getRandomValues(new Uint8Array(length)),
+};
 export const NOTHING = new Uint8Array(0);
 const permanent = (handle: number): Use => ({ handle, name: handleName(handle) });
 export const OWNER = permanent(RH.owner);

@@ -1,5 +1,5 @@
 /** Somebody who sits between the client and the TPM. */
-import type { Transport } from "./transport/transport.js";
+import type { Transport } from "../transport/transport.js";
 
 export interface Wiretap {
   /** Sees every command; may answer in the TPM's place, which then does not see it. */

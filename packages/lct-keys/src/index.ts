@@ -1,4 +1,31 @@
 export { issueLctDocument, signAuthorityPayload } from "./authority.js";
+export type {
+  BootClaim,
+  EnrolmentClaim,
+  EnrolmentProof,
+  SoftwareClaim,
+  SoftwareProof,
+  TpmClaim,
+  TpmProof,
+} from "./enrolment/claim.js";
+export {
+  decodeEnrolmentActivation,
+  decodeEnrolmentChallenge,
+  decodeEnrolmentRequest,
+  decodeEnrolmentResult,
+  ENROLLED_KINDS,
+  type EnrolledKind,
+  type EnrolmentActivation,
+  type EnrolmentChallenge,
+  type EnrolmentRequest,
+  type EnrolmentResult,
+  encodeEnrolmentActivation,
+  encodeEnrolmentChallenge,
+  encodeEnrolmentRequest,
+  encodeEnrolmentResult,
+  enrolmentSignedBytes,
+  MAX_ENROLMENT_BYTES,
+} from "./enrolment/messages.js";
 export { Ed25519SecretKey } from "./keys/ed25519.js";
 export {
   createEd25519KeyFile,

@@ -34,6 +34,7 @@ export {
   openP256KeyFile,
 } from "./keys/key-file.js";
 export { P256SecretKey } from "./keys/p256.js";
+export { formatP256PublicKey, parseP256PublicKey } from "./keys/public-key.js";
 export type { Anchor, AnchorHalf, AttestationStatement } from "./signer/anchor.js";
 export { createSoftwareAnchor, type SoftwareSignerOptions } from "./signer/epoch-begin.js";
 export { softwareOcmfSigner } from "./signer/ocmf.js";

@@ -17,6 +17,7 @@ import { parseBitRate } from "./conformance/bus.js";
 import { LOG_LEVELS } from "./ports/system.js";
 import { addControl } from "./program-control.js";
 import { example, type Report } from "./program-help.js";
+import { addIdentity } from "./program-identity.js";
 import { addRecord } from "./program-record.js";
 import { VERSION } from "./version.js";
 
@@ -51,6 +52,7 @@ export function program(report: Report): Command {
   addSystem(wattseal, report);
   addRoles(wattseal, report);
   addControl(wattseal, report);
+  addIdentity(wattseal, report);
   addRecord(wattseal, report);
   return wattseal;
 }

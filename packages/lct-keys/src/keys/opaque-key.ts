@@ -49,9 +49,10 @@ export function pemOf(holder: OpaqueKey): string {
   return keyObjectOf(holder).export({ type: "pkcs8", format: "pem" }).toString();
 }
 
-/** A coordinate of the public key (RFC 7517). */
+/** A coordinate of the public key (RFC 7517); `key` is that or its private key. */
 export function publicCoordinate(key: KeyObject, name: "x" | "y"): Uint8Array {
-  const value = createPublicKey(key).export({ format: "jwk" })[name];
+  const half = key.type === "private" ? createPublicKey(key) : key;
+  const value = half.export({ format: "jwk" })[name];
   if (value === undefined) {
     throw new LctKeysError("key-malformed", `the public key has no ${name} coordinate`);
   }

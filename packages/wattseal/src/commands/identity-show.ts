@@ -1,0 +1,164 @@
+import { readFile, stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { messageOf } from "@wattseal/base";
+import { decodeAs, decodeEntry, type LctState, statusPayload } from "@wattseal/energy-ledger";
+import {
+  EpochChain,
+  type EpochState,
+  type LctDocument,
+  TRUST_CEILING_BPS,
+  verifyAuthority,
+  verifyLctDocument,
+} from "@wattseal/lct-keys/verify";
+import { firstReplay, type Trust } from "@wattseal/verifier";
+import { openLog, readTrust } from "../audit/folder.js";
+import { CliError, EXIT } from "../errors.js";
+import { exists } from "../state/files.js";
+import { layoutOf } from "../state/layout.js";
+import { printable } from "../view/entry.js";
+import { identityLines } from "../view/identity.js";
+import { writeOut } from "../view/output.js";
+
+/** A statement of an authority about this LCT, as the log holds it. */
+export interface StatedStatus {
+  readonly entry: number;
+  readonly state: LctState;
+  /** UTC ms. */
+  readonly since: number;
+  readonly reason: string;
+}
+
+export interface ShownEpoch {
+  /** Of its epoch.begin. */
+  readonly entry: number;
+  readonly epoch: number;
+  /** As its evidence says, UTC ms. */
+  readonly time: number;
+  readonly state: EpochState;
+  readonly softwareVersion: string;
+  readonly synchronised: boolean;
+}
+
+/** What can be said of an identity from here. */
+export interface ShownIdentity {
+  readonly document: LctDocument;
+  readonly verdict: "verified" | "self-consistent only";
+  /** Name of the trusted authority that issued it. */
+  readonly authority: string | undefined;
+  /** Of a state folder. */
+  readonly held: Held | undefined;
+}
+
+interface Held {
+  readonly anchor: string;
+  readonly statuses: readonly StatedStatus[];
+  readonly epochs: readonly ShownEpoch[];
+}
+
+/** Far above any document. */
+const LONGEST = 65_536;
+
+/** `wattseal identity show`. */
+export async function showIdentity(
+  file: string | undefined,
+  options: { readonly state?: string; readonly trust?: string; readonly json: boolean },
+): Promise<number> {
+  if ((file === undefined) === (options.state === undefined)) {
+    throw new CliError("usage", "Name a document, or the --state folder of a gateway.");
+  }
+  const trust = await readTrust(options.trust);
+  let shown: ShownIdentity;
+  try {
+    shown = await examine(file, options.state, trust);
+  } catch (error) {
+    if (error instanceof CliError) throw error;
+    const reason = messageOf(error);
+    await writeOut(
+      options.json
+        ? `${JSON.stringify({ verdict: "refused", reason })}\n`
+        : `verdict    refused\nreason     ${reason}\n`,
+    );
+    return EXIT.failed;
+  }
+  const text = options.json ? JSON.stringify(identityJson(shown)) : identityLines(shown).join("\n");
+  await writeOut(`${text}\n`);
+  return EXIT.ok;
+}
+
+async function examine(
+  file: string | undefined,
+  state: string | undefined,
+  trust: Trust | undefined,
+): Promise<ShownIdentity> {
+  const layout = layoutOf(resolve(state ?? "."));
+  const bytes = await readDocument(file === undefined ? layout.gateway.document : resolve(file));
+  const keys = trust?.authorities.map(({ publicKey }) => publicKey);
+  const document = verifyLctDocument(bytes, keys ?? "self-consistent");
+  const issuer = Buffer.from(document.issuer.publicKey);
+  const authority = trust?.authorities.find(({ publicKey }) => issuer.equals(publicKey));
+  return {
+    document,
+    verdict: trust === undefined ? "self-consistent only" : "verified",
+    authority: authority?.name,
+    held: file === undefined ? await heldIn(layout, document, trust) : undefined,
+  };
+}
+
+async function readDocument(path: string): Promise<Uint8Array> {
+  const unreadable = (cause: unknown): never => {
+    throw new CliError("usage", `${path} cannot be read: ${messageOf(cause)}`, { cause });
+  };
+  const { size } = await stat(path).catch(unreadable);
+  if (size > LONGEST) throw new CliError("usage", `${path} is too long for an LCT document`);
+  return readFile(path).catch(unreadable);
+}
+
+async function heldIn(
+  { gateway }: ReturnType<typeof layoutOf>,
+  document: LctDocument,
+  trust: Trust | undefined,
+): Promise<Held> {
+  const anchor = (await exists(join(gateway.signer, "anchor.pem")))
+    ? `key file ${join(gateway.signer, "anchor.pem")}`
+    : "not in this folder";
+  if (!(await exists(gateway.log))) return { anchor, statuses: [], epochs: [] };
+  return { anchor, ...(await followed(gateway.log, document, trust)) };
+}
+
+/** The log's epochs and statements about the LCT, each verified; the rest of the log is for `ledger audit`. */
+async function followed(
+  path: string,
+  document: LctDocument,
+  trust: Trust | undefined,
+): Promise<Pick<Held, "statuses" | "epochs">> {
+  const log = await openLog(path);
+  const start = firstReplay(log, trust);
+  const chain = start.chain ?? new EpochChain(document);
+  if (chain.document.lct !== document.lct) {
+    throw new CliError("config", `${path} is the log of ${chain.document.lct}`);
+  }
+  const keys = trust?.authorities.map(({ publicKey }) => publicKey) ?? [document.issuer.publicKey];
+  const statuses: StatedStatus[] = [];
+  for (let index = start.size; index < log.durableSize; index += 1) {
+    const { type, timeMs, body } = decodeEntry(log.entry(index));
+    if (type === "epoch.begin") {
+      chain.begin(body.evidence, { treeSize: index, treeRoot: log.root(index), time: timeMs });
+    }
+    if (type !== "lct.status") continue;
+    const { payload } = verifyAuthority(body.sign1, keys);
+    const { lct, state, since, reason } = decodeAs(statusPayload, payload, "LCT status");
+    if (lct === document.lct) statuses.push({ entry: index, state, since, reason });
+  }
+  return { statuses, epochs: chain.epochs.map(shownEpoch) };
+}
+
+function shownEpoch(of: EpochChain["epochs"][number]): ShownEpoch {
+  const { treeSize: entry, epoch, time, state, softwareVersion, synchronised } = of;
+  return { entry, epoch, time, state, softwareVersion, synchronised };
+}
+
+function identityJson({ document, verdict, authority, held }: ShownIdentity): unknown {
+  const { bytes: _, genesisBody: __, ...said } = document;
+  const ceilingBps = TRUST_CEILING_BPS[document.binding];
+  return printable({ verdict, authority, ...said, ceilingBps, ...held });
+}

@@ -1,0 +1,92 @@
+import { type Command, Option } from "commander";
+import { parsePercent } from "./commands/energy.js";
+import {
+  issue,
+  parseBinding,
+  parseClass,
+  parseHalf,
+  parseKind,
+  parseLink,
+  parseUid,
+} from "./commands/identity-issue.js";
+import { showIdentity } from "./commands/identity-show.js";
+import { example, type Report } from "./program-help.js";
+
+const listed = (text: string, before: readonly string[] = []) => [...before, text];
+
+/** `wattseal identity`: LCT documents and what became of them (docs/identity.md). */
+export function addIdentity(wattseal: Command, report: Report): void {
+  const identity = wattseal
+    .command("identity")
+    .description("identities (LCTs): issue, show (docs/identity.md)")
+    .addHelpText("after", example("identity show --state ./pack"));
+  addIssue(identity, report);
+  identity
+    .command("show")
+    .description("what a document says, checked; with --state also its log's epochs and the anchor")
+    .argument("[file]", "an LCT document")
+    .addOption(new Option("--state <dir>", "instead: state folder of a gateway"))
+    .option(
+      "--trust <file>",
+      "accepted authorities and witnesses; without it: self-consistent only",
+    )
+    .option("--json", "print one JSON object", false)
+    .addHelpText(
+      "after",
+      "\nExit status: 0 it holds; 1 it does not, or its issuer is not trusted; 2 wrong usage; 3 a file is damaged.\n",
+    )
+    .addHelpText("after", example("identity show --state ./pack --trust ./pack/gateway/trust.json"))
+    .action(async (file, options) => report(await showIdentity(file, options)));
+}
+
+function addIssue(identity: Command, report: Report): void {
+  identity
+    .command("issue")
+    .description("sign a document for an app, a module, a policy, a person, …")
+    .addOption(
+      new Option("--kind <kind>", "app, agent, module, pack, person, policy, society or source")
+        .argParser(parseKind)
+        .makeOptionMandatory(),
+    )
+    .requiredOption("--authority <file>", "key file of the authority that signs")
+    .option("--anchor <file>", "public key on P-256, PEM: all but a module and a policy have one")
+    .option("--half <hex>", "of a module: its public device half, 64 hexadecimal digits", parseHalf)
+    .option("--uid <hex>", "of a module: its unique id, 16 hexadecimal digits", parseUid)
+    .option("--label <digits>", "of a module: the label printed on it, five groups at least")
+    .option("--text <file>", "of a policy: its words, at most 4,096 characters")
+    .option(
+      "--class <class>",
+      "agentic, responsive or delegative (default: the kind's)",
+      parseClass,
+    )
+    .addOption(
+      new Option(
+        "--binding <binding>",
+        "what holds the key: secure-element, mcu, software or unknown; a TPM proves itself by enrolment",
+      )
+        .argParser(parseBinding)
+        .default("unknown"),
+    )
+    .option(
+      "--strength <percent>",
+      "of the binding (default: the most that it can carry)",
+      parsePercent,
+    )
+    .option("--context <text>", "where it belongs; may be given several times", listed)
+    .option("--witness <text>", "LCT id or verifier key of a witness; several times", listed)
+    .option(
+      "--link <relation=lct>",
+      "bound=, paired=, witnessing= or succeeds= with an LCT id; several times",
+      parseLink,
+    )
+    .requiredOption("--out <file>", "file to write; never overwritten")
+    .option("--json", "print one JSON object", false)
+    .addHelpText(
+      "after",
+      example(
+        "identity issue --kind person --authority authority.pem --anchor alice.pub --context 'fleet demo' --out alice.cose\n" +
+          "  $ wattseal identity issue --kind policy --authority authority.pem --text rules.txt --out rules.cose",
+      ),
+    )
+    .action(async (options) => report(await issue(options)));
+}

@@ -1,4 +1,5 @@
 export { issueLctDocument, signAuthorityPayload } from "./authority.js";
+export { signBootApproval } from "./boot-approval.js";
 export type {
   BootClaim,
   EnrolmentClaim,
@@ -35,7 +36,7 @@ export {
 } from "./keys/key-file.js";
 export { P256SecretKey } from "./keys/p256.js";
 export { formatP256PublicKey, parseP256PublicKey } from "./keys/public-key.js";
-export type { Anchor, AnchorHalf, AttestationStatement } from "./signer/anchor.js";
+export type { Anchor, AnchorHalf } from "./signer/anchor.js";
 export { createSoftwareAnchor, type SoftwareSignerOptions } from "./signer/epoch-begin.js";
 export { softwareOcmfSigner } from "./signer/ocmf.js";
 export type {

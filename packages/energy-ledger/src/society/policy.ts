@@ -1,8 +1,8 @@
 import type { Policy } from "../entries/society.js";
 import { LedgerError } from "../errors.js";
 
-/** What measured boot says of the epoch that writes. */
-export type EpochState = "attested" | "unattested" | "software";
+/** What measured boot says of the epoch that writes; `unmeasured`: a TPM's, in a boot that nobody vouches for. */
+export type EpochState = "attested" | "unmeasured" | "unattested" | "software";
 
 export const DAY = 86_400_000;
 
@@ -18,12 +18,23 @@ export function checkPolicy(policy: Policy, inForce: Policy | undefined): void {
   }
 }
 
-/** Share of a charge that becomes a lot at once. A software anchor's word is worth the low tier at most, an unattested epoch's nothing. */
+/**
+ * Share of a charge that becomes a lot at once. A software anchor's word is worth the low tier at most, that of a TPM in
+ * an unmeasured boot the developing one, an unattested epoch's nothing.
+ */
 export function tierBpsOf(policy: Policy, epoch: EpochState): number {
-  if (epoch === "unattested") return 0;
-  if (epoch === "software") return policy.lowBps;
-  const byTier = { high: policy.highBps, developing: policy.developingBps, low: policy.lowBps };
-  return byTier[policy.tier];
+  const { highBps, developingBps, lowBps, tier } = policy;
+  const byTier = { high: highBps, developing: developingBps, low: lowBps }[tier];
+  switch (epoch) {
+    case "attested":
+      return byTier;
+    case "unmeasured":
+      return Math.min(byTier, developingBps);
+    case "software":
+      return lowBps;
+    case "unattested":
+      return 0;
+  }
 }
 
 const BASIS = 10_000;

@@ -38,9 +38,10 @@ export interface Vouched {
  * known yet. Throws DecodeError, LctKeysError.
  */
 export function vouchedKey(evidence: Uint8Array, chain: EpochChain): Vouched {
-  const { document, lastCounter: previousCounter } = chain;
+  const { document, lastCounter: previousCounter, bootVersion: previousBootVersion } = chain;
   const { treeSize, treeRoot, time } = decodeEpochEvidence(evidence).body;
-  return verifyEpoch(evidence, { document, previousCounter, treeSize, treeRoot, time });
+  const at = { treeSize, treeRoot, time };
+  return verifyEpoch(evidence, { document, previousCounter, previousBootVersion, ...at });
 }
 
 /**

@@ -1,6 +1,6 @@
 /** What an applicant says it is, and what proves it: a software anchor, or keys and counters in a TPM. */
 import { type Bounds, type CborValue, Fields } from "@wattseal/base";
-import type { TpmStatement } from "../verify/evidence.js";
+import type { TpmStatement } from "../verify/tpm-statement.js";
 
 /** An anchor in a file: 65 bytes, uncompressed P-256. */
 export interface SoftwareClaim {

@@ -1,15 +1,7 @@
 /** The port to whatever holds an anchor's key, its counter and the pack's device halves: a file, or a TPM. */
 import type { DeviceHalf } from "@wattseal/device-keys";
-import type { EpochEvidence, TpmStatement } from "../verify/evidence.js";
-
-/** What the anchor says now, over a nonce of the asker's. */
-export interface AttestationStatement {
-  /** By the anchor over `attestSignedBytes(nonce)`: r ‖ s, 64 bytes. */
-  readonly signature: Uint8Array;
-  /** Of a TPM, both qualified by SHA-256 of `attestSignedBytes(nonce)`. */
-  readonly quote: TpmStatement | undefined;
-  readonly nvCertify: TpmStatement | undefined;
-}
+import type { AttestationStatement } from "../verify/attestation.js";
+import type { EpochEvidence } from "../verify/evidence.js";
 
 /** A device half as the anchor keeps it. An open one is its taker's to dispose of. */
 export type AnchorHalf = {

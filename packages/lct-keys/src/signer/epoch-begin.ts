@@ -92,7 +92,14 @@ function drawEvidence(
   const signature = anchor.sign(epochSignedBytes(bodyBytes));
   const parts = { bodyBytes, signature, quote: undefined, nvCertify: undefined };
   const { size: treeSize, root: treeRoot } = log;
-  const context = { document, previousCounter: log.lastCounter, treeSize, treeRoot, time };
+  const context = {
+    document,
+    previousCounter: log.lastCounter,
+    previousBootVersion: 0,
+    treeSize,
+    treeRoot,
+    time,
+  };
   return verifyEpoch(encodeEpochEvidence(parts), context);
 }
 

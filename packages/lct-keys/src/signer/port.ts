@@ -1,9 +1,9 @@
 /** What the gateway asks of whoever holds the anchor and the epoch key, in this process or in another. */
 import type { Clock, LctId } from "@wattseal/base";
-import type { EpochState } from "../verify/epoch.js";
+import type { AttestationStatement } from "../verify/attestation.js";
+import type { EpochState } from "../verify/boot-state.js";
 import type { Binding } from "../verify/genesis.js";
 import type { OcmfDay } from "../verify/ocmf.js";
-import type { AttestationStatement } from "./anchor.js";
 import type { ContinuedLog } from "./recovery.js";
 
 export interface SignerIdentity {

@@ -64,12 +64,17 @@ export class EpochChain {
     return this.current?.epoch ?? 0;
   }
 
+  /** The highest version of a boot approval that an epoch stood under; 0 before there was one. */
+  get bootVersion(): number {
+    return this.#epochs.reduce((highest, { bootVersion }) => Math.max(highest, bootVersion), 0);
+  }
+
   /**
    * Takes the evidence of an epoch.begin entry; an epoch begins once. Throws what `verifyEpoch` throws, and
    * `epoch-cloned` for another validly signed body with the counter of an epoch that is here.
    */
   begin(evidence: Uint8Array, at: EpochPosition): void {
-    const { document, lastCounter: previousCounter } = this;
+    const { document, lastCounter: previousCounter, bootVersion: previousBootVersion } = this;
     const offered = decodeEpochEvidence(evidence);
     const known = this.#epochs.find(({ epoch }) => epoch === offered.body.epoch);
     if (known !== undefined && isCloneProof(document, known.evidence, evidence)) {
@@ -78,7 +83,8 @@ export class EpochChain {
         `the anchor of ${document.lct} signed two different bodies for epoch ${known.epoch}`,
       );
     }
-    this.#epochs.push(verifyEpoch(evidence, { document, previousCounter, ...at }));
+    const context = { document, previousCounter, previousBootVersion, ...at };
+    this.#epochs.push(verifyEpoch(evidence, context));
   }
 
   #require(): VerifiedEpoch {

@@ -26,6 +26,7 @@ const log = tree("log", 4);
 const context: EpochContext = {
   document: pack.document,
   previousCounter: 0,
+  previousBootVersion: 0,
   treeSize: 1,
   treeRoot: log.root(1),
   time: START,
@@ -84,6 +85,7 @@ describe("verifyEpoch", () => {
     expect(verifyEpoch(evidence, context)).toEqual({
       ...body,
       state: "software",
+      bootVersion: 0,
       expiresAt: START + EPOCH_MAX_AGE_MS,
       evidence,
     });

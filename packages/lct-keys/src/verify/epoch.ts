@@ -1,5 +1,6 @@
 /** Verifying one epoch's evidence against the LCT that claims it and the tree it continues (design: identity, Epochs). */
 import { bytesEqual, toHex, verifyP256 } from "@wattseal/base";
+import { type BootJudgement, judgeBoot } from "./boot-state.js";
 import type { LctDocument } from "./document.js";
 import { LctKeysError } from "./errors.js";
 import {
@@ -12,14 +13,13 @@ import {
 /** 31 days: longer, and a key drawn at start is no longer a fresh one. */
 export const EPOCH_MAX_AGE_MS = 31 * 24 * 3_600_000;
 
-/** Whether measured boot vouches for the epoch; `software` is a state of its own, since nothing pretends to be hardware. */
-export type EpochState = "attested" | "unattested" | "software";
-
 export interface EpochContext {
   /** Verified before. */
   readonly document: LctDocument;
   /** 0 before the first epoch. */
   readonly previousCounter: number;
+  /** The highest `bootVersion` of the epochs before; 0 without any. */
+  readonly previousBootVersion: number;
   /** The tree that the epoch.begin entry extends. */
   readonly treeSize: number;
   readonly treeRoot: Uint8Array;
@@ -27,8 +27,7 @@ export interface EpochContext {
   readonly time: number;
 }
 
-export interface VerifiedEpoch extends EpochBody {
-  readonly state: EpochState;
+export interface VerifiedEpoch extends EpochBody, BootJudgement {
   /** ms: no entry of this epoch may be later. */
   readonly expiresAt: number;
   readonly evidence: Uint8Array;
@@ -51,16 +50,19 @@ function requireSignedBy(document: LctDocument, evidence: EpochEvidence): void {
   }
 }
 
-/** A TPM's epoch stays unattested, and its charge withheld, until its quote has been checked against a policy. */
-function stateOf(document: LctDocument, evidence: EpochEvidence): EpochState {
-  if (document.binding !== "software") return "unattested";
-  if (evidence.quote !== undefined || evidence.nvCertify !== undefined) {
-    throw new LctKeysError(
-      "epoch-attestation",
-      `epoch ${evidence.body.epoch} shows TPM statements, but ${document.lct} has a software anchor`,
-    );
-  }
-  return "software";
+function judge(
+  context: EpochContext,
+  { body, bodyBytes, ...evidence }: EpochEvidence,
+): BootJudgement {
+  const { document, previousBootVersion } = context;
+  const subject = { code: "epoch-attestation", subject: `epoch ${body.epoch}` } as const;
+  const about = { document, previousBootVersion, subject };
+  const { claims, ...judgement } = judgeBoot(about, evidence, epochSignedBytes(bodyBytes));
+  if (claims === undefined || claims.counter === BigInt(body.epoch)) return judgement;
+  throw new LctKeysError(
+    "epoch-attestation",
+    `epoch ${body.epoch} begins, but the TPM certifies its counter at ${claims.counter}`,
+  );
 }
 
 function requireTree(body: EpochBody, context: EpochContext): void {
@@ -72,22 +74,10 @@ function requireTree(body: EpochBody, context: EpochContext): void {
   );
 }
 
-function verifiedEpoch(
-  document: LctDocument,
-  decoded: EpochEvidence,
-  evidence: Uint8Array,
-): VerifiedEpoch {
-  return {
-    ...decoded.body,
-    state: stateOf(document, decoded),
-    expiresAt: decoded.body.time + EPOCH_MAX_AGE_MS,
-    evidence: new Uint8Array(evidence),
-  };
-}
-
 /**
- * Throws DecodeError, or LctKeysError `epoch-lct`, `epoch-signature`, `epoch-attestation`, `epoch-counter`
- * (not above the last), `epoch-tree` (continues another tree than it extends), `epoch-time` (made after it was recorded).
+ * Throws DecodeError, or LctKeysError `epoch-lct`, `epoch-signature`, `epoch-counter` (not above the last),
+ * `epoch-tree` (continues another tree than it extends), `epoch-time` (made after it was recorded), `epoch-attestation`
+ * (the document's TPM did not say what an epoch of this counter needs, or there is none).
  */
 export function verifyEpoch(evidence: Uint8Array, context: EpochContext): VerifiedEpoch {
   const decoded = decodeEpochEvidence(evidence);
@@ -106,7 +96,12 @@ export function verifyEpoch(evidence: Uint8Array, context: EpochContext): Verifi
       `epoch ${body.epoch} states time ${body.time}, after its entry's ${context.time}`,
     );
   }
-  return verifiedEpoch(context.document, decoded, evidence);
+  return {
+    ...body,
+    ...judge(context, decoded),
+    expiresAt: body.time + EPOCH_MAX_AGE_MS,
+    evidence: new Uint8Array(evidence),
+  };
 }
 
 function isValidlySigned(document: LctDocument, evidence: EpochEvidence): boolean {

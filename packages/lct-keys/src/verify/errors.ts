@@ -18,6 +18,8 @@ const KIND = {
   "epoch-missing": "input",
   "checkpoint-signature": "input",
   "checkpoint-size": "input",
+  "boot-approval": "input",
+  attestation: "input",
   "ocmf-signature": "input",
   // key files
   "key-exists": "usage",

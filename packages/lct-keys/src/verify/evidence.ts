@@ -1,7 +1,6 @@
 /** The evidence that opens an epoch: body, anchor's signature and, with a TPM, quote and counter certification. */
 import {
   type Bounds,
-  type CborValue,
   concatBytes,
   decodeCbor,
   encodeCbor,
@@ -10,6 +9,8 @@ import {
   type Millis,
   utf8,
 } from "@wattseal/base";
+import { bootApprovalItem, decodeBootApprovalItem } from "./boot-approval.js";
+import { decodeStatementItem, statementItem, type TpmEvidence } from "./tpm-statement.js";
 
 export interface EpochBody {
   readonly lct: LctId;
@@ -26,37 +27,21 @@ export interface EpochBody {
   readonly synchronised: boolean;
 }
 
-/** A TPMS_ATTEST and the attestation key's signature over it (TPM 2.0 part 2, 10.12.12). */
-export interface TpmStatement {
-  readonly attest: Uint8Array;
-  readonly signature: Uint8Array;
-}
-
-export interface EpochEvidence {
+export interface EpochEvidence extends TpmEvidence {
   readonly body: EpochBody;
   readonly bodyBytes: Uint8Array;
   /** By the anchor over `epochSignedBytes(bodyBytes)`: r ‖ s, 64 bytes. */
   readonly signature: Uint8Array;
-  readonly quote: TpmStatement | undefined;
-  readonly nvCertify: TpmStatement | undefined;
 }
 
 const SIGNED_PREFIX = utf8("wattseal-epoch-1");
 const VERSION: Bounds = { least: 1, most: 64 };
 const POSITIVE: Bounds = { least: 1, most: Number.MAX_SAFE_INTEGER };
-const TPM_BLOB: Bounds = { least: 1, most: 2_048 };
 const SYNC = { unsynchronised: 0, synchronised: 1 } as const;
 
 /** What the anchor signs, and what a TPM's statements qualify by its SHA-256. */
 export function epochSignedBytes(bodyBytes: Uint8Array): Uint8Array {
   return concatBytes(SIGNED_PREFIX, bodyBytes);
-}
-
-const ATTEST_PREFIX = utf8("wattseal-attest-1");
-
-/** What the anchor signs over an asker's nonce, and what a TPM's statements then qualify by its SHA-256. */
-export function attestSignedBytes(nonce: Uint8Array): Uint8Array {
-  return concatBytes(ATTEST_PREFIX, nonce);
 }
 
 export function encodeEpochBody(body: EpochBody): Uint8Array {
@@ -90,40 +75,29 @@ function decodeEpochBody(bytes: Uint8Array): EpochBody {
   };
 }
 
-function statementItem(statement: TpmStatement | undefined): CborValue {
-  return statement === undefined ? [] : [statement.attest, statement.signature];
-}
-
 export function encodeEpochEvidence(evidence: Omit<EpochEvidence, "body">): Uint8Array {
   const bytes = encodeCbor([
     evidence.bodyBytes,
     evidence.signature,
     statementItem(evidence.quote),
     statementItem(evidence.nvCertify),
+    ...(evidence.approval === undefined ? [] : [bootApprovalItem(evidence.approval)]),
   ]);
   decodeEpochEvidence(bytes);
   return bytes;
 }
 
-function decodeStatement(fields: Fields, index: number, name: string): TpmStatement | undefined {
-  if (fields.absent(index)) return undefined;
-  const statement = new Fields(fields.value(index), name, 2);
-  return {
-    attest: statement.bytes(0, "attestation", TPM_BLOB),
-    signature: statement.bytes(1, "signature", TPM_BLOB),
-  };
-}
-
 /** Parses; nothing is verified. Throws DecodeError. */
 export function decodeEpochEvidence(bytes: Uint8Array): EpochEvidence {
   const what = "epoch evidence";
-  const fields = new Fields(decodeCbor(bytes, { what }), what, 4);
+  const fields = new Fields(decodeCbor(bytes, { what }), what, { least: 4, most: 5 });
   const bodyBytes = fields.bytes(0, "body", { least: 1, most: 512 });
   return {
     body: decodeEpochBody(bodyBytes),
     bodyBytes,
     signature: fields.bytes(1, "anchor's signature", 64),
-    quote: decodeStatement(fields, 2, "TPM quote"),
-    nvCertify: decodeStatement(fields, 3, "TPM counter certification"),
+    quote: decodeStatementItem(fields, 2, "TPM quote"),
+    nvCertify: decodeStatementItem(fields, 3, "TPM counter certification"),
+    approval: fields.length === 5 ? decodeBootApprovalItem(fields.value(4)) : undefined,
   };
 }

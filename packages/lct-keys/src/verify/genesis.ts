@@ -8,8 +8,11 @@ import {
   type LctId,
   type Millis,
 } from "@wattseal/base";
+import { attestationItem, decodeAttestationItem, type LctAttestation } from "./lct-attestation.js";
 
-const TAG = "wattseal-lct-1";
+/** Version 2 has an attestation, version 1 has none. */
+const TAGS = ["wattseal-lct-1", "wattseal-lct-2"] as const;
+const FIELD_COUNT = { "wattseal-lct-1": 11, "wattseal-lct-2": 12 } as const;
 const KINDS = ["app", "pack", "module", "policy", "person", "society", "source", "agent"] as const;
 const CLASSES = ["agentic", "responsive", "delegative"] as const;
 const RELATIONS = ["bound", "paired", "witnessing", "succeeds"] as const;
@@ -64,9 +67,10 @@ export interface LctGenesis {
   /** LCT ids or C2SP verifier keys of those who witnessed the birth. */
   readonly witnesses: readonly string[];
   readonly mrh: readonly LctLink[];
+  /** Of a TPM's anchor: its statements are then part of every epoch's evidence. */
+  readonly attestation?: LctAttestation | undefined;
 }
 
-const FIELD_COUNT = 11;
 const TEXT: Bounds = { least: 1, most: 256 };
 const POLICY_TEXT: Bounds = { least: 1, most: 4_096 };
 const LIST: Bounds = { least: 0, most: 32 };
@@ -84,8 +88,9 @@ function anchorItem(anchor: LctAnchor): CborValue {
 
 /** The one encoding of a genesis body. Throws what `decodeGenesis` throws when a field is out of bounds. */
 export function encodeGenesis(genesis: LctGenesis): Uint8Array {
+  const { attestation } = genesis;
   const bytes = encodeCbor([
-    TAG,
+    TAGS[attestation === undefined ? 0 : 1],
     genesis.kind,
     genesis.class,
     anchorItem(genesis.anchor),
@@ -96,6 +101,7 @@ export function encodeGenesis(genesis: LctGenesis): Uint8Array {
     genesis.created,
     genesis.witnesses,
     genesis.mrh.map(({ relation, lct }) => [relation, lct]),
+    ...(attestation === undefined ? [] : [attestationItem(attestation)]),
   ]);
   decodeGenesis(bytes);
   return bytes;
@@ -130,11 +136,25 @@ function decodeLinks(value: CborValue | undefined): readonly LctLink[] {
   });
 }
 
+/** `tpm` has a boot policy and `tpm-unmeasured` none; an emulated TPM may have one, and is `software` all the same. */
+function isBoundTo(binding: Binding, { boot }: LctAttestation): boolean {
+  if (binding === "software") return true;
+  return binding === (boot === undefined ? "tpm-unmeasured" : "tpm");
+}
+
+function decodeAttestation(fields: Fields, kind: LctKind, binding: Binding): LctAttestation {
+  const attestation = decodeAttestationItem(fields.value(11));
+  if (anchorTypeOf(kind) !== "p256") fields.fail(`a ${kind} has no anchor key to attest`);
+  if (!isBoundTo(binding, attestation)) fields.fail(`binding ${binding} has another attestation`);
+  return attestation;
+}
+
 /** Throws DecodeError for anything `encodeGenesis` would not have written. */
 export function decodeGenesis(bytes: Uint8Array): LctGenesis {
   const what = "LCT genesis body";
-  const fields = new Fields(decodeCbor(bytes, { what }), what, FIELD_COUNT);
-  fields.oneOf(0, "version tag", [TAG]);
+  const fields = new Fields(decodeCbor(bytes, { what }), what, { least: 11, most: 12 });
+  const tag = fields.oneOf(0, "version tag", TAGS);
+  if (fields.length !== FIELD_COUNT[tag]) fields.fail(`has ${fields.length} items in ${tag}`);
   const kind = fields.oneOf(1, "kind", KINDS);
   const binding = fields.oneOf(4, "binding", BINDINGS);
   const strength = { least: 0, most: TRUST_CEILING_BPS[binding] };
@@ -149,5 +169,6 @@ export function decodeGenesis(bytes: Uint8Array): LctGenesis {
     created: fields.millis(8, "created"),
     witnesses: decodeTexts(fields.value(9), "LCT witnesses"),
     mrh: decodeLinks(fields.value(10)),
+    attestation: tag === TAGS[1] ? decodeAttestation(fields, kind, binding) : undefined,
   };
 }

@@ -1,9 +1,31 @@
 export {
+  type AttestationFile,
+  type AttestationStatement,
+  attestSignedBytes,
+  decodeAttestationFile,
+  encodeAttestationFile,
+  type VerifiedAttestation,
+  verifyAttestation,
+} from "./attestation.js";
+export {
   type AuthorityStatement,
   authorityKeyId,
   type TrustedKeys,
   verifyAuthority,
 } from "./authority.js";
+export {
+  type BootApproval,
+  type BootChoice,
+  type BootPolicy,
+  bootPolicyOf,
+  bootReferenceOf,
+  decodeBootApproval,
+  encodeBootApproval,
+  sealingPolicyOf,
+  updateKeyPublic,
+  verifyBootApproval,
+} from "./boot-approval.js";
+export type { EpochState } from "./boot-state.js";
 export { EpochChain, type EpochPosition } from "./chain.js";
 export {
   type LctDocument,
@@ -15,21 +37,18 @@ export {
 export {
   EPOCH_MAX_AGE_MS,
   type EpochContext,
-  type EpochState,
   isCloneProof,
   type VerifiedEpoch,
   verifyEpoch,
 } from "./epoch.js";
 export { type LctKeysCode, LctKeysError } from "./errors.js";
 export {
-  attestSignedBytes,
   decodeEpochEvidence,
   type EpochBody,
   type EpochEvidence,
   encodeEpochBody,
   encodeEpochEvidence,
   epochSignedBytes,
-  type TpmStatement,
 } from "./evidence.js";
 export {
   type Binding,
@@ -42,5 +61,7 @@ export {
   type LctLink,
   TRUST_CEILING_BPS,
 } from "./genesis.js";
+export type { LctAttestation, LctBoot } from "./lct-attestation.js";
 export { type OcmfDay, type OcmfReading, ocmfPayload, verifyOcmf } from "./ocmf.js";
 export { ocmfDayOf } from "./ocmf-day.js";
+export type { TpmEvidence, TpmStatement } from "./tpm-statement.js";

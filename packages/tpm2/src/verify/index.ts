@@ -17,6 +17,7 @@ export {
   verifySignedBy,
 } from "./attestation.js";
 export { type BootEvent, parseEventLog, replayEvents } from "./event-log.js";
+export { attestationKeyOf, externalKeyOf } from "./keys.js";
 export {
   decodeNvPublic,
   decodePublic,

@@ -21,6 +21,17 @@ const PACKAGES = [
     neededFor: "the uplink through a broker that is not ours",
   },
   {
+    command: "nats-server",
+    debian: "nats-server",
+    service: "nats-server.service",
+    neededFor: "the uplink through a NATS cluster",
+  },
+  {
+    command: "openssl",
+    debian: "openssl",
+    neededFor: "brokers that know packs by their certificates",
+  },
+  {
     // Its question, whether others than root may capture, goes by its default under noninteractive: no.
     command: "tshark",
     debian: "tshark",

@@ -2,12 +2,12 @@
 import type { Clock, Entropy, Logger } from "@wattseal/base";
 import type { TrustedKeys } from "@wattseal/lct-keys/verify";
 import { formatVkey, type NoteSigner } from "@wattseal/tlog";
-import { type FleetName, fleetName, type PackName } from "@wattseal/uplink";
-import { EmbeddedBroker } from "./broker/embedded.js";
+import { fleetName, type PackName } from "@wattseal/uplink";
 import { FederationError } from "./errors.js";
-import { MqttFleet, type MqttFleetOptions } from "./mqtt/client.js";
 import { type ModuleTwice, readStoredLog } from "./store/port.js";
 import { SqliteStore } from "./store/sqlite.js";
+import { transportTo } from "./transport.js";
+import type { BrokerAccount, FleetPort } from "./worker/ports.js";
 import type { FederationStats } from "./worker/stats.js";
 import { FederationWorker } from "./worker/worker.js";
 
@@ -15,12 +15,12 @@ export interface FederationOptions {
   /** Of the store; made where it does not exist. */
   readonly directory: string;
   readonly fleet: string;
-  /** A broker's URL, or "embedded". */
+  /** `embedded`, `mqtt://…`, `mqtts://…`, or NATS: `nats://host:port,host:port`, over TLS `tls://…`. */
   readonly broker: string;
   /** Port of the embedded broker; default 0, any. */
   readonly embeddedPort?: number;
   /** For a broker of one's own. */
-  readonly account?: Pick<MqttFleetOptions, "username" | "password" | "tls">;
+  readonly account?: BrokerAccount;
   /** Ed25519; its name and public key are what gateways pin. */
   readonly witnessKey: NoteSigner;
   readonly authorityKeys: TrustedKeys;
@@ -65,7 +65,7 @@ export async function startFederation(options: FederationOptions): Promise<Feder
   try {
     const store = await SqliteStore.open(options.directory);
     closing.push(() => store.close());
-    const link: { fleet?: MqttFleet } = {};
+    const link: { fleet?: FleetPort } = {};
     const worker = await FederationWorker.start({
       store,
       witness,
@@ -74,18 +74,18 @@ export async function startFederation(options: FederationOptions): Promise<Feder
       logger,
       publish: (pack, channel, payload) => link.fleet?.publish(pack, channel, payload),
     });
-    const { connection, close } = await brokerOf(options, fleet);
-    closing.push(close);
-    const mqtt = MqttFleet.open(connection, (delivery) => worker.deliver(delivery));
-    link.fleet = mqtt;
+    const transport = await transportTo({ ...options, fleet });
+    closing.push(() => transport.close());
+    const port = transport.open((delivery) => worker.deliver(delivery));
+    link.fleet = port;
     closing.push(
-      () => mqtt.close(),
+      () => port.close(),
       () => worker.stop(),
     );
-    await mqtt.ready;
-    logger.info("federation.started", { broker: connection.url, fleet, packs: worker.stats.packs });
+    await port.ready;
+    logger.info("federation.started", { broker: transport.url, fleet, packs: worker.stats.packs });
     return {
-      brokerUrl: connection.url,
+      brokerUrl: transport.url,
       witnessVkey: formatVkey({ ...witness, type: "cosignature" }),
       get stats() {
         return worker.stats;
@@ -99,24 +99,4 @@ export async function startFederation(options: FederationOptions): Promise<Feder
     await closeAll().catch(() => {}); // the first failure says more
     throw error;
   }
-}
-
-async function brokerOf(
-  options: FederationOptions,
-  fleet: FleetName,
-): Promise<{ connection: MqttFleetOptions; close: () => Promise<void> }> {
-  const { broker: url, entropy, logger } = options;
-  if (url !== "embedded") {
-    const clientId = `wattseal-federation-${fleet}`;
-    return {
-      connection: { url, fleet, clientId, logger, ...options.account },
-      close: async () => {},
-    };
-  }
-  const port = options.embeddedPort ?? 0;
-  const embedded = await EmbeddedBroker.listen({ fleet, entropy, logger, port });
-  return {
-    connection: { url: embedded.url, fleet, logger, ...embedded.account },
-    close: () => embedded.close(),
-  };
 }

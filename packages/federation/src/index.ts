@@ -2,6 +2,7 @@ export { EmbeddedBroker, type EmbeddedBrokerOptions } from "./broker/embedded.js
 export { type FederationCode, FederationError } from "./errors.js";
 export { type Federation, type FederationOptions, startFederation } from "./federation.js";
 export { MqttFleet, type MqttFleetOptions } from "./mqtt/client.js";
+export { NatsFleet, type NatsFleetOptions } from "./nats/client.js";
 export {
   type FederationStore,
   type ForkEvidence,
@@ -16,7 +17,14 @@ export {
   type StoredReceipt,
 } from "./store/port.js";
 export { SqliteStore } from "./store/sqlite.js";
-export type { Delivery, IngestChannel, Publish } from "./worker/ports.js";
+export type {
+  BrokerAccount,
+  Delivery,
+  FleetPort,
+  IngestChannel,
+  Publish,
+  TlsMaterial,
+} from "./worker/ports.js";
 export type { RefusalReason } from "./worker/refused.js";
 export type { FederationStats, PackSummary } from "./worker/stats.js";
 export { FederationWorker, type WorkerOptions } from "./worker/worker.js";

@@ -1,5 +1,6 @@
 export { type Batch, decodeBatch, encodeBatch } from "./batch.js";
 export { checkBatch, checkResponse, type Extension, soleCheckpoint } from "./check.js";
+export { connectProblem } from "./connect-problem.js";
 export { type CursorOptions, UplinkCursors } from "./cursors.js";
 export { type UplinkCode, UplinkError } from "./errors.js";
 export {

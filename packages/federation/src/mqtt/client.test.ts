@@ -47,8 +47,12 @@ class Inbox {
   }
 }
 
+function connectionTo({ url, account: { clientId, ...account } }: EmbeddedBroker) {
+  return { url, fleet, logger: silentLogger, clientId, account };
+}
+
 async function federationAt(made: EmbeddedBroker, inbox: Inbox): Promise<MqttFleet> {
-  const options = { url: made.url, fleet, logger: silentLogger, reconnectMs: 5, ...made.account };
+  const options = { ...connectionTo(made), reconnectMs: 5 };
   const client = MqttFleet.open(options, inbox.take);
   closing.push(() => client.close());
   await client.ready;
@@ -110,10 +114,7 @@ describe("MqttFleet", () => {
     const topic = topicOf(fleet, pack.name, "batch");
     await client.publishAsync(topic, "again", { qos: 1 });
     await inbox.arrived(1);
-    const thief = MqttFleet.open(
-      { url: made.url, fleet, logger: silentLogger, reconnectMs: 1e6, ...made.account },
-      inbox.take,
-    );
+    const thief = MqttFleet.open({ ...connectionTo(made), reconnectMs: 1e6 }, inbox.take);
     closing.push(() => thief.close());
     await inbox.arrived(2); // the session moved with what it had not acknowledged
     inbox.deliveries[0]?.settle();

@@ -4,10 +4,23 @@
  * are signatures alone.
  */
 import type { Logger } from "@wattseal/base";
-import { type FleetName, type PackName, parseTopic, topicFilter, topicOf } from "@wattseal/uplink";
+import {
+  connectProblem,
+  type FleetName,
+  type PackName,
+  parseTopic,
+  topicFilter,
+  topicOf,
+} from "@wattseal/uplink";
 import mqtt, { type IClientOptions, type MqttClient } from "mqtt";
 import { FederationError } from "../errors.js";
-import { type Delivery, INGEST_CHANNELS, type IngestChannel } from "../worker/ports.js";
+import {
+  type BrokerAccount,
+  type Delivery,
+  type FleetPort,
+  INGEST_CHANNELS,
+  isIngest,
+} from "../worker/ports.js";
 import { AckWindow } from "./ack-window.js";
 
 export interface MqttFleetOptions {
@@ -16,10 +29,7 @@ export interface MqttFleetOptions {
   readonly fleet: FleetName;
   /** Names the persistent session: one per federation and broker. */
   readonly clientId: string;
-  readonly username?: string;
-  readonly password?: string;
-  /** PEM, for mqtts. */
-  readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
+  readonly account?: BrokerAccount;
   readonly logger: Logger;
   /** Milliseconds between attempts to connect. Default 1000. */
   readonly reconnectMs?: number;
@@ -29,11 +39,7 @@ const REFUSED_BY_BROKER = 128;
 /** Receipts and requests that wait for the broker's PUBACK, at most: more would grow without limit in memory. */
 const MAX_UNACKNOWLEDGED = 4096;
 
-function isIngest(channel: string): channel is IngestChannel {
-  return INGEST_CHANNELS.some((known) => known === channel);
-}
-
-export class MqttFleet {
+export class MqttFleet implements FleetPort {
   readonly #client: MqttClient;
   readonly #options: MqttFleetOptions;
   readonly #window: AckWindow;
@@ -64,7 +70,7 @@ export class MqttFleet {
       else deliver(delivery);
     };
     client.on("error", (error) => {
-      options.logger.warn("federation.broker-error", { error: error.message });
+      options.logger.warn("federation.broker-error", { error: connectProblem(error) });
     });
     client.on("close", () => options.logger.debug("federation.broker-closed"));
     return fleet;
@@ -123,7 +129,8 @@ export class MqttFleet {
 }
 
 function clientOptions(options: MqttFleetOptions): IClientOptions {
-  const { clientId, username, password, tls, reconnectMs } = options;
+  const { clientId, reconnectMs } = options;
+  const { username, password, tls } = options.account ?? {};
   return {
     clientId,
     protocolVersion: 4,

@@ -73,6 +73,8 @@ export class Round {
   readonly broken = new Set<PackName>();
   /** Messages that can only be judged after this round's commit. */
   readonly later: Delivery[] = [];
+  /** Messages that are of no use, now or later. */
+  readonly refused = new Set<Delivery>();
   /** Packs whose message brought nothing new, and the stored receipt that they get again. */
   readonly repeated = new Map<PackName, string>();
 }

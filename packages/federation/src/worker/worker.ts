@@ -154,7 +154,9 @@ export class FederationWorker {
     for (const [pack, receipt] of round.repeated) {
       if (!round.parts.has(pack)) this.#sendReceipt(pack, receipt);
     }
-    for (const delivery of settled) delivery.settle();
+    for (const delivery of settled) {
+      delivery.settle(round.refused.has(delivery) ? "refused" : undefined);
+    }
     this.#inbox.unshift(...round.later);
     for (const pack of round.broken) this.#packs.drop(pack);
   }
@@ -400,6 +402,7 @@ export class FederationWorker {
 
   async #refuse(delivery: Delivery, error: unknown, round: Round): Promise<void> {
     const refused = await this.#refusals.take(delivery, error);
+    if (refused !== undefined) round.refused.add(delivery);
     if (refused?.attested) round.broken.add(delivery.pack);
   }
 }

@@ -8,6 +8,7 @@ import {
   utf8,
 } from "@wattseal/base";
 import {
+  connectProblem,
   type Destination,
   decodeRequest,
   encodeBatch,
@@ -25,9 +26,21 @@ import {
 } from "@wattseal/uplink";
 import { connect, type MqttClient } from "mqtt";
 
+/** How the broker knows this pack, beside its name. PEM texts. */
+export interface BrokerAccess {
+  readonly password?: string;
+  readonly tls?: {
+    /** Whose brokers are believed. */
+    readonly ca: string;
+    readonly cert?: string;
+    readonly key?: string;
+  };
+}
+
 export interface UplinkClientOptions {
   /** `mqtt://host:port` or `mqtts://…`. */
   readonly broker: string;
+  readonly access: BrokerAccess | undefined;
   readonly fleet: FleetName;
   readonly pack: PackName;
   readonly destination: Destination;
@@ -103,8 +116,10 @@ export class UplinkClient {
   }
 
   start(): void {
-    const { broker, pack } = this.#options;
+    const { broker, access, pack } = this.#options;
     const client = connect(broker, {
+      ...access?.tls,
+      ...(access?.password === undefined ? {} : { password: access.password }),
       protocolVersion: 4,
       clean: false,
       clientId: pack,
@@ -119,7 +134,7 @@ export class UplinkClient {
       this.#failed("connection closed");
       this.#handle({ kind: "disconnected" });
     });
-    client.on("error", (error) => this.#failed(error.message));
+    client.on("error", (error) => this.#failed(connectProblem(error)));
     client.on("message", (topic, payload) => this.#message(topic, payload));
   }
 

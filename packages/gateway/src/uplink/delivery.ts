@@ -13,11 +13,12 @@ import {
 import { GatewayError } from "../errors.js";
 import type { EnergyLog } from "../ledger/energy-log.js";
 import { receiptDocument } from "../ledger/receipts.js";
-import { UplinkClient } from "./client.js";
+import { type BrokerAccess, UplinkClient } from "./client.js";
 
 export interface Uplink {
   /** `mqtt://host:port` or `mqtts://…`. */
   readonly broker: string;
+  readonly access?: BrokerAccess;
   readonly destination: Destination;
 }
 
@@ -51,9 +52,10 @@ export class Delivery {
     this.#cursors = cursors;
     const { log, document, fleet, uplinks, clock, logger } = options;
     this.#clients = uplinks.map(
-      ({ broker, destination }) =>
+      ({ broker, access, destination }) =>
         new UplinkClient({
           broker,
+          access,
           destination,
           fleet,
           pack: packName(document.label),

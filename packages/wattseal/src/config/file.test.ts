@@ -13,6 +13,7 @@ async function fileWith(text: string): Promise<string> {
   return path;
 }
 
+const NO_FILES = { ca: "", certificate: "", key: "", passwordFile: "" };
 const MINIMAL = '[uplink]\nwitness = "fleet-witness"\n';
 
 async function load(
@@ -28,7 +29,7 @@ describe("configuration", () => {
     expect(await load(MINIMAL)).toEqual({
       fleet: "demo",
       bus: { address: "unix:../sim/bus.sock", telemetryHz: 5, legacy: "refuse", shunt: "none" },
-      uplink: { broker: "mqtt://127.0.0.1:1883", witness: "fleet-witness" },
+      uplink: { broker: "mqtt://127.0.0.1:1883", witness: "fleet-witness", ...NO_FILES },
       ledger: { keepDays: 0 },
       society: { source: "charger" },
       control: { socket: "../run/control.sock" },
@@ -71,7 +72,7 @@ describe("configuration", () => {
       environment: { WATTSEAL_BROKER_PORT: "8883" },
       flags: {},
     });
-    expect(config.broker).toEqual({ url: "embedded", port: 8883 });
+    expect(config.broker).toEqual({ url: "embedded", port: 8883, user: "", ...NO_FILES });
     const bad = loadConfig({
       schema: federationSchema,
       path,

@@ -23,6 +23,27 @@ const brokerUrl = z
   .string()
   .regex(/^mqtts?:\/\/[^/\s]+$/, "use mqtt://host:port or mqtts://host:port");
 
+const natsUrl = z
+  .string()
+  .regex(
+    /^(?:nats|tls):\/\/[^/@\s,]+(?:,[^/@\s,]+)*$/,
+    "use nats://host:port or tls://host:port, several with commas",
+  );
+
+const pathTo = (what: string) =>
+  z
+    .string()
+    .default("")
+    .describe(`${what} A relative path starts at this file's folder; "" for none.`);
+
+/** How a broker is believed, and how it knows us. */
+const access = {
+  ca: pathTo("PEM file of the CA that the broker's certificate is of; with it, TLS (mqtts://)."),
+  certificate: pathTo("PEM file of our own certificate, for a broker that asks for one."),
+  key: pathTo("PEM file of its private key, readable by nobody else (chmod 600)."),
+  passwordFile: pathTo("File that holds the password, for a broker that asks for one (chmod 600)."),
+};
+
 const legacyModule = z.strictObject({
   capacityWh: z
     .number()
@@ -82,6 +103,7 @@ export const gatewaySchema = z
         broker: brokerUrl
           .default("mqtt://127.0.0.1:1883")
           .describe("MQTT broker, mqtt:// or mqtts://."),
+        ...access,
         witness: z.string().describe("Name of the witness in trust.json whose receipts count."),
       })
       .describe("Where the log is sent, and who witnesses it."),
@@ -173,9 +195,16 @@ export const federationSchema = z.strictObject({
   broker: z
     .strictObject({
       url: z
-        .union([z.literal("embedded"), brokerUrl])
+        .union([z.literal("embedded"), brokerUrl, natsUrl])
         .default("embedded")
-        .describe('MQTT broker to subscribe at, or "embedded" to run one here.'),
+        .describe(
+          '"embedded" to run a broker here; mqtt:// or mqtts:// for one of your own; nats:// or tls:// with all nodes of a NATS cluster (host:port,host:port), for any number of workers.',
+        ),
+      user: z
+        .string()
+        .default("")
+        .describe("Our user name at the broker, where the certificate does not say it."),
+      ...access,
       port: z.coerce
         .number()
         .int()

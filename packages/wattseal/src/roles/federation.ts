@@ -5,6 +5,7 @@ import { decodeTrust } from "@wattseal/verifier";
 import type { FederationConfig } from "../config/schema.js";
 import { CliError } from "../errors.js";
 import { systemClock, systemEntropy } from "../ports/system.js";
+import { readBrokerAccess } from "../state/broker-access.js";
 import { readRequired } from "../state/files.js";
 import type { Layout } from "../state/layout.js";
 
@@ -24,14 +25,23 @@ export async function openFederation(options: {
       `${layout.federation.trust} does not name the key in ${layout.federation.witnessKey} as a witness`,
     );
   }
+  const clock = systemClock();
+  const { broker } = config;
+  const access = await readBrokerAccess({
+    path: layout.federation.config,
+    table: "broker",
+    config: broker,
+    now: clock.now(),
+  });
   return startFederation({
     directory: layout.federation.store,
     fleet: config.fleet,
-    broker: config.broker.url,
-    embeddedPort: config.broker.port,
+    broker: broker.url,
+    embeddedPort: broker.port,
+    account: { ...access, ...(broker.user === "" ? {} : { username: broker.user }) },
     witnessKey: { ...own, sign: (message) => key.sign(message) },
     authorityKeys: trust.authorities.map(({ publicKey }) => publicKey),
-    clock: systemClock(),
+    clock,
     entropy: systemEntropy,
     logger,
   });

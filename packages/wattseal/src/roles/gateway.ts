@@ -16,6 +16,7 @@ import type { GatewayConfig } from "../config/schema.js";
 import { ControlServer } from "../control/server.js";
 import { CliError } from "../errors.js";
 import { systemClock, systemEntropy } from "../ports/system.js";
+import { readBrokerAccess } from "../state/broker-access.js";
 import type { Layout } from "../state/layout.js";
 import { VERSION } from "../version.js";
 import { createHalf, readPackFiles, writePairing } from "./pack-files.js";
@@ -40,6 +41,12 @@ export async function openGateway(options: GatewayRoleOptions): Promise<Gateway>
   const files = await readPackFiles(layout);
   const { trust, document, pairing, custody, nextCustody, statements } = files;
   const witness = witnessIn(trust, layout, config);
+  const access = await readBrokerAccess({
+    path: layout.gateway.config,
+    table: "uplink",
+    config: config.uplink,
+    now: systemClock().now(),
+  });
   const evidence = await openEvidence(options);
   return Gateway.start({
     bus: options.bus,
@@ -77,7 +84,7 @@ export async function openGateway(options: GatewayRoleOptions): Promise<Gateway>
         ? (index, leaf) => options.logger.debug("ledger.durable", { index, leaf: toHex(leaf) })
         : undefined,
     keepMs: config.ledger.keepDays === 0 ? undefined : config.ledger.keepDays * DAY,
-    uplinks: [{ broker: config.uplink.broker, destination: witness }],
+    uplinks: [{ broker: config.uplink.broker, access, destination: witness }],
   });
 }
 

@@ -63,6 +63,11 @@ const PACKAGES = [
     neededFor: "the TPM client against an emulated TPM",
   },
   {
+    command: "swtpm_setup",
+    debian: "swtpm-tools",
+    neededFor: "enrolments of a TPM whose maker has certified it",
+  },
+  {
     command: "tpm2_quote",
     debian: "tpm2-tools",
     neededFor: "what tpm2-tools and the TPM client make of each other's work",

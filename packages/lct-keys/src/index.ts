@@ -1,5 +1,14 @@
 export { issueLctDocument, signAuthorityPayload } from "./authority.js";
 export { signBootApproval } from "./boot-approval.js";
+export {
+  type Applicant,
+  type EnrolmentOutcome,
+  type EnrolmentWish,
+  enrol,
+  type Registry,
+  softwareApplicant,
+} from "./enrolment/applicant.js";
+export { type HardwareRoots, hardwareRoot } from "./enrolment/certificates.js";
 export type {
   BootClaim,
   EnrolmentClaim,
@@ -27,6 +36,13 @@ export {
   enrolmentSignedBytes,
   MAX_ENROLMENT_BYTES,
 } from "./enrolment/messages.js";
+export {
+  type Enrolled,
+  type EnrolmentGrant,
+  type PendingEnrolment,
+  Registrar,
+  type RegistrarOptions,
+} from "./enrolment/registrar.js";
 export { Ed25519SecretKey } from "./keys/ed25519.js";
 export {
   createEd25519KeyFile,

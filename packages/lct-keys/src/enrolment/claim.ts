@@ -71,7 +71,8 @@ const CERTIFICATE: Bounds = { least: 1, most: 4_096 };
 const CERTIFICATES: Bounds = { least: 0, most: 4 };
 const PCRS: Bounds = { least: 1, most: 24 };
 const PCR: Bounds = { least: 0, most: 23 };
-const BASE: Bounds = { least: 0, most: Number.MAX_SAFE_INTEGER };
+/** As in a document. */
+const BASE: Bounds = { least: 0, most: 2 ** 52 };
 const STATEMENT: Bounds = { least: 1, most: 2_048 };
 const SECRET: Bounds = { least: 1, most: 64 };
 

@@ -21,6 +21,17 @@ const KIND = {
   "boot-approval": "input",
   attestation: "input",
   "ocmf-signature": "input",
+  // an enrolment
+  "enrol-grant": "input",
+  "enrol-key": "input",
+  "enrol-index": "input",
+  "enrol-certificate": "input",
+  "enrol-update-key": "input",
+  "enrol-challenge": "input",
+  "enrol-expired": "input",
+  "enrol-proof": "input",
+  "enrol-credential": "input",
+  "enrol-statement": "input",
   // key files
   "key-exists": "usage",
   "key-missing": "usage",

@@ -85,6 +85,7 @@ export {
 export type { Ticket } from "./structures/ticket.js";
 export { type SaltKey, Tpm, type TpmOptions, type Use } from "./tpm.js";
 export { type DeviceFile, type DeviceOptions, deviceTransport } from "./transport/device.js";
+export { heldTransport } from "./transport/held.js";
 export { type SwtpmAddress, type SwtpmOptions, swtpmTransport } from "./transport/swtpm.js";
 export type { Connection, Transport } from "./transport/transport.js";
 export { ALG, CC, CURVE, HANDLE_TYPE, NV, OBJECT, PT, RH } from "./wire/constants.js";

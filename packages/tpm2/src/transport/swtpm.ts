@@ -52,7 +52,7 @@ interface Waiting {
   readonly reject: (error: TpmError) => void;
 }
 
-class SocketConnection implements Connection {
+export class SocketConnection implements Connection {
   readonly #socket: Socket;
   readonly #timeoutMs: number;
   #received: Uint8Array = new Uint8Array(0);

@@ -14,6 +14,7 @@ import { bare } from "../testing/wiretap.js";
 import { type SaltKey, Tpm } from "../tpm.js";
 import { TpmError } from "../wire/errors.js";
 import { type DeviceFile, deviceTransport } from "./device.js";
+import { heldTransport } from "./held.js";
 import { swtpmTransport } from "./swtpm.js";
 
 const options = { entropy, pause };
@@ -218,5 +219,50 @@ describe.skipIf(!hasSwtpm())(NAME, () => {
     }, root);
     await second;
     expect(order).toEqual(["first", "second"]);
+  });
+});
+
+describe("a socket that is held for good", () => {
+  const servers: Server[] = [];
+  afterEach(() => {
+    for (const server of servers.splice(0)) server.close();
+  });
+  const heldBy = async (
+    answer: (socket: import("node:net").Socket, command: Uint8Array) => void,
+  ) => {
+    const { server, address } = await serve((socket) => {
+      socket.on("error", () => {});
+      socket.on("data", (command) => answer(socket, new Uint8Array(command)));
+    });
+    servers.push(server);
+    const socket = connectTo(address);
+    await once(socket, "connect");
+    return { socket, transport: heldTransport(socket, { timeoutMs: 300 }) };
+  };
+
+  it("serves connections in turn, the next one once the one before is closed", async () => {
+    const { socket, transport } = await heldBy((from, command) => from.write(command));
+    const first = await transport.open();
+    const order: string[] = [];
+    const second = transport.open().then((connection) => {
+      order.push("second");
+      return connection;
+    });
+    expect(await first.transmit(RANDOM)).toEqual(RANDOM);
+    order.push("first");
+    await first.close();
+    expect(await (await second).transmit(RANDOM)).toEqual(RANDOM);
+    expect(order).toEqual(["first", "second"]);
+    socket.destroy();
+  });
+
+  it("is of no further use, for any connection, after an answer that did not come", async () => {
+    const { socket, transport } = await heldBy(() => {});
+    const first = await transport.open();
+    await expect(first.transmit(RANDOM)).rejects.toMatchObject({ code: "tpm-timeout" });
+    await first.close();
+    const next = await transport.open();
+    await expect(next.transmit(RANDOM)).rejects.toMatchObject({ code: "tpm-timeout" });
+    socket.destroy();
   });
 });

@@ -18,6 +18,7 @@ import { LOG_LEVELS } from "./ports/system.js";
 import { addControl } from "./program-control.js";
 import { example, type Report } from "./program-help.js";
 import { addIdentity } from "./program-identity.js";
+import { addPolicy } from "./program-policy.js";
 import { addRecord } from "./program-record.js";
 import { VERSION } from "./version.js";
 
@@ -43,6 +44,8 @@ export function program(report: Report): Command {
   const wattseal = new Command("wattseal")
     .description("A battery pack as a witness of its own energy.")
     .version(VERSION)
+    // policy sign has a --version of its own.
+    .enablePositionalOptions()
     .showHelpAfterError("(--help shows what there is)")
     .exitOverride()
     .addHelpText(
@@ -53,6 +56,7 @@ export function program(report: Report): Command {
   addRoles(wattseal, report);
   addControl(wattseal, report);
   addIdentity(wattseal, report);
+  addPolicy(wattseal, report);
   addRecord(wattseal, report);
   return wattseal;
 }

@@ -241,7 +241,7 @@ describe("a socket that is held for good", () => {
   };
 
   it("serves connections in turn, the next one once the one before is closed", async () => {
-    const { socket, transport } = await heldBy((from, command) => from.write(command));
+    const { socket, transport } = await heldBy((from, command) => void from.write(command));
     const first = await transport.open();
     const order: string[] = [];
     const second = transport.open().then((connection) => {

@@ -10,6 +10,8 @@ export function layoutOf(root: string) {
   const authority = join(root, "authority");
   return {
     root,
+    /** State of the emulated TPM that a demonstration pack has. */
+    tpm: join(root, "tpm"),
     authority: { directory: authority, key: join(authority, "authority.pem") },
     gateway: {
       directory: gateway,
@@ -20,6 +22,8 @@ export function layoutOf(root: string) {
       signer: join(gateway, "signer"),
       /** What the authority signed for this pack, entered at the start of a new log. */
       genesis: join(gateway, "genesis"),
+      /** Boots that the update key approved (`*.boot`). */
+      boot: join(gateway, "boot"),
       trust: join(gateway, "trust.json"),
       log: join(gateway, "log"),
       /** Accepted telemetry, as long as the configuration keeps it. */

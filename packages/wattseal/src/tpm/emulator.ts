@@ -112,7 +112,7 @@ function emulatorOf(child: ChildProcess, transport: Transport, socket: Socket): 
       const ended = once(child, "exit");
       await Tpm.transact(transport, TRANSACTION, shutdown).catch(() => {});
       socket.destroy();
-      const late = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
+      const late = setTimeout(() => void child.kill("SIGKILL"), STOP_MS);
       await ended;
       clearTimeout(late);
     },

@@ -1,0 +1,41 @@
+/** PCR values of the SHA-256 bank: from a TPM, or from what tpm2_pcrread printed elsewhere. */
+import { fromHex } from "@wattseal/base";
+import { ALG, pcrRead } from "@wattseal/tpm2";
+import { pcrDigest } from "@wattseal/tpm2/verify";
+import { CliError } from "../errors.js";
+import { askTpm, openTpm, type TpmAddress } from "./address.js";
+
+export type Pcrs = ReadonlyMap<number, Uint8Array>;
+
+export async function readPcrs(address: TpmAddress, pcrs: readonly number[]): Promise<Pcrs> {
+  const tpm = await openTpm(address);
+  try {
+    return await askTpm(tpm, (asked) => pcrRead(asked, { hash: ALG.sha256, pcrs }));
+  } finally {
+    await tpm.close();
+  }
+}
+
+/** `  7 : 0x…` under `sha256:`, as tpm2_pcrread prints; lines of other banks are passed over. */
+export function parsePcrs(text: string): Pcrs {
+  const values = new Map<number, Uint8Array>();
+  let bank = "sha256";
+  for (const line of text.split("\n")) {
+    bank = /^\s*(sha\d+):\s*$/.exec(line)?.[1] ?? bank;
+    const [, pcr, value] = /^\s*(\d{1,2})\s*:\s*0x([0-9A-Fa-f]{64})\s*$/.exec(line) ?? [];
+    if (bank !== "sha256" || pcr === undefined || value === undefined) continue;
+    values.set(Number(pcr), fromHex(value.toLowerCase()));
+  }
+  return values;
+}
+
+/** SHA-256 over the values of `pcrs`, as a quote has it. Throws CliError `usage` where one is missing in `from`. */
+export function digestOf(values: Pcrs, pcrs: readonly number[], from: string): Uint8Array {
+  return pcrDigest(
+    pcrs.map((pcr) => {
+      const value = values.get(pcr);
+      if (value !== undefined) return value;
+      throw new CliError("usage", `${from} has no SHA-256 value of PCR ${pcr}`);
+    }),
+  );
+}

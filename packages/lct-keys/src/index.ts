@@ -67,4 +67,14 @@ export type {
 } from "./signer/port.js";
 export type { ContinuedLog } from "./signer/recovery.js";
 export { SoftwareSigner } from "./signer/software-signer.js";
+export type { TpmAccess } from "./tpm/access.js";
+export {
+  activate,
+  certifications,
+  type EnrolmentCertifications,
+  type EnrolmentClaim,
+  enrolmentClaim,
+  enrolmentQualifier,
+} from "./tpm/claim.js";
+export type { TpmBootPolicy, TpmIdentity } from "./tpm/identity.js";
 export { type LctKeysCode, LctKeysError } from "./verify/errors.js";

@@ -72,9 +72,15 @@ export {
   activate,
   certifications,
   type EnrolmentCertifications,
-  type EnrolmentClaim,
   enrolmentClaim,
-  enrolmentQualifier,
 } from "./tpm/claim.js";
+export { type TpmFolder, tpmFolder } from "./tpm/folder.js";
 export type { TpmBootPolicy, TpmIdentity } from "./tpm/identity.js";
+export {
+  type HierarchyAuths,
+  openTpmIdentity,
+  type ProvisionOptions,
+  provision,
+} from "./tpm/provision.js";
+export { retireTpmIdentity } from "./tpm/retire.js";
 export { type LctKeysCode, LctKeysError } from "./verify/errors.js";

@@ -6,50 +6,22 @@
  * have another accepted in its place: its public half is in the LCT document, or pinned by those who trust it.
  */
 import { createPrivateKey, type KeyObject } from "node:crypto";
-import { constants } from "node:fs";
-import { type FileHandle, link, open, unlink } from "node:fs/promises";
+import { link, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
-import { geteuid } from "node:process";
 import { type Entropy, toHex } from "@wattseal/base";
 import { LctKeysError } from "../verify/errors.js";
 import { Ed25519SecretKey } from "./ed25519.js";
 import { type OpaqueKey, pemOf } from "./opaque-key.js";
 import { P256SecretKey } from "./p256.js";
+import { createPrivately, errorCode, readPrivately, syncDirectory } from "./private-file.js";
 
-const OWNER_ONLY = 0o600;
-const OTHERS = 0o077;
-const MAX_LENGTH = 4_096;
-
-function errorCode(thrown: unknown): string | undefined {
-  if (!(thrown instanceof Error) || !("code" in thrown)) return undefined;
-  return typeof thrown.code === "string" ? thrown.code : undefined;
-}
-
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-async function writeDurably(path: string, text: string): Promise<void> {
-  const handle = await open(path, "wx", OWNER_ONLY);
-  try {
-    await handle.chmod(OWNER_ONLY);
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
+const KIND = { what: "key file", most: 4_096 } as const;
 
 /** A link to the finished file: the name appears with its whole content or not at all, and never replaces another. */
 async function createKeyFile(path: string, key: OpaqueKey, suffix: string): Promise<void> {
   const draft = `${path}.${suffix}.draft`;
   try {
-    await writeDurably(draft, pemOf(key));
+    await createPrivately(draft, pemOf(key));
     await link(draft, path);
   } catch (cause) {
     if (errorCode(cause) !== "EEXIST") throw cause;
@@ -60,36 +32,6 @@ async function createKeyFile(path: string, key: OpaqueKey, suffix: string): Prom
     await unlink(draft).catch(() => undefined);
   }
   await syncDirectory(dirname(path));
-}
-
-async function requirePrivate(handle: FileHandle, path: string): Promise<void> {
-  const { mode, uid, size } = await handle.stat();
-  if ((mode & constants.S_IFMT) !== constants.S_IFREG || size > MAX_LENGTH) {
-    throw new LctKeysError("key-malformed", `${path} is not a key file`);
-  }
-  if ((mode & OTHERS) !== 0) {
-    const octal = (mode & 0o7777).toString(8).padStart(4, "0");
-    throw new LctKeysError(
-      "key-permissions",
-      `${path} has mode ${octal}: others could have used the key; it has to be 0600`,
-    );
-  }
-  if (geteuid !== undefined && uid !== geteuid()) {
-    throw new LctKeysError("key-permissions", `${path} belongs to user ${uid}, not to us`);
-  }
-}
-
-async function openForReading(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  } catch (cause) {
-    const code = errorCode(cause);
-    if (code === "ENOENT") {
-      throw new LctKeysError("key-missing", `there is no key file ${path}`, { cause });
-    }
-    if (code !== "ELOOP") throw cause;
-    throw new LctKeysError("key-malformed", `${path} is a symbolic link`, { cause });
-  }
 }
 
 function parsePem(pem: Buffer, path: string): KeyObject {
@@ -103,13 +45,7 @@ function parsePem(pem: Buffer, path: string): KeyObject {
 }
 
 async function readKeyFile(path: string): Promise<KeyObject> {
-  const handle = await openForReading(path);
-  try {
-    await requirePrivate(handle, path);
-    return parsePem(await handle.readFile(), path);
-  } finally {
-    await handle.close();
-  }
+  return parsePem(await readPrivately(path, KIND), path);
 }
 
 /** Draws a key and writes it; its directory exists. Throws `key-exists`. */

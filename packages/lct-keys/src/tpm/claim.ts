@@ -1,5 +1,5 @@
 /** What a TPM identity shows when it is enrolled, and how it answers the registry's challenge (design: identity, LCT). */
-import { concatBytes, sha256, utf8 } from "@wattseal/base";
+import { sha256 } from "@wattseal/base";
 import {
   type Attestation,
   activateCredential,
@@ -15,50 +15,22 @@ import {
   underPolicy,
 } from "@wattseal/tpm2";
 import { ALG, encodeNvPublic, encodePublic, encodeSignature } from "@wattseal/tpm2/verify";
+import type { TpmClaim, TpmProof } from "../enrolment/claim.js";
 import type { TpmStatement } from "../verify/evidence.js";
 import { permanent, type TpmAccess, transact } from "./access.js";
 import { endorsementTemplate } from "./endorsement.js";
 import type { TpmIdentity } from "./identity.js";
 
+/** What of a TPM's proof its attestation key gives; the secret is `activate`'s. */
+export type EnrolmentCertifications = Omit<TpmProof, "type" | "secret">;
+
 /** Public halves alone. */
-export interface EnrolmentClaim {
-  /** TPMT_PUBLIC, and the certificate (X.509, DER) where the TPM holds one. */
-  readonly endorsement: Uint8Array;
-  readonly certificate: Uint8Array | undefined;
-  /** TPMT_PUBLIC each. */
-  readonly storageRoot: Uint8Array;
-  readonly attestationKey: Uint8Array;
-  readonly anchor: Uint8Array;
-  /** TPMS_NV_PUBLIC, written. */
-  readonly counter: Uint8Array;
-  readonly pcrs: readonly number[];
-  readonly boot:
-    | {
-        /** P-256, 65 bytes. */
-        readonly updateKey: Uint8Array;
-        /** TPMS_NV_PUBLIC, written. */
-        readonly version: Uint8Array;
-        readonly base: number;
-      }
-    | undefined;
-}
-
-/** By the attestation key, over `enrolmentQualifier(nonce)`. */
-export interface EnrolmentCertifications {
-  readonly anchor: TpmStatement;
-  readonly storageRoot: TpmStatement;
-  /** All 8 bytes. */
-  readonly counter: TpmStatement;
-  /** Where there is a boot policy. */
-  readonly version: TpmStatement | undefined;
-  readonly quote: TpmStatement;
-}
-
-export function enrolmentClaim(identity: TpmIdentity): EnrolmentClaim {
+export function enrolmentClaim(identity: TpmIdentity): TpmClaim {
   const { endorsement, certificate, root, attestationKey, anchor, counter, pcrs, boot } = identity;
   return {
-    endorsement: encodePublic(endorsement),
-    certificate,
+    type: "tpm",
+    endorsementKey: encodePublic(endorsement),
+    certificates: certificate === undefined ? [] : [certificate],
     storageRoot: encodePublic(root.publicArea),
     attestationKey: encodePublic(attestationKey.publicArea),
     anchor: encodePublic(anchor.publicArea),
@@ -66,15 +38,10 @@ export function enrolmentClaim(identity: TpmIdentity): EnrolmentClaim {
     pcrs,
     boot: boot && {
       updateKey: boot.updateKey,
-      version: encodeNvPublic(boot.version.publicArea),
+      versionIndex: encodeNvPublic(boot.version.publicArea),
       base: boot.base,
     },
   };
-}
-
-/** qualifyingData of what is certified for an enrolment. */
-export function enrolmentQualifier(nonce: Uint8Array): Uint8Array {
-  return sha256(concatBytes(utf8("wattseal-enrol-1"), nonce));
 }
 
 /**
@@ -128,13 +95,14 @@ export async function quotePcrs(
   return quote(tpm, { ...attestationKey, auth }, [{ hash: ALG.sha256, pcrs }], qualifyingData);
 }
 
+/** `signedBytes`: the challenge's `enrolmentSignedBytes`. */
 export function certifications(
   access: TpmAccess,
   identity: TpmIdentity,
-  nonce: Uint8Array,
+  signedBytes: Uint8Array,
 ): Promise<EnrolmentCertifications> {
   const { root, anchor, attestationKey, counter, boot, auth } = identity;
-  const qualifyingData = enrolmentQualifier(nonce);
+  const qualifyingData = sha256(signedBytes);
   return transact(access, root, async (tpm) => {
     const certified = async (object: TpmIdentity["anchor"]) => {
       const key = { ...attestationKey, auth };

@@ -5,15 +5,7 @@
  * statements signed there, and advance its counters, for as long as he reaches it; he takes no key with him. Whoever
  * writes it can have another key used, which no LCT document names.
  */
-import {
-  bytesEqual,
-  type CborValue,
-  concatBytes,
-  decodeCbor,
-  encodeCbor,
-  Fields,
-  sha256,
-} from "@wattseal/base";
+import { type CborValue, Fields } from "@wattseal/base";
 import {
   AuthValue,
   type NvIndex,
@@ -23,6 +15,7 @@ import {
   type SaltKey,
 } from "@wattseal/tpm2";
 import { decodeNvPublic, decodePublic, encodeNvPublic, encodePublic } from "@wattseal/tpm2/verify";
+import { decodeChecked, encodeChecked } from "./checked.js";
 
 /** Names, places and values of what was made in the TPM, and the value that authorises its use. */
 export interface TpmIdentity {
@@ -75,7 +68,6 @@ export interface TpmPlaces {
 
 const IDENTITY_TAG = "wattseal-tpm-1";
 const PLAN_TAG = "wattseal-tpm-plan-1";
-const CHECK_LENGTH = 32;
 const SECRET = 32;
 const POINT = 65;
 const HANDLE = { least: 0x01000000, most: 0x81ffffff } as const;
@@ -88,20 +80,6 @@ const PCR = { least: 0, most: 23 } as const;
 
 /** Longest file of this format, bytes. */
 export const MOST_IDENTITY_BYTES = 16_384;
-
-function checked(record: CborValue): Uint8Array {
-  const bytes = encodeCbor(record);
-  return concatBytes(bytes, sha256(bytes));
-}
-
-function uncheck(bytes: Uint8Array, what: string, count: number, tag: string): Fields {
-  const end = Math.max(0, bytes.length - CHECK_LENGTH);
-  const record = bytes.subarray(0, end);
-  const fields = new Fields(decodeCbor(record, { what }), what, count);
-  if (!bytesEqual(sha256(record), bytes.subarray(end))) fields.fail("has a bad checksum");
-  fields.oneOf(0, "version tag", [tag]);
-  return fields;
-}
 
 function decodePcrs(value: CborValue | undefined, what: string): readonly number[] {
   const fields = new Fields(value, what, PCRS);
@@ -121,13 +99,13 @@ function decodeKey(value: CborValue | undefined, what: string): SaltKey {
 const decodeIndex = (fields: Fields, at: number, name: string): NvIndex =>
   nvIndexOf(decodeNvPublic(fields.bytes(at, name, AREA)));
 
-/** `auth` is the 32 bytes behind the identity's authorisation value. */
+/** Throws DecodeError for what `decodeTpmIdentity` would not take. `auth` is the 32 bytes behind the identity's authorisation value. */
 export function encodeTpmIdentity(
   identity: Omit<TpmIdentity, "auth">,
   auth: Uint8Array,
 ): Uint8Array {
   const { endorsement, certificate, root, attestationKey, anchor, counter, boot } = identity;
-  return checked([
+  const bytes = encodeChecked([
     IDENTITY_TAG,
     auth,
     encodePublic(endorsement),
@@ -139,6 +117,8 @@ export function encodeTpmIdentity(
     [...identity.pcrs],
     boot === undefined ? [] : [boot.updateKey, encodeNvPublic(boot.version.publicArea), boot.base],
   ]);
+  decodeTpmIdentity(bytes);
+  return bytes;
 }
 
 function decodeBoot(value: CborValue | undefined): TpmBootPolicy {
@@ -153,7 +133,7 @@ function decodeBoot(value: CborValue | undefined): TpmBootPolicy {
 /** Throws DecodeError. */
 export function decodeTpmIdentity(bytes: Uint8Array): TpmIdentity {
   const what = "TPM identity";
-  const fields = uncheck(bytes, what, 10, IDENTITY_TAG);
+  const fields = decodeChecked(bytes, { what, tag: IDENTITY_TAG, count: 10 });
   const counter = new Fields(fields.value(7), `${what}, counter`, 2);
   return {
     auth: new AuthValue(fields.bytes(1, "authorisation value", SECRET)),
@@ -169,9 +149,10 @@ export function decodeTpmIdentity(bytes: Uint8Array): TpmIdentity {
   };
 }
 
+/** Throws DecodeError for what `decodeTpmPlan` would not take. */
 export function encodeTpmPlan(plan: TpmPlan): Uint8Array {
   const { root, attestationKey, anchor, counter, version } = plan.places;
-  return checked([
+  const bytes = encodeChecked([
     PLAN_TAG,
     plan.unique,
     plan.auth,
@@ -182,6 +163,8 @@ export function encodeTpmPlan(plan: TpmPlan): Uint8Array {
       ? []
       : [encodePublic(plan.anchor.publicArea), plan.anchor.privateArea],
   ]);
+  decodeTpmPlan(bytes);
+  return bytes;
 }
 
 function decodePlaces(value: CborValue | undefined): TpmPlaces {
@@ -205,7 +188,7 @@ function decodeAnchorBlob(value: CborValue | undefined): TpmPlan["anchor"] {
 
 /** Throws DecodeError. */
 export function decodeTpmPlan(bytes: Uint8Array): TpmPlan {
-  const fields = uncheck(bytes, "TPM plan", 7, PLAN_TAG);
+  const fields = decodeChecked(bytes, { what: "TPM plan", tag: PLAN_TAG, count: 7 });
   return {
     unique: fields.bytes(1, "unique", SECRET),
     auth: fields.bytes(2, "authorisation value", SECRET),

@@ -45,6 +45,12 @@ const KIND = {
   "log-rolled-back": "hardware",
   "log-forked": "hardware",
   "counter-rolled-back": "hardware",
+  // an identity in a TPM
+  "tpm-other-policy": "usage",
+  "tpm-full": "hardware",
+  "tpm-hierarchy-auth": "usage",
+  "tpm-cleared": "hardware",
+  "tpm-replaced": "hardware",
   // device halves
   "half-unknown": "usage",
   "half-refused": "hardware",

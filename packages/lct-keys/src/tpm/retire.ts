@@ -1,0 +1,93 @@
+/** Takes an identity out of its TPM: exactly what was made for it, by Name. */
+import { bytesEqual } from "@wattseal/base";
+import {
+  createPrimary,
+  evictControl,
+  flush,
+  nameOf,
+  nvUndefineSpace,
+  RH,
+  type Tpm,
+  type Use,
+} from "@wattseal/tpm2";
+import { permanent, type TpmAccess, transact } from "./access.js";
+import { protectByEndorsement } from "./endorsement.js";
+import type { TpmFolder } from "./folder.js";
+import type { TpmIdentity, TpmPlan } from "./identity.js";
+import { nameAt } from "./places.js";
+import {
+  forgetTpmIdentity,
+  type HierarchyAuths,
+  openTpmIdentity,
+  openTpmPlan,
+} from "./provision.js";
+import { isSealedHalf } from "./sealed-half.js";
+import { attestationKey, counterAt, storageRoot } from "./templates.js";
+
+/** What may stand at a handle as ours. */
+interface Own {
+  readonly handle: number;
+  readonly names: readonly Uint8Array[];
+}
+
+function ofIdentity({ root, attestationKey: key, anchor, counter, boot }: TpmIdentity): Own[] {
+  const all = [root, key, anchor, counter, ...(boot === undefined ? [] : [boot.version])];
+  return all.map(({ handle, name }) => ({ handle, names: [name] }));
+}
+
+/** A plan knows its primary keys by what gives them again. */
+async function ofPlan(tpm: Tpm, plan: TpmPlan, owner: Use, endorsement: Use): Promise<Own[]> {
+  const { places, unique, anchor } = plan;
+  const primary = async (
+    handle: number,
+    hierarchy: Use,
+    publicArea: TpmIdentity["endorsement"],
+  ) => {
+    const made = await createPrimary(tpm, hierarchy, { publicArea });
+    await flush(tpm, made.handle);
+    return { handle, names: [made.name] };
+  };
+  const counter = (handle: number) => {
+    const { fresh, written } = counterAt(handle);
+    return { handle, names: [fresh.name, written.name] };
+  };
+  return [
+    await primary(places.root, owner, storageRoot(unique)),
+    await primary(places.attestationKey, endorsement, attestationKey(unique)),
+    { handle: places.anchor, names: anchor === undefined ? [] : [nameOf(anchor.publicArea)] },
+    counter(places.counter),
+    counter(places.version),
+  ];
+}
+
+async function remove(tpm: Tpm, owner: Use, { handle, names }: Own): Promise<void> {
+  const found = await nameAt(tpm, handle);
+  if (found === undefined || !names.some((name) => bytesEqual(name, found))) return;
+  const object = { handle, name: found };
+  if (handle >>> 24 === 1) await nvUndefineSpace(tpm, owner, object);
+  else await evictControl(tpm, owner, object, handle);
+}
+
+/**
+ * Removes the keys and counters of the identity in this folder, also of one that was only begun, then the sealed halves
+ * and the record: whatever was signed stays verifiable, and nothing can be signed or unsealed any more. What else stands
+ * in the TPM stays. A call that was cut is repeated. Throws TpmError, DecodeError, LctKeysError `key-…`.
+ */
+export async function retireTpmIdentity(
+  access: TpmAccess,
+  auths: HierarchyAuths,
+  folder: TpmFolder,
+): Promise<void> {
+  const identity = await openTpmIdentity(folder);
+  const plan = await openTpmPlan(folder);
+  const owner = permanent(RH.owner, auths.owner);
+  const endorsement = permanent(RH.endorsement, auths.endorsement);
+  await transact(access, undefined, async (tpm) => {
+    await protectByEndorsement(tpm, auths.endorsement);
+    const own = identity === undefined ? [] : ofIdentity(identity);
+    if (plan !== undefined) own.push(...(await ofPlan(tpm, plan, owner, endorsement)));
+    for (const each of own) await remove(tpm, owner, each);
+  });
+  for (const name of await folder.names()) if (isSealedHalf(name)) await folder.remove(name);
+  await forgetTpmIdentity(folder);
+}

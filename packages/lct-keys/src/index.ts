@@ -68,6 +68,7 @@ export type {
 export type { ContinuedLog } from "./signer/recovery.js";
 export { SoftwareSigner } from "./signer/software-signer.js";
 export type { TpmAccess } from "./tpm/access.js";
+export { bootApprovalsIn, type PresentBoot, presentBoot } from "./tpm/boot.js";
 export {
   activate,
   certifications,
@@ -83,4 +84,5 @@ export {
   provision,
 } from "./tpm/provision.js";
 export { retireTpmIdentity } from "./tpm/retire.js";
+export { attestationOf, TpmAnchor, type TpmAnchorOptions } from "./tpm/tpm-anchor.js";
 export { type LctKeysCode, LctKeysError } from "./verify/errors.js";

@@ -4,7 +4,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { geteuid } from "node:process";
 import { LctKeysError } from "../verify/errors.js";
 
-export const OWNER_ONLY = 0o600;
+const OWNER_ONLY = 0o600;
 const OTHERS = 0o077;
 
 /** What the file is, for messages, and its longest length in bytes. */

@@ -16,7 +16,7 @@ import {
 } from "@wattseal/tpm2";
 import { ALG, encodeNvPublic, encodePublic, encodeSignature } from "@wattseal/tpm2/verify";
 import type { TpmClaim, TpmProof } from "../enrolment/claim.js";
-import type { TpmStatement } from "../verify/evidence.js";
+import type { TpmStatement } from "../verify/tpm-statement.js";
 import { permanent, type TpmAccess, transact } from "./access.js";
 import { endorsementTemplate } from "./endorsement.js";
 import type { TpmIdentity } from "./identity.js";

@@ -10,7 +10,7 @@ import type { LctDocument } from "./verify/document.js";
 
 /**
  * A boot approval for this LCT, as a `*.boot` file holds it. Throws LctKeysError `boot-approval` when the document has
- * another update key or none, DecodeError for a version or digest out of bounds.
+ * another update key or none, RangeViolation for no version or digest.
  */
 export function signBootApproval(
   updateKey: P256SecretKey,

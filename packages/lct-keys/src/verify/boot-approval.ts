@@ -11,6 +11,7 @@ import {
   encodeCbor,
   Fields,
   type LctId,
+  RangeViolation,
   sha256,
   utf8,
   verifyP256,
@@ -33,6 +34,7 @@ import type { LctGenesis } from "./genesis.js";
 
 const TAG = "wattseal-boot-1";
 const VERSION: Bounds = { least: 1, most: 2 ** 31 - 1 };
+const PCR_DIGEST_BYTES = 32;
 
 /** What is approved: these PCR values, from this version on until a higher one is in force. */
 export interface BootChoice {
@@ -58,7 +60,7 @@ export function decodeBootApprovalItem(value: CborValue | undefined): BootApprov
   return {
     lct: fields.lct(1, "lct"),
     version: fields.integer(2, "version", VERSION),
-    pcrDigest: fields.bytes(3, "PCR digest", 32),
+    pcrDigest: fields.bytes(3, "PCR digest", PCR_DIGEST_BYTES),
     signature: fields.bytes(4, "signature", 64),
   };
 }
@@ -106,11 +108,18 @@ export interface BootPolicy {
   readonly signedBytes: Uint8Array;
 }
 
-/** Throws LctKeysError `boot-approval` for an LCT whose boot nobody approves. */
+function requireChoice({ version, pcrDigest }: BootChoice): void {
+  const counts = Number.isInteger(version) && version >= VERSION.least && version <= VERSION.most;
+  if (counts && pcrDigest.length === PCR_DIGEST_BYTES) return;
+  throw new RangeViolation("a boot is approved by a version from 1 to 2^31 - 1 and 32 bytes");
+}
+
+/** Throws LctKeysError `boot-approval` for an LCT whose boot nobody approves, RangeViolation for no version or digest. */
 export function bootPolicyOf(
   { anchor, attestation }: Pick<LctGenesis, "anchor" | "attestation">,
   { version, pcrDigest }: BootChoice,
 ): BootPolicy {
+  requireChoice({ version, pcrDigest });
   const boot = attestation?.boot;
   if (anchor.type !== "p256" || attestation === undefined || boot === undefined) {
     throw new LctKeysError("boot-approval", "this LCT names no update key for its boot");

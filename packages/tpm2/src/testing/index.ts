@@ -1,5 +1,12 @@
 /** Emulated TPMs, somebody in between, and tpm2-tools: for the tests of whoever builds on this package. */
 export {
+  type FakeKey,
+  fakeAttest,
+  fakeCounter,
+  fakeNvCertify,
+  fakeQuote,
+} from "./fake-tpm.js";
+export {
   ENDORSEMENT,
   entropy,
   hasSwtpm,

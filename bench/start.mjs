@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { millis, silentLogger } from "@wattseal/base";
 import { EnergyLog } from "@wattseal/gateway";
-import { SoftwareSigner } from "@wattseal/lct-keys";
+import { beginSoftwareEpoch } from "@wattseal/lct-keys";
 import { PendingCheckpoints } from "@wattseal/uplink";
 import { encodeTrust } from "@wattseal/verifier";
 import { entropy, minuteOfIntervals, openingEntries, openPack } from "./lib/pack.mjs";
@@ -101,7 +101,7 @@ async function fill(directory, size) {
     clock,
     logger: silentLogger,
     openSigner: (continued) =>
-      SoftwareSigner.open({
+      beginSoftwareEpoch({
         directory: join(directory, "signer"),
         clock,
         entropy,

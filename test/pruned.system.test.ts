@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Clock, millis, moduleUid, silentLogger, slot } from "@wattseal/base";
 import { type Draft, EnergyLog } from "@wattseal/gateway";
-import { SoftwareSigner } from "@wattseal/lct-keys";
+import { beginSoftwareEpoch } from "@wattseal/lct-keys";
 import { verifyLctDocument } from "@wattseal/lct-keys/verify";
 import { PendingCheckpoints } from "@wattseal/uplink";
 import { decodeTrust } from "@wattseal/verifier";
@@ -39,7 +39,7 @@ async function writtenMeanwhile(gateway: string): Promise<void> {
     clock,
     logger: silentLogger,
     openSigner: (continued) =>
-      SoftwareSigner.open({ ...signer, softwareVersion: "x", synchronised: true, log: continued }),
+      beginSoftwareEpoch({ ...signer, softwareVersion: "x", synchronised: true, log: continued }),
   });
   const { pending } = PendingCheckpoints.load({
     origin: document.origin,

@@ -11,10 +11,10 @@ import {
   sourcePayload,
 } from "@wattseal/energy-ledger";
 import {
+  beginSoftwareEpoch,
   createSoftwareAnchor,
   Ed25519SecretKey,
   issueLctDocument,
-  SoftwareSigner,
   signAuthorityPayload,
 } from "@wattseal/lct-keys";
 import { verifyLctDocument } from "@wattseal/lct-keys/verify";
@@ -52,7 +52,7 @@ export async function openPack(directory) {
   const document = verifyLctDocument(genesis, [authority.publicKey]);
   const store = await LogStore.open({ directory: join(directory, "log") });
   await store.append([entryBytes("lct.document", { sign1: document.bytes })]);
-  const signer = await SoftwareSigner.open({
+  const signer = await beginSoftwareEpoch({
     directory: join(directory, "signer"),
     clock: { now: () => millis(START), at: () => () => {} },
     entropy,

@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { silentLogger } from "@wattseal/base";
 import { encodeAs, mintPayload, policyPayload, sourcePayload } from "@wattseal/energy-ledger";
 import {
+  beginSoftwareEpoch,
   createSoftwareAnchor,
   Ed25519SecretKey,
   issueLctDocument,
-  SoftwareSigner,
   signAuthorityPayload,
 } from "@wattseal/lct-keys";
 import { verifyLctDocument } from "@wattseal/lct-keys/verify";
@@ -108,7 +108,7 @@ export async function makePack(
       clock,
       logger: silentLogger,
       openSigner: (log) =>
-        SoftwareSigner.open({
+        beginSoftwareEpoch({
           directory: signerFolder,
           clock,
           entropy,

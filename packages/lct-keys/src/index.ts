@@ -53,8 +53,14 @@ export {
 export { P256SecretKey } from "./keys/p256.js";
 export { formatP256PublicKey, parseP256PublicKey } from "./keys/public-key.js";
 export type { Anchor, AnchorHalf } from "./signer/anchor.js";
-export { createSoftwareAnchor, type SoftwareSignerOptions } from "./signer/epoch-begin.js";
-export { softwareOcmfSigner } from "./signer/ocmf.js";
+export { LocalSigner, type LocalSignerOptions } from "./signer/local-signer.js";
+export {
+  beginSoftwareEpoch,
+  openSoftwareSigner,
+  type SoftwareEpochOptions,
+  type SoftwareFolder,
+  softwareOcmfSigner,
+} from "./signer/open-software.js";
 export type {
   EpochStart,
   HalfStatus,
@@ -66,7 +72,7 @@ export type {
   TreeHead,
 } from "./signer/port.js";
 export type { ContinuedLog } from "./signer/recovery.js";
-export { SoftwareSigner } from "./signer/software-signer.js";
+export { createSoftwareAnchor, createSoftwareHalf } from "./signer/software-anchor.js";
 export type { TpmAccess } from "./tpm/access.js";
 export { bootApprovalsIn, type PresentBoot, presentBoot } from "./tpm/boot.js";
 export {

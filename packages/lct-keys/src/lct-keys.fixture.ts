@@ -1,5 +1,6 @@
 /** What the tests of this package share: a clock that stands still, entropy from a seed, trees, a pack and its epochs. */
 import { type Clock, type Entropy, type Millis, millis, sha256, utf8 } from "@wattseal/base";
+import { DeviceHalf } from "@wattseal/device-keys";
 import {
   consistencyProof,
   type HashReader,
@@ -7,13 +8,16 @@ import {
   nodeHash,
   rootAt,
   signCheckpoint,
+  TlogError,
 } from "@wattseal/tlog";
 import { issueLctDocument } from "./authority.js";
 import { Ed25519SecretKey } from "./keys/ed25519.js";
 import { P256SecretKey } from "./keys/p256.js";
+import type { Anchor, AnchorHalf } from "./signer/anchor.js";
 import type { StateFiles } from "./signer/state-files.js";
 import { type LctDocument, verifyLctDocument } from "./verify/document.js";
 import {
+  attestSignedBytes,
   type EpochBody,
   encodeEpochBody,
   encodeEpochEvidence,
@@ -82,7 +86,7 @@ export class TestTree {
     return { size: to, root: this.root(to), consistency: this.proof(from, to) };
   }
 
-  /** As `SoftwareSigner.open` sees a log of the first `size` leaves. */
+  /** As a signer sees a log of the first `size` leaves. */
   log(size: number, more: { lastCounter?: number; head?: string; receipt?: string } = {}) {
     return {
       size,
@@ -190,6 +194,27 @@ export class MemoryStateFiles implements StateFiles {
     return result;
   }
 
+  /** Whether the lock keeps others out, as it does not between containers. */
+  locking = true;
+  #locked = false;
+
+  /** Gone with its holder, as a process's is: also where the step after it failed. */
+  async lock() {
+    const release = async () => {
+      this.#locked = false;
+    };
+    await this.before("lock");
+    if (this.#locked && this.locking) throw new TlogError("locked", "another one has it");
+    this.#locked = true;
+    try {
+      await this.after("lock");
+    } catch (crash) {
+      await release();
+      throw crash;
+    }
+    return release;
+  }
+
   claimed() {
     return this.#step("claimed", () => [...this.files.keys()].sort((a, b) => a - b));
   }
@@ -203,7 +228,11 @@ export class MemoryStateFiles implements StateFiles {
   }
 
   read(epoch: number) {
-    return this.#step("read", () => this.files.get(epoch)!);
+    return this.#step("read", () => {
+      const content = this.files.get(epoch);
+      if (content === undefined) throw new Error("no such file");
+      return content;
+    });
   }
 
   write(epoch: number, content: Uint8Array) {
@@ -213,6 +242,81 @@ export class MemoryStateFiles implements StateFiles {
   remove(epoch: number) {
     return this.#step("remove", () => void this.files.delete(epoch));
   }
+}
+
+/** An anchor with a counter of its own, as a TPM has; steps as those of MemoryStateFiles. */
+export class CountingAnchor implements Anchor {
+  readonly publicKey: Uint8Array;
+  rationed = false;
+  readonly counterBase: number;
+  value: number;
+  confirmed = 0;
+  halves: readonly AnchorHalf[] = [];
+  before: (step: string) => void | Promise<void> = () => {};
+  after: (step: string) => void | Promise<void> = () => {};
+  readonly #key: P256SecretKey;
+
+  constructor(key: P256SecretKey, counterBase = 0) {
+    this.#key = key;
+    this.publicKey = key.publicKey;
+    this.counterBase = counterBase;
+    this.value = counterBase;
+  }
+
+  async #step<T>(name: string, effect: () => T): Promise<T> {
+    await this.before(name);
+    const result = effect();
+    await this.after(name);
+    return result;
+  }
+
+  counter() {
+    return this.#step("counter", () => this.value);
+  }
+
+  increment() {
+    return this.#step("increment", () => {
+      this.value += 1;
+      return this.value;
+    });
+  }
+
+  attestEpoch(body: Uint8Array) {
+    return this.#step("attest epoch", () => ({
+      signature: this.#key.sign(epochSignedBytes(body)),
+      quote: undefined,
+      nvCertify: undefined,
+    }));
+  }
+
+  sign(message: Uint8Array) {
+    return this.#step("sign", () => this.#key.sign(message));
+  }
+
+  attest(nonce: Uint8Array) {
+    return this.#step("attest", () => ({
+      signature: this.#key.sign(attestSignedBytes(nonce)),
+      quote: undefined,
+      nvCertify: undefined,
+    }));
+  }
+
+  confirmBoot() {
+    return this.#step("confirm boot", () => {
+      this.confirmed += 1;
+    });
+  }
+
+  async openHalves() {
+    return this.halves;
+  }
+
+  async createHalf() {
+    const half = DeviceHalf.generate(seededEntropy("half"));
+    return { state: "open", reference: "half", publicKey: half.publicKey, half } as const;
+  }
+
+  async close() {}
 }
 
 /** The note of the one head that was asked for. */

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { millis, milliwattHours, moduleUid, silentLogger, slot, toHex } from "@wattseal/base";
 import { DailyRecords, EnergyLog } from "@wattseal/gateway";
-import { openEd25519KeyFile, SoftwareSigner } from "@wattseal/lct-keys";
+import { beginSoftwareEpoch, openEd25519KeyFile } from "@wattseal/lct-keys";
 import { verifyLctDocument } from "@wattseal/lct-keys/verify";
 import { cosign, unverifiedCheckpoint } from "@wattseal/tlog";
 import { PendingCheckpoints } from "@wattseal/uplink";
@@ -94,7 +94,7 @@ export async function openLoad(state, tell) {
     logger: silentLogger,
     onDurable: (index, leaf) => tell.durable(index, toHex(leaf)),
     openSigner: (continued) =>
-      SoftwareSigner.open({
+      beginSoftwareEpoch({
         directory: join(state, "gateway", "signer"),
         clock,
         entropy,

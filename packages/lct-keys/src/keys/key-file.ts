@@ -11,17 +11,21 @@ import { dirname } from "node:path";
 import { type Entropy, toHex } from "@wattseal/base";
 import { LctKeysError } from "../verify/errors.js";
 import { Ed25519SecretKey } from "./ed25519.js";
-import { type OpaqueKey, pemOf } from "./opaque-key.js";
+import { pemOf } from "./opaque-key.js";
 import { P256SecretKey } from "./p256.js";
 import { createPrivately, errorCode, readPrivately, syncDirectory } from "./private-file.js";
 
 const KIND = { what: "key file", most: 4_096 } as const;
 
 /** A link to the finished file: the name appears with its whole content or not at all, and never replaces another. */
-async function createKeyFile(path: string, key: OpaqueKey, suffix: string): Promise<void> {
+export async function createSecretFile(
+  path: string,
+  content: string | Uint8Array,
+  suffix: string,
+): Promise<void> {
   const draft = `${path}.${suffix}.draft`;
   try {
-    await createPrivately(draft, pemOf(key));
+    await createPrivately(draft, content);
     await link(draft, path);
   } catch (cause) {
     if (errorCode(cause) !== "EEXIST") throw cause;
@@ -44,8 +48,13 @@ function parsePem(pem: Buffer, path: string): KeyObject {
   }
 }
 
+/** The caller's to wipe. Throws `key-missing`, `key-permissions`, `key-malformed` (not a file of at most 4 KiB). */
+export function readSecretFile(path: string): Promise<Buffer> {
+  return readPrivately(path, KIND);
+}
+
 async function readKeyFile(path: string): Promise<KeyObject> {
-  return parsePem(await readPrivately(path, KIND), path);
+  return parsePem(await readSecretFile(path), path);
 }
 
 /** Draws a key and writes it; its directory exists. Throws `key-exists`. */
@@ -54,14 +63,14 @@ export async function createEd25519KeyFile(
   entropy: Entropy,
 ): Promise<Ed25519SecretKey> {
   const key = Ed25519SecretKey.generate(entropy);
-  await createKeyFile(path, key, toHex(entropy.bytes(8)));
+  await createSecretFile(path, pemOf(key), toHex(entropy.bytes(8)));
   return key;
 }
 
 /** Draws a key and writes it; its directory exists. Throws `key-exists`. */
 export async function createP256KeyFile(path: string, entropy: Entropy): Promise<P256SecretKey> {
   const key = P256SecretKey.generate(entropy);
-  await createKeyFile(path, key, toHex(entropy.bytes(8)));
+  await createSecretFile(path, pemOf(key), toHex(entropy.bytes(8)));
   return key;
 }
 

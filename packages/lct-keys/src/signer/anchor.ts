@@ -3,16 +3,19 @@ import type { DeviceHalf } from "@wattseal/device-keys";
 import type { AttestationStatement } from "../verify/attestation.js";
 import type { EpochEvidence } from "../verify/evidence.js";
 
-/** A device half as the anchor keeps it. An open one is its taker's to dispose of. */
+/** A device half (X25519, 32 bytes) as the anchor keeps it. An open one is its taker's to dispose of. */
 export type AnchorHalf = {
-  /** X25519, 32 bytes. */
-  readonly publicKey: Uint8Array;
   /** How a pairing record names it: its file. */
   readonly reference: string;
 } & (
-  | { readonly state: "open"; readonly half: DeviceHalf }
+  | { readonly state: "open"; readonly publicKey: Uint8Array; readonly half: DeviceHalf }
   /** The TPM would not unseal it under the present boot, or what is kept of it is damaged: `reason` says which, and the cure. */
-  | { readonly state: "refused"; readonly reason: string }
+  | {
+      readonly state: "refused";
+      /** Undefined where what is kept does not even say that. */
+      readonly publicKey: Uint8Array | undefined;
+      readonly reason: string;
+    }
 );
 
 /**

@@ -1,106 +1,28 @@
-/** What happens at the signer's start: anchor, counter, judgement of the state, epoch key, evidence. */
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
-import { bytesEqual, type Clock, type Entropy } from "@wattseal/base";
+/** What happens when an epoch begins: claim, judgement of the state, counter, epoch key, evidence. */
+import type { Entropy } from "@wattseal/base";
+import { TlogError } from "@wattseal/tlog";
 import { Ed25519SecretKey } from "../keys/ed25519.js";
-import { createP256KeyFile, openP256KeyFile } from "../keys/key-file.js";
-import type { P256SecretKey } from "../keys/p256.js";
 import type { LctDocument } from "../verify/document.js";
 import { type VerifiedEpoch, verifyEpoch } from "../verify/epoch.js";
 import { LctKeysError } from "../verify/errors.js";
-import { encodeEpochBody, encodeEpochEvidence, epochSignedBytes } from "../verify/evidence.js";
-import { type ContinuedLog, newestState, requireAgreement } from "./recovery.js";
+import { encodeEpochBody, encodeEpochEvidence } from "../verify/evidence.js";
+import type { Anchor } from "./anchor.js";
+import type { EpochStart } from "./port.js";
+import { newestState, REMEDY, requireAgreement } from "./recovery.js";
+import type { StartBucket } from "./start-bucket.js";
 import { encodeState } from "./state.js";
 import type { StateFiles } from "./state-files.js";
 
-const ANCHOR_FILE = "anchor.pem";
-
-export interface SoftwareSignerOptions {
-  /** Holds `anchor.pem` and the durable state; of this signer alone. */
-  readonly directory: string;
-  readonly clock: Clock;
-  readonly entropy: Entropy;
-  /** Verified; its anchor is the one in the directory. */
+/** Of one signer, and the same for all its epochs. */
+export interface EpochSetting {
+  readonly anchor: Anchor;
+  readonly files: StateFiles;
+  /** Where the anchor's starts are rationed. */
+  readonly starts: StartBucket | undefined;
+  /** Verified; its anchor is `anchor`. */
   readonly document: LctDocument;
+  readonly entropy: Entropy;
   readonly softwareVersion: string;
-  /** Whether the wall clock is synchronised now. */
-  readonly synchronised: boolean;
-  /** What is durable of the log that the epoch continues: at least the LCT document. */
-  readonly log: ContinuedLog;
-}
-
-/** Makes the directory (0700) and the anchor in it; returns its public key, 65 bytes. Throws `key-exists`. */
-export async function createSoftwareAnchor(
-  directory: string,
-  entropy: Entropy,
-): Promise<Uint8Array> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  const anchor = await createP256KeyFile(join(directory, ANCHOR_FILE), entropy);
-  anchor.dispose();
-  return anchor.publicKey;
-}
-
-export async function openAnchor(directory: string, document: LctDocument): Promise<P256SecretKey> {
-  const anchor = await openP256KeyFile(join(directory, ANCHOR_FILE));
-  const enrolled = document.anchor;
-  const same = enrolled.type === "p256" && bytesEqual(enrolled.publicKey, anchor.publicKey);
-  if (same && document.binding === "software") return anchor;
-  anchor.dispose();
-  throw new LctKeysError(
-    "anchor-mismatch",
-    same
-      ? `${document.lct} is bound to ${document.binding}, and a key file is not that`
-      : `the anchor in ${directory} is not that of ${document.lct}`,
-  );
-}
-
-/** Increments the durable counter, then judges the state behind it; the continued tree counts as signed from here on. */
-async function claimEpoch(files: StateFiles, options: SoftwareSignerOptions): Promise<number> {
-  const { document, log } = options;
-  const earlier = await files.claimed();
-  const lastClaimed = earlier.at(-1) ?? 0;
-  const epoch = lastClaimed + 1;
-  if (!(await files.claim(epoch))) {
-    throw new LctKeysError("signer-superseded", `another signer claimed epoch ${epoch} just now`);
-  }
-  const state = await newestState(files, earlier, document);
-  await requireAgreement(state, lastClaimed, log, document);
-  const { lct } = document;
-  await files.write(epoch, encodeState({ lct, epoch, size: log.size, root: log.root }));
-  for (const done of earlier) await files.remove(done);
-  return epoch;
-}
-
-function drawEvidence(
-  options: SoftwareSignerOptions,
-  epoch: number,
-  anchor: P256SecretKey,
-  key: Ed25519SecretKey,
-): VerifiedEpoch {
-  const { document, log, softwareVersion, synchronised } = options;
-  const time = options.clock.now();
-  const bodyBytes = encodeEpochBody({
-    lct: document.lct,
-    epoch,
-    publicKey: key.publicKey,
-    softwareVersion,
-    treeSize: log.size,
-    treeRoot: log.root,
-    time,
-    synchronised,
-  });
-  const signature = anchor.sign(epochSignedBytes(bodyBytes));
-  const parts = { bodyBytes, signature, quote: undefined, nvCertify: undefined };
-  const { size: treeSize, root: treeRoot } = log;
-  const context = {
-    document,
-    previousCounter: log.lastCounter,
-    previousBootVersion: 0,
-    treeSize,
-    treeRoot,
-    time,
-  };
-  return verifyEpoch(encodeEpochEvidence(parts), context);
 }
 
 export interface BegunEpoch {
@@ -108,17 +30,103 @@ export interface BegunEpoch {
   readonly key: Ed25519SecretKey;
 }
 
-/** The anchor is in memory only while this runs. */
-export async function beginSoftwareEpoch(
-  options: SoftwareSignerOptions,
-  files: StateFiles,
-): Promise<BegunEpoch> {
-  const anchor = await openAnchor(options.directory, options.document);
+const superseded = (problem: string, options?: ErrorOptions) =>
+  new LctKeysError("signer-superseded", problem, options);
+
+/**
+ * The epoch that is next, and claimed. A claim precedes the counter: a counter above every claim is that of a disk
+ * which was put back, and an empty claim just above the counter is one that a crash left, taken up again.
+ */
+async function claimNext(setting: EpochSetting, earlier: readonly number[]): Promise<number> {
+  const { anchor, files } = setting;
+  const counter = await anchor.counter();
+  const newest = Math.max(earlier.at(-1) ?? 0, anchor.counterBase);
+  if (counter > newest) {
+    throw new LctKeysError(
+      "state-rolled-back",
+      `the anchor's counter stands at ${counter}, but the signer's files know no epoch beyond ${newest}: they are an older copy; ${REMEDY}`,
+    );
+  }
+  if (newest === counter) {
+    if (await files.claim(newest + 1)) return newest + 1;
+    throw superseded(`another signer claimed epoch ${newest + 1} just now`);
+  }
+  if (newest === counter + 1 && (await files.read(newest)).length === 0) return newest;
+  throw new LctKeysError(
+    "counter-rolled-back",
+    `epoch ${newest} was begun, but the anchor's counter stands at ${counter}: it was turned back, or is another one's. This anchor signs no more; the pack needs a new LCT`,
+  );
+}
+
+async function requireCounted(anchor: Anchor, epoch: number): Promise<void> {
+  const counted = await anchor.increment();
+  if (counted === epoch) return;
+  throw superseded(
+    `the anchor's counter went to ${counted}, not to ${epoch}: another signer uses it`,
+  );
+}
+
+/** Claims, judges and counts; the continued tree counts as signed from here on. A refusal before the counter moves costs no start. */
+async function claimEpoch(setting: EpochSetting, log: EpochStart["log"]): Promise<number> {
+  const { anchor, files, starts, document } = setting;
+  await starts?.require();
+  const earlier = await files.claimed();
+  const epoch = await claimNext(setting, earlier);
+  const state = await newestState(files, earlier, document);
+  await requireAgreement(state, epoch - 1, log, document);
+  await starts?.take();
+  await requireCounted(anchor, epoch);
+  const { lct } = document;
+  await files.write(epoch, encodeState({ lct, epoch, size: log.size, root: log.root }));
+  for (const done of earlier) if (done !== epoch) await files.remove(done);
+  return epoch;
+}
+
+async function drawEvidence(
+  { anchor, document, softwareVersion }: EpochSetting,
+  { log, clock, synchronised }: EpochStart,
+  epoch: number,
+  { publicKey }: Ed25519SecretKey,
+): Promise<VerifiedEpoch> {
+  const { size: treeSize, root: treeRoot } = log;
+  const time = clock.now();
+  const bodyBytes = encodeEpochBody({
+    lct: document.lct,
+    epoch,
+    publicKey,
+    softwareVersion,
+    treeSize,
+    treeRoot,
+    time,
+    synchronised,
+  });
+  const evidence = encodeEpochEvidence({ bodyBytes, ...(await anchor.attestEpoch(bodyBytes)) });
+  return verifyEpoch(evidence, {
+    document,
+    previousCounter: log.lastCounter,
+    previousBootVersion: 0, // the log's to judge: here nothing depends on it
+    treeSize,
+    treeRoot,
+    time,
+  });
+}
+
+async function lock(files: StateFiles): Promise<() => Promise<void>> {
   try {
-    const counter = await claimEpoch(files, options);
-    const key = Ed25519SecretKey.generate(options.entropy);
-    return { key, epoch: drawEvidence(options, counter, anchor, key) };
+    return await files.lock();
+  } catch (cause) {
+    if (!(cause instanceof TlogError) || cause.code !== "locked") throw cause;
+    throw superseded("another signer begins an epoch in this directory just now", { cause });
+  }
+}
+
+export async function beginEpoch(setting: EpochSetting, start: EpochStart): Promise<BegunEpoch> {
+  const release = await lock(setting.files);
+  try {
+    const counter = await claimEpoch(setting, start.log);
+    const key = Ed25519SecretKey.generate(setting.entropy);
+    return { key, epoch: await drawEvidence(setting, start, counter, key) };
   } finally {
-    anchor.dispose();
+    await release();
   }
 }

@@ -20,8 +20,9 @@ import {
 } from "../lct-keys.fixture.js";
 import { type LctDocument, verifyLctDocument } from "../verify/document.js";
 import { decodeEpochEvidence } from "../verify/evidence.js";
-import { createSoftwareAnchor } from "./epoch-begin.js";
-import { openSoftwareSigner, type SoftwareSigner } from "./software-signer.js";
+import { beginSoftwareEpoch } from "./open-software.js";
+import type { Signer } from "./port.js";
+import { createSoftwareAnchor } from "./software-anchor.js";
 import { decodeState } from "./state.js";
 import type { StateFiles } from "./state-files.js";
 
@@ -38,9 +39,9 @@ beforeAll(async () => {
 });
 afterAll(() => rm(directory, { recursive: true }));
 
-function open(files: StateFiles, log: ReturnType<TestTree["log"]>): Promise<SoftwareSigner> {
+function open(files: StateFiles, log: ReturnType<TestTree["log"]>): Promise<Signer> {
   const version = { softwareVersion: "0", synchronised: true };
-  return openSoftwareSigner({ directory, clock, entropy, document, log, ...version }, files);
+  return beginSoftwareEpoch({ directory, files, clock, entropy, document, log, ...version });
 }
 
 /** What left the signer: roots by size, bodies by counter. */
@@ -204,8 +205,14 @@ describe("a store that fails, or a crash, at any step", () => {
 
 describe("two signers racing on one state", () => {
   /** From here on the scheduler decides which step runs next; opening the anchor, real I/O, is over by then. */
-  function interleave(files: MemoryStateFiles, scheduler: fc.Scheduler, starters: number) {
+  function interleave(
+    files: MemoryStateFiles,
+    scheduler: fc.Scheduler,
+    starters: number,
+    holdFirstWrite = 0,
+  ) {
     let arrived = 0;
+    let hold = holdFirstWrite;
     let go: () => void = () => {};
     const ready = new Promise<void>((resolve) => {
       go = resolve;
@@ -214,6 +221,9 @@ describe("two signers racing on one state", () => {
       arrived += 1;
       if (arrived >= starters) go();
       await ready;
+      for (; hold > 0 && step === "write"; hold -= 1) {
+        await scheduler.schedule(Promise.resolve(), "held");
+      }
       await scheduler.schedule(Promise.resolve(), step);
     };
     files.after = (step) => scheduler.schedule(Promise.resolve(), `${step} done`);
@@ -221,11 +231,11 @@ describe("two signers racing on one state", () => {
 
   it("never sign two roots for one size, in any interleaving of their steps", async () => {
     const winners = new Set<number>();
-    const race = fc.asyncProperty(fc.scheduler(), async (scheduler) => {
+    const race = fc.asyncProperty(fc.scheduler(), fc.nat(24), async (scheduler, hold) => {
       const files = new MemoryStateFiles();
       const witness = new Witness();
       const first = await open(files, trees[0].log(3));
-      interleave(files, scheduler, 2);
+      interleave(files, scheduler, 2, hold);
       const other = open(files, trees[2].log(3, { lastCounter: 1 }));
       const outcomes = Promise.allSettled([
         first.sign(trees[0].request(3, 12)),
@@ -242,10 +252,11 @@ describe("two signers racing on one state", () => {
     expect(winners).toEqual(new Set([0, 1]));
   });
 
-  it("never begin two epochs under one counter", async () => {
+  it.each([true, false])("never begin two epochs under one counter (lock: %s)", async (lock) => {
     let refused = 0;
     const race = fc.asyncProperty(fc.scheduler(), async (scheduler) => {
       const files = new MemoryStateFiles();
+      files.locking = lock;
       const witness = new Witness();
       interleave(files, scheduler, 2);
       const log = trees[0].log(3);

@@ -16,9 +16,8 @@ import {
 import { type LctDocument, verifyLctDocument } from "../verify/document.js";
 import type { Binding } from "../verify/genesis.js";
 import { verifyOcmf } from "../verify/ocmf.js";
-import { createSoftwareAnchor } from "./epoch-begin.js";
-import { softwareOcmfSigner } from "./ocmf.js";
-import { SoftwareSigner } from "./software-signer.js";
+import { beginSoftwareEpoch, softwareOcmfSigner } from "./open-software.js";
+import { createSoftwareAnchor } from "./software-anchor.js";
 
 const entropy = seededEntropy("ocmf signer");
 const authority = Ed25519SecretKey.generate(entropy);
@@ -42,15 +41,15 @@ const refusal = (attempt: Promise<unknown>) => attempt.then(() => "nothing", cod
 
 describe("the anchor's word for a day", () => {
   it("is signed by the anchor, and the same whenever it is asked for", async () => {
-    const record = await softwareOcmfSigner({ directory, document }).ocmf(dayOf());
+    const record = await softwareOcmfSigner({ directory, entropy, document }).ocmf(dayOf());
     expect(JSON.parse(verifyOcmf(record, anchor))).toMatchObject({ PG: "F12" });
-    expect(await softwareOcmfSigner({ directory, document }).ocmf(dayOf())).toBe(record);
+    expect(await softwareOcmfSigner({ directory, entropy, document }).ocmf(dayOf())).toBe(record);
     expect((await stat(join(directory, "ocmf-12"))).mode & 0o777).toBe(0o600);
     expect((await readdir(directory)).sort()).toEqual(["anchor.pem", "ocmf-12"]);
   });
 
   it("is given once for a page: another payload is refused, another page is not", async () => {
-    const signer = softwareOcmfSigner({ directory, document });
+    const signer = softwareOcmfSigner({ directory, entropy, document });
     const record = await signer.ocmf(dayOf());
     const changed = dayOf({ leftOut: { inMwh: 6, outMwh: 0, resets: 0 } });
     expect(await refusal(signer.ocmf(changed))).toBe("ocmf-signed");
@@ -59,13 +58,13 @@ describe("the anchor's word for a day", () => {
   });
 
   it("is one record also for many who ask at once", async () => {
-    const ask = () => softwareOcmfSigner({ directory, document }).ocmf(dayOf());
+    const ask = () => softwareOcmfSigner({ directory, entropy, document }).ocmf(dayOf());
     const records = await Promise.all(Array.from({ length: 8 }, ask));
     expect(new Set(records).size).toBe(1);
   });
 
   it("comes from a running signer through its port, until that is closed", async () => {
-    const signer = await SoftwareSigner.open({
+    const signer = await beginSoftwareEpoch({
       directory,
       clock: manualClock(),
       entropy,
@@ -75,25 +74,25 @@ describe("the anchor's word for a day", () => {
       log: tree("log", 3).log(3),
     });
     const record = await signer.ocmf(dayOf());
-    expect(await softwareOcmfSigner({ directory, document }).ocmf(dayOf())).toBe(record);
+    expect(await softwareOcmfSigner({ directory, entropy, document }).ocmf(dayOf())).toBe(record);
     await signer.close();
     expect(await refusal(signer.ocmf(dayOf()))).toBe("signer-closed");
   });
 
   it("is not given by another anchor than the document's, nor by a file for a TPM", async () => {
     const other = issue(P256SecretKey.generate(entropy).publicKey);
-    expect(await refusal(softwareOcmfSigner({ directory, document: other }).ocmf(dayOf()))).toBe(
-      "anchor-mismatch",
-    );
+    expect(
+      await refusal(softwareOcmfSigner({ directory, entropy, document: other }).ocmf(dayOf())),
+    ).toBe("anchor-mismatch");
     const tpm = issue(anchor, "tpm");
-    expect(await refusal(softwareOcmfSigner({ directory, document: tpm }).ocmf(dayOf()))).toBe(
-      "anchor-mismatch",
-    );
+    expect(
+      await refusal(softwareOcmfSigner({ directory, entropy, document: tpm }).ocmf(dayOf())),
+    ).toBe("anchor-mismatch");
     expect(await readdir(directory)).toEqual(["anchor.pem"]);
   });
 
   it("is refused where the record that was given was tampered with", async () => {
-    const signer = softwareOcmfSigner({ directory, document });
+    const signer = softwareOcmfSigner({ directory, entropy, document });
     const record = await signer.ocmf(dayOf());
     await writeFile(join(directory, "ocmf-12"), record.replace("12.345678", "12.345679"));
     expect(await refusal(signer.ocmf(dayOf()))).toBe("ocmf-signature");

@@ -11,41 +11,31 @@ import { sha256, toHex, utf8 } from "@wattseal/base";
 import type { LctDocument } from "../verify/document.js";
 import { LctKeysError } from "../verify/errors.js";
 import { encodeOcmf, type OcmfDay, ocmfPayload, verifyOcmf } from "../verify/ocmf.js";
-import { openAnchor } from "./epoch-begin.js";
-import type { OcmfSigner } from "./port.js";
+import type { Anchor } from "./anchor.js";
 
 const OWNER_ONLY = 0o600;
 
-interface AnchorFolder {
-  /** Holds `anchor.pem`. */
+/** Where records are kept, and who signs them. */
+export interface OcmfSetting {
   readonly directory: string;
-  /** Verified; its anchor is the one in the directory. */
+  readonly anchor: Anchor;
+  /** Verified; its anchor is `anchor`. */
   readonly document: LctDocument;
 }
 
-/** Signs with the software anchor of a folder, and without an epoch: what the signer's process does while it runs. */
-export function softwareOcmfSigner(folder: AnchorFolder): OcmfSigner {
-  return { ocmf: (day) => signDay(folder, day) };
-}
-
-/** The anchor is in memory only while this runs. */
+/** Throws as `OcmfSigner.ocmf` does. */
 export async function signDay(
-  { directory, document }: AnchorFolder,
+  { directory, anchor, document }: OcmfSetting,
   day: OcmfDay,
 ): Promise<string> {
   const payload = ocmfPayload(day, document);
-  const anchor = await openAnchor(directory, document);
-  try {
-    const path = join(directory, `ocmf-${day.page}`);
-    const given = await readGiven(path);
-    if (given !== undefined) return requireSame(given, payload, anchor.publicKey, day.page);
-    const record = encodeOcmf(payload, anchor.sign(utf8(payload)));
-    if (await keep(directory, path, record)) return record;
-    const other = await readGiven(path);
-    return requireSame(other ?? "", payload, anchor.publicKey, day.page);
-  } finally {
-    anchor.dispose();
-  }
+  const path = join(directory, `ocmf-${day.page}`);
+  const given = await readGiven(path);
+  if (given !== undefined) return requireSame(given, payload, anchor.publicKey, day.page);
+  const record = encodeOcmf(payload, await anchor.sign(utf8(payload)));
+  if (await keep(directory, path, record)) return record;
+  const other = await readGiven(path);
+  return requireSame(other ?? "", payload, anchor.publicKey, day.page);
 }
 
 function requireSame(record: string, payload: string, anchor: Uint8Array, page: number): string {

@@ -55,16 +55,19 @@ export interface Signer extends OcmfSigner {
   close(): Promise<void>;
 }
 
-/** A device half of the pack, as the signer keeps it. */
+/** A device half of the pack (X25519, 32 bytes), as the signer keeps it. */
 export type HalfStatus = {
-  /** X25519, 32 bytes. */
-  readonly publicKey: Uint8Array;
   /** How a pairing record names it. */
   readonly reference: string;
 } & (
-  | { readonly state: "open" }
+  | { readonly state: "open"; readonly publicKey: Uint8Array }
   /** No link comes about under it until the signer is started again; `reason` says why, and the cure. */
-  | { readonly state: "refused"; readonly reason: string }
+  | {
+      readonly state: "refused";
+      /** Undefined where what is kept does not even say that. */
+      readonly publicKey: Uint8Array | undefined;
+      readonly reason: string;
+    }
 );
 
 export interface EpochStart {

@@ -22,7 +22,7 @@ export interface ContinuedLog extends TreeHead {
   readonly receipt: string | undefined;
 }
 
-const REMEDY = "the federation's copy of the log decides what is true";
+export const REMEDY = "the federation's copy of the log decides what is true";
 
 function refuseState(problem: string, options?: ErrorOptions): never {
   throw new LctKeysError("state-rolled-back", `${problem}; ${REMEDY}`, options);

@@ -5,7 +5,7 @@
  * and so have two histories signed. Nothing here notices that; the federation does, which keeps the last head
  * it witnessed, and two bodies for one counter are proof of it.
  *
- * A file's creation is exclusive and claims the epoch before its key is drawn. It fences as well: a signer that
+ * A file's creation is exclusive and claims the epoch before the anchor's counter moves and its key is drawn. It fences as well: a signer that
  * finds a later claim after writing its own state does not sign, and the later signer reads that state only
  * after its claim, so that one of the two always sees the other.
  */
@@ -22,9 +22,12 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { lockDirectory } from "@wattseal/tlog/store";
 
 /** Durable small files. Every method that changes something resolves when the change would survive a power cut. */
 export interface StateFiles {
+  /** Keeps other signers from beginning an epoch here until released, or gone. Throws where one is at it. */
+  lock(): Promise<() => Promise<void>>;
   /** Counters of the epochs claimed, ascending. */
   claimed(): Promise<readonly number[]>;
   /** Creates an epoch's file, empty; false when it exists. */
@@ -65,10 +68,22 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
+/** The whole content or the former one, never a part. */
+export async function writeWhole(
+  directory: string,
+  path: string,
+  content: Uint8Array,
+): Promise<void> {
+  const draft = `${path}.draft`;
+  await writeDurably(draft, "w", content);
+  renameSync(draft, path);
+  await syncDirectory(directory);
+}
+
 export function stateFilesIn(directory: string): StateFiles {
   const pathOf = (epoch: number) => join(directory, `epoch-${epoch}`);
-  const draftOf = (epoch: number) => `${pathOf(epoch)}.draft`;
   return {
+    lock: () => lockDirectory(directory),
     async claimed() {
       const counters = readdirSync(directory).map((name) => NAME.exec(name)?.[1]);
       return counters.flatMap((text) => (text === undefined ? [] : Number(text))).sort(ascending);
@@ -86,14 +101,9 @@ export function stateFilesIn(directory: string): StateFiles {
     async read(epoch) {
       return readFileSync(pathOf(epoch));
     },
-    async write(epoch, content) {
-      const draft = draftOf(epoch);
-      await writeDurably(draft, "w", content);
-      renameSync(draft, pathOf(epoch));
-      await syncDirectory(directory);
-    },
+    write: (epoch, content) => writeWhole(directory, pathOf(epoch), content),
     async remove(epoch) {
-      rmSync(draftOf(epoch), { force: true }); // a kill may have left one
+      rmSync(`${pathOf(epoch)}.draft`, { force: true }); // a kill may have left one
       unlinkSync(pathOf(epoch));
     },
   };

@@ -159,9 +159,8 @@ export class TpmAnchor implements Anchor {
         kept.push({ reference, ...decodeSealedHalf(await folder.read(reference)) });
       } catch (thrown) {
         if (!(thrown instanceof DecodeError)) throw thrown;
-        // No pairing record names this half.
-        const publicKey = new Uint8Array(32);
-        damaged.push({ publicKey, reference, state: "refused", reason: refusalText("unreadable") });
+        const reason = refusalText("unreadable");
+        damaged.push({ publicKey: undefined, reference, state: "refused", reason });
       }
     }
     const opened = await this.#transact(async (tpm) =>

@@ -11,6 +11,7 @@ import {
   verifyOcmf,
 } from "@wattseal/lct-keys/verify";
 import { VerifierError } from "@wattseal/verifier";
+import { systemEntropy } from "../ports/system.js";
 import { layoutOf } from "../state/layout.js";
 import { documentOf, type Exporter, type ExportSetting } from "./exporter.js";
 
@@ -65,7 +66,11 @@ export function ocmf(setting: ExportSetting): Exporter {
 
 function signerIn(state: string | undefined, document: LctDocument): OcmfSigner | undefined {
   if (state === undefined) return undefined;
-  return softwareOcmfSigner({ directory: layoutOf(state).gateway.signer, document });
+  return softwareOcmfSigner({
+    directory: layoutOf(state).gateway.signer,
+    entropy: systemEntropy,
+    document,
+  });
 }
 
 interface GoneDay {

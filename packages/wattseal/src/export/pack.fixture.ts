@@ -9,7 +9,7 @@ import {
   encodeEntry,
   ModuleMeter,
 } from "@wattseal/energy-ledger";
-import { SoftwareSigner } from "@wattseal/lct-keys";
+import { beginSoftwareEpoch, type Signer } from "@wattseal/lct-keys";
 import { LogStore } from "@wattseal/tlog/store";
 import { LogReplay } from "@wattseal/verifier";
 import { readPackFiles } from "../roles/pack-files.js";
@@ -28,7 +28,7 @@ class PackWriter {
   now = FIRST_DAY + DAY - 3 * MINUTE;
   readonly replay: LogReplay;
   readonly log: LogStore;
-  readonly #signer: SoftwareSigner;
+  readonly #signer: Signer;
   readonly #meter = new ModuleMeter({
     module: MODULE,
     capacity: CAPACITY,
@@ -41,7 +41,7 @@ class PackWriter {
   #steps: number | undefined;
   #counter = 0;
 
-  constructor(replay: LogReplay, log: LogStore, signer: SoftwareSigner) {
+  constructor(replay: LogReplay, log: LogStore, signer: Signer) {
     this.replay = replay;
     this.log = log;
     this.#signer = signer;
@@ -126,7 +126,7 @@ export async function beginPack(root: string) {
   } as const;
   replay.append(encodeEntry(first));
   await log.append([encodeEntry(first)]);
-  const signer = await SoftwareSigner.open({
+  const signer = await beginSoftwareEpoch({
     directory: layout.gateway.signer,
     clock,
     entropy,

@@ -9,7 +9,7 @@ import {
 } from "@wattseal/base";
 import type { CanBus } from "@wattseal/can-protocol";
 import { EvidenceStore, Gateway, type LegacyUnit, nodeEvidenceFiles } from "@wattseal/gateway";
-import { SoftwareSigner } from "@wattseal/lct-keys";
+import { beginSoftwareEpoch } from "@wattseal/lct-keys";
 import { type Destination, fleetName } from "@wattseal/uplink";
 import type { Trust } from "@wattseal/verifier";
 import type { GatewayConfig } from "../config/schema.js";
@@ -67,7 +67,7 @@ export async function openGateway(options: GatewayRoleOptions): Promise<Gateway>
     legacy: legacyIn(config),
     shunt: config.bus.shunt === "can" ? PACK_SHUNT : undefined,
     openSigner: (log, time) =>
-      SoftwareSigner.open({
+      beginSoftwareEpoch({
         directory: layout.gateway.signer,
         clock: time.clock,
         entropy: systemEntropy,

@@ -1,66 +1,61 @@
-/** The signer with a software anchor, in the process that uses it. What it signs is marked `software`. */
+/** Signs the checkpoints of one epoch, and none that does not extend the last. */
 import { bytesEqual, type Clock, messageOf } from "@wattseal/base";
 import { signCheckpoint, verifyConsistency } from "@wattseal/tlog";
-import type { Ed25519SecretKey } from "../keys/ed25519.js";
-import type { LctDocument } from "../verify/document.js";
-import type { VerifiedEpoch } from "../verify/epoch.js";
 import { LctKeysError } from "../verify/errors.js";
 import type { OcmfDay } from "../verify/ocmf.js";
-import { beginSoftwareEpoch, type SoftwareSignerOptions } from "./epoch-begin.js";
-import { signDay } from "./ocmf.js";
-import type { Signer, SignerIdentity, SignRequest, TreeHead } from "./port.js";
+import { type BegunEpoch, beginEpoch, type EpochSetting } from "./epoch-begin.js";
+import type {
+  EpochStart,
+  OcmfSigner,
+  Signer,
+  SignerIdentity,
+  SignRequest,
+  TreeHead,
+} from "./port.js";
 import { encodeState } from "./state.js";
-import { type StateFiles, stateFilesIn } from "./state-files.js";
+import { Turns } from "./turns.js";
 
-/** For tests: `files` may fail at any step. */
-export async function openSoftwareSigner(
-  options: SoftwareSignerOptions,
-  files: StateFiles,
-): Promise<SoftwareSigner> {
-  const log = { ...options.log, root: new Uint8Array(options.log.root) };
-  const begun = await beginSoftwareEpoch({ ...options, log }, files);
-  return new SoftwareSigner({ ...options, ...begun, files });
+export interface EpochSignerOptions extends EpochSetting, OcmfSigner {
+  /** The epoch's first checkpoint has been signed. */
+  readonly onFirst: () => void;
 }
 
-interface Parts {
-  readonly directory: string;
-  readonly clock: Clock;
-  readonly document: LctDocument;
-  readonly files: StateFiles;
-  readonly key: Ed25519SecretKey;
-  readonly epoch: VerifiedEpoch;
-}
-
-export class SoftwareSigner implements Signer {
-  readonly #parts: Parts;
+export class EpochSigner implements Signer {
+  readonly #options: EpochSignerOptions;
+  readonly #begun: BegunEpoch;
+  readonly #clock: Clock;
+  readonly #turns = new Turns();
   #last: TreeHead;
-  #queue: Promise<unknown> = Promise.resolve();
+  #first = true;
   #stopped: LctKeysError | undefined;
 
-  /** Only `open` makes one. */
-  constructor(parts: Parts) {
-    this.#parts = parts;
-    this.#last = { size: parts.epoch.treeSize, root: parts.epoch.treeRoot };
+  private constructor(options: EpochSignerOptions, begun: BegunEpoch, clock: Clock) {
+    this.#options = options;
+    this.#begun = begun;
+    this.#clock = clock;
+    this.#last = { size: begun.epoch.treeSize, root: begun.epoch.treeRoot };
   }
 
   /**
-   * Begins an epoch: increments the durable counter, refuses when state and log contradict each other, draws
-   * the epoch key and has the anchor sign for it. Throws LctKeysError `key-…`, `anchor-mismatch`,
-   * `state-corrupt`, `state-rolled-back`, `log-rolled-back`, `log-forked`, `signer-superseded`.
+   * Claims the next epoch, refuses when state, counter and log contradict each other, draws the epoch key and has
+   * the anchor sign for it. Throws LctKeysError `key-…`, `state-corrupt`, `state-rolled-back`, `counter-rolled-back`,
+   * `log-rolled-back`, `log-forked`, `signer-superseded`, `epoch-rationed`, and what the anchor throws.
    */
-  static open(options: SoftwareSignerOptions): Promise<SoftwareSigner> {
-    return openSoftwareSigner(options, stateFilesIn(options.directory));
+  static async begin(options: EpochSignerOptions, start: EpochStart): Promise<EpochSigner> {
+    const log = { ...start.log, root: new Uint8Array(start.log.root) };
+    return new EpochSigner(options, await beginEpoch(options, { ...start, log }), start.clock);
   }
 
   identity(): SignerIdentity {
-    const { document, epoch } = this.#parts;
+    const { document } = this.#options;
+    const { epoch } = this.#begun;
     const { lct, origin, binding } = document;
     const { publicKey, state } = epoch;
     return { lct, origin, binding, epoch: epoch.epoch, publicKey, state };
   }
 
   get epochEvidence(): Uint8Array {
-    return this.#parts.epoch.evidence;
+    return this.#begun.epoch.evidence;
   }
 
   get lastSigned(): TreeHead {
@@ -74,32 +69,23 @@ export class SoftwareSigner implements Signer {
       root: new Uint8Array(root),
       consistency: consistency.map((hash) => new Uint8Array(hash)),
     }));
-    return this.#inTurn(() => this.#sign(own));
+    return this.#turns.run(() => this.#sign(own));
   }
 
-  ocmf(day: OcmfDay): Promise<string> {
-    const root = new Uint8Array(day.root);
-    return this.#inTurn(() => {
-      if (this.#stopped !== undefined) throw this.#stopped;
-      return signDay(this.#parts, { ...day, root });
-    });
+  async ocmf(day: OcmfDay): Promise<string> {
+    if (this.#stopped !== undefined) throw this.#stopped;
+    return this.#options.ocmf(day);
   }
 
   async close(): Promise<void> {
-    await this.#inTurn(async () => {
-      this.#stop(new LctKeysError("signer-closed", "the signer is closed"));
+    await this.#turns.run(async () => {
+      this.#stop(new LctKeysError("signer-closed", "the epoch is over"));
     });
-  }
-
-  #inTurn<T>(task: () => Promise<T>): Promise<T> {
-    const result = this.#queue.then(task);
-    this.#queue = result.catch(() => undefined);
-    return result;
   }
 
   #stop(reason: LctKeysError): LctKeysError {
     this.#stopped = reason;
-    this.#parts.key.dispose();
+    this.#begun.key.dispose();
     return reason;
   }
 
@@ -112,12 +98,18 @@ export class SoftwareSigner implements Signer {
       last = { size: request.size, root: request.root };
     }
     if (last.size > this.#last.size) await this.#persist(last);
-    return requests.map((head) => this.#noteOf(head));
+    const notes = requests.map((head) => this.#noteOf(head));
+    if (this.#first && notes.length > 0) {
+      this.#first = false;
+      this.#options.onFirst();
+    }
+    return notes;
   }
 
   /** Ed25519 is deterministic (RFC 8032 §5.1.6): the same head gives the same note. */
   #noteOf({ size, root }: TreeHead): string {
-    const { key, document } = this.#parts;
+    const { document } = this.#options;
+    const { key } = this.#begun;
     return signCheckpoint(
       { size, root },
       { name: document.origin, publicKey: key.publicKey, sign: (bytes) => key.sign(bytes) },
@@ -125,8 +117,8 @@ export class SoftwareSigner implements Signer {
   }
 
   #requireInForce(): void {
-    const { clock, epoch } = this.#parts;
-    if (clock.now() <= epoch.expiresAt) return;
+    const { epoch } = this.#begun;
+    if (this.#clock.now() <= epoch.expiresAt) return;
     throw new LctKeysError(
       "epoch-expired",
       `epoch ${epoch.epoch} ended at ${epoch.expiresAt}; a new one has to begin`,
@@ -135,7 +127,7 @@ export class SoftwareSigner implements Signer {
 
   /** Throws unless the head may be signed after `last`: it extends it, or is the same. */
   #judge({ size, root, consistency }: SignRequest, last: TreeHead): void {
-    const least = Math.max(last.size, this.#parts.epoch.treeSize + 1);
+    const least = Math.max(last.size, this.#begun.epoch.treeSize + 1);
     if (size < least) {
       throw new LctKeysError("sign-smaller", `size ${size} is below ${least}, the least to sign`);
     }
@@ -161,7 +153,8 @@ export class SoftwareSigner implements Signer {
 
   /** Nothing leaves before the head is durable; after a failed write the disk's word is unknown, so this signer ends. */
   async #persist({ size, root }: TreeHead): Promise<void> {
-    const { files, epoch, document } = this.#parts;
+    const { files, document } = this.#options;
+    const { epoch } = this.#begun;
     let claimed: readonly number[];
     try {
       await files.write(

@@ -21,8 +21,8 @@ import { EpochChain } from "../verify/chain.js";
 import { type LctDocument, verifyLctDocument } from "../verify/document.js";
 import { EPOCH_MAX_AGE_MS } from "../verify/epoch.js";
 import type { Binding } from "../verify/genesis.js";
-import { createSoftwareAnchor } from "./epoch-begin.js";
-import { openSoftwareSigner, SoftwareSigner } from "./software-signer.js";
+import { beginSoftwareEpoch } from "./open-software.js";
+import { createSoftwareAnchor } from "./software-anchor.js";
 import { decodeState, encodeState } from "./state.js";
 
 const entropy = seededEntropy("signer");
@@ -50,7 +50,7 @@ function optionsFor(at: ReturnType<TestTree["log"]>) {
 }
 
 function open(at: ReturnType<TestTree["log"]>, change: { document?: LctDocument } = {}) {
-  return SoftwareSigner.open({ ...optionsFor(at), ...change });
+  return beginSoftwareEpoch({ ...optionsFor(at), ...change });
 }
 
 const refusal = (attempt: Promise<unknown>) => attempt.then(() => "nothing", codeOfThrown);
@@ -189,7 +189,7 @@ describe("one request", () => {
 
   it("comes with others for the price of one durable write, all or none", async () => {
     const files = new MemoryStateFiles();
-    const signer = await openSoftwareSigner(optionsFor(log.log(1)), files);
+    const signer = await beginSoftwareEpoch({ ...optionsFor(log.log(1)), files });
     const chain = new EpochChain(document);
     chain.begin(signer.epochEvidence, position(1));
     const crooked = { ...log.request(8, 9), root: log.root(8) };

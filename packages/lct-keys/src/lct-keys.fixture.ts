@@ -15,9 +15,9 @@ import { Ed25519SecretKey } from "./keys/ed25519.js";
 import { P256SecretKey } from "./keys/p256.js";
 import type { Anchor, AnchorHalf } from "./signer/anchor.js";
 import type { StateFiles } from "./signer/state-files.js";
+import { attestSignedBytes } from "./verify/attestation.js";
 import { type LctDocument, verifyLctDocument } from "./verify/document.js";
 import {
-  attestSignedBytes,
   type EpochBody,
   encodeEpochBody,
   encodeEpochEvidence,

@@ -18,8 +18,8 @@ import {
   testPack,
   tree,
 } from "../lct-keys.fixture.js";
+import { attestSignedBytes } from "../verify/attestation.js";
 import { type LctDocument, verifyLctDocument } from "../verify/document.js";
-import { attestSignedBytes } from "../verify/evidence.js";
 import { LocalSigner } from "./local-signer.js";
 import { openSoftwareSigner } from "./open-software.js";
 import type { SignerService } from "./port.js";
@@ -86,7 +86,7 @@ describe("the boot", () => {
       entropy,
       softwareVersion: "0",
       clock: manualClock(),
-      logger: { ...silentLogger, error: (event) => events.push(event) },
+      logger: { ...silentLogger, error: (event) => void events.push(event) },
     });
     return { anchor, events, signer };
   }
@@ -148,7 +148,7 @@ describe("device halves", () => {
     const said: unknown[] = [];
     const signer = await open({
       ...silentLogger,
-      error: (_, fields) => said.push(fields?.["half"]),
+      error: (_, fields) => void said.push(fields?.["half"]),
     });
     expect(said.sort()).toEqual([reference, "device-half.key"].sort());
     for (const half of signer.halves) expect(half).toMatchObject({ state: "refused" });

@@ -7,10 +7,11 @@ import {
   messageOf,
   RangeViolation,
 } from "@wattseal/base";
+import type { AttestationStatement } from "../verify/attestation.js";
 import type { LctDocument } from "../verify/document.js";
 import { LctKeysError } from "../verify/errors.js";
 import type { OcmfDay } from "../verify/ocmf.js";
-import type { Anchor, AnchorHalf, AttestationStatement } from "./anchor.js";
+import type { Anchor, AnchorHalf } from "./anchor.js";
 import { anchorInTurn } from "./anchor-in-turn.js";
 import { EpochSigner, type EpochSignerOptions } from "./epoch-signer.js";
 import { HalvesInMemory } from "./halves.js";

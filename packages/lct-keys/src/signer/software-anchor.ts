@@ -4,9 +4,10 @@ import { join } from "node:path";
 import { bytesEqual, type Entropy, messageOf } from "@wattseal/base";
 import { createHalfFile, halfFilesIn, openHalfFile } from "../keys/half-file.js";
 import { createP256KeyFile, openP256KeyFile } from "../keys/key-file.js";
+import { attestSignedBytes } from "../verify/attestation.js";
 import type { LctDocument } from "../verify/document.js";
 import { LctKeysError } from "../verify/errors.js";
-import { attestSignedBytes, epochSignedBytes } from "../verify/evidence.js";
+import { epochSignedBytes } from "../verify/evidence.js";
 import type { Anchor, AnchorHalf } from "./anchor.js";
 import type { StateFiles } from "./state-files.js";
 

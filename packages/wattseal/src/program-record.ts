@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { parseNonce } from "./commands/identity-attest.js";
 import { listCommand, showCommand } from "./commands/ledger.js";
 import { auditCommand } from "./commands/ledger-audit.js";
 import { backupCommand } from "./commands/ledger-backup.js";
@@ -20,7 +21,7 @@ const stateOfLog = () =>
 export function addRecord(wattseal: Command, report: Report): void {
   wattseal
     .command("verify <file>")
-    .description("check an exported proof, or the evidence of an interval, offline")
+    .description("check an exported proof, the evidence of an interval, or an attestation, offline")
     .option(
       "--trust <file>",
       "accepted authorities and witnesses; without it: self-consistent only",
@@ -28,6 +29,11 @@ export function addRecord(wattseal: Command, report: Report): void {
     .option(
       "--recording <file>",
       "of evidence: look for its PDUs in a recording of the bus (.log, .asc, .pcap)",
+    )
+    .option(
+      "--nonce <hex>",
+      "of an attestation: what was asked with, or it may be an old one",
+      parseNonce,
     )
     .option("--json", "print one JSON object", false)
     .addHelpText("after", example("verify interval-42.proof --trust trust.json"))

@@ -1,6 +1,7 @@
 /** An anchor's answer to a challenge: who it is and, with a TPM, its boot and its epoch counter now. */
 import {
   type Bounds,
+  bytesEqual,
   concatBytes,
   decodeCbor,
   encodeCbor,
@@ -55,6 +56,12 @@ export function encodeAttestationFile(file: AttestationFile): Uint8Array {
   ]);
   decodeAttestationFile(bytes);
   return bytes;
+}
+
+/** Whether the bytes are such a file by their beginning: an array of seven, then the tag. */
+export function isAttestationFile(bytes: Uint8Array): boolean {
+  const beginning = encodeCbor([TAG, 0, 0, 0, 0, 0, 0]).subarray(0, -6);
+  return bytesEqual(bytes.subarray(0, beginning.length), beginning);
 }
 
 /** Parses; nothing is verified. Throws DecodeError. */

@@ -4,6 +4,7 @@ export {
   attestSignedBytes,
   decodeAttestationFile,
   encodeAttestationFile,
+  isAttestationFile,
   type VerifiedAttestation,
   verifyAttestation,
 } from "./attestation.js";

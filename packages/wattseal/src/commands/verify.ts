@@ -1,6 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { messageOf, WattsealError } from "@wattseal/base";
+import { isAttestationFile } from "@wattseal/lct-keys/verify";
 import {
   isEvidenceFile,
   type ProofReport,
@@ -8,24 +9,39 @@ import {
   verifyEvidenceFile,
   verifyProofFile,
 } from "@wattseal/verifier";
+import { checkAttestation } from "../audit/attestation.js";
 import { readTrust } from "../audit/folder.js";
 import { CliError, EXIT } from "../errors.js";
 import { checkSeals, findInRecording } from "../evidence/seals.js";
 import { type EvidenceFinding, findingJson, findingOf, findingText } from "../evidence/view.js";
+import { attestedJson, attestedText } from "../view/attestation.js";
 import { entryText, printable } from "../view/entry.js";
 
 /** Of a file to check, bytes; an evidence file has at most 8 MiB. */
 const LONGEST = 8 * 1_048_576;
 
-/** `wattseal verify`, of a proof file or an evidence file: exit status 1 when it does not hold, with what does not. */
-export async function verify(
-  file: string,
-  options: { readonly trust?: string; readonly recording?: string; readonly json: boolean },
-): Promise<number> {
+export interface VerifyOptions {
+  readonly trust?: string;
+  readonly recording?: string;
+  /** Of an attestation: what was asked with. */
+  readonly nonce?: Uint8Array;
+  readonly json: boolean;
+}
+
+/** `wattseal verify`, of a proof, evidence or attestation file: exit status 1 when it does not hold, with what does not. */
+export async function verify(file: string, options: VerifyOptions): Promise<number> {
   const trust = await readTrust(options.trust);
   const bytes = await readGiven(file);
+  if (options.nonce !== undefined && !isAttestationFile(bytes)) {
+    throw new CliError("usage", "--nonce is for an attestation: nothing else answers one");
+  }
   let checked: Checked;
   try {
+    if (isAttestationFile(bytes)) {
+      const attested = checkAttestation(bytes, trust, options.nonce);
+      process.stdout.write(options.json ? attestedJson(attested) : attestedText(attested));
+      return EXIT.ok;
+    }
     checked = await check(bytes, trust, options.recording);
   } catch (error) {
     if (isOther(error)) throw error;

@@ -1,6 +1,12 @@
 // Both ends of one link, joined without a bus, so that only their own work is measured.
 import { millis, milliwattHours, moduleUid, slot } from "@wattseal/base";
-import { MODULE_STATE, MODULE_STATUS, ModuleLink, PackLink } from "@wattseal/can-protocol";
+import {
+  MODULE_STATE,
+  MODULE_STATUS,
+  ModuleLink,
+  PackLink,
+  withHalves,
+} from "@wattseal/can-protocol";
 import { DeviceHalf } from "@wattseal/device-keys";
 import { entropy } from "./pack.mjs";
 
@@ -41,13 +47,14 @@ class LinkPair {
   }
 
   #newPack() {
-    return new PackLink({
+    const link = new PackLink({
       packHash: this.#packHash,
       module: { uid: UID, ...AT, half: this.#moduleHalf.publicKey },
-      custody: this.#packHalf,
+      packHalf: this.#packHalf.publicKey,
       entropy,
       fd: this.#fd,
     });
+    return withHalves(link, [this.#packHalf]);
   }
 
   #newModule() {

@@ -8,6 +8,7 @@ import {
   MODULE_STATE,
   PackLink,
   slotOf,
+  withHalves,
 } from "@wattseal/can-protocol";
 import { DeviceHalf } from "@wattseal/device-keys";
 import { provisionModules, startSimulator } from "@wattseal/sim-hardware";
@@ -115,12 +116,12 @@ export class PackEnd {
       const link = new PackLink({
         packHash,
         module: { uid: module.uid, slot: slot(i + 1), busId: BUS_ID, half: module.half.publicKey },
-        custody: half,
+        packHalf: half.publicKey,
         entropy,
         fd,
         maxState: MODULE_STATE.on,
       });
-      this.#links.set(i + 1, link);
+      this.#links.set(i + 1, withHalves(link, [half]));
     });
     for (const at of this.#links.keys()) this.#handle(at, { kind: "open" });
   }
@@ -134,7 +135,7 @@ export class PackEnd {
    * @param {import("@wattseal/can-protocol").PackLinkEvent} event
    */
   #handle(at, event) {
-    /** @type {PackLink | undefined} */
+    /** @type {ReturnType<typeof withHalves> | undefined} */
     const link = this.#links.get(at);
     if (link === undefined) return;
     for (const effect of link.handle(event, this.#clock.now())) {

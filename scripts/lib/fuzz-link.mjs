@@ -9,6 +9,7 @@ import {
   encodeClear,
   ModuleLink,
   PackLink,
+  withHalves,
 } from "@wattseal/can-protocol";
 import {
   compareLabel,
@@ -22,6 +23,7 @@ import {
 } from "@wattseal/device-keys";
 
 /** @typedef {import("@wattseal/can-protocol").CanFrame} CanFrame */
+/** @typedef {ReturnType<typeof withHalves>} PackEnd */
 /** @typedef {{ name: string, weight: number, once: (random: Random) => void, after?: () => void }} Target */
 /** @typedef {{ name: string, inputs: number, refused: number }} Tally */
 
@@ -215,7 +217,7 @@ class LiveLink {
   module;
   now = START;
   #accepted = 0;
-  /** @type {{ end: PackLink | ModuleLink, frame: CanFrame }[]} */
+  /** @type {{ end: PackEnd | ModuleLink, frame: CanFrame }[]} */
   #onTheWay = [];
 
   /**
@@ -226,13 +228,14 @@ class LiveLink {
   constructor(entropy, packHalf, moduleHalf) {
     const at = { slot: SLOT, busId: 0 };
     const packHash = new Uint8Array(32);
-    this.pack = new PackLink({
+    const link = new PackLink({
       packHash,
       module: { uid: UID, ...at, half: moduleHalf.publicKey },
-      custody: packHalf,
+      packHalf: packHalf.publicKey,
       entropy,
       fd: false,
     });
+    this.pack = withHalves(link, [packHalf]);
     this.module = new ModuleLink({
       uid: UID,
       pairing: { packHash, packHalf: packHalf.publicKey, ...at, fed: packHash },
@@ -265,7 +268,7 @@ class LiveLink {
   }
 
   /**
-   * @param {PackLink | ModuleLink} end
+   * @param {PackEnd | ModuleLink} end
    * @param {{ kind: "open" | "timer" } | { kind: "frame", frame: CanFrame }} event
    */
   #handle(end, event) {
@@ -289,7 +292,7 @@ class LiveLink {
  */
 function linkTargets(entropy, packHalf, moduleHalf) {
   const live = new LiveLink(entropy, packHalf, moduleHalf);
-  /** @param {PackLink | ModuleLink} end */
+  /** @param {PackEnd | ModuleLink} end */
   const target = (end) => (/** @type {Random} */ random) => {
     live.now += random.below(64) === 0 ? 1 : 0;
     end.handle({ kind: "frame", frame: linkFrame(random, live.wire) }, millis(live.now));

@@ -96,6 +96,7 @@ export {
   telemetryPeriod,
 } from "./link/telemetry-period.js";
 export type {
+  DhRequest,
   DownReason,
   FrameClass,
   Link,
@@ -112,6 +113,7 @@ export type {
   UnsentReason,
   Withdrawn,
 } from "./link/types.js";
+export { withHalves } from "./link/with-halves.js";
 export { FrameScheduler, type SchedulerListener } from "./scheduler.js";
 export { LINK_VERSION } from "./secured/handshake.js";
 export {

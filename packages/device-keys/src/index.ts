@@ -9,7 +9,13 @@ export {
 export { DeviceKeysError, type DeviceKeysErrorCode } from "./errors.js";
 export { type DeviceCustody, DeviceHalf, HALF_LENGTH, inMemory, type PackCustody } from "./half.js";
 export { deriveKey, hmacSha256, noiseHkdf } from "./hkdf.js";
-export { KkInitiator, type KkOptions, KkResponder, type KkSession } from "./kk.js";
+export {
+  KkInitiator,
+  type KkInitiatorOptions,
+  KkResponder,
+  type KkResponderOptions,
+  type KkSession,
+} from "./kk.js";
 export {
   compareLabel,
   LABEL_GROUPS,

@@ -32,7 +32,11 @@ const pack = DeviceHalf.generate(counting(1));
 const module = DeviceHalf.generate(counting(2));
 const prologue = utf8("a prologue");
 const initiator = (entropy = counting(3)) =>
-  new KkInitiator({ prologue, custody: pack, peer: module.publicKey, entropy });
+  new KkInitiator({ prologue, publicKey: pack.publicKey, peer: module.publicKey, entropy });
+const message1Of = (a: KkInitiator, half = pack, peer = module.publicKey, payload = EMPTY) =>
+  a.writeMessage1(half.dh(peer), payload);
+const readMessage2 = (a: KkInitiator, message: Uint8Array, half = pack) =>
+  a.openMessage2(half.dh(a.beginMessage2(message)));
 const responder = (entropy = counting(4)) =>
   new KkResponder({ prologue, custody: module, peer: pack.publicKey, entropy });
 
@@ -41,10 +45,12 @@ describe(`published vectors${present ? "" : " (skipped: ../shared/vectors is abs
     expect(vectors.length).toBeGreaterThan(0);
     for (const vector of vectors) {
       expect(vector.protocol_name).toBe("Noise_KK_25519_ChaChaPoly_SHA256");
+      const half = DeviceHalf.fromSecret(fromHex(vector.init_static));
+      const peer = fromHex(vector.init_remote_static);
       const a = new KkInitiator({
         prologue: fromHex(vector.init_prologue),
-        custody: DeviceHalf.fromSecret(fromHex(vector.init_static)),
-        peer: fromHex(vector.init_remote_static),
+        publicKey: half.publicKey,
+        peer,
         entropy: fixed(vector.init_ephemeral),
       });
       const b = new KkResponder({
@@ -54,12 +60,12 @@ describe(`published vectors${present ? "" : " (skipped: ../shared/vectors is abs
         entropy: fixed(vector.resp_ephemeral),
       });
       const [first, second, ...transport] = vector.messages;
-      const message1 = a.writeMessage1(fromHex(first!.payload));
+      const message1 = message1Of(a, half, peer, fromHex(first!.payload));
       expect(toHex(message1)).toBe(first!.ciphertext);
       expect(toHex(b.readMessage1(message1))).toBe(first!.payload);
       const answer = b.writeMessage2(fromHex(second!.payload));
       expect(toHex(answer.message)).toBe(second!.ciphertext);
-      const result = a.readMessage2(answer.message);
+      const result = readMessage2(a, answer.message, half);
       expect(toHex(result.payload)).toBe(second!.payload);
       expect(toHex(result.session.handshakeHash)).toBe(vector.handshake_hash);
       expect(toHex(answer.session.handshakeHash)).toBe(vector.handshake_hash);
@@ -78,7 +84,7 @@ describe(`published vectors${present ? "" : " (skipped: ../shared/vectors is abs
 
 describe("handshake", () => {
   it("has messages of 48 bytes and the payload's length", () => {
-    const message1 = initiator().writeMessage1();
+    const message1 = message1Of(initiator());
     expect(message1).toHaveLength(48);
     const b = responder();
     b.readMessage1(message1);
@@ -88,7 +94,7 @@ describe("handshake", () => {
   it("refuses every single flipped bit, and still takes the true message afterwards", () => {
     const a = initiator();
     const b = responder();
-    const message1 = a.writeMessage1();
+    const message1 = message1Of(a);
     for (let bit = 0; bit < 8 * message1.length; bit += 1) {
       expect(() => b.readMessage1(flip(message1, bit))).toThrow(
         expect.objectContaining({
@@ -99,9 +105,9 @@ describe("handshake", () => {
     expect(b.readMessage1(message1)).toHaveLength(0);
     const answer = b.writeMessage2(new Uint8Array(16));
     for (let bit = 0; bit < 8 * answer.message.length; bit += 1) {
-      expect(() => a.readMessage2(flip(answer.message, bit))).toThrow();
+      expect(() => readMessage2(a, flip(answer.message, bit))).toThrow();
     }
-    expect(a.readMessage2(answer.message).session.handshakeHash).toEqual(
+    expect(readMessage2(a, answer.message).session.handshakeHash).toEqual(
       answer.session.handshakeHash,
     );
   });
@@ -118,7 +124,7 @@ describe("handshake", () => {
   });
 
   it("fails between two that disagree on prologue or halves", () => {
-    const message1 = initiator().writeMessage1();
+    const message1 = message1Of(initiator());
     const options = { prologue, custody: module, peer: pack.publicKey, entropy: counting(4) };
     const otherPrologue = new KkResponder({ ...options, prologue: utf8("another") });
     const otherPack = new KkResponder({ ...options, peer: module.publicKey });
@@ -137,23 +143,23 @@ describe("handshake", () => {
   it("refuses steps out of turn", () => {
     const outOfTurn = expect.objectContaining({ code: "out-of-turn" });
     const a = initiator();
-    expect(() => a.readMessage2(new Uint8Array(64))).toThrow(outOfTurn);
-    const message1 = a.writeMessage1();
-    expect(() => a.writeMessage1()).toThrow(outOfTurn);
+    expect(() => readMessage2(a, new Uint8Array(64))).toThrow(outOfTurn);
+    const message1 = message1Of(a);
+    expect(() => message1Of(a)).toThrow(outOfTurn);
     const b = responder();
     expect(() => b.writeMessage2()).toThrow(outOfTurn);
     b.readMessage1(message1);
     expect(() => b.readMessage1(message1)).toThrow(outOfTurn);
     const { message } = b.writeMessage2();
     expect(() => b.writeMessage2()).toThrow(outOfTurn);
-    a.readMessage2(message);
-    expect(() => a.readMessage2(message)).toThrow(outOfTurn);
+    readMessage2(a, message);
+    expect(() => readMessage2(a, message)).toThrow(outOfTurn);
   });
 
   it("shows nothing of itself or of its keys", () => {
     const a = initiator();
     const b = responder();
-    b.readMessage1(a.writeMessage1());
+    b.readMessage1(message1Of(a));
     const { session } = b.writeMessage2();
     for (const thing of [a, b, session.send]) {
       expect(inspect(thing, { depth: 9, showHidden: true })).toMatch(/redacted/);

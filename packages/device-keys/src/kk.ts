@@ -19,15 +19,23 @@ import { TransportCipher } from "./transport.js";
 
 const EMPTY = new Uint8Array(0);
 
-export interface KkOptions {
+interface KkParts {
   /** Both sides' agreement on what this handshake is for. */
   readonly prologue: Uint8Array;
-  /** Our static half. */
-  readonly custody: DeviceCustody;
   /** The peer's static public half, 32 bytes. */
   readonly peer: Uint8Array;
   /** Where the ephemeral half comes from. */
   readonly entropy: Entropy;
+}
+
+export interface KkInitiatorOptions extends KkParts {
+  /** Our static public half, 32 bytes. What holds the secret one is asked by the caller, in its own time. */
+  readonly publicKey: Uint8Array;
+}
+
+export interface KkResponderOptions extends KkParts {
+  /** Our static half. */
+  readonly custody: DeviceCustody;
 }
 
 /** What a finished handshake gives. */
@@ -38,50 +46,83 @@ export interface KkSession {
   readonly receive: TransportCipher;
 }
 
-/** The side that writes message 1: the pack. */
+/** What came of a message 2, but for se. */
+interface Received {
+  readonly state: SymmetricState;
+  readonly sealed: Uint8Array;
+}
+
+/**
+ * The side that writes message 1: the pack. Its static half may be held far away (a TPM behind the signer), so the two
+ * results that need it, ss and se, are given to it: X25519 of that half, 32 bytes, wiped here.
+ */
 export class KkInitiator {
-  readonly #options: KkOptions;
+  readonly #peer: Uint8Array;
   readonly #ephemeral: DeviceHalf;
   #state: SymmetricState | undefined;
+  #received: Received | undefined;
   #turn: "write-1" | "read-2" | "done" = "write-1";
 
-  constructor(options: KkOptions) {
-    this.#options = options;
-    this.#ephemeral = DeviceHalf.generate(options.entropy);
-    const { prologue, custody, peer } = options;
-    this.#state = SymmetricState.initialize(prologue, custody.publicKey, peer);
+  constructor({ prologue, publicKey, peer, entropy }: KkInitiatorOptions) {
+    this.#peer = peer;
+    this.#ephemeral = DeviceHalf.generate(entropy);
+    this.#state = SymmetricState.initialize(prologue, publicKey, peer);
   }
 
-  /** e, es, ss and `payload`: 48 bytes and the payload's length. */
-  writeMessage1(payload: Uint8Array = EMPTY): Uint8Array {
+  /** e, es, ss and `payload`: 48 bytes and the payload's length. `ss`: of our static half with the peer's. */
+  writeMessage1(ss: Uint8Array, payload: Uint8Array = EMPTY): Uint8Array {
     const state = turn(this.#state, this.#turn === "write-1");
-    const { custody, peer } = this.#options;
     this.#turn = "read-2";
     state.mixHash(this.#ephemeral.publicKey);
-    state.mixKey(this.#ephemeral.dh(peer));
-    state.mixKey(custody.dh(peer));
+    state.mixKey(this.#ephemeral.dh(this.#peer));
+    state.mixKey(ss);
     return concatBytes(this.#ephemeral.publicKey, state.encryptAndHash(payload));
   }
 
-  /** e, ee, se and the payload. Throws `handshake-refused`, after which a later, true message 2 is still read. */
-  readMessage2(message: Uint8Array): { payload: Uint8Array; session: KkSession } {
+  /**
+   * e and ee: as far as message 2 goes without our static half. Returns the peer's ephemeral half, 32 bytes, with
+   * which it is to agree (se), then `openMessage2`. Takes the place of a message 2 that was begun before.
+   * Throws `handshake-refused` for an impossible length, `weak-peer-half`.
+   */
+  beginMessage2(message: Uint8Array): Uint8Array {
     const state = turn(this.#state, this.#turn === "read-2").clone();
+    this.#dropReceived();
     const peerEphemeral = ephemeralOf(message, 2);
+    const ee = this.#ephemeral.dh(peerEphemeral);
     state.mixHash(peerEphemeral);
-    state.mixKey(this.#ephemeral.dh(peerEphemeral));
-    state.mixKey(this.#options.custody.dh(peerEphemeral));
-    const payload = state.decryptAndHash(message.subarray(HALF_LENGTH));
-    if (payload === undefined) throw refused(2);
+    state.mixKey(ee);
+    this.#received = { state, sealed: message.slice(HALF_LENGTH) };
+    return peerEphemeral;
+  }
+
+  /** se and the payload. Throws `handshake-refused`, after which a later, true message 2 is still read. */
+  openMessage2(se: Uint8Array): { payload: Uint8Array; session: KkSession } {
+    const received = this.#received;
+    if (received === undefined) throw outOfTurn();
+    this.#received = undefined;
+    const { state, sealed } = received;
+    state.mixKey(se);
+    const payload = state.decryptAndHash(sealed);
+    if (payload === undefined) {
+      state.dispose();
+      throw refused(2);
+    }
     const [send, receive] = state.split();
     const session = sessionOf(state, send, receive);
     this.dispose();
     return { payload, session };
   }
 
+  #dropReceived(): void {
+    this.#received?.state.dispose();
+    this.#received = undefined;
+  }
+
   /** Wipes what is left of the handshake; idempotent. The session, if any, stays. */
   dispose(): void {
     this.#turn = "done";
     this.#ephemeral.dispose();
+    this.#dropReceived();
     this.#state?.dispose();
     this.#state = undefined;
   }
@@ -97,11 +138,11 @@ export class KkInitiator {
 
 /** The side that answers: the module. */
 export class KkResponder {
-  readonly #options: KkOptions;
+  readonly #options: KkResponderOptions;
   #state: SymmetricState | undefined;
   #peerEphemeral: Uint8Array | undefined;
 
-  constructor(options: KkOptions) {
+  constructor(options: KkResponderOptions) {
     this.#options = options;
     const { prologue, custody, peer } = options;
     this.#state = SymmetricState.initialize(prologue, peer, custody.publicKey);

@@ -27,16 +27,27 @@ export class HandClock implements Clock {
   /** Runs what falls due on the way, in its order. */
   advance(ms: number): void {
     const until = millis(this.#now + ms);
-    for (;;) {
-      const due = this.#tasks
-        .filter(({ time }) => time <= until)
-        .sort((a, b) => a.time - b.time)[0];
-      if (due === undefined) break;
-      this.#tasks = this.#tasks.filter((other) => other !== due);
-      this.#now = millis(Math.max(this.#now, due.time));
-      due.task();
-    }
+    while (this.#runNext(until));
     this.#now = until;
+  }
+
+  /** The same where a reader may hold time, as it holds the simulator's (Gateway.ready). */
+  async pass(ms: number, ready: () => Promise<void> | undefined): Promise<void> {
+    const until = millis(this.#now + ms);
+    do {
+      for (let busy = ready(); busy !== undefined; busy = ready()) await busy;
+    } while (this.#runNext(until));
+    this.#now = until;
+  }
+
+  /** False when nothing is due by then. */
+  #runNext(until: Millis): boolean {
+    const due = this.#tasks.filter(({ time }) => time <= until).sort((a, b) => a.time - b.time)[0];
+    if (due === undefined) return false;
+    this.#tasks = this.#tasks.filter((other) => other !== due);
+    this.#now = millis(Math.max(this.#now, due.time));
+    due.task();
+    return true;
   }
 }
 

@@ -1,6 +1,6 @@
 import { type ModuleUid, millis } from "@wattseal/base";
 import type { ModuleMessage, OrderResult, PackOrder } from "@wattseal/can-protocol";
-import type { DeviceCustody, PairedModule } from "@wattseal/device-keys";
+import type { PackCustody, PairedModule } from "@wattseal/device-keys";
 import { EnergyLog } from "./ledger/energy-log.js";
 import { LogWriter } from "./ledger/log-writer.js";
 import { Pruner } from "./ledger/pruner.js";
@@ -11,6 +11,7 @@ import { ClearBus, type ClearListener } from "./legacy/clear-bus.js";
 import { LastHeard } from "./links/last-heard.js";
 import { type LinkListener, LinkManager } from "./links/manager.js";
 import { Supervisor } from "./links/supervisor.js";
+import { phraseOf } from "./metering/alarm-detail.js";
 import { Recorder } from "./metering/recorder.js";
 import { ShuntCheck } from "./metering/shunt-check.js";
 import type { GatewayOptions } from "./options.js";
@@ -58,7 +59,6 @@ export class Gateway {
   readonly #shunt: { readonly bus: PackShunt; readonly check: ShuntCheck } | undefined;
   readonly #heard = new LastHeard();
   readonly #renewal: EpochRenewal;
-
   private constructor(options: GatewayOptions, { log, clock, delivery, records }: Parts) {
     this.#options = options;
     this.#clock = clock;
@@ -175,8 +175,12 @@ export class Gateway {
     }
   }
 
-  /** A promise while entries pile up before the disk: where time can wait, it waits for this. */
+  /** A promise while entries pile up before the disk, or a link waits for the pack's half: where time can wait, it waits for this. */
   ready(): Promise<void> | undefined {
+    return this.#entering() ?? this.#links.agreeing;
+  }
+
+  #entering(): Promise<void> | undefined {
     if (this.#writer.unwritten <= UNWRITTEN_LIMIT) return undefined;
     // What waits for an epoch is not written before that has begun.
     return this.#renewal.running ?? this.#writer.settled();
@@ -235,7 +239,7 @@ export class Gateway {
   }
 
   /** Begins to roll the pack's device half over to `next`, which is in safe keeping already; see LinkManager. */
-  rollPackHalf(next: DeviceCustody, reference: string): Promise<void> {
+  rollPackHalf(next: PackCustody, reference: string): Promise<void> {
     return this.#links.roll(next, reference);
   }
 
@@ -300,6 +304,13 @@ export class Gateway {
         logger[level]("link.down", { module: module.uid, reason });
       },
       retired: (session, key) => this.#options.evidence?.released(session, key),
+      custody: (away) => {
+        if (away === undefined) logger.info("custody.back");
+        else {
+          logger.error("custody.away", { error: away });
+          this.#recorder.packNotice("custody-away", phraseOf(away));
+        }
+      },
     };
   }
 

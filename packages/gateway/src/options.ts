@@ -1,6 +1,6 @@
 import type { Clock, Entropy, Logger, TimeSource } from "@wattseal/base";
 import type { CanBus } from "@wattseal/can-protocol";
-import type { DeviceCustody, PackPairing } from "@wattseal/device-keys";
+import type { PackCustody, PackPairing } from "@wattseal/device-keys";
 import type { Signer } from "@wattseal/lct-keys";
 import type { LctDocument } from "@wattseal/lct-keys/verify";
 import type { FleetName } from "@wattseal/uplink";
@@ -39,7 +39,7 @@ export interface GatewayOptions {
   /** Name of the pack's shunt, as energy.check entries have it; undefined: the pack has none. */
   readonly shunt?: string | undefined;
   /** Holds the pack's device half; outlives the gateway. */
-  readonly custody: DeviceCustody;
+  readonly custody: PackCustody;
   /** `time` is the log's: what the signer dates must not be later. */
   readonly openSigner: (log: ContinuedLog, time: SignerTime) => Promise<Signer>;
   /** Readings a second to ask each module for, 1 to 10; fewer where the wire does not carry them. */
@@ -47,7 +47,7 @@ export interface GatewayOptions {
   /** Makes the pack's pairing record durable. */
   readonly storePairing: (pairing: PackPairing) => Promise<void>;
   /** The half that is to follow, while the record says that a roll is under way. */
-  readonly nextCustody?: DeviceCustody | undefined;
+  readonly nextCustody?: PackCustody | undefined;
   /** Name of the registered source that charges are attributed to. */
   readonly source: string;
   readonly fleet: FleetName;

@@ -11,6 +11,7 @@ import {
   type PackOrder,
   slotOf,
   type Telemetry,
+  withHalves,
 } from "@wattseal/can-protocol";
 import { DeviceHalf } from "@wattseal/device-keys";
 import { type ModuleFlash, provisionModules } from "./module/flash.js";
@@ -56,7 +57,8 @@ export class PackSide {
   readonly states: string[] = [];
   sessions = 0;
   readings = 0;
-  readonly #links = new Map<number, PackLink>();
+  readonly #links = new Map<number, ReturnType<typeof withHalves>>();
+  readonly #halves: DeviceHalf[] = [];
   readonly #timers = new Map<number, { readonly time: number; readonly cancel: Cancel }>();
   readonly #clock: Clock;
   readonly #scheduler: FrameScheduler;
@@ -89,16 +91,17 @@ export class PackSide {
         for (const at of this.#links.keys()) this.#handle(at, { kind: "bus", state });
       },
     });
+    this.#halves.push(pack.packHalf);
     for (const { uid, half, pairing } of pack.modules) {
       const link = new PackLink({
         packHash: pack.packHash,
         module: { uid, slot: pairing!.slot, busId: BUS_ID, half: half.publicKey },
-        custody: pack.packHalf,
+        packHalf: pack.packHalf.publicKey,
         entropy: options.entropy,
         fd: options.fd ?? false,
         maxState: options.maxState ?? MODULE_STATE.on,
       });
-      this.#links.set(pairing!.slot, link);
+      this.#links.set(pairing!.slot, withHalves(link, this.#halves));
     }
     for (const at of this.#links.keys()) this.#handle(at, { kind: "open" });
   }
@@ -117,8 +120,9 @@ export class PackSide {
     this.#handle(at, { kind: "send", message });
   }
 
-  roll(at: number, custody: DeviceHalf): void {
-    this.#handle(at, { kind: "key-roll", custody });
+  roll(at: number, half: DeviceHalf): void {
+    this.#halves.push(half);
+    this.#handle(at, { kind: "key-roll", packHalf: half.publicKey });
   }
 
   maxState(at: number, state: number): void {
@@ -154,7 +158,7 @@ export class PackSide {
     if (this.#keep) this.heard.push({ slot: at, at: this.#clock.now(), message: effect.message });
   }
 
-  #arm(at: number, link: PackLink): void {
+  #arm(at: number, link: ReturnType<typeof withHalves>): void {
     const { deadline } = link;
     const armed = this.#timers.get(at);
     if (deadline === undefined || (armed !== undefined && armed.time <= deadline)) return;

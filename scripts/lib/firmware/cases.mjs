@@ -57,10 +57,10 @@ function message1Of(secret, otherPrologue = prologue()) {
   const entropy = fixedEntropy(SECRET.packEphemeral);
   return new KkInitiator({
     prologue: otherPrologue,
-    custody: half(secret),
+    publicKey: publicOf(secret),
     peer,
     entropy,
-  }).writeMessage1();
+  }).writeMessage1(half(secret).dh(peer));
 }
 
 /** @param {number} at @param {number} value */

@@ -13,6 +13,7 @@ import {
   ModuleLink,
   OUTCOME,
   PackLink,
+  withHalves,
 } from "@wattseal/can-protocol";
 import { createAead, deriveKey, hmacSha256 } from "@wattseal/device-keys";
 import {
@@ -63,14 +64,15 @@ export const fixedEntropy = (ephemeral) => ({
 
 /** @param {boolean} fd */
 export function packLink(fd) {
-  return new PackLink({
+  const link = new PackLink({
     packHash: PACK_HASH,
     module: { uid: UID, slot: SLOT, busId: BUS_ID, half: publicOf(SECRET.module) },
-    custody: half(SECRET.pack),
+    packHalf: publicOf(SECRET.pack),
     entropy: fixedEntropy(SECRET.packEphemeral),
     fd,
     maxState: 3,
   });
+  return withHalves(link, [half(SECRET.pack)]);
 }
 
 /** @param {boolean} fd */

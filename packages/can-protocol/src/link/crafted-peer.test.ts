@@ -12,6 +12,7 @@ import { segment } from "../secured/segments.js";
 import { LinkPair, ofKind, seededEntropy } from "./link-pair.fixture.js";
 import { ModuleLink } from "./module-link.js";
 import { PackLink } from "./pack-link.js";
+import { withHalves } from "./with-halves.js";
 
 const packHalf = DeviceHalf.generate(seededEntropy(11));
 const moduleHalf = DeviceHalf.generate(seededEntropy(12));
@@ -43,9 +44,11 @@ function moduleUnderTest() {
     return link.handle({ kind: "timer" }, now);
   };
   const offer = (seed: number) => {
-    const kk = { prologue: bound, custody: packHalf, peer: moduleHalf.publicKey };
+    const peer = moduleHalf.publicKey;
+    const kk = { prologue: bound, publicKey: packHalf.publicKey, peer };
     const initiator = new KkInitiator({ ...kk, entropy: seededEntropy(seed) });
-    const frames = handshakeFrames(initiator.writeMessage1(), "to-module", SLOT, seed, false);
+    const message1 = initiator.writeMessage1(packHalf.dh(peer));
+    const frames = handshakeFrames(message1, "to-module", SLOT, seed, false);
     return { initiator, frames };
   };
   link.handle({ kind: "open" }, now);
@@ -56,7 +59,8 @@ function linkedModule() {
   const test = moduleUnderTest();
   const { initiator, frames } = test.offer(1);
   const [answer] = ofKind(test.push(frames), "transmit");
-  const { session } = initiator.readMessage2(join(answer!.frames));
+  const peerEphemeral = initiator.beginMessage2(join(answer!.frames));
+  const { session } = initiator.openMessage2(packHalf.dh(peerEphemeral));
   const sender = new SealedSender(session.send, "to-module", SLOT, false);
   return { ...test, session, sender };
 }
@@ -185,14 +189,17 @@ describe("the module", () => {
 });
 
 function packUnderTest() {
-  const link = new PackLink({
-    packHash,
-    module: { uid, slot: SLOT, busId: 0, half: moduleHalf.publicKey },
-    custody: packHalf,
-    entropy: seededEntropy(14),
-    fd: false,
-    limits: { alarmSpacingMs: 0 },
-  });
+  const link = withHalves(
+    new PackLink({
+      packHash,
+      module: { uid, slot: SLOT, busId: 0, half: moduleHalf.publicKey },
+      packHalf: packHalf.publicKey,
+      entropy: seededEntropy(14),
+      fd: false,
+      limits: { alarmSpacingMs: 0 },
+    }),
+    [packHalf],
+  );
   const now = millis(T0);
   const [offered] = ofKind(link.handle({ kind: "open" }, now), "transmit");
   const answer = (payload: Uint8Array, attempt = 0) => {

@@ -21,6 +21,7 @@ import {
   UID,
 } from "./link-pair.fixture.js";
 import { PackLink } from "./pack-link.js";
+import { withHalves } from "./with-halves.js";
 
 const loud = { alarmSpacingMs: 0 };
 const linked = () => new LinkPair({ limits: loud }).link().run(500, 100);
@@ -189,13 +190,15 @@ describe("handshakes", () => {
     const stranger = DeviceHalf.generate(seededEntropy(31));
     const id = { packHash, uid: UID, slot: SLOT, busId: 0 };
     const wrong = [
-      { prologue: prologue(id), custody: stranger, peer: moduleHalf.publicKey },
-      { prologue: prologue({ ...id, slot: 6 }), custody: packHalf, peer: moduleHalf.publicKey },
-      { prologue: prologue({ ...id, busId: 1 }), custody: packHalf, peer: moduleHalf.publicKey },
-      { prologue: prologue(id), custody: packHalf, peer: stranger.publicKey },
+      { prologue: prologue(id), half: stranger, peer: moduleHalf.publicKey },
+      { prologue: prologue({ ...id, slot: 6 }), half: packHalf, peer: moduleHalf.publicKey },
+      { prologue: prologue({ ...id, busId: 1 }), half: packHalf, peer: moduleHalf.publicKey },
+      { prologue: prologue(id), half: packHalf, peer: stranger.publicKey },
     ];
-    for (const [i, kk] of wrong.entries()) {
-      const message = new KkInitiator({ ...kk, entropy: seededEntropy(40 + i) }).writeMessage1();
+    for (const [i, { half, ...kk }] of wrong.entries()) {
+      const { publicKey } = half;
+      const initiator = new KkInitiator({ ...kk, publicKey, entropy: seededEntropy(40 + i) });
+      const message = initiator.writeMessage1(half.dh(kk.peer));
       for (const frame of handshakeFrames(message, "to-module", SLOT, i, false)) {
         pair.inject(frame, "pack");
       }
@@ -210,14 +213,15 @@ describe("handshakes", () => {
   it("answered by another module than the one paired come to nothing", () => {
     const pair = new LinkPair({ limits: loud });
     const stranger = DeviceHalf.generate(seededEntropy(32));
-    pair.pack = new PackLink({
+    const link = new PackLink({
       packHash,
       module: { uid: UID, slot: SLOT, busId: 0, half: stranger.publicKey },
-      custody: packHalf,
+      packHalf: packHalf.publicKey,
       entropy: seededEntropy(33),
       fd: false,
       limits: loud,
     });
+    pair.pack = withHalves(link, [packHalf]);
     pair.open().run(20_000);
     expect(pair.pack.status.linked).toBe(false);
     expect(kinds(pair, "moduleEffects")).toEqual(["bad-handshake"]);

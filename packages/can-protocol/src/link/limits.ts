@@ -3,6 +3,7 @@ import type { LinkLimits } from "./options.js";
 const MINUTE = 60_000;
 
 export const DEFAULT_LIMITS: LinkLimits = {
+  custodyMs: 3000,
   answerMs: 1000,
   proofMs: 1000,
   spacingMs: 2000,
@@ -22,6 +23,8 @@ export const DEFAULT_LIMITS: LinkLimits = {
   alarmSpacingMs: 10_000,
 };
 
+/** Messages 2 that wait while one is with the custody. */
+export const WAITING_LIMIT = 16;
 /** Commands that wait for the first telemetry of a session. */
 export const HELD_LIMIT = 16;
 /** Commands whose outcome is awaited. */

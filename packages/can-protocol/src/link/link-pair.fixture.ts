@@ -15,6 +15,7 @@ import { ModuleLink } from "./module-link.js";
 import type { LinkLimits } from "./options.js";
 import { PackLink } from "./pack-link.js";
 import type { ModuleLinkEffect, PackLinkEffect } from "./types.js";
+import { withHalves } from "./with-halves.js";
 
 export const T0 = 1_700_000_000_000;
 export const UID = moduleUid("0102000078563412");
@@ -54,6 +55,9 @@ export interface PairOptions {
 }
 
 export const packHalf = DeviceHalf.generate(seededEntropy(1));
+/** Halves that a pack may roll over to. */
+export const nextHalf = DeviceHalf.generate(seededEntropy(21));
+export const thirdHalf = DeviceHalf.generate(seededEntropy(22));
 export const moduleHalf = DeviceHalf.generate(seededEntropy(2));
 export const packHash = new Uint8Array(32).fill(0xaa);
 
@@ -83,7 +87,7 @@ interface InFlight {
 
 /** Pack and module at the two ends of `channel`. Time passes only in `run`. */
 export class LinkPair {
-  pack: PackLink;
+  pack: ReturnType<typeof withHalves>;
   module: ModuleLink;
   /** What is durable at the module. */
   pairing: ModulePairing | undefined = PAIRING;
@@ -92,6 +96,8 @@ export class LinkPair {
   /** The pack's halves: the one in use, and the one to follow. */
   custody: DeviceCustody = packHalf;
   nextCustody: DeviceCustody | undefined;
+  /** Those that answer for the pack. */
+  readonly halves: DeviceCustody[] = [packHalf, nextHalf, thirdHalf];
   channel: Channel = perfect;
   now: Millis = millis(T0);
   boot = 1;
@@ -113,16 +119,17 @@ export class LinkPair {
     const { fd = false, seed = 7, limits = {} } = this.#options;
     const { custody, nextCustody } = this;
     this.#starts += 1;
-    return new PackLink({
+    const link = new PackLink({
       packHash,
       module: { uid: UID, slot: SLOT, busId: 0, half: moduleHalf.publicKey },
-      custody,
-      ...(nextCustody === undefined ? {} : { nextCustody }),
+      packHalf: custody.publicKey,
+      ...(nextCustody === undefined ? {} : { nextHalf: nextCustody.publicKey }),
       entropy: seededEntropy(seed + 1000 * this.#starts),
       fd,
       maxState: 3,
       limits,
     });
+    return withHalves(link, this.halves);
   }
 
   #newModule(): ModuleLink {

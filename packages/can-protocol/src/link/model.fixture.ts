@@ -7,6 +7,7 @@ import { Model, type Side, VOLT } from "./model-rules.fixture.js";
 import { ModuleLink } from "./module-link.js";
 import { PackLink } from "./pack-link.js";
 import type { ModuleLinkEffect, PackLinkEffect } from "./types.js";
+import { withHalves } from "./with-halves.js";
 
 type Effect = PackLinkEffect | ModuleLinkEffect;
 
@@ -30,7 +31,7 @@ function uniform(seed: number): () => number {
 interface End {
   readonly place: number;
   readonly side: Side;
-  link: PackLink | ModuleLink;
+  link: ReturnType<typeof withHalves> | ModuleLink;
   busOff: boolean;
   /** On the way to this end. */
   inFlight: CanFrame[];
@@ -112,7 +113,7 @@ export class HostileBus {
     const { place, side, link } = end;
     const serial = this.#model.serial();
     const urgent = this.#random() < 0.3;
-    if (link instanceof PackLink) {
+    if (!(link instanceof ModuleLink)) {
       const key = urgent ? `state ${serial % 65_536}` : `time ${serial}`;
       this.#model.sends(key, { place, from: side, class: urgent ? "urgent" : "normal" });
       this.#handle(end, {
@@ -242,7 +243,9 @@ export class HostileBus {
     const common = { entropy, fd: this.#fd, limits: LIMITS };
     const link =
       side === "pack"
-        ? new PackLink({ ...common, packHash, module, custody: packHalf })
+        ? withHalves(new PackLink({ ...common, packHash, module, packHalf: packHalf.publicKey }), [
+            packHalf,
+          ])
         : new ModuleLink({
             ...common,
             uid: module.uid,

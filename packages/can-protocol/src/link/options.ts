@@ -4,6 +4,8 @@ import type { DeviceCustody, ModulePairing } from "@wattseal/device-keys";
 
 /** Times in milliseconds. Defaults: DEFAULT_LIMITS. */
 export interface LinkLimits {
+  /** What holds the pack half is awaited this long, each time it is asked. */
+  readonly custodyMs: number;
   /** Message 2 awaited, and after it the first PDU under the new keys. */
   readonly answerMs: number;
   readonly proofMs: number;
@@ -42,10 +44,10 @@ export interface PackLinkOptions {
     readonly busId: number;
     readonly half: Uint8Array;
   };
-  /** Holds the pack half; outlives the link. */
-  readonly custody: DeviceCustody;
+  /** The pack's public half, 32 bytes. What holds the secret one answers the effect `dh`. */
+  readonly packHalf: Uint8Array;
   /** While the pack half is being rolled: the new one, which this module may or may not know yet. */
-  readonly nextCustody?: DeviceCustody;
+  readonly nextHalf?: Uint8Array;
   readonly entropy: Entropy;
   /** Send FD frames: only on a bus configured as having no classic-only node. */
   readonly fd: boolean;

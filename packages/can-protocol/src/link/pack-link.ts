@@ -6,16 +6,17 @@
  * module's half, or of the pack's, in this session, and is told once.
  */
 import type { Millis, Slot } from "@wattseal/base";
+import type { CanFrame } from "../bus.js";
 import { MODULE_STATE } from "../catalogue/scales.js";
 import { decodeModuleMessage, encodePackMessage } from "../inner/codec.js";
 import type { PackOrder } from "../inner/messages.js";
 import { EffectQueue } from "./effect-queue.js";
-import type { Session } from "./key-ring.js";
+import { Session } from "./key-ring.js";
 import { STRIKES_TO_LOSE, TIMEOUTS_TO_DOUBT } from "./limits.js";
 import { type AcceptedPdu, LinkEnd } from "./link-end.js";
 import { LinkTime, NEVER } from "./link-time.js";
 import type { PackLinkOptions } from "./options.js";
-import { PackHandshake } from "./pack-handshake.js";
+import { type Answer, PackHandshake } from "./pack-handshake.js";
 import {
   PACK_START,
   type PackAction,
@@ -43,6 +44,8 @@ export class PackLink implements Link<PackLinkEvent, PackLinkEffect> {
   readonly #out = new EffectQueue<PackLinkEffect>();
   readonly #slot: Slot;
   #phase: PackPhase = PACK_START;
+  /** Made, and about to leave. */
+  #message1: readonly CanFrame[] = [];
   #open = false;
   #busOff = false;
   /** A hello came since the keys in use were proven: the module may have started anew. */
@@ -116,7 +119,10 @@ export class PackLink implements Link<PackLinkEvent, PackLinkEffect> {
         this.#voice.grant(event.state, now);
         break;
       case "key-roll":
-        if (this.#handshake.roll(event.custody)) this.#orderRoll(now);
+        if (this.#handshake.roll(event.packHalf)) this.#orderRoll(now);
+        break;
+      case "dh":
+        this.#agreed(event.id, event.shared, now);
         break;
       case "open":
         this.#open = true;
@@ -144,9 +150,13 @@ export class PackLink implements Link<PackLinkEvent, PackLinkEffect> {
 
   #act(action: PackAction, now: Millis): void {
     switch (action) {
+      case "ask-ss":
+        this.#out.push(this.#handshake.begin());
+        break;
       case "send-message-1":
         this.#end.counts.handshakes += 1;
-        this.#out.transmit("handshake", this.#handshake.message1());
+        this.#out.transmit("handshake", this.#message1);
+        this.#message1 = [];
         break;
       case "send-ping":
         this.#ping(now);
@@ -157,6 +167,21 @@ export class PackLink implements Link<PackLinkEvent, PackLinkEffect> {
       case "report-failure":
         if (this.#end.keys.current === undefined) this.#out.down("handshake");
         break;
+      case "report-custody":
+        if (this.#end.keys.current === undefined) this.#out.down("custody");
+        break;
+    }
+  }
+
+  /** What holds the pack's half has answered, or cannot; an answer that is not awaited any more is wiped. */
+  #agreed(id: number, shared: Uint8Array | undefined, now: Millis): void {
+    const awaited = this.#handshake.awaited(id);
+    if (awaited === undefined) shared?.fill(0);
+    else if (shared === undefined) this.#step("unanswered", now);
+    else if (awaited === "se") this.#checked(this.#handshake.message2(shared, now), now);
+    else {
+      this.#message1 = this.#handshake.message1(shared);
+      this.#step("agreed", now);
     }
   }
 
@@ -166,16 +191,38 @@ export class PackLink implements Link<PackLinkEvent, PackLinkEffect> {
       return;
     }
     if (!this.#end.affords(2, now)) return;
-    const answer = this.#handshake.message2(message, now);
+    const verdict = this.#handshake.receive(message);
+    if (verdict === "waits") this.#checkNext(now);
+    else if (verdict === "again") this.#end.duplicate();
+    else this.#end.badHandshake(2, verdict, now);
+  }
+
+  /** One message 2 at a time is with the custody, and none that is no use before it gets there. */
+  #checkNext(now: Millis): void {
+    if (this.#phase.kind !== "offered") return;
+    for (let next = this.#handshake.check(); next !== undefined; next = this.#handshake.check()) {
+      if (next === "refused") {
+        this.#end.badHandshake(2, next, now);
+        continue;
+      }
+      this.#out.push(next);
+      this.#step("received", now);
+      return;
+    }
+  }
+
+  #checked(answer: Answer, now: Millis): void {
+    if (answer instanceof Session) {
+      this.#end.keys.offer(answer);
+      this.#step("answered", now);
+      return;
+    }
     if (answer === "version") {
       this.#dropKeys(now);
       this.#out.down("version");
-    } else if (typeof answer === "string") {
-      this.#end.badHandshake(2, answer, now);
-    } else {
-      this.#end.keys.offer(answer);
-      this.#step("answered", now);
-    }
+    } else this.#end.badHandshake(2, answer, now);
+    this.#step("refused", now);
+    this.#checkNext(now);
   }
 
   /** Under the newest keys: the module takes them into use when it has verified this. */
@@ -229,7 +276,7 @@ export class PackLink implements Link<PackLinkEvent, PackLinkEffect> {
   #orderRoll(now: Millis): void {
     const { next } = this.#handshake;
     if (next === undefined || this.#end.keys.current === undefined) return;
-    this.#send({ kind: "key-roll", packHalf: next.publicKey }, now);
+    this.#send({ kind: "key-roll", packHalf: next }, now);
   }
 
   #acknowledged(order: PackOrder, now: Millis): void {

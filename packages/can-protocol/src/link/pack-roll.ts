@@ -11,7 +11,7 @@ export interface StorePackPairing {
  * The pack's side of rolling its half, over all its modules. In this order:
  *
  * 1. the next half is in safe keeping; `begin`, and the record is stored,
- * 2. each link is given the event `key-roll` (after a restart: made with `nextCustody`),
+ * 2. each link is given the event `key-roll` (after a restart: made with `nextHalf`),
  * 3. each tells `rolled` in its own time; the last one's `proven` gives the record to store,
  * 4. then the old half is destroyed.
  *

@@ -14,36 +14,61 @@ describe("the pack's handshake, state × event", () => {
   const states: Record<PackPhase["kind"], PackPhase> = {
     closed: { kind: "closed", pacing },
     waiting: { kind: "waiting", until, pacing },
+    agreeing: { kind: "agreeing", until, pacing },
     offered: { kind: "offered", until, pacing },
+    checking: { kind: "checking", until, answerUntil: until, pacing },
     proving: { kind: "proving", until, pacing },
     settled: { kind: "settled", pacing },
+  };
+  const refused = "refused";
+  const given = "waiting abandon";
+  const away = "waiting abandon report-custody";
+  const closed = "closed abandon";
+  /** Next state and actions; what is not named is refused. */
+  const table: Record<PackPhase["kind"], Partial<Record<PackPhaseEvent, string>>> = {
+    closed: { open: "agreeing ask-ss", close: "closed" },
+    waiting: { close: closed, wanted: "waiting", proven: "settled", timer: "agreeing ask-ss" },
+    agreeing: {
+      close: closed,
+      wanted: "agreeing",
+      agreed: "offered send-message-1",
+      unanswered: away,
+      proven: "agreeing",
+      timer: away,
+    },
+    offered: {
+      close: closed,
+      wanted: "offered",
+      received: "checking",
+      proven: "offered",
+      timer: given,
+    },
+    checking: {
+      close: closed,
+      wanted: "checking",
+      refused: "offered",
+      unanswered: away,
+      answered: "proving send-ping",
+      proven: "checking",
+      timer: away,
+    },
+    proving: { close: closed, wanted: "proving", proven: "settled", timer: given },
+    settled: { close: closed, wanted: "agreeing ask-ss", proven: "settled" },
   };
   const events: readonly PackPhaseEvent[] = [
     "open",
     "close",
     "wanted",
+    "agreed",
+    "received",
+    "refused",
+    "unanswered",
     "answered",
     "proven",
     "timer",
   ];
-  const refused = "refused";
-  /** Next state and actions, in the order of `events`. */
-  const table: Record<PackPhase["kind"], readonly string[]> = {
-    closed: ["offered send-message-1", "closed", refused, refused, refused, refused],
-    waiting: [refused, "closed abandon", "waiting", refused, "settled", "offered send-message-1"],
-    offered: [
-      refused,
-      "closed abandon",
-      "offered",
-      "proving send-ping",
-      "offered",
-      "waiting abandon",
-    ],
-    proving: [refused, "closed abandon", "proving", refused, "settled", "waiting abandon"],
-    settled: [refused, "closed abandon", "offered send-message-1", refused, "settled", refused],
-  };
   for (const [kind, expected] of Object.entries(table)) {
-    it.each(events.map((event, i) => [event, expected[i]!]))(
+    it.each(events.map((event) => [event, expected[event] ?? refused] as const))(
       `${kind} × %s: %s`,
       (event, result) => {
         const step = stepPack(states[kind as PackPhase["kind"]], event, context);
@@ -63,6 +88,13 @@ describe("the pack's handshake, state × event", () => {
     expect(stepPack(failing(2), "timer", context)?.actions).toEqual(["abandon", "report-failure"]);
     const proving: PackPhase = { kind: "proving", until, pacing: { ...pacing, failures: 5 } };
     expect(stepPack(proving, "proven", context)?.phase).toMatchObject({ pacing: { failures: 0 } });
+  });
+
+  it("awaits the true message 2 no longer for a stranger's that was checked meanwhile", () => {
+    const offered: PackPhase = { kind: "offered", until: now + 700, pacing };
+    const checking = stepPack(offered, "received", context)?.phase;
+    expect(checking).toMatchObject({ until: now + limits.custodyMs, answerUntil: now + 700 });
+    expect(stepPack(checking!, "refused", context)?.phase).toEqual(offered);
   });
 
   it("waits out the spacing when asked too soon", () => {

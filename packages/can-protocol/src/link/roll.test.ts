@@ -5,25 +5,25 @@ import {
   kindsAt,
   LinkPair,
   moduleHalf,
+  nextHalf,
   ofKind,
   outcomesOf,
   packHalf,
   packHash,
   SLOT,
   seededEntropy,
+  thirdHalf,
   UID,
 } from "./link-pair.fixture.js";
 import { PackRoll } from "./pack-roll.js";
 
-const nextHalf = DeviceHalf.generate(seededEntropy(21));
-const thirdHalf = DeviceHalf.generate(seededEntropy(22));
 const results = (pair: LinkPair) => outcomesOf(pair).map(({ result }) => result);
 const rolled = (pair: LinkPair) => ofKind(pair.packEffects, "rolled");
 
 function begun(pair = new LinkPair()): LinkPair {
   pair.link().run(500, 100);
   pair.nextCustody = nextHalf;
-  pair.toPack({ kind: "key-roll", custody: nextHalf });
+  pair.toPack({ kind: "key-roll", packHalf: nextHalf.publicKey });
   return pair;
 }
 
@@ -102,7 +102,7 @@ describe("a key-roll", () => {
     const pair = begun();
     pair.channel = (frame) => ({ delays: frame.id >>> 19 === 0x31a ? [] : [0] });
     pair.run(1000, 100);
-    pair.toPack({ kind: "key-roll", custody: thirdHalf });
+    pair.toPack({ kind: "key-roll", packHalf: thirdHalf.publicKey });
     pair.channel = () => ({ delays: [0] });
     pair.run(10_000, 100);
     expect(pair.pairing).toMatchObject({ packHalf: thirdHalf.publicKey });

@@ -14,7 +14,7 @@ import { type Entropy, millis, moduleUid, slot, toHex } from "@wattseal/base";
 import { DeviceHalf } from "@wattseal/device-keys";
 import { describe, expect, it } from "vitest";
 import type { CanFrame } from "../bus.js";
-import { ModuleLink, PackLink } from "../index.js";
+import { ModuleLink, PackLink, withHalves } from "../index.js";
 import { ofKind, reading } from "./link-pair.fixture.js";
 
 const secretOf = (n: number) => Buffer.alloc(32, n);
@@ -130,19 +130,22 @@ const entropyOf = (ephemeral: Buffer): Entropy => ({
 describe.each([false, true])("on the wire (FD %s)", (fd) => {
   const now = millis(1_700_000_000_000);
   const half = (secret: Buffer) => DeviceHalf.fromSecret(secret);
-  const pack = new PackLink({
-    packHash: PACK_HASH,
-    module: {
-      uid: moduleUid(UID.toString("hex")),
-      slot: slot(SLOT),
-      busId: BUS,
-      half: publicOf(MODULE),
-    },
-    custody: half(PACK),
-    entropy: entropyOf(PACK_EPHEMERAL),
-    fd,
-    maxState: 3,
-  });
+  const pack = withHalves(
+    new PackLink({
+      packHash: PACK_HASH,
+      module: {
+        uid: moduleUid(UID.toString("hex")),
+        slot: slot(SLOT),
+        busId: BUS,
+        half: publicOf(MODULE),
+      },
+      packHalf: publicOf(PACK),
+      entropy: entropyOf(PACK_EPHEMERAL),
+      fd,
+      maxState: 3,
+    }),
+    [half(PACK)],
+  );
   const module = new ModuleLink({
     uid: moduleUid(UID.toString("hex")),
     pairing: {

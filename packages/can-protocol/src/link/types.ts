@@ -1,6 +1,6 @@
 /** What both ends of a link take and give. */
 import type { Millis, Slot } from "@wattseal/base";
-import type { DeviceCustody, ModulePairing } from "@wattseal/device-keys";
+import type { ModulePairing } from "@wattseal/device-keys";
 import type { BusState, CanFrame } from "../bus.js";
 import type { ModuleMessage, PackMessage, PackOrder } from "../inner/messages.js";
 import type { LinkAlarm } from "./alarm.js";
@@ -37,7 +37,9 @@ export type PackLinkEvent =
    * Tells the module the half that is to follow ours, and changes over to it once the module has stored it
    * (`rolled`). The new half is in safe keeping before this is said.
    */
-  | { readonly kind: "key-roll"; readonly custody: DeviceCustody };
+  | { readonly kind: "key-roll"; readonly packHalf: Uint8Array }
+  /** What came of the effect `dh` of this id; undefined: its holder did not answer. `shared` is the link's, to wipe. */
+  | { readonly kind: "dh"; readonly id: number; readonly shared: Uint8Array | undefined };
 
 export type ModuleLinkEvent =
   | CommonEvent
@@ -52,6 +54,8 @@ export type DownReason =
   | "silent"
   /** The peer is there, and handshakes come to nothing; they go on, spaced out. */
   | "handshake"
+  /** What holds the pack's half does not answer; handshakes go on, spaced out. */
+  | "custody"
   /** The peer speaks another version of this link protocol. */
   | "version"
   | "bus-off"
@@ -145,8 +149,19 @@ interface Down {
 
 export type CommonEffect = Transmit | Linked | Alarm | Down;
 
+/** X25519 of the pack's half `half` (its public one) with `peer`, 32 bytes each: to be answered by the event `dh`. */
+export interface DhRequest {
+  readonly kind: "dh";
+  /** Of this link; an answer to an older one is of no use any more. */
+  readonly id: number;
+  readonly half: Uint8Array;
+  readonly peer: Uint8Array;
+}
+
 export type PackLinkEffect =
   | CommonEffect
+  /** At most one is awaited at a time. */
+  | DhRequest
   /** For the scheduler: what waits of this slot, and has not begun to leave, is not to leave any more. */
   | { readonly kind: "withdraw"; readonly slot: Slot; readonly what: Withdrawn }
   | Accepted<ModuleMessage>

@@ -19,7 +19,13 @@ import {
   type ModuleMessage,
   slotOf,
 } from "@wattseal/can-protocol";
-import { DeviceHalf, type PackPairing, type PairedModule } from "@wattseal/device-keys";
+import {
+  DeviceHalf,
+  inMemory,
+  type PackCustody,
+  type PackPairing,
+  type PairedModule,
+} from "@wattseal/device-keys";
 import { describe, expect, it } from "vitest";
 import { HandClock } from "../clock.fixture.js";
 import { LinkManager } from "./manager.js";
@@ -77,10 +83,11 @@ class Wire implements CanBus {
   }
 }
 
-function paired(count: number) {
+function paired(count: number, custodyOf: (half: DeviceHalf) => PackCustody = inMemory) {
   const clock = new HandClock();
   const wire = new Wire(clock);
   const packHalf = DeviceHalf.generate(entropy);
+  const custody = custodyOf(packHalf);
   const modules: PairedModule[] = [];
   const links: ModuleLink[] = [];
   for (let place = 1; place <= count; place += 1) {
@@ -134,7 +141,8 @@ function paired(count: number) {
   wire.toModules = (frame) => {
     for (const link of links) carryOut(link.handle({ kind: "frame", frame }, clock.now()));
   };
-  const say = (place: number) => {
+  const advance = (ms: number) => clock.pass(ms, () => manager.agreeing);
+  const say = async (place: number) => {
     const message = {
       kind: "telemetry" as const,
       status1: { state: 3, status: 2, soc: 50, soh: 98, cells: 94, current: 1, voltage: 350.01 },
@@ -146,7 +154,7 @@ function paired(count: number) {
       boot: 1,
     };
     carryOut(links[place - 1]!.handle({ kind: "send", message }, clock.now()));
-    clock.advance(50);
+    await advance(50);
   };
   const events: string[] = [];
   const stored: PackPairing[] = [];
@@ -157,7 +165,7 @@ function paired(count: number) {
       packHalf: { reference: "test", publicKey: packHalf.publicKey },
       modules,
     },
-    custody: packHalf,
+    custody,
     clock,
     entropy,
     logger: silentLogger,
@@ -177,6 +185,9 @@ function paired(count: number) {
       lost: (module) => {
         events.push(`lost ${module.slot}`);
       },
+      custody: (away) => {
+        events.push(`custody ${away ?? "back"}`);
+      },
       down: (module, reason) => {
         events.push(`down ${reason} ${module.slot}`);
       },
@@ -186,29 +197,29 @@ function paired(count: number) {
     },
   });
   /** Starts both sides and gives them the time that a handshake may take. */
-  const link = () => {
+  const link = async () => {
     manager.start();
     for (const module of links) carryOut(module.handle({ kind: "open" }, clock.now()));
-    clock.advance(3000);
+    await advance(3000);
   };
   wire.fromModuleLink = (from, message) =>
     carryOut(from.handle({ kind: "send", message }, clock.now()));
-  return { clock, wire, manager, link, links, modules, say, events, stored, granted };
+  return { clock, advance, wire, manager, link, links, modules, say, events, stored, granted };
 }
 
 describe("the link manager", () => {
-  it("links every paired module and hands its messages on", () => {
+  it("links every paired module and hands its messages on", async () => {
     const { manager, link, modules, say, events } = paired(3);
-    link();
+    await link();
     expect(modules.every(({ uid }) => manager.status(uid)?.linked === true)).toBe(true);
-    say(2);
+    await say(2);
     expect(events).toContain("session 3");
     expect(events.at(-1)).toBe("telemetry 2");
     expect(manager.status(modules[1]!.uid)?.counts.accepted).toBeGreaterThan(0);
   });
 
-  it("opens the links one after another: all at once, their first words would hold up handshakes under way", () => {
-    const { manager, clock, wire, events } = paired(3);
+  it("opens the links one after another: all at once, their first words would hold up handshakes under way", async () => {
+    const { manager, clock, wire, events, advance } = paired(3);
     const offered: { slot: number; ms: number }[] = [];
     const started = clock.now();
     wire.toModules = ({ id }) => {
@@ -217,7 +228,7 @@ describe("the link manager", () => {
       }
     };
     manager.start();
-    clock.advance(100);
+    await advance(100);
     // 2 · 45 frames of 140 bits at 500 kbit/s are 25.2 ms; a frame takes 1 ms here.
     expect(offered).toEqual([
       { slot: 1, ms: 1 },
@@ -228,36 +239,36 @@ describe("the link manager", () => {
     expect(events).toEqual(["down closed 1", "down closed 2", "down closed 3"]);
   });
 
-  it("opens no link any more once stopped", () => {
-    const { manager, clock, wire } = paired(2);
+  it("opens no link any more once stopped", async () => {
+    const { manager, wire, advance } = paired(2);
     const slots = new Set<number>();
     wire.toModules = ({ id }) => {
       slots.add(slotOf(id));
     };
     manager.start();
-    clock.advance(10);
+    await advance(10);
     manager.stop();
-    clock.advance(10_000);
+    await advance(10_000);
     expect(slots).toEqual(new Set([1]));
   });
 
-  it("says that a module has fallen silent, once, and links it again when it speaks", () => {
-    const { link, say, events, clock, wire } = paired(1);
-    link();
-    say(1);
+  it("says that a module has fallen silent, once, and links it again when it speaks", async () => {
+    const { link, say, events, wire, advance } = paired(1);
+    await link();
+    await say(1);
     const listening = wire.toModules;
     wire.toModules = () => {};
-    clock.advance(10_000);
+    await advance(10_000);
     expect(events.filter((event) => event === "down silent 1")).toHaveLength(1);
     wire.toModules = listening;
-    clock.advance(60_000);
+    await advance(60_000);
     expect(events.filter((event) => event === "session 1").length).toBeGreaterThan(1);
   });
 
-  it("raises an alarm for a frame changed on the wire, and for that PDU only", () => {
+  it("raises an alarm for a frame changed on the wire, and for that PDU only", async () => {
     const { link, say, events, wire } = paired(1);
-    link();
-    say(1);
+    await link();
+    await say(1);
     let flipped = false;
     wire.alter = (frame) => {
       if (flipped) return frame;
@@ -266,19 +277,19 @@ describe("the link manager", () => {
       data[0]! ^= 1;
       return { ...frame, data };
     };
-    say(1);
-    say(1);
+    await say(1);
+    await say(1);
     expect(events.filter((event) => event.startsWith("alarm"))).toEqual(["alarm tag-failure 1"]);
     expect(events.filter((event) => event === "telemetry 1")).toHaveLength(2);
   });
 
   it("tells what became of each order, once", async () => {
-    const { link, manager, modules, links, clock, wire, say } = paired(2);
-    link();
-    say(1);
-    say(2);
+    const { link, manager, modules, links, wire, say, advance } = paired(2);
+    await link();
+    await say(1);
+    await say(2);
     const answered = manager.order(modules[0]!.uid, { kind: "capability-request" });
-    clock.advance(20);
+    await advance(20);
     wire.fromModuleLink(links[0]!, {
       kind: "capability",
       version: 1,
@@ -286,10 +297,10 @@ describe("the link manager", () => {
       maxRate: 10,
       maxPdu: 4096,
     });
-    clock.advance(20);
+    await advance(20);
     expect(await answered).toEqual({ kind: "acknowledged" });
     const ignored = manager.isolateAll(1);
-    clock.advance(30_000);
+    await advance(30_000);
     const results = await Promise.all([...ignored.values()]);
     expect(results).toEqual([{ kind: "timed-out" }, { kind: "timed-out" }]);
     expect(await manager.order(moduleUid("0000000000000000"), { kind: "erase" })).toEqual({
@@ -299,23 +310,23 @@ describe("the link manager", () => {
   });
 
   it("keeps everyone isolated until allowed: who comes back later too", async () => {
-    const { link, manager, clock, say, granted } = paired(2);
-    link();
-    say(1);
-    say(2);
-    clock.advance(1000);
+    const { link, manager, say, granted, advance } = paired(2);
+    await link();
+    await say(1);
+    await say(2);
+    await advance(1000);
     expect(granted.at(-1)).toBe(MODULE_STATE.on);
     void manager.isolateAll(1);
     expect(manager.isolated).toBe(true);
     for (let second = 0; second < 5; second += 1) {
-      say(1);
-      say(2);
-      clock.advance(1000);
+      await say(1);
+      await say(2);
+      await advance(1000);
     }
     expect(granted.slice(-4)).toEqual(new Array(4).fill(MODULE_STATE.off));
     manager.allow();
-    say(1);
-    clock.advance(1000);
+    await say(1);
+    await advance(1000);
     expect(granted.at(-1)).toBe(MODULE_STATE.on);
   });
 
@@ -329,32 +340,81 @@ describe("the link manager", () => {
   });
 
   it("rolls the pack's half, and keeps the old one on record until every module has proven the new", async () => {
-    const { link, manager, clock, say, stored } = paired(1);
-    link();
-    say(1);
+    const { link, manager, say, stored, advance } = paired(1);
+    await link();
+    await say(1);
     const next = DeviceHalf.generate(entropy);
-    await manager.roll(next, "next.key");
+    await manager.roll(inMemory(next), "next.key");
     expect(stored).toHaveLength(1);
     expect(manager.rolling).toHaveLength(1);
     for (let i = 0; i < 40 && manager.rolling.length > 0; i += 1) {
-      clock.advance(200);
-      say(1);
+      await advance(200);
+      await say(1);
     }
     expect(manager.rolling).toEqual([]);
     expect(stored.at(-1)?.packHalf.publicKey).toEqual(next.publicKey);
     expect(stored).toHaveLength(2);
   });
 
-  it("counts frames that belong to nobody, and stays deaf and silent once stopped", () => {
-    const { clock, manager, link, wire, say, events } = paired(1);
-    link();
+  it("counts frames that belong to nobody, and stays deaf and silent once stopped", async () => {
+    const { manager, link, wire, say, events, advance } = paired(1);
+    await link();
     wire.fromModule({ id: 0x14080005, data: new Uint8Array(8), fd: false });
-    clock.advance(1);
+    await advance(1);
     expect(manager.foreignFrames).toBe(1);
     manager.stop();
     const heard = events.length;
-    say(1);
+    await say(1);
     expect(events.length).toBe(heard);
     expect(events.at(-1)).toBe("down closed 1");
+  });
+
+  it("links on when what holds the pack's half comes back, and says once that it was away", async () => {
+    let away = true;
+    const { link, advance, events } = paired(3, (half) => ({
+      publicKey: half.publicKey,
+      dh: async (peer) => {
+        if (away) throw new Error("the signer is away");
+        return half.dh(peer);
+      },
+    }));
+    await link();
+    await advance(60_000);
+    expect(events.filter((event) => event.startsWith("custody"))).toEqual([
+      "custody the signer is away",
+    ]);
+    expect(events.filter((event) => event.startsWith("down"))).toEqual([
+      "down custody 1",
+      "down custody 2",
+      "down custody 3",
+    ]);
+    away = false;
+    await advance(60_000);
+    expect(events.filter((event) => event.startsWith("custody")).slice(1)).toEqual([
+      "custody back",
+    ]);
+    expect(events).toEqual(expect.arrayContaining(["session 1", "session 2", "session 3"]));
+  });
+
+  it("asks a holder that never answers no more than once for each link, and says nothing once stopped", async () => {
+    const asked: ((shared: Uint8Array) => void)[] = [];
+    const { manager, clock, events } = paired(2, (half) => ({
+      publicKey: half.publicKey,
+      dh: () => new Promise((answer) => asked.push(answer)),
+    }));
+    manager.start();
+    for (let second = 0; second < 600; second += 1) {
+      clock.advance(1000);
+      await Promise.resolve();
+    }
+    expect(asked).toHaveLength(2);
+    expect(events).toEqual(expect.arrayContaining(["down custody 1", "down custody 2"]));
+    const before = events.length;
+    manager.stop();
+    const shared = new Uint8Array(32).fill(7);
+    for (const answer of asked) answer(shared);
+    await manager.agreeing;
+    expect(shared).toEqual(new Uint8Array(32));
+    expect(events.slice(before).every((event) => event.startsWith("down closed"))).toBe(true);
   });
 });

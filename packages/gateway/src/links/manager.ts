@@ -28,7 +28,8 @@ import {
   type PduClass,
   slotOf,
 } from "@wattseal/can-protocol";
-import type { DeviceCustody, PackPairing, PairedModule } from "@wattseal/device-keys";
+import type { PackCustody, PackPairing, PairedModule } from "@wattseal/device-keys";
+import { Custodian } from "./custodian.js";
 import { oneByOne, openingMs } from "./one-by-one.js";
 import { Outbox } from "./outbox.js";
 
@@ -58,19 +59,21 @@ export interface LinkListener {
   retired(handshakeHash: Uint8Array, receiveKey: Uint8Array): void;
   /** Silent for so long that someone should look: the link goes on trying. */
   lost(module: PairedModule, silentMs: number): void;
+  /** Why what holds the pack's half does not answer; undefined once it does again. Told once for each. */
+  custody(away: string | undefined): void;
 }
 
 export interface LinkManagerOptions {
   readonly bus: CanBus;
   readonly pairing: PackPairing;
   /** Holds the pack half; outlives the manager. */
-  readonly custody: DeviceCustody;
+  readonly custody: PackCustody;
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly logger: Logger;
   readonly listener: LinkListener;
   /** The half that is to follow, while the pairing says that a roll is under way; outlives the manager. */
-  readonly nextCustody?: DeviceCustody | undefined;
+  readonly nextCustody?: PackCustody | undefined;
   /** Makes the pack's record durable: while a half is rolled, each step rests on the one before. */
   readonly storePairing: (pairing: PackPairing) => Promise<void>;
 }
@@ -90,17 +93,21 @@ export class LinkManager implements BusListener {
   readonly #options: LinkManagerOptions;
   readonly #outbox: Outbox;
   readonly #peers = new Map<number, Peer>();
+  readonly #custodian: Custodian;
   #roll: PackRoll | undefined;
   /** Orders on their way, and who waits for what becomes of them. */
   readonly #orders = new Map<PackOrder, (result: OrderResult) => void>();
   #unlisten: (() => void) | undefined;
+  #stopped = false;
   #foreign = 0;
   #opening: Cancel | undefined;
   #granted: number = MODULE_STATE.on;
 
   constructor(options: LinkManagerOptions) {
     this.#options = options;
-    const { bus, pairing, custody, entropy, logger, nextCustody } = options;
+    const { bus, pairing, custody, entropy, logger, listener, nextCustody } = options;
+    const custodies = nextCustody === undefined ? [custody] : [custody, nextCustody];
+    this.#custodian = new Custodian(custodies, (away) => listener.custody(away));
     if (nextCustody !== undefined) this.#roll = new PackRoll(pairing);
     this.#outbox = new Outbox(bus, (frameClass, frames) =>
       logger.warn("bus.unsent", { class: frameClass, frames }),
@@ -109,11 +116,11 @@ export class LinkManager implements BusListener {
       const link = new PackLink({
         packHash: pairing.packHash,
         module,
-        custody,
+        packHalf: custody.publicKey,
         entropy,
         fd: bus.info.dataBitRate !== undefined,
         maxState: MODULE_STATE.on,
-        ...(nextCustody === undefined ? {} : { nextCustody }),
+        ...(nextCustody === undefined ? {} : { nextHalf: nextCustody.publicKey }),
       });
       this.#peers.set(module.slot, { module, link, armed: undefined, timer: undefined });
     }
@@ -132,10 +139,9 @@ export class LinkManager implements BusListener {
   /** Says nothing more on the bus; each module goes Off by its own silence timer. */
   stop(): void {
     this.#opening?.();
-    for (const peer of this.#peers.values()) {
-      this.#handle(peer, { kind: "close" });
-      peer.timer?.();
-    }
+    for (const peer of this.#peers.values()) this.#handle(peer, { kind: "close" });
+    this.#stopped = true;
+    for (const { timer } of this.#peers.values()) timer?.();
     this.#unlisten?.();
   }
 
@@ -196,7 +202,7 @@ export class LinkManager implements BusListener {
    * links have been told. Each module follows in its own time; `rolling` names those that have not.
    * Throws DeviceKeysError `bad-pairing` while another roll is under way.
    */
-  async roll(next: DeviceCustody, reference: string): Promise<void> {
+  async roll(next: PackCustody, reference: string): Promise<void> {
     const { pairing, storePairing } = this.#options;
     const { publicKey } = next;
     const { roll, effect } = PackRoll.begin(this.#roll?.pairing ?? pairing, {
@@ -205,8 +211,14 @@ export class LinkManager implements BusListener {
     });
     await storePairing(effect.pairing);
     this.#roll = roll;
+    this.#custodian.add(next);
     for (const peer of this.#peers.values())
-      this.#handle(peer, { kind: "key-roll", custody: next });
+      this.#handle(peer, { kind: "key-roll", packHalf: publicKey });
+  }
+
+  /** While what holds the pack's half is being asked: where time can wait, it waits for this. */
+  get agreeing(): Promise<void> | undefined {
+    return this.#custodian.pending;
   }
 
   /** Modules that have still to prove a session under the pack's next half. */
@@ -256,6 +268,7 @@ export class LinkManager implements BusListener {
   }
 
   #rearm(peer: Peer): void {
+    if (this.#stopped) return;
     const { deadline } = peer.link;
     if (deadline === peer.armed) return;
     peer.timer?.();
@@ -278,6 +291,11 @@ export class LinkManager implements BusListener {
         if (!this.#outbox.transmit(effect)) this.#handle(peer, { kind: "unsent", frames });
         break;
       }
+      case "dh":
+        this.#custodian.ask(module.slot, effect, (shared) =>
+          this.#handle(peer, { kind: "dh", id: effect.id, shared }),
+        );
+        break;
       case "withdraw":
         this.#outbox.scheduler.withdraw(effect.slot, effect.what);
         break;

@@ -10,6 +10,7 @@ import {
   PackLink,
   type PackLinkEvent,
   slotOf,
+  withHalves,
 } from "@wattseal/can-protocol";
 import { DeviceHalf } from "@wattseal/device-keys";
 import { describe, expect, it } from "vitest";
@@ -106,7 +107,7 @@ function fullBus() {
     unsent.push(frames);
   });
   const custody = DeviceHalf.generate(entropy);
-  const packs = new Map<number, { link: PackLink; end: End<PackLinkEvent> }>();
+  const packs = new Map<number, { link: ReturnType<typeof withHalves>; end: End<PackLinkEvent> }>();
   const modules = new Map<number, { link: ModuleLink; end: End<ModuleLinkEvent> }>();
   for (let place = 1; place <= MODULES; place += 1) {
     const half = DeviceHalf.generate(entropy);
@@ -114,8 +115,12 @@ function fullBus() {
     const common = { entropy, fd: false };
     const at = { slot: slot(place), busId: 0 };
     const module = { uid, half: half.publicKey, ...at };
-    const link = new PackLink({ ...common, packHash: PACK_HASH, module, custody, maxState: 3 });
-    const end = driven<PackLinkEvent, ReturnType<PackLink["handle"]>[number]>(
+    const packHalf = custody.publicKey;
+    const link = withHalves(
+      new PackLink({ ...common, packHash: PACK_HASH, module, packHalf, maxState: 3 }),
+      [custody],
+    );
+    const end = driven<PackLinkEvent, ReturnType<ReturnType<typeof withHalves>["handle"]>[number]>(
       clock,
       link,
       (effect) => {

@@ -1,3 +1,11 @@
+/** Longest phrase of an entry, in code points (docs/ledger-format.md, Encoding). */
+const PHRASE_LENGTH = 200;
+
+/** Somebody else's words as an entry takes them. */
+export function phraseOf(text: string): string {
+  return [...text.replace(/\p{Cc}+/gu, " ")].slice(0, PHRASE_LENGTH).join("");
+}
+
 /** Digits of a base (11 bits) and of an identifier (29 bits). */
 const HEX_DIGITS: Readonly<Record<string, number>> = { base: 3, id: 8 };
 

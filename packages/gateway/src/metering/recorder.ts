@@ -128,6 +128,11 @@ export class Recorder {
     this.#enterAlarm({ module: module.uid, slot: module.slot, alarm, count: 1, detail });
   }
 
+  /** What the pack itself lacks: no module's doing. */
+  packNotice(alarm: string, detail: string): void {
+    this.#packAlarm(alarm, 1, detail);
+  }
+
   clearAlarm(alarm: ClearAlarm): void {
     const { kind, suppressed, ...detail } = alarm;
     this.#enterAlarm({

@@ -324,6 +324,7 @@ export class Bench implements EarListener {
   putOffer(plan: HandshakePlan = {}): Offer {
     const { pairing } = this;
     const { module } = pairing;
+    const half = plan.packHalf ?? this.packHalf;
     const ephemeral = plan.ephemeral ?? Uint8Array.from(this.#entropy.bytes(HALF_LENGTH));
     const initiator = new KkInitiator({
       prologue: concatBytes(
@@ -332,15 +333,15 @@ export class Bench implements EarListener {
         fromHex(plan.uid ?? module.uid),
         Uint8Array.of(plan.slot ?? module.slot, plan.busId ?? module.busId),
       ),
-      custody: plan.packHalf ?? this.packHalf,
+      publicKey: half.publicKey,
       peer: module.half,
       entropy: { bytes: () => ephemeral },
     });
-    const message1 = initiator.writeMessage1();
+    const message1 = initiator.writeMessage1(half.dh(module.half));
     const bits = plan.bits ?? this.#handshakes % 16;
     this.#handshakes += 1;
     const from = this.message2s.length;
-    const offer = { message1, bits, at: this.#now, from, initiator, ephemeral };
+    const offer = { message1, bits, at: this.#now, from, initiator, half, ephemeral };
     this.#offers = [offer, ...this.#offers].slice(0, OFFERS_KEPT);
     this.putMessage1(message1, bits);
     return offer;
@@ -368,10 +369,11 @@ export class Bench implements EarListener {
     return find()?.session;
   }
 
-  #read({ initiator }: Offer, message2: Uint8Array): TestSession | undefined {
+  #read({ initiator, half }: Offer, message2: Uint8Array): TestSession | undefined {
     if (message2.length !== MESSAGE_2_LENGTH) return undefined;
     try {
-      const { payload, session } = initiator.readMessage2(message2);
+      const peer = initiator.beginMessage2(message2);
+      const { payload, session } = initiator.openMessage2(half.dh(peer));
       const made = new TestSession(session, this.pairing.module.slot, termsOf(payload));
       this.#sessions = [made, ...this.#sessions].slice(0, SESSIONS_KEPT);
       return made;

@@ -76,6 +76,8 @@ export interface Offer {
   /** How many messages 2 had come before. */
   readonly from: number;
   readonly initiator: KkInitiator;
+  /** The pack's half that it was made under. */
+  readonly half: DeviceCustody;
   /** Makes the same message 1 again. */
   readonly ephemeral: Uint8Array;
 }

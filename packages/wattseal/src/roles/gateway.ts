@@ -8,6 +8,7 @@ import {
   toHex,
 } from "@wattseal/base";
 import type { CanBus } from "@wattseal/can-protocol";
+import { inMemory } from "@wattseal/device-keys";
 import { EvidenceStore, Gateway, type LegacyUnit, nodeEvidenceFiles } from "@wattseal/gateway";
 import { beginSoftwareEpoch } from "@wattseal/lct-keys";
 import { type Destination, fleetName } from "@wattseal/uplink";
@@ -61,8 +62,8 @@ export async function openGateway(options: GatewayRoleOptions): Promise<Gateway>
     trust,
     statements,
     pairing,
-    custody,
-    nextCustody,
+    custody: inMemory(custody),
+    nextCustody: nextCustody && inMemory(nextCustody),
     storePairing: (record) => writePairing(layout, record),
     legacy: legacyIn(config),
     shunt: config.bus.shunt === "can" ? PACK_SHUNT : undefined,
@@ -152,5 +153,5 @@ function legacyIn({ bus, legacy }: GatewayConfig): readonly LegacyUnit[] | undef
 /** Gives all modules a new pack half; the old one stays in its file until the last of them has followed. */
 export async function rollPackHalf(gateway: Gateway, layout: Layout): Promise<void> {
   const { half, reference } = await createHalf(layout, systemEntropy);
-  await gateway.rollPackHalf(half, reference);
+  await gateway.rollPackHalf(inMemory(half), reference);
 }

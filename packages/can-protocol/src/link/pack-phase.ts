@@ -146,7 +146,10 @@ const PACK_PHASES: PhaseTable<PackPhase, PackPhaseEvent, PackAction> = {
       phase: { kind: "proving", until: now + limits.proofMs, pacing },
       actions: ["send-ping"],
     }),
-    refused: ({ answerUntil, pacing }) => stay({ kind: "offered", until: answerUntil, pacing }),
+    refused: (from, context) => {
+      const { answerUntil: until, pacing } = from;
+      return context.now < until ? stay({ kind: "offered", until, pacing }) : fail(from, context);
+    },
     proven: stay,
   },
   proving: {

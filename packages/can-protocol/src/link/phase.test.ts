@@ -16,7 +16,7 @@ describe("the pack's handshake, state × event", () => {
     waiting: { kind: "waiting", until, pacing },
     agreeing: { kind: "agreeing", until, pacing },
     offered: { kind: "offered", until, pacing },
-    checking: { kind: "checking", until, answerUntil: until, pacing },
+    checking: { kind: "checking", until, answerUntil: now + 1, pacing },
     proving: { kind: "proving", until, pacing },
     settled: { kind: "settled", pacing },
   };
@@ -95,6 +95,8 @@ describe("the pack's handshake, state × event", () => {
     const checking = stepPack(offered, "received", context)?.phase;
     expect(checking).toMatchObject({ until: now + limits.custodyMs, answerUntil: now + 700 });
     expect(stepPack(checking!, "refused", context)?.phase).toEqual(offered);
+    const late = stepPack(checking!, "refused", { ...context, now: now + 700 });
+    expect(late).toMatchObject({ phase: { kind: "waiting" }, actions: ["abandon"] });
   });
 
   it("waits out the spacing when asked too soon", () => {

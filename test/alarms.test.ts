@@ -16,6 +16,7 @@ it("docs/alarms.md has every kind of alarm that a gateway enters, and no other",
     ...all(shunt.match(/readonly kind: (?:"[a-z-]+"(?: \| )?)+/)?.[0] ?? "", /"([a-z-]+)"/g),
     ...all(recorder, /#packAlarm\("([a-z-]+)"/g),
     ...all(gateway, /recorder\.notice\(module, "([a-z-]+)"/g),
+    ...all(gateway, /recorder\.packNotice\("([a-z-]+)"/g),
   ];
   expect(kinds.length).toBeGreaterThan(12);
   const rows = all(await read("docs/alarms.md"), /^\| `([a-z-]+)` \|/gm);

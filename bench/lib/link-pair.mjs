@@ -46,6 +46,7 @@ class LinkPair {
     this.#module = this.#newModule();
   }
 
+  /** @returns {import("@wattseal/can-protocol").LocalPackLink} */
   #newPack() {
     const link = new PackLink({
       packHash: this.#packHash,

@@ -135,7 +135,7 @@ export class PackEnd {
    * @param {import("@wattseal/can-protocol").PackLinkEvent} event
    */
   #handle(at, event) {
-    /** @type {ReturnType<typeof withHalves> | undefined} */
+    /** @type {import("@wattseal/can-protocol").LocalPackLink | undefined} */
     const link = this.#links.get(at);
     if (link === undefined) return;
     for (const effect of link.handle(event, this.#clock.now())) {

@@ -23,7 +23,7 @@ import {
 } from "@wattseal/device-keys";
 
 /** @typedef {import("@wattseal/can-protocol").CanFrame} CanFrame */
-/** @typedef {ReturnType<typeof withHalves>} PackEnd */
+/** @typedef {import("@wattseal/can-protocol").LocalPackLink} PackEnd */
 /** @typedef {{ name: string, weight: number, once: (random: Random) => void, after?: () => void }} Target */
 /** @typedef {{ name: string, inputs: number, refused: number }} Tally */
 

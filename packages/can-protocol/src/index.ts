@@ -113,7 +113,7 @@ export type {
   UnsentReason,
   Withdrawn,
 } from "./link/types.js";
-export { withHalves } from "./link/with-halves.js";
+export { type LocalPackLink, withHalves } from "./link/with-halves.js";
 export { FrameScheduler, type SchedulerListener } from "./scheduler.js";
 export { LINK_VERSION } from "./secured/handshake.js";
 export {

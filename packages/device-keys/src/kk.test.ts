@@ -33,8 +33,12 @@ const module = DeviceHalf.generate(counting(2));
 const prologue = utf8("a prologue");
 const initiator = (entropy = counting(3)) =>
   new KkInitiator({ prologue, publicKey: pack.publicKey, peer: module.publicKey, entropy });
-const message1Of = (a: KkInitiator, half = pack, peer = module.publicKey, payload = EMPTY) =>
-  a.writeMessage1(half.dh(peer), payload);
+const message1Of = (
+  a: KkInitiator,
+  half = pack,
+  peer = module.publicKey,
+  payload: Uint8Array = EMPTY,
+) => a.writeMessage1(half.dh(peer), payload);
 const readMessage2 = (a: KkInitiator, message: Uint8Array, half = pack) =>
   a.openMessage2(half.dh(a.beginMessage2(message)));
 const responder = (entropy = counting(4)) =>

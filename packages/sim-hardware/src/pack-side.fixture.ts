@@ -3,6 +3,7 @@ import {
   type CanBus,
   FrameScheduler,
   isSecured,
+  type LocalPackLink,
   MODULE_STATE,
   type ModuleMessage,
   PackLink,
@@ -57,7 +58,7 @@ export class PackSide {
   readonly states: string[] = [];
   sessions = 0;
   readings = 0;
-  readonly #links = new Map<number, ReturnType<typeof withHalves>>();
+  readonly #links = new Map<number, LocalPackLink>();
   readonly #halves: DeviceHalf[] = [];
   readonly #timers = new Map<number, { readonly time: number; readonly cancel: Cancel }>();
   readonly #clock: Clock;
@@ -158,7 +159,7 @@ export class PackSide {
     if (this.#keep) this.heard.push({ slot: at, at: this.#clock.now(), message: effect.message });
   }
 
-  #arm(at: number, link: ReturnType<typeof withHalves>): void {
+  #arm(at: number, link: LocalPackLink): void {
     const { deadline } = link;
     const armed = this.#timers.get(at);
     if (deadline === undefined || (armed !== undefined && armed.time <= deadline)) return;

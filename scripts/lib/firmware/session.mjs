@@ -62,7 +62,7 @@ export const fixedEntropy = (ephemeral) => ({
   bytes: (length) => (length === 32 ? ephemeral : new Uint8Array(length).fill(0x80)),
 });
 
-/** @param {boolean} fd */
+/** @param {boolean} fd @returns {import("@wattseal/can-protocol").LocalPackLink} */
 export function packLink(fd) {
   const link = new PackLink({
     packHash: PACK_HASH,

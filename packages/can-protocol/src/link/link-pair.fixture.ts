@@ -15,7 +15,7 @@ import { ModuleLink } from "./module-link.js";
 import type { LinkLimits } from "./options.js";
 import { PackLink } from "./pack-link.js";
 import type { ModuleLinkEffect, PackLinkEffect } from "./types.js";
-import { withHalves } from "./with-halves.js";
+import { type LocalPackLink, withHalves } from "./with-halves.js";
 
 export const T0 = 1_700_000_000_000;
 export const UID = moduleUid("0102000078563412");
@@ -87,7 +87,7 @@ interface InFlight {
 
 /** Pack and module at the two ends of `channel`. Time passes only in `run`. */
 export class LinkPair {
-  pack: ReturnType<typeof withHalves>;
+  pack: LocalPackLink;
   module: ModuleLink;
   /** What is durable at the module. */
   pairing: ModulePairing | undefined = PAIRING;
@@ -115,7 +115,7 @@ export class LinkPair {
     this.module = this.#newModule();
   }
 
-  #newPack(): PackLink {
+  #newPack(): LocalPackLink {
     const { fd = false, seed = 7, limits = {} } = this.#options;
     const { custody, nextCustody } = this;
     this.#starts += 1;

@@ -7,7 +7,7 @@ import { Model, type Side, VOLT } from "./model-rules.fixture.js";
 import { ModuleLink } from "./module-link.js";
 import { PackLink } from "./pack-link.js";
 import type { ModuleLinkEffect, PackLinkEffect } from "./types.js";
-import { withHalves } from "./with-halves.js";
+import { type LocalPackLink, withHalves } from "./with-halves.js";
 
 type Effect = PackLinkEffect | ModuleLinkEffect;
 
@@ -31,7 +31,7 @@ function uniform(seed: number): () => number {
 interface End {
   readonly place: number;
   readonly side: Side;
-  link: ReturnType<typeof withHalves> | ModuleLink;
+  link: LocalPackLink | ModuleLink;
   busOff: boolean;
   /** On the way to this end. */
   inFlight: CanFrame[];

@@ -2,7 +2,7 @@ import { bytesEqual, type Millis } from "@wattseal/base";
 import type { DeviceCustody } from "@wattseal/device-keys";
 import type { DhRequest, Link, PackLinkEffect, PackLinkEvent } from "./types.js";
 
-type LocalLink = Link<PackLinkEvent, Exclude<PackLinkEffect, DhRequest>>;
+export type LocalPackLink = Link<PackLinkEvent, Exclude<PackLinkEffect, DhRequest>>;
 
 /**
  * A pack's link whose halves are at hand, also those that join them later: what it asks of them is answered at once,
@@ -11,8 +11,8 @@ type LocalLink = Link<PackLinkEvent, Exclude<PackLinkEffect, DhRequest>>;
 export function withHalves(
   link: Link<PackLinkEvent, PackLinkEffect>,
   halves: readonly DeviceCustody[],
-): LocalLink {
-  const handle: LocalLink["handle"] = (event, now) =>
+): LocalPackLink {
+  const handle: LocalPackLink["handle"] = (event, now) =>
     link
       .handle(event, now)
       .flatMap((effect) => (effect.kind === "dh" ? answer(effect, now) : effect));

@@ -5,6 +5,7 @@ import {
   type CanBus,
   type CanFrame,
   isSecured,
+  type LocalPackLink,
   ModuleLink,
   type ModuleLinkEvent,
   PackLink,
@@ -107,7 +108,7 @@ function fullBus() {
     unsent.push(frames);
   });
   const custody = DeviceHalf.generate(entropy);
-  const packs = new Map<number, { link: ReturnType<typeof withHalves>; end: End<PackLinkEvent> }>();
+  const packs = new Map<number, { link: LocalPackLink; end: End<PackLinkEvent> }>();
   const modules = new Map<number, { link: ModuleLink; end: End<ModuleLinkEvent> }>();
   for (let place = 1; place <= MODULES; place += 1) {
     const half = DeviceHalf.generate(entropy);
@@ -120,7 +121,7 @@ function fullBus() {
       new PackLink({ ...common, packHash: PACK_HASH, module, packHalf, maxState: 3 }),
       [custody],
     );
-    const end = driven<PackLinkEvent, ReturnType<ReturnType<typeof withHalves>["handle"]>[number]>(
+    const end = driven<PackLinkEvent, ReturnType<LocalPackLink["handle"]>[number]>(
       clock,
       link,
       (effect) => {

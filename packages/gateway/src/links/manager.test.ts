@@ -400,7 +400,7 @@ describe("the link manager", () => {
     const asked: ((shared: Uint8Array) => void)[] = [];
     const { manager, clock, events } = paired(2, (half) => ({
       publicKey: half.publicKey,
-      dh: () => new Promise((answer) => asked.push(answer)),
+      dh: () => new Promise((answer) => void asked.push(answer)),
     }));
     manager.start();
     for (let second = 0; second < 600; second += 1) {

@@ -154,7 +154,7 @@ const entropy: Entropy = { bytes: (length) => new Uint8Array(randomBytes(length)
 
 async function federationOver(broker: Mosquitto, directory: string) {
   const federation = await startFederation({
-    directory,
+    store: { kind: "embedded", directory },
     fleet,
     broker: broker.url,
     account: { username: "federation" },

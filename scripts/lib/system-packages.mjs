@@ -1,6 +1,15 @@
 // Programs that tests run and npm cannot bring. This list is their one home.
-import { accessSync, constants, existsSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { delimiter, dirname, join } from "node:path";
 import { run, say } from "./run.mjs";
 
 /**
@@ -9,6 +18,7 @@ import { run, say } from "./run.mjs";
  * @property {string} [file] what they read, of a package without a program
  * @property {string} debian the Debian package that brings it
  * @property {string} [service] a unit that this package would start at boot
+ * @property {readonly [string, string]} [setting] a file and its content, while the package is installed
  * @property {string} neededFor
  */
 
@@ -72,14 +82,37 @@ const PACKAGES = [
     debian: "tpm2-tools",
     neededFor: "what tpm2-tools and the TPM client make of each other's work",
   },
+  {
+    command: "initdb",
+    debian: "postgresql",
+    service: "postgresql.service",
+    // Servers are the tests' own: none of the machine's is made. pg_createcluster(1), create_main_cluster.
+    setting: [
+      "/etc/postgresql-common/createcluster.d/wattseal-tests.conf",
+      "create_main_cluster = false\n",
+    ],
+    neededFor: "the federation's store in PostgreSQL",
+  },
 ];
 
 // Where Debian keeps daemons; an ordinary user's PATH leaves these out.
 const DAEMON_DIRECTORIES = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
+/** Debian keeps each version's server programs apart, in no one's PATH. */
+const POSTGRESQL = "/usr/lib/postgresql";
+
 /** PATH for the tests, daemons included. */
 export function searchPath() {
-  return [process.env["PATH"] ?? "", ...DAEMON_DIRECTORIES].join(delimiter);
+  return [process.env["PATH"] ?? "", ...DAEMON_DIRECTORIES, ...postgresDirectories()].join(
+    delimiter,
+  );
+}
+
+/** The newest first. */
+function postgresDirectories() {
+  if (!existsSync(POSTGRESQL)) return [];
+  const versions = readdirSync(POSTGRESQL).sort((a, b) => Number(b) - Number(a));
+  return versions.map((version) => join(POSTGRESQL, version, "bin"));
 }
 
 /** Installs what is missing where it may (Debian, root); otherwise says what is missing and the cure. Never throws for a package. */
@@ -124,7 +157,8 @@ function isDebian() {
 async function installOnDebian(missing) {
   const names = missing.map(({ debian }) => debian);
   say(`installing system packages for the tests: ${names.join(" ")}`);
-  await withoutStartingServices(async () => {
+  const settings = missing.flatMap(({ setting }) => (setting === undefined ? [] : [setting]));
+  await withSettings(settings, async () => {
     // The package lists on the machine usually do; fetching new ones first is for when they do not.
     if ((await aptGet(["install", ...names])) === 0) return;
     if ((await aptGet(["update"])) === 0) await aptGet(["install", ...names]);
@@ -141,6 +175,24 @@ function aptGet(args) {
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", PATH: searchPath() };
   const options = ["--yes", "--quiet", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120"];
   return run("apt-get", [...options, ...args], { output: "stderr", env });
+}
+
+/**
+ * Files that are there while packages are installed, as long as no service starts.
+ *
+ * @param {readonly (readonly [string, string])[]} settings
+ * @param {() => Promise<void>} task
+ */
+async function withSettings(settings, task) {
+  for (const [file, content] of settings) {
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, content);
+  }
+  try {
+    await withoutStartingServices(task);
+  } finally {
+    for (const [file] of settings) rmSync(file, { force: true });
+  }
 }
 
 const POLICY = "/usr/sbin/policy-rc.d";

@@ -27,7 +27,7 @@ const fleet = fleetName("test");
 
 function federationIn(directory: string) {
   return startFederation({
-    directory,
+    store: { kind: "embedded", directory },
     fleet,
     broker: "embedded",
     witnessKey: WITNESS,
@@ -83,7 +83,7 @@ it("stores a pack's log and answers with receipts, over its own broker, across a
 it("does not start without an authority to accept packs from", async () => {
   const directory = temporaryDirectory();
   const options = {
-    directory: directory.path,
+    store: { kind: "embedded" as const, directory: directory.path },
     fleet,
     broker: "embedded",
     witnessKey: WITNESS,

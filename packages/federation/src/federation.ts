@@ -4,16 +4,15 @@ import type { TrustedKeys } from "@wattseal/lct-keys/verify";
 import { formatVkey, type NoteSigner } from "@wattseal/tlog";
 import { fleetName, type PackName } from "@wattseal/uplink";
 import { FederationError } from "./errors.js";
+import { openStore, type StoreOptions } from "./store/open.js";
 import { type ModuleTwice, readStoredLog } from "./store/port.js";
-import { SqliteStore } from "./store/sqlite.js";
 import { transportTo } from "./transport.js";
 import type { BrokerAccount, FleetPort } from "./worker/ports.js";
 import type { FederationStats } from "./worker/stats.js";
 import { FederationWorker } from "./worker/worker.js";
 
 export interface FederationOptions {
-  /** Of the store; made where it does not exist. */
-  readonly directory: string;
+  readonly store: StoreOptions;
   readonly fleet: string;
   /** `embedded`, `mqtt://…`, `mqtts://…`, or NATS: `nats://host:port,host:port`, over TLS `tls://…`. */
   readonly broker: string;
@@ -63,7 +62,7 @@ export async function startFederation(options: FederationOptions): Promise<Feder
     if (failures.length > 0) throw failures[0];
   };
   try {
-    const store = await SqliteStore.open(options.directory);
+    const store = await openStore(options.store);
     closing.push(() => store.close());
     const link: { fleet?: FleetPort } = {};
     const worker = await FederationWorker.start({

@@ -1,16 +1,8 @@
-/** Packs with real keys and a real signed log, a witness, a clock that tests move, a store in memory. */
+/** Packs with real keys and a real signed log, a witness, a clock that tests move. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  bytesEqual,
-  type Cancel,
-  type Clock,
-  type Entropy,
-  millis,
-  sha256,
-  utf8,
-} from "@wattseal/base";
+import { type Cancel, type Clock, type Entropy, millis, sha256, utf8 } from "@wattseal/base";
 import { type Entry, encodeEntry } from "@wattseal/energy-ledger";
 import { Ed25519SecretKey, issueLctDocument, P256SecretKey } from "@wattseal/lct-keys";
 import {
@@ -37,15 +29,6 @@ import {
   packName,
   takeResponse,
 } from "@wattseal/uplink";
-import {
-  type FederationStore,
-  type ForkEvidence,
-  MAX_KEPT_PER_PACK,
-  type PackCommit,
-  type Poison,
-  type StoredPack,
-} from "./store/port.js";
-import { samePosition } from "./worker/pack-log.js";
 
 export const START = millis(1_760_000_000_000);
 
@@ -264,96 +247,4 @@ export class TestPack {
     const checkpoint = { size, note: this.note(size), bytes: 0 };
     return encodeResponse(takeResponse(this.source, { kind: "response", id: 1, from, checkpoint }));
   }
-}
-
-interface MemoryPack {
-  readonly row: StoredPack;
-  readonly leaves: readonly Uint8Array[];
-  readonly heads: ReadonlyMap<number, Uint8Array>;
-}
-
-/** The store's contract, without a disk. */
-export class MemoryStore implements FederationStore {
-  readonly #packs = new Map<PackName, MemoryPack>();
-  readonly #forks: ForkEvidence[] = [];
-  readonly #parked: Poison[] = [];
-  commits = 0;
-  /** Thrown by the next commit, before or after it takes effect. */
-  failure: { readonly when: "before" | "after" } | undefined;
-
-  async packs() {
-    return [...this.#packs.values()].map(({ row }) => row);
-  }
-
-  async pack(pack: PackName) {
-    return this.#packs.get(pack)?.row;
-  }
-
-  async leaves(pack: PackName, from: number, limit: number) {
-    return this.#packs.get(pack)?.leaves.slice(from, from + limit) ?? [];
-  }
-
-  async head(pack: PackName, size: number) {
-    return this.#packs.get(pack)?.heads.get(size);
-  }
-
-  async commit(group: readonly PackCommit[]) {
-    const { failure } = this;
-    this.failure = undefined;
-    if (failure?.when === "before") throw new Error("disk full");
-    this.commits += 1;
-    const outcomes = group.map((commit) => this.#commit(commit));
-    if (failure?.when === "after") throw new Error("disk failed late");
-    return outcomes;
-  }
-
-  #commit({ pack, previous, next, leaves, heads, receipt }: PackCommit) {
-    const stored = this.#packs.get(pack);
-    if (!samePosition(stored?.row ?? { size: 0, nodes: [] }, previous)) return "conflict" as const;
-    this.#packs.set(pack, {
-      row: { pack, ...next, receipt: receipt ?? stored?.row.receipt },
-      leaves: [...(stored?.leaves ?? []), ...leaves.flatMap((part) => part.leaves)],
-      heads: new Map([
-        ...(stored?.heads ?? []),
-        ...heads.map(({ size, root }) => [size, root] as const),
-      ]),
-    });
-    return "stored" as const;
-  }
-
-  /** SqliteStore is held to its own tests; here nothing asks. */
-  async modulesTwice() {
-    return [];
-  }
-
-  async told() {}
-
-  async keepFork(fork: ForkEvidence) {
-    return keep(this.#forks, fork);
-  }
-
-  async park(poison: Poison) {
-    return keep(this.#parked, poison);
-  }
-
-  async forks() {
-    return this.#forks;
-  }
-
-  async parked() {
-    return this.#parked;
-  }
-
-  async close() {}
-}
-
-function keep<T extends { readonly pack: PackName; readonly payload: Uint8Array }>(
-  kept: T[],
-  added: T,
-): boolean {
-  const others = kept.filter(({ pack }) => pack === added.pack);
-  const known = others.some(({ payload }) => bytesEqual(payload, added.payload));
-  if (known || others.length >= MAX_KEPT_PER_PACK) return false;
-  kept.push(added);
-  return true;
 }

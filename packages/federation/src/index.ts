@@ -3,6 +3,7 @@ export { type FederationCode, FederationError } from "./errors.js";
 export { type Federation, type FederationOptions, startFederation } from "./federation.js";
 export { MqttFleet, type MqttFleetOptions } from "./mqtt/client.js";
 export { NatsFleet, type NatsFleetOptions } from "./nats/client.js";
+export { openStore, type StoreOptions } from "./store/open.js";
 export {
   type FederationStore,
   type ForkEvidence,
@@ -16,7 +17,8 @@ export {
   type StoredPosition,
   type StoredReceipt,
 } from "./store/port.js";
-export { SqliteStore } from "./store/sqlite.js";
+export { type PostgresOptions, PostgresStore } from "./store/postgres/postgres.js";
+export { SqliteStore } from "./store/sqlite/sqlite.js";
 export type {
   BrokerAccount,
   Delivery,

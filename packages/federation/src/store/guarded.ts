@@ -1,9 +1,12 @@
 /** A store whose failures cannot be taken for anything else's. */
-import { messageOf } from "@wattseal/base";
+import { InvariantViolation, messageOf } from "@wattseal/base";
 import { FederationError } from "../errors.js";
 import type { FederationStore } from "./port.js";
 
-/** Every failure but `store-corrupt` becomes FederationError `store-failed`: what it was asked can be asked again. */
+/**
+ * Every failure but `store-corrupt`, and a fault of the caller's, becomes FederationError `store-failed`: what it was asked
+ * can be asked again.
+ */
 export function guarded(store: FederationStore): FederationStore {
   return {
     packs: () => guard(() => store.packs()),
@@ -26,6 +29,7 @@ async function guard<T>(work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (cause) {
     if (cause instanceof FederationError && cause.code === "store-corrupt") throw cause;
+    if (cause instanceof InvariantViolation) throw cause;
     throw new FederationError("store-failed", messageOf(cause), { cause });
   }
 }

@@ -1,4 +1,4 @@
-/** What the worker keeps. Adapters: embedded SQLite (./sqlite.ts), memory for tests. */
+/** What the worker keeps. Adapters: embedded SQLite (./sqlite), PostgreSQL (./postgres), memory for tests. */
 import type { ModuleUid } from "@wattseal/base";
 import type { Stay } from "@wattseal/energy-ledger";
 import type { PackName } from "@wattseal/uplink";
@@ -51,7 +51,7 @@ export interface ModuleTwice {
   /** As they were when it was found, the lower name first. */
   readonly stays: readonly [StayIn, StayIn];
 }
-interface StayIn {
+export interface StayIn {
   readonly pack: PackName;
   readonly stay: Stay;
 }
@@ -84,7 +84,11 @@ export interface FederationStore {
   leaves(pack: PackName, from: number, limit: number): Promise<readonly Uint8Array[]>;
   /** Root of a verified checkpoint of this size. */
   head(pack: PackName, size: number): Promise<Uint8Array | undefined>;
-  /** All in one durable transaction; a pack whose position moved meanwhile is left as it is: "conflict". */
+  /**
+   * All in one durable transaction, in order; a pack whose position moved meanwhile is left as it is: "conflict". When it
+   * resolves, everything stored outlives the process and its machine's power; when it rejects, all or nothing may be
+   * stored. Throws InvariantViolation for a commit that is not whole: then nothing is.
+   */
   commit(group: readonly PackCommit[]): Promise<readonly ("stored" | "conflict")[]>;
   /** At most 16 a pack are kept, each once. False: not kept. */
   keepFork(fork: ForkEvidence): Promise<boolean>;

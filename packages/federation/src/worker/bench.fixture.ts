@@ -1,7 +1,8 @@
 import { fromUtf8, type LogFields, type Logger, silentLogger } from "@wattseal/base";
 import { verifyCosignature } from "@wattseal/tlog";
 import { decodeRequest, type PackName } from "@wattseal/uplink";
-import { AUTHORITY, MemoryStore, TestClock, TestPack, WITNESS } from "../fleet.fixture.js";
+import { AUTHORITY, TestClock, TestPack, WITNESS } from "../fleet.fixture.js";
+import { MemoryStore } from "../store/memory.fixture.js";
 import { readStoredLog } from "../store/port.js";
 import type { IngestChannel } from "./ports.js";
 import { FederationWorker, type WorkerOptions } from "./worker.js";

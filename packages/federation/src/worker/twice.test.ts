@@ -16,7 +16,7 @@ import {
   temporaryDirectory,
   WITNESS,
 } from "../fleet.fixture.js";
-import { SqliteStore } from "../store/sqlite.js";
+import { SqliteStore } from "../store/sqlite/sqlite.js";
 import { FederationWorker } from "./worker.js";
 
 const MODULE = moduleUid("5701000000000001");

@@ -82,6 +82,23 @@ describe("configuration", () => {
     await expect(bad).rejects.toThrow(/broker\.port/);
   });
 
+  it("takes a database's URL without a password in it, and a file for one only with a database", async () => {
+    const stored = async (text: string) =>
+      loadConfig({
+        schema: federationSchema,
+        path: await fileWith(`[store]\n${text}`),
+        environment: {},
+        flags: {},
+      });
+    const url = "postgres://fleet@db.example:5432/wattseal";
+    expect((await stored("")).store).toEqual({ url: "embedded", passwordFile: "" });
+    expect((await stored(`url = "${url}"\npasswordFile = "pw"`)).store.url).toBe(url);
+    const secret = stored('url = "postgres://fleet:hunter2@db/wattseal"');
+    await expect(secret).rejects.toThrow("without a password");
+    await expect(secret).rejects.not.toThrow("hunter2");
+    await expect(stored('passwordFile = "pw"')).rejects.toThrow(/store\.passwordFile/);
+  });
+
   it("takes clear-text modules only listed, and only where they are admitted", async () => {
     const admit = `[bus]\nlegacy = "admit"\n${MINIMAL}`;
     const listed = "[legacy.0a0b000078563412]\ncapacityWh = 5500\nstateChangeBytes = 2\n";

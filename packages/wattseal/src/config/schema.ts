@@ -44,6 +44,13 @@ const access = {
   passwordFile: pathTo("File that holds the password, for a broker that asks for one (chmod 600)."),
 };
 
+const databaseUrl = z
+  .string()
+  .regex(
+    /^postgres(?:ql)?:\/\/[^:@/\s]+@[^@/\s]*\/[^@\s]+$/,
+    'use "embedded" or postgres://USER@HOST:PORT/DATABASE, without a password',
+  );
+
 const legacyModule = z.strictObject({
   capacityWh: z
     .number()
@@ -214,6 +221,26 @@ export const federationSchema = z.strictObject({
         .describe("Loopback port of the embedded broker, 0-65535; 0 takes a free one."),
     })
     .prefault({}),
+  store: z
+    .strictObject({
+      url: z
+        .union([z.literal("embedded"), databaseUrl])
+        .default("embedded")
+        .describe(
+          "\"embedded\" keeps the packs' logs in federation/store, for one worker; postgres://USER@HOST:PORT/DATABASE in a PostgreSQL of one's own, for any number of them. Without a password.",
+        ),
+      passwordFile: z
+        .string()
+        .default("")
+        .describe(
+          "File with the database's password, its owner's alone; a relative path starts at this file's folder. Empty: none, or as PGPASSFILE says.",
+        ),
+    })
+    .prefault({})
+    .refine(({ url, passwordFile }) => url !== "embedded" || passwordFile === "", {
+      path: ["passwordFile"],
+      error: "is given, but the embedded store has no password",
+    }),
   log,
 });
 export type FederationConfig = z.infer<typeof federationSchema>;

@@ -1,12 +1,13 @@
-import { bytesEqual, type Logger } from "@wattseal/base";
-import { type Federation, startFederation } from "@wattseal/federation";
+import { resolve } from "node:path";
+import { bytesEqual, fromUtf8, type Logger } from "@wattseal/base";
+import { type Federation, type StoreOptions, startFederation } from "@wattseal/federation";
 import { openEd25519KeyFile } from "@wattseal/lct-keys";
 import { decodeTrust } from "@wattseal/verifier";
 import type { FederationConfig } from "../config/schema.js";
 import { CliError } from "../errors.js";
 import { systemClock, systemEntropy } from "../ports/system.js";
 import { readBrokerAccess } from "../state/broker-access.js";
-import { readRequired } from "../state/files.js";
+import { readRequired, readSecret } from "../state/files.js";
 import type { Layout } from "../state/layout.js";
 
 /** A federation worker with its store, its witness key and, if configured, its own broker. */
@@ -34,7 +35,7 @@ export async function openFederation(options: {
     now: clock.now(),
   });
   return startFederation({
-    directory: layout.federation.store,
+    store: await storeOf(layout, config),
     fleet: config.fleet,
     broker: broker.url,
     embeddedPort: broker.port,
@@ -45,4 +46,16 @@ export async function openFederation(options: {
     entropy: systemEntropy,
     logger,
   });
+}
+
+/** A relative password file starts at the configuration's folder. */
+async function storeOf(layout: Layout, { store }: FederationConfig): Promise<StoreOptions> {
+  if (store.url === "embedded") return { kind: "embedded", directory: layout.federation.store };
+  if (store.passwordFile === "") return { kind: "postgres", url: store.url };
+  const path = resolve(layout.federation.directory, store.passwordFile);
+  const password = fromUtf8(await readSecret(path, "store.passwordFile names it")).replace(
+    /\r?\n$/,
+    "",
+  );
+  return { kind: "postgres", url: store.url, password };
 }

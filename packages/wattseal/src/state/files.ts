@@ -37,12 +37,12 @@ export async function writeWhole(
   }
 }
 
-/** Reads a secret and refuses one that others can read. */
-export async function readSecret(path: string): Promise<Uint8Array> {
+const MADE_BY_INIT = "Make it with: wattseal init --demo";
+
+/** Reads a secret and refuses one that others can read. `whence`: where a missing one would have come from. */
+export async function readSecret(path: string, whence = MADE_BY_INIT): Promise<Uint8Array> {
   const { mode } = await lstat(path).catch((cause: unknown) => {
-    throw new CliError("state-missing", `${path} is missing. Make it with: wattseal init --demo`, {
-      cause,
-    });
+    throw new CliError("state-missing", `${path} is missing. ${whence}`, { cause });
   });
   if ((mode & 0o077) !== 0) {
     throw new CliError("config", `${path} can be read by others. Cure: chmod 600 ${path}`);
@@ -52,8 +52,6 @@ export async function readSecret(path: string): Promise<Uint8Array> {
 
 export async function readRequired(path: string): Promise<Uint8Array> {
   return readFile(path).catch((cause: unknown) => {
-    throw new CliError("state-missing", `${path} is missing. Make it with: wattseal init --demo`, {
-      cause,
-    });
+    throw new CliError("state-missing", `${path} is missing. ${MADE_BY_INIT}`, { cause });
   });
 }

@@ -1,6 +1,6 @@
 import { TlogError } from "@wattseal/tlog";
 import { lockDirectory } from "@wattseal/tlog/store";
-import { FederationError } from "../errors.js";
+import { FederationError } from "../../errors.js";
 
 /**
  * One process per store; returns the release. Throws FederationError `store-locked`; `platform` where the lock could

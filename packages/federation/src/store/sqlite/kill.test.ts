@@ -7,10 +7,10 @@ import { utf8 } from "@wattseal/base";
 import { Frontier, leafHash } from "@wattseal/tlog";
 import { packName } from "@wattseal/uplink";
 import { expect, it } from "vitest";
-import { temporaryDirectory } from "../fleet.fixture.js";
+import { temporaryDirectory } from "../../fleet.fixture.js";
 import { SqliteStore } from "./sqlite.js";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
+const root = fileURLToPath(new URL("../../..", import.meta.url));
 const built = existsSync(`${root}/dist/index.js`);
 const PACK = packName("a".repeat(32));
 const KILLS = 5;

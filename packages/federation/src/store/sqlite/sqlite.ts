@@ -9,8 +9,7 @@ import { concatBytes, messageOf, sha256 } from "@wattseal/base";
 import { decodeBundle, encodeBundle } from "@wattseal/tlog";
 import { type PackName, packName } from "@wattseal/uplink";
 import sqlite from "node-sqlite3-wasm";
-import { FederationError } from "../errors.js";
-import { lockStore } from "./lock.js";
+import { FederationError } from "../../errors.js";
 import {
   type FederationStore,
   type ForkEvidence,
@@ -19,7 +18,7 @@ import {
   type PackCommit,
   type Poison,
   type StoredPack,
-} from "./port.js";
+} from "../port.js";
 import {
   type Access,
   blob,
@@ -30,7 +29,9 @@ import {
   text as textOf,
   textOrNone,
   type Value,
-} from "./row.js";
+} from "../row.js";
+import { requireWhole } from "../whole.js";
+import { lockStore } from "./lock.js";
 import { APPLICATION_ID, SCHEMA, SCHEMA_VERSION, STAYS } from "./schema.js";
 import { storeStay, tellTwice, twiceIn } from "./stays.js";
 
@@ -113,6 +114,7 @@ export class SqliteStore implements FederationStore {
   }
 
   async commit(group: readonly PackCommit[]): Promise<readonly ("stored" | "conflict")[]> {
+    requireWhole(group);
     return this.#transaction(() => group.map((commit) => this.#commitPack(commit)));
   }
 

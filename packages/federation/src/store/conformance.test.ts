@@ -1,0 +1,336 @@
+/** What every store does, whatever it keeps its rows in. */
+import { utf8 } from "@wattseal/base";
+import { leafHash } from "@wattseal/tlog";
+import { type PackName, packName } from "@wattseal/uplink";
+import fc from "fast-check";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { PostgresServer, postgresMissing } from "../../../../scripts/lib/postgres.mjs";
+import { temporaryDirectory } from "../fleet.fixture.js";
+import { A, B, growth, growthOf, leaf, position, positionOf, stay } from "./growth.fixture.js";
+import { MemoryStore } from "./memory.fixture.js";
+import { type FederationStore, MAX_STAYS, type PackCommit, readStoredLog } from "./port.js";
+import { PostgresStore } from "./postgres/postgres.js";
+import { SqliteStore } from "./sqlite/sqlite.js";
+
+/** A new, empty store, and as many workers' ways into it as it has. */
+interface Bed {
+  readonly workers: readonly [FederationStore, ...FederationStore[]];
+  close(): Promise<void>;
+}
+
+const missing = postgresMissing();
+const without = missing === undefined ? "" : ` (skipped: ${missing})`;
+let server: PostgresServer | undefined;
+let database = "";
+const TABLES = ["pack", "bundle", "head", "fork", "poison", "module", "stay", "twice"];
+
+async function memoryBed(): Promise<Bed> {
+  return { workers: [new MemoryStore()], close: async () => {} };
+}
+
+async function sqliteBed(): Promise<Bed> {
+  const directory = temporaryDirectory();
+  const store = await SqliteStore.open(directory.path);
+  const close = async () => {
+    await store.close();
+    directory.remove();
+  };
+  return { workers: [store], close };
+}
+
+async function postgresBed(): Promise<Bed> {
+  const first = await PostgresStore.open({ url: database });
+  const second = await PostgresStore.open({ url: database });
+  const close = async () => {
+    await first.close();
+    await second.close();
+    // A database of its own for each test costs more than all the tests.
+    await server?.query(database, TABLES.map((it) => `DELETE FROM wattseal.${it}`).join("; "));
+  };
+  return { workers: [first, second], close };
+}
+
+describe.each([
+  { name: "MemoryStore of the tests", open: memoryBed, skip: false },
+  { name: "SqliteStore", open: sqliteBed, skip: false },
+  { name: `PostgresStore${without}`, open: postgresBed, skip: missing !== undefined },
+])("$name", ({ open, skip }) => {
+  if (open === postgresBed && !skip) {
+    beforeAll(async () => {
+      server = await PostgresServer.start();
+      database = await server.createDatabase();
+    }, 120_000);
+    afterAll(() => server?.close(), 60_000);
+  }
+  const test = it.skipIf(skip);
+  let bed: Bed | undefined;
+  let store: FederationStore;
+  beforeEach(async () => {
+    if (skip) return;
+    bed = await open();
+    [store] = bed.workers;
+  }, 60_000);
+  afterEach(() => bed?.close(), 60_000);
+
+  test("keeps leaves, edge, heads and the latest receipt", async () => {
+    expect(await store.commit([growth(0, 5)])).toEqual(["stored"]);
+    expect(await store.commit([growth(5, 300)])).toEqual(["stored"]);
+    expect(await store.pack(A)).toEqual({
+      pack: A,
+      ...position(300),
+      receipt: { size: 300, text: "receipt 300" },
+    });
+    expect(await store.pack(B)).toBeUndefined();
+    expect(await store.head(A, 5)).toEqual(leafHash(leaf(4)));
+    expect(await store.head(A, 6)).toBeUndefined();
+    expect(await store.head(B, 5)).toBeUndefined();
+    expect(await store.packs()).toHaveLength(1);
+  });
+
+  test("reads any range of leaves, whatever bundles they came in", async () => {
+    await store.commit([growth(0, 5)]);
+    await store.commit([growth(5, 6)]);
+    await store.commit([growth(6, 20)]);
+    const all = Array.from({ length: 20 }, (_, i) => leaf(i));
+    for (let from = 0; from <= 20; from += 1) {
+      for (const limit of [1, 3, 20]) {
+        expect((await store.leaves(A, from, limit)).map(String)).toEqual(
+          all.slice(from, from + limit).map(String),
+        );
+      }
+    }
+    expect(await store.leaves(B, 0, 10)).toEqual([]);
+    const read: Uint8Array[] = [];
+    for await (const one of readStoredLog(store, A)) read.push(one);
+    expect(read.map(String)).toEqual(all.map(String));
+  });
+
+  test("keeps every byte: empty leaves, all values, a whole message", async () => {
+    const leaves = [
+      new Uint8Array(0),
+      Uint8Array.from({ length: 256 }, (_, i) => i),
+      new Uint8Array(48 * 1024).fill(0x5c),
+    ];
+    await store.commit([growthOf(A, [], leaves)]);
+    expect((await store.leaves(A, 0, 9)).map(String)).toEqual(leaves.map(String));
+  });
+
+  test("leaves a pack alone whose position has moved, and commits the others of the group", async () => {
+    await store.commit([growth(0, 5)]);
+    const other = growth(0, 3, { pack: B });
+    expect(await store.commit([growth(0, 7), other])).toEqual(["conflict", "stored"]);
+    const forked = { ...growth(5, 6), previous: { ...position(5), nodes: position(6).nodes } };
+    expect(await store.commit([forked])).toEqual(["conflict"]);
+    expect((await store.pack(A))?.size).toBe(5);
+    expect(await store.leaves(A, 0, 10)).toHaveLength(5);
+    expect((await store.pack(B))?.size).toBe(3);
+  });
+
+  test("takes a pack's commits of one group in their order, each once", async () => {
+    const group = [growth(0, 5), growth(0, 5), growth(5, 9), growth(5, 9)];
+    expect(await store.commit(group)).toEqual(["stored", "conflict", "stored", "conflict"]);
+    expect((await store.leaves(A, 0, 20)).map(String)).toEqual(
+      Array.from({ length: 9 }, (_, i) => String(leaf(i))),
+    );
+    expect((await store.pack(A))?.receipt).toEqual({ size: 9, text: "receipt 9" });
+    expect(await store.head(A, 5)).toEqual(leafHash(leaf(4)));
+  });
+
+  test("does not know a pack whose growth does not begin at its beginning", async () => {
+    expect(await store.commit([growth(5, 9)])).toEqual(["conflict"]);
+    expect(await store.packs()).toEqual([]);
+  });
+
+  test.each<[string, PackCommit]>([
+    ["a hole before its leaves", growth(0, 5, { leaves: [{ first: 1, leaves: [leaf(1)] }] })],
+    ["fewer leaves than it says", growth(0, 5, { leaves: growth(0, 4).leaves })],
+    ["more leaves than it says", growth(0, 5, { leaves: growth(0, 6).leaves })],
+    ["no leaves", growth(0, 5, { next: position(0), leaves: [] })],
+    ["a head beyond its leaves", growth(0, 5, { heads: growth(0, 6).heads })],
+    ["a receipt beyond its leaves", growth(0, 5, { receipt: { size: 6, text: "r" } })],
+  ])("stores nothing of a group with a commit that has %s", async (_what, broken) => {
+    const group = [growth(0, 3, { pack: B }), broken];
+    await expect(store.commit(group)).rejects.toMatchObject({ code: "invariant" });
+    expect(await store.packs()).toEqual([]);
+  });
+
+  test("keeps an older receipt when none comes with the growth", async () => {
+    await store.commit([growth(0, 5)]);
+    await store.commit([growth(5, 6, { receipt: undefined, heads: [] })]);
+    expect(await store.pack(A)).toMatchObject({ size: 6, receipt: { size: 5 } });
+    await store.commit([growth(0, 5, { pack: B, receipt: undefined })]);
+    expect((await store.pack(B))?.receipt).toBeUndefined();
+  });
+
+  test("keeps forks and poison, each once, sixteen a pack", async () => {
+    const fork = { pack: A, kind: "epoch", size: 3, payload: utf8("x"), receipt: "r" } as const;
+    expect(await store.keepFork(fork)).toBe(true);
+    expect(await store.keepFork(fork)).toBe(false);
+    expect(await store.forks()).toEqual([fork]);
+    const poison = (i: number, pack = A) => ({
+      pack,
+      reason: "entry",
+      message: "m",
+      payload: utf8(`${i}`),
+    });
+    const kept = [];
+    for (let i = 0; i < 20; i += 1) kept.push(await store.park(poison(i)));
+    expect(kept.filter(Boolean)).toHaveLength(16);
+    expect(await store.park(poison(1, B))).toBe(true);
+    expect((await store.parked())[0]).toEqual(poison(0));
+  });
+
+  test("keeps a message that was refused, whatever characters the reason has", async () => {
+    const message = "the log \0 \ud800 – ключ";
+    expect(await store.park({ pack: A, reason: "entry", message, payload: utf8("x") })).toBe(true);
+    const [kept] = await store.parked();
+    expect(kept?.message).toMatch(/^the log /);
+  });
+
+  test("finds a module in two logs with the commit that makes it so, and tells of it once", async () => {
+    const stays = (...all: PackCommit["stays"]) => ({ stays: all });
+    await store.commit([growth(0, 5, stays(stay(2, 0, 1_000)))]);
+    await store.commit([growth(0, 5, { pack: B, ...stays(stay(3, 1_000, 1_200)) })]);
+    expect(await store.modulesTwice("all")).toEqual([]);
+    await store.commit([growth(5, 6, stays(stay(2, 0, 1_100)))]);
+    const found = await store.modulesTwice("untold");
+    expect(found).toEqual([
+      {
+        module: stay(0, 0, 0).module,
+        stays: [
+          { pack: A, stay: stay(2, 0, 1_100) },
+          { pack: B, stay: stay(3, 1_000, 1_200) },
+        ],
+      },
+    ]);
+    await store.told(found);
+    await store.commit([growth(6, 7, stays(stay(2, 0, 1_150)))]);
+    expect(await store.modulesTwice("untold")).toEqual([]);
+    expect(await store.modulesTwice("all")).toEqual(found);
+  });
+
+  test("finds a module in two logs that come in one group, and none by growth that was not stored", async () => {
+    const claims = { stays: [stay(2, 0, 500)] };
+    const group = [growth(0, 5, { pack: B, ...claims }), growth(1, 5, claims)];
+    expect(await store.commit(group)).toEqual(["stored", "conflict"]);
+    expect(await store.modulesTwice("all")).toEqual([]);
+    await store.commit([growth(0, 5, claims), growth(5, 6, { pack: B, stays: [stay(2, 0, 600)] })]);
+    expect(await store.modulesTwice("all")).toHaveLength(1);
+  });
+
+  test("finds a module whose two logs are stored at the same moment", {
+    timeout: 60_000,
+  }, async () => {
+    const [first, second = first] = bed?.workers ?? [store];
+    const modules = Array.from({ length: 20 }, (_, i) => `57010000000000${i + 10}`);
+    for (const [i, module] of modules.entries()) {
+      const stays = [stay(0, 0, 100, module)];
+      await Promise.all([
+        first.commit([growth(0, 5, { pack: nameOf(2 * i), stays })]),
+        second.commit([growth(0, 5, { pack: nameOf(2 * i + 1), stays })]),
+      ]);
+    }
+    const found = await store.modulesTwice("all");
+    expect(found.map(({ module }) => module)).toEqual(modules);
+  });
+
+  test("keeps the newest stays of a module in a pack, and forgets what the oldest claimed", async () => {
+    const stays = Array.from({ length: MAX_STAYS + 1 }, (_, i) =>
+      stay(10 * i, 100 * i, 100 * i + 9),
+    );
+    await store.commit([growth(0, 5, { stays: stays.slice(0, 3) })]);
+    await store.commit([growth(5, 6, { stays: stays.slice(3) })]);
+    await store.commit([growth(0, 5, { pack: B, stays: [stay(0, 0, 9)] })]);
+    expect(await store.modulesTwice("all")).toEqual([]);
+    await store.commit([growth(5, 6, { pack: B, stays: [stay(0, 0, 105)] })]);
+    expect(await store.modulesTwice("all")).toHaveLength(1);
+  });
+
+  test("two workers and redelivery: each index is stored once, and is what it was when it was acknowledged", {
+    timeout: 120_000,
+  }, async () => {
+    let run = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(round, { minLength: 1, maxLength: 6 }), async (rounds) => {
+        const names = [0, 1, 2].map((i) => nameOf(3 * run + i));
+        run += 1;
+        const logs = new Map(names.map((name): [PackName, Uint8Array[]] => [name, []]));
+        for (const groups of rounds) {
+          const commits = groups.map((group) => group.map((wish) => commitOf(wish, names, logs)));
+          const outcomes = await Promise.all(
+            commits.map((group, i) => {
+              const workers = bed?.workers ?? [store];
+              return Promise.resolve(workers[i % workers.length]?.commit(group) ?? []);
+            }),
+          );
+          account(commits, outcomes, logs);
+          for (const [name, log] of logs) await expectStored(store, name, log);
+        }
+      }),
+      { numRuns: 25 },
+    );
+  });
+});
+
+/** What a worker wants to add to one of three packs, from where it believes the log ends. */
+const wish = fc.record({
+  pack: fc.nat(2),
+  count: fc.integer({ min: 1, max: 4 }),
+  /** Content of the leaves: two workers may have been given different futures. */
+  mark: fc.constantFrom("", " other"),
+  /** Leaves by which its view is behind. */
+  behind: fc.constantFrom(0, 0, 0, 1, 3),
+  /** Its view has another last leaf. */
+  forked: fc.boolean(),
+});
+/** Groups that are committed at the same time, by workers in turn; a group may say the same twice. */
+const group = fc.array(wish, { minLength: 1, maxLength: 4 });
+const round = fc.array(group, { minLength: 1, maxLength: 3 });
+
+type Wish = typeof wish extends fc.Arbitrary<infer T> ? T : never;
+
+const DIGITS = "abcdefghijklmnopqrstuvwxyz234567";
+
+function nameOf(number: number): PackName {
+  let name = "";
+  for (let rest = number; name.length < 32; rest = Math.floor(rest / 32)) {
+    name = `${DIGITS[rest % 32]}${name}`;
+  }
+  return packName(name);
+}
+
+function commitOf(
+  { pack, count, mark, behind, forked }: Wish,
+  names: readonly PackName[],
+  logs: ReadonlyMap<PackName, readonly Uint8Array[]>,
+): PackCommit {
+  const name = names[pack] ?? A;
+  const log = logs.get(name) ?? [];
+  const seen = log.slice(0, Math.max(0, log.length - behind));
+  const before = forked && seen.length > 0 ? [...seen.slice(0, -1), leaf(0, " fork")] : seen;
+  const leaves = Array.from({ length: count }, (_, i) => leaf(before.length + i, mark));
+  return growthOf(name, before, leaves);
+}
+
+/** What was acknowledged follows what was there, without a gap, and once. */
+function account(
+  commits: readonly (readonly PackCommit[])[],
+  outcomes: readonly (readonly string[])[],
+  logs: ReadonlyMap<PackName, Uint8Array[]>,
+): void {
+  const stored = commits.flatMap((group, g) =>
+    group.filter((_, i) => outcomes[g]?.[i] === "stored"),
+  );
+  for (const commit of stored.sort((a, b) => a.previous.size - b.previous.size)) {
+    const log = logs.get(commit.pack) ?? [];
+    expect(commit.previous).toEqual(positionOf(log));
+    log.push(...commit.leaves.flatMap(({ leaves }) => leaves));
+  }
+}
+
+async function expectStored(store: FederationStore, name: PackName, log: readonly Uint8Array[]) {
+  const row = await store.pack(name);
+  expect({ size: row?.size ?? 0, nodes: row?.nodes ?? [] }).toEqual(positionOf(log));
+  expect((await store.leaves(name, 0, log.length + 9)).map(String)).toEqual(log.map(String));
+  expect(row?.receipt?.size).toBe(log.length === 0 ? undefined : log.length);
+}

@@ -1,0 +1,143 @@
+/** The store's contract, without a disk. */
+import { bytesEqual } from "@wattseal/base";
+import { claimedTwice, type Stay } from "@wattseal/energy-ledger";
+import type { PackName } from "@wattseal/uplink";
+import { samePosition } from "../worker/pack-log.js";
+import {
+  type FederationStore,
+  type ForkEvidence,
+  MAX_KEPT_PER_PACK,
+  MAX_STAYS,
+  type ModuleTwice,
+  type PackCommit,
+  type Poison,
+  type StoredPack,
+} from "./port.js";
+import { twiceOf } from "./stay-row.js";
+import { requireWhole } from "./whole.js";
+
+interface MemoryPack {
+  readonly row: StoredPack;
+  readonly leaves: readonly Uint8Array[];
+  readonly heads: ReadonlyMap<number, Uint8Array>;
+}
+
+export class MemoryStore implements FederationStore {
+  readonly #packs = new Map<PackName, MemoryPack>();
+  readonly #forks: ForkEvidence[] = [];
+  readonly #parked: Poison[] = [];
+  readonly #stays = new Map<PackName, readonly Stay[]>();
+  readonly #twice = new Map<string, { readonly found: ModuleTwice; told: boolean }>();
+  commits = 0;
+  /** Thrown by the next commit, before or after it takes effect. */
+  failure: { readonly when: "before" | "after" } | undefined;
+
+  async packs() {
+    const rows = [...this.#packs.values()].map(({ row }) => row);
+    return rows.sort((a, b) => (a.pack < b.pack ? -1 : 1));
+  }
+
+  async pack(pack: PackName) {
+    return this.#packs.get(pack)?.row;
+  }
+
+  async leaves(pack: PackName, from: number, limit: number) {
+    return this.#packs.get(pack)?.leaves.slice(from, from + limit) ?? [];
+  }
+
+  async head(pack: PackName, size: number) {
+    return this.#packs.get(pack)?.heads.get(size);
+  }
+
+  async commit(group: readonly PackCommit[]) {
+    requireWhole(group);
+    const { failure } = this;
+    this.failure = undefined;
+    if (failure?.when === "before") throw new Error("disk full");
+    this.commits += 1;
+    const outcomes = group.map((commit) => this.#commit(commit));
+    if (failure?.when === "after") throw new Error("disk failed late");
+    return outcomes;
+  }
+
+  #commit({ pack, previous, next, leaves, heads, receipt, stays }: PackCommit) {
+    const stored = this.#packs.get(pack);
+    if (!samePosition(stored?.row ?? { size: 0, nodes: [] }, previous)) return "conflict" as const;
+    this.#packs.set(pack, {
+      row: { pack, ...next, receipt: receipt ?? stored?.row.receipt },
+      leaves: [...(stored?.leaves ?? []), ...leaves.flatMap((part) => part.leaves)],
+      heads: new Map([
+        ...(stored?.heads ?? []),
+        ...heads.map(({ size, root }) => [size, root] as const),
+      ]),
+    });
+    for (const stay of stays) this.#stay(pack, stay);
+    return "stored" as const;
+  }
+
+  #stay(pack: PackName, stay: Stay): void {
+    const known = (this.#stays.get(pack) ?? []).filter(
+      ({ module, first }) => module !== stay.module || first !== stay.first,
+    );
+    const own = [...known, stay].filter(({ module }) => module === stay.module);
+    const kept = own.sort((a, b) => a.first - b.first).slice(-MAX_STAYS);
+    const others = known.filter(({ module }) => module !== stay.module);
+    this.#stays.set(pack, [...others, ...kept]);
+    for (const [other, stays] of this.#stays) {
+      for (const theirs of stays) {
+        if (other === pack || theirs.module !== stay.module) continue;
+        const claimed = claimedTwice(stay, theirs);
+        if (claimed.in <= 0 && claimed.out <= 0) continue;
+        const found = twiceOf({ pack, stay }, { pack: other, stay: theirs });
+        const name = nameOf(found);
+        if (!this.#twice.has(name)) this.#twice.set(name, { found, told: false });
+      }
+    }
+  }
+
+  async modulesTwice(which: "all" | "untold") {
+    const names = [...this.#twice.keys()].sort();
+    const found = names.flatMap((name) => this.#twice.get(name) ?? []);
+    return found.filter(({ told }) => which === "all" || !told).map((one) => one.found);
+  }
+
+  async told(found: readonly ModuleTwice[]) {
+    for (const one of found) {
+      const known = this.#twice.get(nameOf(one));
+      if (known !== undefined) known.told = true;
+    }
+  }
+
+  async keepFork(fork: ForkEvidence) {
+    return keep(this.#forks, fork);
+  }
+
+  async park(poison: Poison) {
+    return keep(this.#parked, poison);
+  }
+
+  async forks() {
+    return this.#forks;
+  }
+
+  async parked() {
+    return this.#parked;
+  }
+
+  async close() {}
+}
+
+function nameOf({ module, stays: [a, b] }: ModuleTwice): string {
+  return `${module} ${a.pack} ${b.pack}`;
+}
+
+function keep<T extends { readonly pack: PackName; readonly payload: Uint8Array }>(
+  kept: T[],
+  added: T,
+): boolean {
+  const others = kept.filter(({ pack }) => pack === added.pack);
+  const known = others.some(({ payload }) => bytesEqual(payload, added.payload));
+  if (known || others.length >= MAX_KEPT_PER_PACK) return false;
+  kept.push(added);
+  return true;
+}

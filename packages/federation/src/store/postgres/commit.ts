@@ -1,0 +1,123 @@
+/**
+ * A group of packs' growth in one transaction. Rows are locked in one order by everyone, packs before modules: two workers
+ * on the same packs wait for each other, and the second one finds the position moved.
+ */
+import { concatBytes, InvariantViolation } from "@wattseal/base";
+import { encodeBundle } from "@wattseal/tlog";
+import type { PackName } from "@wattseal/uplink";
+import { samePosition } from "../../worker/pack-log.js";
+import type { PackCommit, StoredPosition, StoredReceipt } from "../port.js";
+import { blob, integer, split, text } from "../row.js";
+import type { Parameter, Session } from "./database.js";
+import { type PackStay, storeStays } from "./stays.js";
+import { valueLists } from "./values.js";
+
+/** A pack's row, locked, as this transaction has it so far. */
+interface LockedPack {
+  readonly id: number;
+  position: StoredPosition;
+  /** Undefined: as it was. */
+  receipt: StoredReceipt | undefined;
+  moved: boolean;
+}
+
+export async function commitGroup(
+  session: Session,
+  group: readonly PackCommit[],
+): Promise<("stored" | "conflict")[]> {
+  await enterNew(session, group);
+  const packs = await lockPacks(session, group);
+  const taken: { readonly id: number; readonly commit: PackCommit }[] = [];
+  const outcomes = group.map((commit) => {
+    const pack = packs.get(commit.pack);
+    if (pack === undefined || !samePosition(pack.position, commit.previous)) return "conflict";
+    pack.position = commit.next;
+    pack.receipt = commit.receipt ?? pack.receipt;
+    pack.moved = true;
+    taken.push({ id: pack.id, commit });
+    return "stored";
+  });
+  await movePacks(
+    session,
+    [...packs.values()].filter(({ moved }) => moved),
+  );
+  const bundles = taken.flatMap(({ id, commit }) =>
+    commit.leaves.map(({ first, leaves }) => [id, first, leaves.length, encodeBundle(leaves)]),
+  );
+  await insert(session, "wattseal.bundle (pack, first, count, data)", bundles);
+  const heads = taken.flatMap(({ id, commit }) =>
+    commit.heads.map(({ size, root }) => [id, size, root]),
+  );
+  await insert(session, "wattseal.head (pack, size, root)", heads);
+  const stays = taken.flatMap(({ id, commit }): PackStay[] =>
+    commit.stays.map((stay) => ({ id, pack: commit.pack, stay })),
+  );
+  if (stays.length > 0) await storeStays(session, stays);
+  return outcomes;
+}
+
+/** Packs of which a commit says that they are new; a row that another worker has just entered is waited for. */
+async function enterNew(session: Session, group: readonly PackCommit[]): Promise<void> {
+  const names = namesOf(group.filter(({ previous }) => previous.size === 0));
+  if (names.length === 0) return;
+  await session.run(
+    `INSERT INTO wattseal.pack (name, size, nodes)
+      SELECT name, 0, '' FROM unnest($1::text[]) AS new (name) ORDER BY name ON CONFLICT DO NOTHING`,
+    [names],
+  );
+}
+
+async function lockPacks(
+  session: Session,
+  group: readonly PackCommit[],
+): Promise<ReadonlyMap<PackName, LockedPack>> {
+  const rows = await session.all(
+    "SELECT id, name, size, nodes FROM wattseal.pack WHERE name = ANY ($1) ORDER BY name FOR UPDATE",
+    [namesOf(group)],
+  );
+  const byName = new Map(rows.map((row) => [text(row, "name"), row]));
+  const packs = new Map<PackName, LockedPack>();
+  for (const { pack } of group) {
+    const row = byName.get(pack);
+    if (row === undefined || packs.has(pack)) continue;
+    const position = { size: integer(row, "size"), nodes: split(blob(row, "nodes")) };
+    packs.set(pack, { id: integer(row, "id"), position, receipt: undefined, moved: false });
+  }
+  return packs;
+}
+
+async function movePacks(session: Session, packs: readonly LockedPack[]): Promise<void> {
+  const rows = packs.map(({ id, position, receipt }): Parameter[] => [
+    id,
+    position.size,
+    concatBytes(...position.nodes),
+    receipt?.size ?? null,
+    receipt?.text ?? null,
+  ]);
+  let moved = 0;
+  for (const list of valueLists(rows, ["bigint", "bigint", "bytea", "bigint", "text"])) {
+    moved += await session.run(
+      `UPDATE wattseal.pack SET size = new.size, nodes = new.nodes,
+          receipt_size = coalesce(new.receipt_size, pack.receipt_size), receipt = coalesce(new.receipt, pack.receipt)
+        FROM (VALUES ${list.text}) AS new (id, size, nodes, receipt_size, receipt) WHERE pack.id = new.id`,
+      list.values,
+    );
+  }
+  if (moved !== packs.length) {
+    throw new InvariantViolation(`${moved} of ${packs.length} locked packs were moved`);
+  }
+}
+
+async function insert(
+  session: Session,
+  into: string,
+  rows: readonly (readonly Parameter[])[],
+): Promise<void> {
+  for (const list of valueLists(rows)) {
+    await session.run(`INSERT INTO ${into} VALUES ${list.text}`, list.values);
+  }
+}
+
+function namesOf(group: readonly PackCommit[]): PackName[] {
+  return [...new Set(group.map(({ pack }) => pack))].sort();
+}

@@ -1,0 +1,92 @@
+/**
+ * What the database looks like, one step after the other. A step that was released is never changed; the next is added.
+ * Text is compared by its bytes (COLLATE "C"): the order does not depend on the machine's locale.
+ */
+const PARTITIONS = 16;
+
+/** By pack: every question names one, and the ranges of a log stay in one table with one unique key. */
+function partitions(table: string): string {
+  return Array.from(
+    { length: PARTITIONS },
+    (_, i) =>
+      `CREATE TABLE wattseal.${table}_${i} PARTITION OF wattseal.${table} FOR VALUES WITH (MODULUS ${PARTITIONS}, REMAINDER ${i});`,
+  ).join("\n");
+}
+
+const FIRST = `
+  CREATE TABLE wattseal.pack (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text COLLATE "C" NOT NULL UNIQUE,
+    size bigint NOT NULL,
+    nodes bytea NOT NULL,
+    receipt_size bigint,
+    receipt text
+  ) WITH (fillfactor = 50);
+
+  CREATE TABLE wattseal.bundle (
+    pack bigint NOT NULL,
+    first bigint NOT NULL,
+    count integer NOT NULL,
+    data bytea NOT NULL,
+    PRIMARY KEY (pack, first)
+  ) PARTITION BY HASH (pack);
+  ALTER TABLE wattseal.bundle ALTER COLUMN data SET STORAGE EXTERNAL;
+  ${partitions("bundle")}
+
+  CREATE TABLE wattseal.head (
+    pack bigint NOT NULL,
+    size bigint NOT NULL,
+    root bytea NOT NULL,
+    PRIMARY KEY (pack, size)
+  ) PARTITION BY HASH (pack);
+  ${partitions("head")}
+
+  CREATE TABLE wattseal.fork (
+    kept bigint GENERATED ALWAYS AS IDENTITY,
+    pack text COLLATE "C" NOT NULL,
+    digest bytea NOT NULL,
+    kind text NOT NULL,
+    size bigint NOT NULL,
+    payload bytea NOT NULL,
+    receipt text NOT NULL,
+    PRIMARY KEY (pack, digest)
+  );
+  CREATE TABLE wattseal.poison (
+    kept bigint GENERATED ALWAYS AS IDENTITY,
+    pack text COLLATE "C" NOT NULL,
+    digest bytea NOT NULL,
+    reason text NOT NULL,
+    message text NOT NULL,
+    payload bytea NOT NULL,
+    PRIMARY KEY (pack, digest)
+  );
+
+  CREATE TABLE wattseal.module (
+    uid text COLLATE "C" PRIMARY KEY
+  );
+  CREATE TABLE wattseal.stay (
+    pack bigint NOT NULL,
+    module text COLLATE "C" NOT NULL,
+    first bigint NOT NULL,
+    last bigint NOT NULL,
+    t0 bigint NOT NULL,
+    t1 bigint NOT NULL,
+    in0 bigint NOT NULL,
+    in1 bigint NOT NULL,
+    out0 bigint NOT NULL,
+    out1 bigint NOT NULL,
+    PRIMARY KEY (module, pack, first)
+  ) WITH (fillfactor = 70);
+  CREATE TABLE wattseal.twice (
+    module text COLLATE "C" NOT NULL,
+    a text COLLATE "C" NOT NULL,
+    b text COLLATE "C" NOT NULL,
+    stays bytea NOT NULL,
+    told boolean NOT NULL DEFAULT false,
+    PRIMARY KEY (module, a, b)
+  );
+  CREATE INDEX twice_untold ON wattseal.twice (module, a, b) WHERE NOT told;
+`;
+
+/** The database's version is how many of these it has had. */
+export const MIGRATIONS: readonly string[] = [FIRST];

@@ -1,0 +1,94 @@
+import { mkdirSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import sqlite from "node-sqlite3-wasm";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { temporaryDirectory } from "../../fleet.fixture.js";
+import { A, B, growth } from "../growth.fixture.js";
+import { lockStore } from "./lock.js";
+import { SqliteStore } from "./sqlite.js";
+
+let directory: ReturnType<typeof temporaryDirectory>;
+beforeEach(() => {
+  directory = temporaryDirectory();
+});
+afterEach(() => directory.remove());
+
+describe("SqliteStore on disk", () => {
+  it("is there again after closing", async () => {
+    const store = await SqliteStore.open(directory.path);
+    await store.commit([growth(0, 5)]);
+    await store.close();
+    await store.close();
+    await expect(store.packs()).rejects.toMatchObject({ code: "store-closed" });
+    const again = await SqliteStore.open(directory.path);
+    expect((await again.pack(A))?.size).toBe(5);
+    await again.close();
+  });
+
+  it("is one process's at a time", async () => {
+    const store = await SqliteStore.open(directory.path);
+    await expect(SqliteStore.open(directory.path)).rejects.toMatchObject({ code: "store-locked" });
+    await store.close();
+    await (await SqliteStore.open(directory.path)).close();
+  });
+
+  it("removes the lock directory that a killed process left", async () => {
+    await (await SqliteStore.open(directory.path)).close();
+    mkdirSync(join(directory.path, "federation.db.lock"));
+    const store = await SqliteStore.open(directory.path);
+    await store.commit([growth(0, 5)]);
+    await store.close();
+  });
+
+  it("says so where it cannot hold a lock", async () => {
+    await expect(lockStore(directory.path, "darwin")).rejects.toMatchObject({ code: "platform" });
+  });
+
+  it("syncs fully, and is for its owner's eyes", async () => {
+    const path = join(directory.path, "inner");
+    const store = await SqliteStore.open(path);
+    await store.commit([growth(0, 1)]);
+    expect(statSync(path).mode & 0o777).toBe(0o700);
+    await store.close();
+  });
+
+  it("takes a store of version 1 as it is, and adds what is new", async () => {
+    const first = await SqliteStore.open(directory.path);
+    await first.commit([growth(0, 5)]);
+    await first.close();
+    const db = new sqlite.Database(join(directory.path, "federation.db"));
+    db.exec("DROP TABLE stay; DROP TABLE twice; PRAGMA user_version = 1");
+    db.close();
+    const store = await SqliteStore.open(directory.path);
+    expect((await store.pack(A))?.size).toBe(5);
+    expect(await store.modulesTwice("all")).toEqual([]);
+    await store.close();
+  });
+
+  it("refuses a file that is no store of this version", async () => {
+    const path = join(directory.path, "federation.db");
+    writeFileSync(path, "this is no database, but long enough to look like one".repeat(20));
+    await expect(SqliteStore.open(directory.path)).rejects.toMatchObject({ code: "store-corrupt" });
+    writeFileSync(path, "");
+    const db = new sqlite.Database(path);
+    db.exec("PRAGMA user_version = 9; CREATE TABLE t (x)");
+    db.close();
+    await expect(SqliteStore.open(directory.path)).rejects.toThrow("version 9");
+  });
+
+  it("rolls a group back when one commit in it fails", async () => {
+    const store = await SqliteStore.open(directory.path);
+    const path = join(directory.path, "federation.db");
+    await store.close();
+    const db = new sqlite.Database(path);
+    db.exec(
+      "CREATE TRIGGER full BEFORE INSERT ON bundle WHEN new.count = 5 BEGIN SELECT raise(abort, 'full'); END",
+    );
+    db.close();
+    const again = await SqliteStore.open(directory.path);
+    await expect(again.commit([growth(0, 3, { pack: B }), growth(0, 5)])).rejects.toThrow("full");
+    expect(await again.packs()).toEqual([]);
+    expect(await again.commit([growth(0, 4)])).toEqual(["stored"]);
+    await again.close();
+  });
+});

@@ -27,11 +27,11 @@ export const updateKey = P256SecretKey.generate(entropy);
 const authority = Ed25519SecretKey.generate(entropy);
 /** 16 can be extended and, other than those of a firmware, reset. */
 export const PCRS = [7, 16];
-const OPTIONS: ProvisionOptions = { pcrs: PCRS, updateKey: updateKey.publicKey };
+export const OPTIONS: ProvisionOptions = { pcrs: PCRS, updateKey: updateKey.publicKey };
 const CREATED = millis(1_760_000_000_000);
 const TREE = { size: 1, root: sha256(utf8("tree")) };
 
-function accessTo(transport: Transport): TpmAccess {
+export function accessTo(transport: Transport): TpmAccess {
   return { transport, entropy, pause: (ms) => pause(ms) };
 }
 

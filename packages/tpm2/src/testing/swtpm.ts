@@ -1,7 +1,6 @@
 /** An emulated TPM of a test's own: started, cut off, started again on the same state. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,7 +15,8 @@ import type { Transport } from "../transport/transport.js";
 import { RH } from "../wire/constants.js";
 
 const PROGRAM: string = "swtpm";
-const STARTED_WITHIN = 200;
+const TRIES = 1_500;
+const TRY_AGAIN_MS = 10;
 
 /** False where the emulator is not installed. */
 export function hasSwtpm(): boolean {
@@ -68,7 +68,19 @@ export class Swtpm {
       stdio: "ignore",
     });
     this.#child = child;
-    for (let i = 0; i < STARTED_WITHIN && !existsSync(this.socket); i += 1) await pause(20);
+    await this.#untilItAnswers();
+  }
+
+  /** The socket is there a moment before anybody listens to it. */
+  async #untilItAnswers(): Promise<void> {
+    for (let tried = 1; ; tried += 1) {
+      try {
+        return await (await this.transport.open()).close();
+      } catch (thrown) {
+        if (tried === TRIES) throw thrown;
+        await pause(TRY_AGAIN_MS);
+      }
+    }
   }
 
   /** kill -9: what a power cut does to a TPM. */

@@ -9,7 +9,7 @@ import { alteredCopies, HONEST, readerOf } from "./support/altered-files.js";
 import { BROKEN_FILES, BROKEN_FLOORS, HARMLESS_FILES } from "./support/broken-files.js";
 import { BROKEN_HEADS, HARMLESS_HEADS } from "./support/broken-heads.js";
 import { BROKEN_PROOFS, HONEST_PROOFS, type ProofCase } from "./support/broken-proofs.js";
-import { historyOf } from "./support/histories.js";
+import { historyOf, tpmHistoryOf } from "./support/histories.js";
 import { KeyedLog, RECEIPT, TRUST_FILE } from "./support/keyed-log.js";
 import { temporaryFolder } from "./support/program.js";
 import { Random } from "./support/random.js";
@@ -73,7 +73,9 @@ describe("a second verifier of files", () => {
   });
 
   it.skipIf(!go)(`goes on from a snapshot where a log was pruned${skipped}`, async () => {
-    const logs = [3, 10, 17, 24].map((seed) => historyOf(seed, 30).entries);
+    const histories = [3, 10, 17].map((seed) => historyOf(seed, 30));
+    const attested = [3, 17, 24].map((seed) => tpmHistoryOf(seed, 30));
+    const logs = [...histories, ...attested].map(({ entries }) => entries);
     const { folders, trustFile } = await foldersOf(logs);
     for (const [i, folder] of folders.entries()) await pruneToSnapshot(folder, logs[i]!);
     const mine = await atOnce(4, folders, (folder) => first(folder, trustFile));

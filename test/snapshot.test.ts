@@ -4,7 +4,7 @@ import { SNAPSHOT_SPACING } from "@wattseal/energy-ledger";
 import { decodeTrust, LogReplay, VerifierError } from "@wattseal/verifier";
 import * as cborg from "cborg";
 import { describe, expect, it } from "vitest";
-import { historyOf } from "./support/histories.js";
+import { historyOf, tpmHistoryOf } from "./support/histories.js";
 import { bytesOf, fieldsOf, KeyedLog, listOf, TRUST_FILE } from "./support/keyed-log.js";
 import { Random } from "./support/random.js";
 
@@ -37,6 +37,7 @@ function seen({ fold, chain, size }: LogReplay, sizes: readonly number[]) {
       .toSorted()
       .map((uid) => [uid, fold.moduleEnd(uid), fold.pairing(uid)]),
     keys: sizes.map((at) => chain?.at(at)?.publicKey),
+    states: chain?.epochs.map(({ state, bootVersion }) => [state, bootVersion]),
   };
 }
 
@@ -63,9 +64,13 @@ function refusesOrIs(bytes: Uint8Array): void {
 }
 
 describe("a log's snapshot", () => {
-  it.each(SEEDS)("restores to the log itself, cut at random (history %i)", (seed) => {
+  const histories = [
+    ...SEEDS.map((seed) => ["history", seed, () => historyOf(seed, 30)] as const),
+    ...SEEDS.slice(0, 8).map((seed) => ["TPM's", seed, () => tpmHistoryOf(seed, 30)] as const),
+  ];
+  it.each(histories)("restores to the log itself, cut at random (%s %i)", (_, seed, made) => {
     const random = new Random(seed);
-    const { entries, replay } = historyOf(seed, 30);
+    const { entries, replay } = made();
     for (let cuts = 0; cuts < 4; cuts += 1) {
       const at = 2 + random.below(entries.length - 1);
       const bytes = replayed(entries.slice(0, at)).snapshot();

@@ -68,6 +68,8 @@ func (s *society) tierBps(epochState string) int64 {
 		return 0
 	case "software":
 		return s.policy.bps["low"]
+	case "unmeasured":
+		return least(s.policy.bps[s.policy.tier], s.policy.bps["developing"])
 	}
 	return s.policy.bps[s.policy.tier]
 }

@@ -14,7 +14,9 @@ type document struct {
 	kind    string
 	anchor  []byte // an uncompressed P-256 point, or nil
 	binding string
-	issuer  []byte // an authority's Ed25519 key
+	// of a genesis body of version 2
+	attestation *attestation
+	issuer      []byte // an authority's Ed25519 key
 }
 
 // label is the part of an LCT id that names its log.
@@ -44,7 +46,7 @@ func parseDocument(sign1 []byte) (doc document) {
 
 func readGenesis(body []byte) (doc document) {
 	f := fieldsOf(decodeCBOR(body))
-	f.word("wattseal-lct-1")
+	version := f.word("wattseal-lct-1", "wattseal-lct-2")
 	kind := f.word("app", "pack", "module", "policy", "person", "society", "source", "agent")
 	f.word("agentic", "responsive", "delegative")
 	doc.anchor = array(f, func(f *fields) []byte { return readAnchor(f, kind) })
@@ -59,11 +61,23 @@ func readGenesis(body []byte) (doc document) {
 	f.time()
 	list(f, 0, 32, (*fields).listText) // witnesses
 	list(f, 0, 32, func(f *fields) string { return array(f, readRelation) })
+	if version == "wattseal-lct-2" {
+		doc.attestation = array(f, readAttestation)
+		doc.requireBound()
+	}
 	f.end()
 	sum := sha256.Sum256(body)
 	doc.kind = kind
 	doc.lct = "lct:" + kind + ":" + strings.ToLower(base32.StdEncoding.EncodeToString(sum[:20]))
 	return doc
+}
+
+// requireBound: who has an attestation, and of what kind.
+func (doc document) requireBound() {
+	require(doc.anchor != nil, "E-3", "an attestation without a p256 anchor")
+	measured := doc.attestation.boot != nil
+	fits := doc.binding == "software" || doc.binding == "tpm" && measured || doc.binding == "tpm-unmeasured" && !measured
+	require(fits, "E-3", "binding %s has another attestation", doc.binding)
 }
 
 // readAnchor returns a p256 anchor's point; other anchors sign no epochs.
@@ -79,9 +93,7 @@ func readAnchor(f *fields, kind string) []byte {
 		return nil
 	}
 	f.word("p256")
-	point := f.bytes(65, 65)
-	require(point[0] == 4, "E-3", "a P-256 point begins with %#x", point[0])
-	return point
+	return readPoint(f)
 }
 
 func readRelation(f *fields) string {
@@ -93,7 +105,7 @@ func readRelation(f *fields) string {
 type evidence struct {
 	encoded         []byte
 	body, signature []byte
-	quoted          bool // a quote or nvCertify is there
+	tpm             tpmEvidence
 	epochBody
 }
 
@@ -110,8 +122,11 @@ func readEvidence(data []byte) (e evidence) {
 	e.encoded = data
 	f := fieldsOf(decodeCBOR(data))
 	e.body, e.signature = f.bytes(1, 512), f.bytes(64, 64)
-	quote, certify := optional(f, readQuote), optional(f, readQuote)
-	e.quoted = quote != nil || certify != nil
+	e.tpm.quote, e.tpm.certify = optional(f, readStatement), optional(f, readStatement)
+	if len(f.rest) > 0 {
+		approval := readApproval(f)
+		e.tpm.approval = &approval
+	}
 	f.end()
 
 	f = fieldsOf(decodeCBOR(e.body))
@@ -123,16 +138,10 @@ func readEvidence(data []byte) (e evidence) {
 	return e
 }
 
-func readQuote(f *fields) bool {
-	return array(f, func(f *fields) bool {
-		f.bytes(1, 2048)
-		f.bytes(1, 2048)
-		return true
-	})
+// signed is what the anchor signed, and what a TPM's statements are made for.
+func (e evidence) signed() []byte {
+	return bytes.Join([][]byte{[]byte("wattseal-epoch-1"), e.body}, nil)
 }
 
 // signedBy: P-1.
-func (e evidence) signedBy(anchor []byte) bool {
-	message := bytes.Join([][]byte{[]byte("wattseal-epoch-1"), e.body}, nil)
-	return verifyP256(anchor, message, e.signature)
-}
+func (e evidence) signedBy(anchor []byte) bool { return verifyP256(anchor, e.signed(), e.signature) }

@@ -13,16 +13,18 @@ type epochs struct {
 type epoch struct {
 	evidence
 	state string
+	// highest is the highest boot version of this epoch and those before (P-9).
+	highest int64
 }
 
-// begin judges an epoch that begins after the entries before (P-1 to P-6).
+// begin judges an epoch that begins after the entries before (P-1 to P-9).
 func (s *epochs) begin(e evidence, doc document, before *tree, now int64) {
 	e.requireAnchored(doc)
 	e.requireLater(s.last)
 	extends := e.treeSize == before.size && e.treeRoot == before.root()
 	require(extends, "P-4", "epoch %d does not continue this log", e.epoch)
 	require(e.time <= now, "P-5", "epoch %d begins later", e.epoch)
-	s.last = &epoch{e, e.state(doc)}
+	s.last = e.judged(doc, s.last)
 	s.running = true
 	s.begun = append(s.begun, e)
 }
@@ -41,13 +43,16 @@ func (e evidence) requireLater(last *epoch) {
 	}
 }
 
-// state: P-6.
-func (e evidence) state(doc document) string {
-	if doc.binding != "software" {
-		return "unattested"
+// judged: P-6 to P-9.
+func (e evidence) judged(doc document, last *epoch) *epoch {
+	before := int64(0)
+	if last != nil {
+		before = last.highest
 	}
-	require(!e.quoted, "P-6", "a software anchor has no quote")
-	return "software"
+	b := e.tpm.judge(doc, e.signed(), before)
+	counted := doc.attestation == nil || b.counter == uint64(e.epoch)
+	require(counted, "P-6", "epoch %d begins with its counter at %d", e.epoch, b.counter)
+	return &epoch{e, b.state, most(before, b.version)}
 }
 
 func (s *epochs) end(e epochEnd) {

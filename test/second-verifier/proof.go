@@ -128,7 +128,7 @@ func (p proof) begun(doc document) (begun []*epoch) {
 		body.evidence.requireLater(last)
 		require(body.evidence.treeSize == proven.index, "R-3", "epoch %d continues another log", body.evidence.epoch)
 		require(body.evidence.time <= e.time, "P-5", "epoch %d begins later", body.evidence.epoch)
-		last = &epoch{body.evidence, body.evidence.state(doc)}
+		last = body.evidence.judged(doc, last)
 		begun = append(begun, last)
 	}
 	return begun

@@ -29,7 +29,7 @@ func (l *ledger) read(f *fields, index int64) {
 		e.requireLater(l.epochs.last)
 		rising := l.epochs.last == nil || e.treeSize > l.epochs.last.treeSize
 		require(rising && e.treeSize < index, "K-9", "the epochs' trees do not rise")
-		l.epochs.last = &epoch{e, e.state(l.doc)}
+		l.epochs.last = e.judged(l.doc, l.epochs.last)
 		l.epochs.begun = append(l.epochs.begun, e)
 	}
 	array(f, func(f *fields) any {

@@ -1,5 +1,5 @@
 /** Ways to alter a log whose owner lies: entries changed, then everything signed again by the true keys. */
-import { type CborValue, encodeCbor } from "@wattseal/base";
+import { type CborValue, decodeCbor, encodeCbor } from "@wattseal/base";
 import {
   bodyOf,
   bytesOf,
@@ -11,6 +11,7 @@ import {
   statement,
 } from "./keyed-log.js";
 import type { Random } from "./random.js";
+import { bootOf } from "./tpm.js";
 
 const WORDS = [
   "consistent",
@@ -69,9 +70,20 @@ function alteredBytes(bytes: Uint8Array, random: Random): Uint8Array {
   return bytes.with(at, (bytes[at] ?? 0) ^ (1 << random.below(8)));
 }
 
+/** Its body is another, and signed again; or what a TPM said is another, which nobody signs again. */
+function alteredEvidence(proof: Uint8Array, random: Random): Uint8Array {
+  const boot = bootOf(proof);
+  if (boot === undefined || random.below(2) === 0) {
+    return evidence(listOf(altered(bodyOf(proof), random)), boot);
+  }
+  const items = listOf(decodeCbor(proof));
+  const at = 2 + random.below(items.length - 2);
+  return encodeCbor(items.with(at, altered(items[at]!, random)));
+}
+
 /** A part of what is signed is another, and signed again. */
 function alteredSigned(type: CborValue | undefined, proof: Uint8Array, random: Random): Uint8Array {
-  if (type === "epoch.begin") return evidence(listOf(altered(bodyOf(proof), random)));
+  if (type === "epoch.begin") return alteredEvidence(proof, random);
   return statement(listOf(altered(payloadOf(proof), random)));
 }
 

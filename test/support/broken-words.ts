@@ -110,7 +110,7 @@ export const BROKEN_WORDS: readonly BrokenRule[] = [
     begin(encodeCbor(proof.with(1, bytesOf(proof[1]).with(9, 0)))),
   ),
   after("P-3", "an epoch below the last", begin(evidence(body(base).with(1, 1)))),
-  after("P-6", "a quote of a software anchor", begin(encodeCbor(proof.with(2, quote)))),
+  after("P-7", "a quote of a software anchor", begin(encodeCbor(proof.with(2, quote)))),
   after("E-3", "a quote of one part", begin(encodeCbor(proof.with(2, quote.slice(1))))),
   after("S-1", "a mint for the closed", status("slashed"), mint(1, 900)),
   after("S-1", "a policy for the closed", status("retired"), policy(7)),

@@ -1,9 +1,11 @@
 /** Histories of a society that its rules allow, drawn from a seed: every entry type, clocks that jump, restarts. */
 import { type CborValue, millis, milliwattHours, moduleUid, sha256 } from "@wattseal/base";
 import { encodeEntry, SNAPSHOT_SPACING } from "@wattseal/energy-ledger";
+import { verifyLctDocument } from "@wattseal/lct-keys/verify";
 import { VerifierError } from "@wattseal/verifier";
-import { KeyedLog, LCT } from "./keyed-log.js";
+import { documentOf, KeyedLog, LCT } from "./keyed-log.js";
 import { Random } from "./random.js";
+import { bootsOf, boundTo } from "./tpm.js";
 
 const MINUTE = 60_000;
 const DAY = 86_400_000;
@@ -258,7 +260,7 @@ export class History {
       () => this.restart(),
       () => this.later(),
       () => this.reconcile(),
-      () => this.status(this.#random.of([LCT, OTHER]), "active"),
+      () => this.status(this.#random.of([log.lct, OTHER]), "active"),
       () => this.status(OTHER, "void"),
     ];
     this.#random.of(events)();
@@ -300,15 +302,29 @@ export class History {
  * The log that took a history of so many minutes; of every fifth seed the society is closed after half of them, and
  * of every seventh a snapshot comes then.
  */
-export function historyOf(seed: number, minutes: number): KeyedLog {
-  const history = new History(seed);
+export function historyOf(seed: number, minutes: number, log = new KeyedLog()): KeyedLog {
+  const history = new History(seed, log);
   const random = new Random(seed + 1);
   for (let i = 0; i < minutes; i += 1) {
     history.minute();
-    if (seed % 5 === 4 && 2 * i === minutes) history.status(LCT, "retired");
+    if (seed % 5 === 4 && 2 * i === minutes) history.status(log.lct, "retired");
     if (seed % 7 === 3 && 2 * i === minutes) snapshot(history.log);
     if (random.below(3) === 0) history.ifTaken(() => history.event());
     if (random.below(3) === 0) history.ifTaken(() => history.work());
   }
   return history.log;
+}
+
+const BINDINGS = ["tpm", "tpm", "tpm-unmeasured", "software"] as const;
+
+/** The same of a pack whose anchor is in a TPM: attested, unmeasured, or an emulator's. */
+export function tpmHistoryOf(seed: number, minutes: number): KeyedLog {
+  const binding = BINDINGS[seed % BINDINGS.length]!;
+  const bytes = documentOf(
+    "pack",
+    `test ${seed}`,
+    boundTo(binding, binding === "tpm" || seed % 8 === 3),
+  );
+  const document = verifyLctDocument(bytes, "self-consistent");
+  return historyOf(seed, minutes, new KeyedLog(bytes, bootsOf(document, new Random(seed + 2))));
 }

@@ -15,10 +15,11 @@ import {
   P256SecretKey,
   signAuthorityPayload,
 } from "@wattseal/lct-keys";
-import { epochSignedBytes, verifyLctDocument } from "@wattseal/lct-keys/verify";
+import { epochSignedBytes, type LctGenesis, verifyLctDocument } from "@wattseal/lct-keys/verify";
 import { cosign, Frontier, leafHash, signCheckpoint } from "@wattseal/tlog";
 import { LogStore } from "@wattseal/tlog/store";
 import { encodeTrust, LogReplay, type Trust } from "@wattseal/verifier";
+import { type Boot, bootOf, tpmItems } from "./tpm.js";
 
 function seeded(seed: string): Entropy {
   return { bytes: (length) => sha256(utf8(seed)).slice(0, length) };
@@ -39,7 +40,11 @@ const TRUST: Trust = {
 export const TRUST_FILE = encodeTrust(TRUST);
 
 /** As the authority issues it. */
-export function documentOf(kind: "pack" | "society" | "agent", context = "test"): Uint8Array {
+export function documentOf(
+  kind: "pack" | "society" | "agent",
+  context = "test",
+  bound: Partial<Pick<LctGenesis, "binding" | "attestation">> = {},
+): Uint8Array {
   return issueLctDocument(AUTHORITY, {
     kind,
     class: "responsive",
@@ -50,6 +55,7 @@ export function documentOf(kind: "pack" | "society" | "agent", context = "test")
     created: millis(START),
     witnesses: [],
     mrh: [],
+    ...bound,
   });
 }
 const DOCUMENT_BYTES = documentOf("pack");
@@ -77,10 +83,12 @@ export function strangers(payload: readonly CborValue[]): Uint8Array {
   return signAuthorityPayload(WITNESS, encodeCbor(payload));
 }
 
-/** Signed by the anchor. */
-export function evidence(body: readonly CborValue[]): Uint8Array {
+/** Signed by the anchor, with what its TPM says of the boot. */
+export function evidence(body: readonly CborValue[], boot?: Boot): Uint8Array {
   const bytes = encodeCbor(body);
-  return encodeCbor([bytes, ANCHOR.sign(epochSignedBytes(bytes)), [], []]);
+  const signedBytes = epochSignedBytes(bytes);
+  const tpm = boot === undefined ? [[], []] : tpmItems(body[1], signedBytes, boot);
+  return encodeCbor([bytes, ANCHOR.sign(signedBytes), ...tpm]);
 }
 
 /** What an evidence's body or a statement's payload says. */
@@ -106,10 +114,12 @@ export class KeyedLog {
   readonly entries: Uint8Array[] = [];
   readonly lct: string;
   now = START;
+  readonly #nextBoot: () => Boot | undefined;
   #epoch = 0;
 
-  constructor(document = DOCUMENT_BYTES) {
+  constructor(document = DOCUMENT_BYTES, nextBoot: () => Boot | undefined = () => undefined) {
     this.lct = verifyLctDocument(document, "self-consistent").lct;
+    this.#nextBoot = nextBoot;
     this.put("lct.document", [document]);
     this.begin();
   }
@@ -136,7 +146,7 @@ export class KeyedLog {
     const { publicKey } = EPOCH_KEYS[this.#epoch]!;
     const tree = [this.entries.length, this.replay.root()];
     const body = [this.lct, this.#epoch, publicKey, "test", ...tree, this.now, 1];
-    this.put("epoch.begin", [evidence(body)]);
+    this.put("epoch.begin", [evidence(body, this.#nextBoot())]);
     this.put("ops.clock", ["synchronised", "test", 0]);
   }
 
@@ -157,9 +167,10 @@ export function continued(entries: readonly Uint8Array[], at: number): Uint8Arra
 }
 
 function withTree(entry: readonly CborValue[], size: number, root: Uint8Array): Uint8Array {
-  const body = bodyOf(bytesOf(listOf(entry[3])[0]));
+  const before = bytesOf(listOf(entry[3])[0]);
+  const body = bodyOf(before);
   if (body[4] === size && Buffer.compare(bytesOf(body[5]), root) === 0) return encodeCbor(entry);
-  const proof = evidence(body.with(4, size).with(5, root));
+  const proof = evidence(body.with(4, size).with(5, root), bootOf(before));
   return encodeCbor(entry.with(3, [proof]));
 }
 

@@ -66,6 +66,14 @@ describe("certifying", () => {
     expect(log.summary).toMatchObject({ atp: 0, withheld: 0, unclaimed: 100, wasted: 1 });
   });
 
+  it("is for an unmeasured epoch to do: a TPM vouches for its key", () => {
+    const log = readyLog(["unmeasured"]);
+    log.minute(1_000, 0);
+    log.charge(1_000, 9_000);
+    log.certify(100);
+    expect(log.summary).toMatchObject({ atp: 1_000, withheld: 0 });
+  });
+
   it("makes a lot of the charge's age even where lots live shorter than what is withheld", () => {
     const log = readyLog(["software"], { withheldDays: 30 });
     log.minute(100, 0);

@@ -79,6 +79,22 @@ describe("a charge", () => {
     expect(log.summary).toMatchObject({ atp: 1_600, withheld: 1_400, eligible: 0 });
   });
 
+  it("of an unmeasured epoch has the developing tier at most", () => {
+    for (const [tier, bps] of [
+      ["high", 9_000],
+      ["developing", 9_000],
+      ["low", 6_000],
+    ] as const) {
+      const log = readyLog(["unmeasured"], { tier });
+      log.minute(2_000, 0);
+      refused(log, "charge", () => log.charge(1_000, 10_000));
+      refused(log, "charge", () => log.charge(1_000, 0));
+      expect(log.fold.society.chargeFor(log.time, "roof")).toMatchObject({ tierBps: bps });
+      log.charge(1_000, bps);
+      expect(log.summary).toMatchObject({ atp: bps / 10, withheld: 1_000 - bps / 10 });
+    }
+  });
+
   it("beyond what is eligible, or with a lot beyond ADP, is refused", () => {
     const log = new TestLog();
     log.policy();

@@ -98,7 +98,7 @@ export class RandomHistory {
     const { epochState } = this.both.context;
     if (epochState === "unattested") return 0;
     if (epochState === "software" || this.#tier === "low") return 6_000;
-    return this.#tier === "high" ? 10_000 : 8_765;
+    return this.#tier === "high" && epochState === "attested" ? 10_000 : 8_765;
   }
 
   #charge(): void {
@@ -211,7 +211,7 @@ export class RandomHistory {
   }
 
   #epoch(): void {
-    const states = ["attested", "attested", "software", "unattested"] as const;
+    const states = ["attested", "attested", "unmeasured", "software", "unattested"] as const;
     this.both.context.epochState = this.#dice.pick(states);
   }
 

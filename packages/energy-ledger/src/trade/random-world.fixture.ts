@@ -365,7 +365,13 @@ export class RandomWorld {
   #clock(): void {
     const pack = this.#dice.pick(this.#packs);
     pack.context.synchronised = this.#dice.below(3) > 0;
-    pack.context.epochState = this.#dice.pick(["attested", "attested", "software", "unattested"]);
+    pack.context.epochState = this.#dice.pick([
+      "attested",
+      "attested",
+      "unmeasured",
+      "software",
+      "unattested",
+    ]);
   }
 
   #wait(most: number): void {

@@ -1,0 +1,102 @@
+// Both verifiers on logs whose anchor is in a TPM: P-6 to P-9 of docs/ledger-format.md, and what states are worth.
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { decodeTrust, verifyProofFile } from "@wattseal/verifier";
+import { describe, expect, it } from "vitest";
+import { alteredLog } from "./support/alterations.js";
+import { BROKEN_TPM, rolledBackLog, unattestedLogs } from "./support/broken-tpm.js";
+import { fileOf, proofOf } from "./support/forged-proofs.js";
+import { tpmHistoryOf } from "./support/histories.js";
+import { type KeyedLog, TRUST_FILE, typeOf } from "./support/keyed-log.js";
+import { temporaryFolder } from "./support/program.js";
+import { Random } from "./support/random.js";
+import { auditOf, comparable, foldersOf, go, second, skipped } from "./support/verifiers.js";
+
+/** What both say of the state of each epoch: by a proof of the entry after its first. */
+async function statesOf(logs: readonly KeyedLog[]): Promise<string[][]> {
+  const root = await temporaryFolder();
+  const trustFile = join(root, "trust.json");
+  await writeFile(trustFile, TRUST_FILE);
+  const trust = decodeTrust(TRUST_FILE);
+  const paths: string[] = [];
+  const mine: string[][] = [];
+  for (const { entries } of logs) {
+    const begun = [...entries.keys()].filter((i) => typeOf(entries[i]!) === "epoch.begin");
+    const states: string[] = [];
+    for (const index of begun) {
+      const file = fileOf(proofOf(entries, Math.min(index + 1, entries.length - 1)));
+      const path = join(root, `${paths.length}.proof`);
+      await writeFile(path, file);
+      paths.push(path);
+      states.push(verifyProofFile(file, trust).epochState);
+    }
+    mine.push(states);
+  }
+  const others = await second(paths, trustFile);
+  expect(others.map((each) => ("epochState" in each ? each.epochState : ""))).toEqual(mine.flat());
+  return mine;
+}
+
+describe("a second verifier of TPM-bound logs", () => {
+  it.skipIf(!go)(
+    `agrees on histories of attested, unmeasured and other epochs${skipped}`,
+    async () => {
+      const logs = Array.from({ length: 24 }, (_, seed) => tpmHistoryOf(seed, 25));
+      const { folders, trustFile } = await foldersOf(logs.map(({ entries }) => entries));
+      const others = await second(folders, trustFile);
+      for (const [i, { entries }] of logs.entries()) {
+        const mine = await auditOf(entries);
+        expect(mine).toMatchObject({ verdict: "verified", entries: entries.length });
+        expect(comparable(others[i]!), `history ${i}`).toEqual(comparable(mine));
+      }
+      const states = new Set((await statesOf(logs)).flat());
+      expect([...states].sort()).toEqual(["attested", "software", "unattested", "unmeasured"]);
+    },
+  );
+
+  it.skipIf(!go)(`agrees on what was altered and signed again${skipped}`, async () => {
+    const random = new Random(11);
+    const histories = Array.from({ length: 8 }, (_, seed) => tpmHistoryOf(200 + seed, 8).entries);
+    // few entries around many epochs: half the alterations meet one
+    const short = [...unattestedLogs().map(([, log]) => log), rolledBackLog()];
+    const all = [...histories, ...short.map(({ entries }) => entries)];
+    const logs = Array.from({ length: 240 }, () => alteredLog(random.of(all), random));
+    const { folders, trustFile } = await foldersOf(logs);
+    const others = await second(folders, trustFile);
+    let refused = 0;
+    for (const [i, entries] of logs.entries()) {
+      const mine = await auditOf(entries);
+      if (mine.verdict === "refused") refused += 1;
+      expect(comparable(others[i]!), `alteration ${i}`).toEqual(comparable(mine));
+    }
+    expect(refused).toBeGreaterThan(100);
+    expect(refused).toBeLessThan(240);
+  });
+
+  it.skipIf(!go)(`refuses, by each rule, what only that rule can tell${skipped}`, async () => {
+    const logs = BROKEN_TPM.map(({ broken }) => broken());
+    const { folders, trustFile } = await foldersOf(logs.map(({ entries }) => entries));
+    const others = await second(folders, trustFile);
+    for (const [i, { entries, at }] of logs.entries()) {
+      const { rule, what } = BROKEN_TPM[i]!;
+      const name = `${rule}, ${what}`;
+      const mine = await auditOf(entries);
+      expect.soft(mine, name).toMatchObject({ verdict: "refused", entries: at });
+      expect.soft(others[i], name).toMatchObject({ verdict: "refused", entries: at, rule });
+    }
+  });
+
+  it.skipIf(!go)(`leaves unattested what no approval in force covers${skipped}`, async () => {
+    const unattested = unattestedLogs();
+    const states = await statesOf([...unattested.map(([, log]) => log), rolledBackLog()]);
+    for (const [i, [what]] of unattested.entries()) expect(states[i], what).toEqual(["unattested"]);
+    // each proof begins with its own epoch, so that what was before it is not known there (R-3)
+    expect(states.at(-1)).toEqual(["attested", "attested", "attested"]);
+    const log = rolledBackLog();
+    expect(log.replay.chain?.epochs.map(({ state }) => state)).toEqual([
+      "attested",
+      "unattested",
+      "attested",
+    ]);
+  });
+});

@@ -17,7 +17,18 @@ interface Totals {
 /** What the log of a replay says, entry by entry: sealed PDUs, gateway, ledger. */
 async function replayed(file: string, modules: number) {
   const state = `${await temporaryFolder()}/state`;
-  const args = ["start", "--json", "--state", state, "--replay", file, "--speed", "max"];
+  const args = [
+    "start",
+    "--tpm",
+    "none",
+    "--json",
+    "--state",
+    state,
+    "--replay",
+    file,
+    "--speed",
+    "max",
+  ];
   const run = await wattseal([...args, "--modules", String(modules)]);
   expect(run.status, run.stderr).toBe(0);
   const summary = JSON.parse(run.stdout.trimEnd().split("\n").at(-1) ?? "");

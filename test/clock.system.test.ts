@@ -12,7 +12,18 @@ it("a gateway whose clock is set back an hour and forward a day loses no module,
   const folder = await temporaryFolder();
   const state = `${folder}/state`;
   const run = await wattseal([
-    ...["start", "--scenario", SCENARIO, "--speed", "max", "--json", "--state", state],
+    ...[
+      "start",
+      "--tpm",
+      "none",
+      "--scenario",
+      SCENARIO,
+      "--speed",
+      "max",
+      "--json",
+      "--state",
+      state,
+    ],
   ]);
   expect(run.status, run.stderr).toBe(0);
   expect(JSON.parse(run.stdout)).toMatchObject({ verified: true, linked: 4 });
@@ -63,7 +74,18 @@ it("a step past the end of the epoch begins the next one, which says the step; t
   await writeFile(`${folder}/far.json`, JSON.stringify(scenario));
   const state = `${folder}/state`;
   const run = await wattseal([
-    ...["start", "--scenario", `${folder}/far.json`, "--speed", "max", "--json", "--state", state],
+    ...[
+      "start",
+      "--tpm",
+      "none",
+      "--scenario",
+      `${folder}/far.json`,
+      "--speed",
+      "max",
+      "--json",
+      "--state",
+      state,
+    ],
   ]);
   expect(run.status, run.stderr).toBe(0);
   expect(JSON.parse(run.stdout)).toMatchObject({ verified: true });

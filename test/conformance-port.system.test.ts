@@ -17,7 +17,10 @@ const MORE = [
 /** A pack of one module at the pace of real time, and a serial adapter on its bus. */
 async function benchWithAdapter(fd: boolean, mute: boolean) {
   const state = `${await temporaryFolder()}/state`;
-  expect((await wattseal(["init", "--demo", "--state", state, "--modules", "1"])).status).toBe(0);
+  expect(
+    (await wattseal(["init", "--demo", "--tpm", "none", "--state", state, "--modules", "1"]))
+      .status,
+  ).toBe(0);
   const flags = fd ? ["--fd"] : [];
   const simulator = new Role(["sim", "--state", state, "--speed", "1", ...flags]);
   await simulator.line((line) => line.msg === "sim.running");

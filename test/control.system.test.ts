@@ -53,7 +53,7 @@ describe("a running system", () => {
     const scenario = await scenarioIn(folder);
     const { run, json, society } = cliOf(state);
     const args = ["--scenario", scenario, "--speed", "60", "--log-level", "info"];
-    const system = new Role(["start", "--state", state, ...args]);
+    const system = new Role(["start", "--tpm", "none", "--state", state, ...args]);
     await system.line(({ msg }) => msg === "control.listening");
 
     expect((await json("status")).modules).toHaveLength(2);
@@ -131,7 +131,7 @@ describe("a running system", () => {
     const state = `${folder}/state`;
     const scenario = await scenarioIn(folder);
     const { run, json, society } = cliOf(state);
-    await wattseal(["init", "--demo", "--state", state, "--modules", "2"]);
+    await wattseal(["init", "--demo", "--tpm", "none", "--state", state, "--modules", "2"]);
     const federation = new Role(["federation", "--state", state, "--port", "0"]);
     const { broker } = await federation.line(({ msg }) => msg === "federation.running");
     const sim = new Role(["sim", "--state", state, "--scenario", scenario, "--speed", "60"]);

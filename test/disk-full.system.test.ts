@@ -43,7 +43,16 @@ it.skipIf(!able)(
   async () => {
     const folder = await temporaryFolder();
     const state = `${folder}/state`;
-    const made = await wattseal(["init", "--demo", "--state", state, "--modules", String(MODULES)]);
+    const made = await wattseal([
+      "init",
+      "--demo",
+      "--tpm",
+      "none",
+      "--state",
+      state,
+      "--modules",
+      String(MODULES),
+    ]);
     expect(made.status, made.stderr).toBe(0);
     const disk = `${state}/gateway`;
     cpSync(disk, `${folder}/kept`, { recursive: true });

@@ -32,7 +32,7 @@ async function system() {
   await writeFile(scenario, JSON.stringify(SCENARIO));
   const recording = join(folder, "bus.log");
   const how = ["--scenario", scenario, "--speed", "max", "--candump", recording];
-  const run = await wattseal(["start", ...how, "--state", state]);
+  const run = await wattseal(["start", "--tpm", "none", ...how, "--state", state]);
   expect(run.status, run.stderr).toBe(0);
   const log = await LogStore.openReadOnly({ directory: join(state, "gateway", "log") });
   const metered = [...log.entries()].flatMap((bytes, index) => {
@@ -172,7 +172,16 @@ describe("wattseal ledger evidence", () => {
 
   it("derives what a killed gateway had kept; only its session's key is gone", async () => {
     const state = join(await temporaryFolder(), "state");
-    const made = await wattseal(["init", "--demo", "--state", state, "--modules", "2"]);
+    const made = await wattseal([
+      "init",
+      "--demo",
+      "--tpm",
+      "none",
+      "--state",
+      state,
+      "--modules",
+      "2",
+    ]);
     expect(made.status, made.stderr).toBe(0);
     const federation = new Role(["federation", "--state", state, "--port", "0"]);
     const running = await federation.line((line) => line.msg === "federation.running");

@@ -9,7 +9,18 @@ describe("wattseal ledger export", () => {
   it("gives what a whole system recorded, to standard output and to a file alike", async () => {
     const folder = await temporaryFolder();
     const state = `${folder}/state`;
-    const args = ["start", "--for", "4s", "--modules", "2", "--state", state, "--json"];
+    const args = [
+      "start",
+      "--tpm",
+      "none",
+      "--for",
+      "4s",
+      "--modules",
+      "2",
+      "--state",
+      state,
+      "--json",
+    ];
     const run = await wattseal(args);
     expect(run.status, run.stderr).toBe(0);
     const { energy } = JSON.parse(run.stdout.trimEnd().split("\n").at(-1)!);

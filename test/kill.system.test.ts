@@ -9,7 +9,16 @@ const MODULES = 4;
 describe("a gateway killed in the middle", () => {
   it(`loses and doubles nothing acknowledged over ${KILLS} kill -9 in a row`, async () => {
     const state = `${await temporaryFolder()}/state`;
-    const made = await wattseal(["init", "--demo", "--state", state, "--modules", String(MODULES)]);
+    const made = await wattseal([
+      "init",
+      "--demo",
+      "--tpm",
+      "none",
+      "--state",
+      state,
+      "--modules",
+      String(MODULES),
+    ]);
     expect(made.status).toBe(0);
     const federation = new Role(["federation", "--state", state, "--port", "0"]);
     const running = await federation.line((line) => line.msg === "federation.running");

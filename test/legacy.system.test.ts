@@ -40,7 +40,7 @@ describe("a pack with deployed, clear-text modules", () => {
   it("meters them without trust, beside sealed ones: their out counts, their in never; the audit verifies", async () => {
     const state = `${await temporaryFolder()}/state`;
     const args = ["--modules", "2", "--legacy", "2", "--speed", "max", "--for", "5s"];
-    const run = await wattseal(["start", "--json", "--state", state, ...args]);
+    const run = await wattseal(["start", "--tpm", "none", "--json", "--state", state, ...args]);
     const summary = JSON.parse(run.stdout.trimEnd().split("\n").at(-1) ?? "");
     expect(run.stderr).not.toContain("PROBLEM");
     expect(run.status).toBe(0);
@@ -106,14 +106,33 @@ describe("a pack with deployed, clear-text modules", () => {
 
   it("are served only where they are listed and admitted, and never on an FD bus", async () => {
     const state = `${await temporaryFolder()}/state`;
-    const fd = await wattseal(["start", "--state", state, "--legacy", "1", "--fd"]);
+    const fd = await wattseal([
+      "start",
+      "--tpm",
+      "none",
+      "--state",
+      state,
+      "--legacy",
+      "1",
+      "--fd",
+    ]);
     expect(fd.status).toBe(2);
     expect(fd.stderr).toContain("classic-only");
-    const many = await wattseal(["start", "--state", state, "--modules", "20", "--legacy", "12"]);
+    const many = await wattseal([
+      "start",
+      "--tpm",
+      "none",
+      "--state",
+      state,
+      "--modules",
+      "20",
+      "--legacy",
+      "12",
+    ]);
     expect(many.status).toBe(2);
     expect(many.stderr).toContain("31");
     for (const legacy of ["31", "-1", "some"]) {
-      expect((await wattseal(["start", "--legacy", legacy])).status).toBe(2);
+      expect((await wattseal(["start", "--tpm", "none", "--legacy", legacy])).status).toBe(2);
     }
   });
 });

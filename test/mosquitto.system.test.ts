@@ -48,7 +48,9 @@ class Fleet {
     onTestFinished(() => broker.kill());
     const state = `${folder}/state`;
     const flags = ["--modules", "4", "--broker", broker.url];
-    expect((await wattseal(["init", "--demo", "--state", state, ...flags])).status).toBe(0);
+    expect(
+      (await wattseal(["init", "--demo", "--tpm", "none", "--state", state, ...flags])).status,
+    ).toBe(0);
     const simulator = new Role(["sim", "--state", state, "--speed", `${speed}`]);
     await simulator.line(named("sim.running"));
     return new Fleet(state, broker, simulator);

@@ -23,7 +23,7 @@ it("sets the books once when a recorded drive arrives at full, and once at empty
   await writeFile(drive, `t_s,pack_V,pack_A,batt_C,soc_pct\n${rows.join("\n")}\n`);
   const state = `${folder}/state`;
   const args = ["--replay", drive, "--modules", "2", "--speed", "120", "--state", state];
-  const run = await wattseal(["start", ...args, "--json"]);
+  const run = await wattseal(["start", "--tpm", "none", ...args, "--json"]);
   expect(run.status, run.stderr).toBe(0);
 
   const log = await LogStore.openReadOnly({ directory: `${state}/gateway/log` });

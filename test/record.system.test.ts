@@ -11,7 +11,17 @@ const PROGRAM = fileURLToPath(new URL("../packages/wattseal/bin/wattseal.mjs", i
 async function recorded() {
   const folder = await temporaryFolder();
   const state = `${folder}/state`;
-  const run = await wattseal(["start", "--for", "4s", "--modules", "2", "--state", state]);
+  const run = await wattseal([
+    "start",
+    "--tpm",
+    "none",
+    "--for",
+    "4s",
+    "--modules",
+    "2",
+    "--state",
+    state,
+  ]);
   expect(run.status, run.stderr).toBe(0);
   return { folder, log: `${state}/gateway/log`, trust: `${state}/gateway/trust.json` };
 }
@@ -114,9 +124,13 @@ describe("the record that a run leaves behind", () => {
 describe("Ctrl-C", () => {
   it("drains: everything acknowledged is witnessed and verified", async () => {
     const state = `${await temporaryFolder()}/state`;
-    const child = spawn(process.execPath, [PROGRAM, "start", "--json", "--state", state], {
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    const child = spawn(
+      process.execPath,
+      [PROGRAM, "start", "--tpm", "none", "--json", "--state", state],
+      {
+        stdio: ["ignore", "pipe", "pipe"],
+      },
+    );
     let stdout = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       stdout += text;

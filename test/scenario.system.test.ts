@@ -5,7 +5,10 @@ import { Role, temporaryFolder, wattseal } from "./support/program.js";
 it("wattseal sim --scenario begins with its first client, and tells at its end what did not come about", async () => {
   const folder = await temporaryFolder();
   const state = `${folder}/state`;
-  expect((await wattseal(["init", "--demo", "--state", state, "--modules", "1"])).status).toBe(0);
+  expect(
+    (await wattseal(["init", "--demo", "--tpm", "none", "--state", state, "--modules", "1"]))
+      .status,
+  ).toBe(0);
   const scenario = { name: "n", description: "d", seconds: 20, expect: { on: 1 } };
   await writeFile(`${folder}/a.json`, JSON.stringify(scenario));
   const what = ["--scenario", `${folder}/a.json`, "--fault", "mute", "--speed", "max"];

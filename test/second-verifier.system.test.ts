@@ -23,7 +23,18 @@ describe("a second verifier, by docs/ledger-format.md", () => {
 
   it.skipIf(!go)(`agrees on the demonstration's log, to the milliwatt-hour${skipped}`, async () => {
     const state = join(await temporaryFolder(), "state");
-    const run = ["start", "--json", "--state", state, "--for", "8s", "--legacy", "1"];
+    const run = [
+      "start",
+      "--tpm",
+      "none",
+      "--json",
+      "--state",
+      state,
+      "--for",
+      "8s",
+      "--legacy",
+      "1",
+    ];
     expect((await wattseal(run)).status).toBe(0);
     expect((await wattseal(run.with(5, "3s"))).status).toBe(0);
     const folder = join(state, "gateway", "log");
@@ -36,7 +47,17 @@ describe("a second verifier, by docs/ledger-format.md", () => {
   const absent = drive === undefined ? " (skipped: ../shared/data is absent)" : skipped;
   it.skipIf(!go || drive === undefined)(`agrees on a replayed drive${absent}`, async () => {
     const state = join(await temporaryFolder(), "state");
-    const run = await wattseal(["start", "--state", state, "--replay", drive!, "--speed", "400"]);
+    const run = await wattseal([
+      "start",
+      "--tpm",
+      "none",
+      "--state",
+      state,
+      "--replay",
+      drive!,
+      "--speed",
+      "400",
+    ]);
     expect(run.status).toBe(0);
     const trustFile = join(state, "gateway", "trust.json");
     expect((await agree(join(state, "gateway", "log"), trustFile)).verdict).toBe("verified");

@@ -16,7 +16,18 @@ it("a shunt that shows 5 % less keeps what the modules took in from earning; a s
   const folder = await temporaryFolder();
   const state = `${folder}/state`;
   const run = await wattseal([
-    ...["start", "--scenario", SCENARIO, "--speed", "max", "--json", "--state", state],
+    ...[
+      "start",
+      "--tpm",
+      "none",
+      "--scenario",
+      SCENARIO,
+      "--speed",
+      "max",
+      "--json",
+      "--state",
+      state,
+    ],
   ]);
   expect(run.status, run.stderr).toBe(0);
   const { shunt, verified } = JSON.parse(run.stdout);

@@ -57,7 +57,15 @@ describe("a recorded run", () => {
         const record = ["--candump", files.log, "--pcap", files.pcap];
         const length = ["--for", "3s", "--modules", "3", "--state", `${folder}/state`];
         const flags = bus === "fd" ? ["--fd"] : [];
-        const run = await wattseal(["start", "--json", ...length, ...record, ...flags]);
+        const run = await wattseal([
+          "start",
+          "--tpm",
+          "none",
+          "--json",
+          ...length,
+          ...record,
+          ...flags,
+        ]);
         expect(run.status, run.stderr).toBe(0);
         const { packets, malformed } = await packetsOf(files.pcap);
         const candump = await readFile(files.log, "utf8");
@@ -80,7 +88,7 @@ describe("a recorded run", () => {
       "--pcap",
       `${folder}/no/run.pcap`,
     ];
-    const { status, stderr } = await wattseal(["start", ...options]);
+    const { status, stderr } = await wattseal(["start", "--tpm", "none", ...options]);
     expect(status).toBe(2);
     expect(stderr).toContain("run.pcap cannot be written");
   });

@@ -20,6 +20,7 @@ import { example, type Report } from "./program-help.js";
 import { addIdentity } from "./program-identity.js";
 import { addPolicy } from "./program-policy.js";
 import { addRecord } from "./program-record.js";
+import { parseTpmChoice } from "./tpm/address.js";
 import { VERSION } from "./version.js";
 
 const logLevel = () =>
@@ -34,6 +35,8 @@ const fault = () =>
   new Option("--fault <name>", "one of the faults below; may be given several times").argParser(
     parseFaultName,
   );
+const tpm = (description: string) =>
+  new Option("--tpm <which>", description).argParser(parseTpmChoice);
 const candump = () =>
   new Option("--candump <file>", "record every frame of the bus as can-utils text (candump -l)");
 const pcap = () =>
@@ -80,6 +83,11 @@ function addSystem(wattseal: Command, report: Report): void {
     .option("--json", "print one JSON object as the last line", false)
     .option("--fd", "CAN FD instead of classic CAN", false)
     .option("--state <dir>", "keep state in this folder (default: a fresh one)")
+    .addOption(
+      tpm(
+        "what holds a new pack's keys: swtpm, swtpm:PATH, device, device:PATH, none, or auto: swtpm where it is installed (default: auto)",
+      ),
+    )
     .addOption(candump())
     .addOption(pcap())
     .addOption(logLevel().default("warn"))
@@ -91,7 +99,7 @@ function addSystem(wattseal: Command, report: Report): void {
     .description("write identities, pairings and configuration into a new state folder")
     .requiredOption(
       "--demo",
-      "a demonstration pack with a software anchor and an authority of its own",
+      "a demonstration pack with an emulated TPM or a software anchor, and an authority of its own",
     )
     .requiredOption("--state <dir>", "state folder to create")
     .option("--modules <n>", "modules of the simulated pack, 1 to 31", parseModules, 8)
@@ -100,6 +108,11 @@ function addSystem(wattseal: Command, report: Report): void {
       "--broker <url>",
       "MQTT broker that the gateway is to use; the embedded one listens at another port with federation --port",
       "mqtt://127.0.0.1:1883",
+    )
+    .addOption(
+      tpm(
+        "what holds its keys: swtpm, swtpm:PATH, device, device:PATH, none, or auto: swtpm where it is installed",
+      ).default("auto"),
     )
     .option("--json", "print one JSON object", false)
     .addHelpText("after", example("init --demo --state ./pack"))

@@ -72,7 +72,16 @@ class Life {
   }
 
   async begin() {
-    await this.#program("init", "--demo", "--state", this.#state, "--modules", "1");
+    await this.#program(
+      "init",
+      "--demo",
+      "--tpm",
+      "none",
+      "--state",
+      this.#state,
+      "--modules",
+      "1",
+    );
     const started = Date.now();
     await this.#run(1);
     this.#startUp = Date.now() - started;

@@ -118,11 +118,15 @@ async function heldIn(
   document: LctDocument,
   trust: Trust | undefined,
 ): Promise<Held> {
-  const anchor = (await exists(join(gateway.signer, "anchor.pem")))
-    ? `key file ${join(gateway.signer, "anchor.pem")}`
-    : "not in this folder";
+  const anchor = await anchorIn(gateway.signer);
   if (!(await exists(gateway.log))) return { anchor, statuses: [], epochs: [] };
   return { anchor, ...(await followed(gateway.log, document, trust)) };
+}
+
+async function anchorIn(signer: string): Promise<string> {
+  const [file, record] = [join(signer, "anchor.pem"), join(signer, "tpm.cbor")];
+  if (await exists(file)) return `key file ${file}`;
+  return (await exists(record)) ? `TPM, by ${record}` : "not in this folder";
 }
 
 /** The log's epochs and statements about the LCT, each verified; the rest of the log is for `ledger audit`. */

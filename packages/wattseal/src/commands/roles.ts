@@ -80,7 +80,7 @@ export async function runGateway(options: {
   });
   const signal = untilSignal();
   try {
-    const gateway = await openGateway({
+    const running = await openGateway({
       layout,
       config,
       bus: connection.bus,
@@ -93,10 +93,11 @@ export async function runGateway(options: {
       },
       logger,
     });
+    const { gateway, signer } = running;
     const control = await serveControl({ layout, config, gateway, logger });
     const release = connection.addReader({ ready: () => gateway.ready() });
     logger.info("gateway.running", { modules: gateway.status().modules.length });
-    if (options.rollHalf) await rollPackHalf(gateway, layout);
+    if (options.rollHalf) await rollPackHalf(running, layout);
     const lost = connection.done.then((reason) => `bus lost: ${reason}`);
     const reason = await Promise.race([signal, lost]);
     logger.info("gateway.stopping", { reason });
@@ -104,6 +105,7 @@ export async function runGateway(options: {
     release();
     await gateway.askStatements();
     const final = await gateway.stop(DRAIN_MS);
+    await signer.close();
     const { entries, witnessed, refusedEntries, stopped } = final;
     logger.info("gateway.stopped", { entries, witnessed, refusedEntries });
     if (reason.startsWith("bus lost")) {

@@ -15,10 +15,12 @@ import { onStopSignal } from "../ports/signals.js";
 import { type LogLevel, pinoLogger, systemClock, systemEntropy } from "../ports/system.js";
 import { openFederation } from "../roles/federation.js";
 import { openGateway, serveControl } from "../roles/gateway.js";
+import type { OpenSigner } from "../roles/signer.js";
 import { initDemo } from "../state/demo.js";
 import { exists } from "../state/files.js";
 import { type Layout, layoutOf } from "../state/layout.js";
 import { checkModuleCount, holdModules, readModules } from "../state/modules.js";
+import { chosenTpm, type TpmChoice, tpmSetting } from "../tpm/address.js";
 import { LiveView } from "../view/live.js";
 import { renderSummary, type Summary, summarise } from "../view/summary.js";
 import { renderStatus } from "../view/table.js";
@@ -35,6 +37,8 @@ export interface StartOptions extends TraceOptions, PlanOptions {
   readonly json: boolean;
   readonly fd: boolean;
   readonly state?: string;
+  /** Of a folder that is made; one that is there has what it was made with. */
+  readonly tpm?: TpmChoice;
   readonly logLevel: LogLevel;
 }
 
@@ -47,6 +51,7 @@ const WHERE_THE_USER_STOOD = process.env["INIT_CWD"] ?? process.cwd();
 interface Running {
   readonly simulator: Simulator;
   readonly gateway: Gateway;
+  readonly signer: OpenSigner;
   readonly federation: Federation;
   readonly control: ControlServer;
 }
@@ -96,7 +101,7 @@ export async function start(options: StartOptions): Promise<number> {
 /** A fresh state folder is initialised; one that is there is used as it is. */
 async function prepare(
   layout: Layout,
-  { modules, legacy, fd }: StartOptions,
+  { modules, legacy, fd, tpm = "auto" }: StartOptions,
   plan: Plan,
 ): Promise<void> {
   if (fd && (legacy ?? 0) > 0) {
@@ -114,11 +119,13 @@ async function prepare(
       legacy: legacy ?? 0,
       fleet: FLEET,
       broker: "mqtt://127.0.0.1:1883",
+      tpm: await chosenTpm(tpm, layout.tpm),
       entropy: systemEntropy,
       clock: systemClock(),
     });
     return;
   }
+  await requireTpm(layout, tpm);
   const flashes = await readModules(layout);
   const listed = await readLegacyModules(layout.sim.directory);
   if (legacy !== undefined && legacy !== listed.length) {
@@ -131,6 +138,22 @@ async function prepare(
   throw new CliError(
     "usage",
     `${layout.root} holds a pack of ${flashes.length} modules. Leave out --modules, or choose another --state.`,
+  );
+}
+
+/** An identity does not move: a folder's keys stay where they were made. */
+async function requireTpm(layout: Layout, tpm: TpmChoice): Promise<void> {
+  if (tpm === "auto") return;
+  const { signer } = await loadConfig({
+    schema: gatewaySchema,
+    path: layout.gateway.config,
+    environment: {},
+    flags: {},
+  });
+  if (tpmSetting(await chosenTpm(tpm, layout.tpm)) === signer.tpm) return;
+  throw new CliError(
+    "usage",
+    `${layout.root} holds a pack whose keys are held by "${signer.tpm}". Leave out --tpm, or choose another --state.`,
   );
 }
 
@@ -181,7 +204,7 @@ async function composeInto(
     environment,
     flags: { "uplink.broker": federation.brokerUrl },
   });
-  const gateway = await openGateway({
+  const { gateway, signer } = await openGateway({
     layout,
     config,
     bus: simulator.bus.attach({ name: "gateway" }),
@@ -189,9 +212,10 @@ async function composeInto(
     timeSource: simulator.timeSource,
     logger,
   });
+  opened.push(() => signer.close());
   const control = await serveControl({ layout, config, gateway, logger });
   simulator.kernel.addReader({ ready: () => gateway.ready() });
-  return { simulator, gateway, federation, control };
+  return { simulator, gateway, signer, federation, control };
 }
 
 /** Resolves at Ctrl-C, after `--for`, at the end of a replay or scenario, or with what went wrong. */
@@ -221,12 +245,13 @@ async function runUntilEnd(
 }
 
 async function drain(running: Running, layout: Layout): Promise<Summary> {
-  const { simulator, gateway, federation, control } = running;
+  const { simulator, gateway, signer, federation, control } = running;
   const speed = simulator.kernel.speed.reached;
   await control.close();
   await Promise.all([gateway.askStatements(), simulator.settle()]);
   const beforeStop: GatewayStatus = gateway.status();
   const final = await gateway.stop(DRAIN_MS);
+  await signer.close();
   await simulator.stop();
   await federation.stop();
   const audit = await auditFolder(layout.gateway.log, await readTrust(layout.gateway.trust));

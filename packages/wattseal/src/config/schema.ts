@@ -147,6 +147,21 @@ export const gatewaySchema = z
       })
       .prefault({})
       .describe("Orders from this machine: wattseal status, society, isolate."),
+    signer: z
+      .strictObject({
+        tpm: z
+          .string()
+          .regex(
+            /^(none|emulator|device(:.+)?|swtpm:.+)$/,
+            "use none, emulator, device, device:PATH or swtpm:PATH",
+          )
+          .default("none")
+          .describe(
+            'What holds the anchor: "none" is a key file, "device" /dev/tpmrm0 (device:PATH another), swtpm:PATH the socket of an emulator, "emulator" the demonstration\'s own. As wattseal init set it.',
+          ),
+      })
+      .prefault({})
+      .describe("The pack's anchor, its epochs and its device half (docs/identity.md)."),
     evidence: z
       .strictObject({
         days: z.coerce

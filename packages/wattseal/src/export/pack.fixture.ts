@@ -114,7 +114,14 @@ class PackWriter {
 export async function beginPack(root: string) {
   const layout = layoutOf(root);
   const clock = { now: () => millis(FIRST_DAY + DAY - 3 * MINUTE), at: () => () => {} };
-  const demo = { layout, modules: 1, legacy: 0, fleet: "test", broker: "mqtt://127.0.0.1:1" };
+  const demo = {
+    layout,
+    tpm: undefined,
+    modules: 1,
+    legacy: 0,
+    fleet: "test",
+    broker: "mqtt://127.0.0.1:1",
+  };
   const document = await initDemo({ ...demo, entropy, clock });
   const { trust, statements } = await readPackFiles(layout);
   const log = await LogStore.open({ directory: layout.gateway.log });

@@ -8,9 +8,7 @@ import {
   toHex,
 } from "@wattseal/base";
 import type { CanBus } from "@wattseal/can-protocol";
-import { inMemory } from "@wattseal/device-keys";
 import { EvidenceStore, Gateway, type LegacyUnit, nodeEvidenceFiles } from "@wattseal/gateway";
-import { beginSoftwareEpoch } from "@wattseal/lct-keys";
 import { type Destination, fleetName } from "@wattseal/uplink";
 import type { Trust } from "@wattseal/verifier";
 import type { GatewayConfig } from "../config/schema.js";
@@ -19,8 +17,8 @@ import { CliError } from "../errors.js";
 import { systemClock, systemEntropy } from "../ports/system.js";
 import { readBrokerAccess } from "../state/broker-access.js";
 import type { Layout } from "../state/layout.js";
-import { VERSION } from "../version.js";
-import { createHalf, readPackFiles, writePairing } from "./pack-files.js";
+import { type PackFiles, readPackFiles, writePairing } from "./pack-files.js";
+import { custodyOf, type OpenSigner, openSigner } from "./signer.js";
 
 const DAY = 86_400_000;
 /** As energy.check entries name the shunt. */
@@ -36,11 +34,33 @@ export interface GatewayRoleOptions {
   readonly logger: Logger;
 }
 
-/** A gateway with the software anchor of its state folder. */
-export async function openGateway(options: GatewayRoleOptions): Promise<Gateway> {
+/** A gateway with its signer, which outlives it. */
+export interface RunningGateway {
+  readonly gateway: Gateway;
+  readonly signer: OpenSigner;
+}
+
+/** A gateway with the identity of its state folder. */
+export async function openGateway(options: GatewayRoleOptions): Promise<RunningGateway> {
+  const files = await readPackFiles(options.layout);
+  const signer = await openSigner({ ...options, document: files.document });
+  try {
+    return { gateway: await startGateway(options, files, signer), signer };
+  } catch (error) {
+    await signer.close();
+    throw error;
+  }
+}
+
+async function startGateway(
+  options: GatewayRoleOptions,
+  { trust, document, pairing, statements }: PackFiles,
+  { service }: OpenSigner,
+): Promise<Gateway> {
   const { layout, config, clock, timeSource } = options;
-  const files = await readPackFiles(layout);
-  const { trust, document, pairing, custody, nextCustody, statements } = files;
+  const { nextHalf } = pairing;
+  const custody = custodyOf(service, pairing.packHalf, layout.gateway.pairings);
+  const nextCustody = nextHalf && custodyOf(service, nextHalf, layout.gateway.pairings);
   const witness = witnessIn(trust, layout, config);
   const access = await readBrokerAccess({
     path: layout.gateway.config,
@@ -62,21 +82,13 @@ export async function openGateway(options: GatewayRoleOptions): Promise<Gateway>
     trust,
     statements,
     pairing,
-    custody: inMemory(custody),
-    nextCustody: nextCustody && inMemory(nextCustody),
+    custody,
+    nextCustody,
     storePairing: (record) => writePairing(layout, record),
     legacy: legacyIn(config),
     shunt: config.bus.shunt === "can" ? PACK_SHUNT : undefined,
-    openSigner: (log, time) =>
-      beginSoftwareEpoch({
-        directory: layout.gateway.signer,
-        clock: time.clock,
-        entropy: systemEntropy,
-        document,
-        softwareVersion: `wattseal ${VERSION}`,
-        synchronised: time.synchronised,
-        log,
-      }),
+    openSigner: (log, { clock: utc, synchronised }) =>
+      service.begin({ log, clock: utc, synchronised }),
     telemetryHz: config.bus.telemetryHz,
     source: config.society.source,
     fleet: fleetName(config.fleet),
@@ -150,8 +162,15 @@ function legacyIn({ bus, legacy }: GatewayConfig): readonly LegacyUnit[] | undef
   }));
 }
 
-/** Gives all modules a new pack half; the old one stays in its file until the last of them has followed. */
-export async function rollPackHalf(gateway: Gateway, layout: Layout): Promise<void> {
-  const { half, reference } = await createHalf(layout, systemEntropy);
-  await gateway.rollPackHalf(inMemory(half), reference);
+/** Gives all modules a new pack half; the signer keeps the old one until the last of them has followed. */
+export async function rollPackHalf(
+  { gateway, signer }: RunningGateway,
+  layout: Layout,
+): Promise<void> {
+  const half = await signer.service.createHalf();
+  if (half.state === "refused") throw new CliError("config", half.reason);
+  await gateway.rollPackHalf(
+    custodyOf(signer.service, half, layout.gateway.pairings),
+    half.reference,
+  );
 }

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type Clock, type Entropy, type LctId, type Millis, messageOf, slot } from "@wattseal/base";
+import { type LctId, type Millis, messageOf, slot } from "@wattseal/base";
 import {
   DeviceHalf,
   encodePackPairing,
@@ -10,12 +10,10 @@ import {
 import { encodeAs, mintPayload, policyPayload, sourcePayload } from "@wattseal/energy-ledger";
 import {
   createEd25519KeyFile,
-  createSoftwareAnchor,
   type Ed25519SecretKey,
-  issueLctDocument,
   signAuthorityPayload,
 } from "@wattseal/lct-keys";
-import { type LctDocument, verifyLctDocument } from "@wattseal/lct-keys/verify";
+import type { LctDocument } from "@wattseal/lct-keys/verify";
 import {
   provisionLegacyModules,
   provisionModules,
@@ -27,19 +25,17 @@ import { encodeTrust, type Trust } from "@wattseal/verifier";
 import { renderConfig } from "../config/file.js";
 import { federationSchema, gatewaySchema } from "../config/schema.js";
 import { CliError } from "../errors.js";
+import { tpmSetting } from "../tpm/address.js";
+import { type DemoIdentity, type DemoIdentityOptions, makeDemoIdentity } from "./demo-identity.js";
 import { exists, makeFolder, writeWhole } from "./files.js";
 import { type Layout, WITNESS_NAME } from "./layout.js";
 
-export interface DemoOptions {
-  readonly layout: Layout;
+export interface DemoOptions extends DemoIdentityOptions {
   /** 1 to 31. */
   readonly modules: number;
   /** Clear-text modules beside them; 31 in all at most. */
   readonly legacy: number;
-  readonly fleet: string;
   readonly broker: string;
-  readonly entropy: Entropy;
-  readonly clock: Clock;
 }
 
 const BUS_ID = 0;
@@ -49,7 +45,7 @@ const MILLIWATT_HOURS_PER_MODULE_MINTED = 20_000_000;
 
 /**
  * Writes what commissioning and enrolment write in the field: an authority and what it signed for this pack, the
- * pack's software anchor and device half, the pairing on both sides, the federation's keys, and a configuration for each
+ * pack's anchor and device half, the pairing on both sides, the federation's keys, and a configuration for each
  * role. Refuses a folder that already holds any of it: nothing precious is overwritten.
  */
 export async function initDemo(options: DemoOptions): Promise<LctDocument> {
@@ -83,9 +79,9 @@ export async function initDemo(options: DemoOptions): Promise<LctDocument> {
     authorities: [{ name: "demonstration authority", publicKey: authority.publicKey }],
     witnesses: [{ name: WITNESS_NAME, publicKey: witness.publicKey }],
   };
-  const document = await enrol(options, authority);
+  const { document, half } = await makeDemoIdentity(options, authority);
   await writeStatements(layout, authority, document.lct, options.modules, clock.now());
-  await pair(options, document);
+  await pair(options, document, half);
   await writeWhole(layout.gateway.trust, encodeTrust(trust), 0o644);
   await writeWhole(layout.federation.trust, encodeTrust(trust), 0o644);
   const legacy = provisionLegacyModules(options.legacy, entropy);
@@ -94,26 +90,6 @@ export async function initDemo(options: DemoOptions): Promise<LctDocument> {
   authority.dispose();
   witness.dispose();
   return document;
-}
-
-async function enrol(
-  { layout, entropy, clock, fleet }: DemoOptions,
-  authority: Ed25519SecretKey,
-): Promise<LctDocument> {
-  const anchor = await createSoftwareAnchor(layout.gateway.signer, entropy);
-  const bytes = issueLctDocument(authority, {
-    kind: "pack",
-    class: "responsive",
-    anchor: { type: "p256", publicKey: anchor },
-    binding: "software",
-    strengthBps: 4000,
-    context: [`fleet ${fleet}`],
-    created: clock.now(),
-    witnesses: [],
-    mrh: [],
-  });
-  await writeWhole(layout.gateway.document, bytes, 0o644);
-  return verifyLctDocument(bytes, [authority.publicKey]);
 }
 
 /** Numbered in the order in which the gateway enters them. */
@@ -167,10 +143,8 @@ async function writeStatements(
 async function pair(
   { layout, entropy, modules }: DemoOptions,
   document: LctDocument,
+  packHalf: DemoIdentity["half"],
 ): Promise<void> {
-  const secret = entropy.bytes(HALF_LENGTH);
-  const packHalf = DeviceHalf.fromSecret(secret);
-  await writeWhole(layout.gateway.deviceHalf, secret, 0o600);
   const fedSecret = entropy.bytes(HALF_LENGTH);
   const fed = DeviceHalf.fromSecret(fedSecret);
   await writeWhole(layout.federation.deviceHalf, fedSecret, 0o600);
@@ -195,16 +169,16 @@ async function pair(
   }
   const pairing = {
     packHash: document.packHash,
-    packHalf: { reference: "device-half.key", publicKey: packHalf.publicKey },
+    packHalf,
     modules: paired,
   };
   await writeWhole(layout.gateway.pairings, encodePackPairing(pairing), 0o644);
-  for (const half of [packHalf, fed]) half.dispose();
-  for (const bytes of [secret, fedSecret]) bytes.fill(0);
+  fed.dispose();
+  fedSecret.fill(0);
 }
 
 async function writeConfigs(
-  { layout, fleet, broker }: DemoOptions,
+  { layout, fleet, broker, tpm }: DemoOptions,
   legacy: readonly SimLegacyModule[],
 ): Promise<void> {
   const listed = Object.fromEntries(
@@ -215,6 +189,7 @@ async function writeConfigs(
     "uplink.broker": broker,
     "uplink.witness": WITNESS_NAME,
     "bus.shunt": "can",
+    "signer.tpm": tpmSetting(tpm),
     ...(legacy.length === 0 ? {} : { "bus.legacy": "admit", legacy: listed }),
   });
   const federation = renderConfig(federationSchema, "Wattseal federation", { fleet });

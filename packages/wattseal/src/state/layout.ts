@@ -12,12 +12,15 @@ export function layoutOf(root: string) {
     root,
     /** State of the emulated TPM that a demonstration pack has. */
     tpm: join(root, "tpm"),
-    authority: { directory: authority, key: join(authority, "authority.pem") },
+    authority: {
+      directory: authority,
+      key: join(authority, "authority.pem"),
+      updateKey: join(authority, "update.pem"),
+    },
     gateway: {
       directory: gateway,
       config: join(gateway, "gateway.toml"),
       document: join(gateway, "lct.cose"),
-      deviceHalf: join(gateway, "device-half.key"),
       pairings: join(gateway, "pairings.cbor"),
       signer: join(gateway, "signer"),
       /** What the authority signed for this pack, entered at the start of a new log. */

@@ -1,9 +1,15 @@
 // Both verifiers on logs whose anchor is in a TPM: P-6 to P-9 of docs/ledger-format.md, and what states are worth.
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { decodeTrust, verifyProofFile } from "@wattseal/verifier";
+import {
+  decodeAttestationFile,
+  verifyAttestation,
+  verifyLctDocument,
+} from "@wattseal/lct-keys/verify";
+import { decodeTrust, type Trust, verifyProofFile } from "@wattseal/verifier";
 import { describe, expect, it } from "vitest";
 import { alteredLog } from "./support/alterations.js";
+import { answers } from "./support/answers.js";
 import { BROKEN_TPM, rolledBackLog, unattestedLogs } from "./support/broken-tpm.js";
 import { fileOf, proofOf } from "./support/forged-proofs.js";
 import { tpmHistoryOf } from "./support/histories.js";
@@ -35,6 +41,21 @@ async function statesOf(logs: readonly KeyedLog[]): Promise<string[][]> {
   const others = await second(paths, trustFile);
   expect(others.map((each) => ("epochState" in each ? each.epochState : ""))).toEqual(mine.flat());
   return mine;
+}
+
+/** The first verifier's word on an attestation file. */
+function answered(file: Uint8Array, { authorities }: Trust) {
+  try {
+    const read = decodeAttestationFile(file);
+    const trusted = authorities.map(({ publicKey }) => publicKey);
+    const document = verifyLctDocument(read.document, trusted);
+    const { state, bootVersion, claims } = verifyAttestation(read, document, read.nonce);
+    const counter = Number(claims?.counter ?? 0n);
+    return { verdict: "verified", lct: document.lct, state, bootVersion, counter };
+  } catch (error) {
+    expect(error).toHaveProperty("code");
+    return { verdict: "refused" };
+  }
 }
 
 describe("a second verifier of TPM-bound logs", () => {
@@ -98,5 +119,33 @@ describe("a second verifier of TPM-bound logs", () => {
       "unattested",
       "attested",
     ]);
+  });
+
+  it.skipIf(!go)(`agrees on answers to challenges, and on what is none${skipped}`, async () => {
+    const random = new Random(13);
+    const honest = answers();
+    const altered = Array.from({ length: 300 }, () => {
+      const of = random.of(honest);
+      const at = random.below(of.length);
+      return of.with(at, (of[at] ?? 0) ^ (1 << random.below(8)));
+    });
+    const files = [...honest, ...altered];
+    const root = await temporaryFolder();
+    const trustFile = join(root, "trust.json");
+    await writeFile(trustFile, TRUST_FILE);
+    const paths = files.map((_, i) => join(root, `${i}.attestation`));
+    for (const [i, file] of files.entries()) await writeFile(paths[i]!, file);
+    const others = await second(paths, trustFile);
+    const mine = files.map((file) => answered(file, decodeTrust(TRUST_FILE)));
+    for (const [i, each] of mine.entries()) expect(others[i], `${i}`).toMatchObject(each);
+    expect(mine.slice(0, honest.length).map((each) => each.state)).toEqual([
+      "attested",
+      "unattested",
+      "unmeasured",
+      "software",
+      "software",
+    ]);
+    const refused = mine.slice(honest.length).filter(({ verdict }) => verdict === "refused");
+    expect(refused.length).toBeGreaterThan(200);
   });
 });

@@ -2,7 +2,7 @@
 //
 //	second-verifier [-trust FILE] PATH...
 //
-// It prints a line of JSON for each path: a folder is a log, a file is a proof. Status 0: each is verified, or
+// It prints a line of JSON for each path: a folder is a log, a file a proof or an anchor's answer to a challenge. Status 0: each is verified, or
 // self-consistent without a trust file; 1: some are not; 2: wrong use.
 package main
 
@@ -55,8 +55,7 @@ func run(trustFile string, paths []string) (sound bool, err error) {
 			if err != nil {
 				return false, err
 			}
-			r := verifyProof(data, t)
-			verdict, said = r.Verdict, r
+			verdict, said = verifyFile(data, t)
 		}
 		sound = sound && isSound[verdict]
 		if err := lines.Encode(said); err != nil {
@@ -64,4 +63,13 @@ func run(trustFile string, paths []string) (sound bool, err error) {
 		}
 	}
 	return sound, nil
+}
+
+func verifyFile(data []byte, t *trust) (verdict string, said any) {
+	if isAnswer(data) {
+		r := verifyAnswer(data, t)
+		return r.Verdict, r
+	}
+	r := verifyProof(data, t)
+	return r.Verdict, r
 }

@@ -83,6 +83,11 @@ export function strangers(payload: readonly CborValue[]): Uint8Array {
   return signAuthorityPayload(WITNESS, encodeCbor(payload));
 }
 
+/** The anchor's signature over whatever a test likes. */
+export function anchorSigns(message: Uint8Array): Uint8Array {
+  return ANCHOR.sign(message);
+}
+
 /** Signed by the anchor, with what its TPM says of the boot. */
 export function evidence(body: readonly CborValue[], boot?: Boot): Uint8Array {
   const bytes = encodeCbor(body);

@@ -10,6 +10,7 @@ import {
   type Tpm,
   type Use,
 } from "@wattseal/tpm2";
+import { LctKeysError } from "../verify/errors.js";
 import { permanent, type TpmAccess, transact } from "./access.js";
 import { protectByEndorsement } from "./endorsement.js";
 import type { TpmFolder } from "./folder.js";
@@ -21,6 +22,7 @@ import {
   openTpmIdentity,
   openTpmPlan,
 } from "./provision.js";
+import { requireSameTpm } from "./same-tpm.js";
 import { isSealedHalf } from "./sealed-half.js";
 import { attestationKey, counterAt, storageRoot } from "./templates.js";
 
@@ -68,10 +70,23 @@ async function remove(tpm: Tpm, owner: Use, { handle, names }: Own): Promise<voi
   else await evictControl(tpm, owner, object, handle);
 }
 
+/** In a TPM that was cleared there is less to remove; in another one nothing, and the record would be lost for this one. */
+async function requireOwn(
+  access: TpmAccess,
+  identity: TpmIdentity,
+  { endorsement }: HierarchyAuths,
+): Promise<void> {
+  try {
+    await requireSameTpm(access, identity, endorsement);
+  } catch (thrown) {
+    if (!(thrown instanceof LctKeysError && thrown.code === "tpm-cleared")) throw thrown;
+  }
+}
+
 /**
  * Removes the keys and counters of the identity in this folder, also of one that was only begun, then the sealed halves
  * and the record: whatever was signed stays verifiable, and nothing can be signed or unsealed any more. What else stands
- * in the TPM stays. A call that was cut is repeated. Throws TpmError, DecodeError, LctKeysError `key-…`.
+ * in the TPM stays. A call that was cut is repeated. Throws LctKeysError `tpm-replaced`, `key-…`; TpmError, DecodeError.
  */
 export async function retireTpmIdentity(
   access: TpmAccess,
@@ -80,6 +95,7 @@ export async function retireTpmIdentity(
 ): Promise<void> {
   const identity = await openTpmIdentity(folder);
   const plan = await openTpmPlan(folder);
+  if (identity !== undefined) await requireOwn(access, identity, auths);
   const owner = permanent(RH.owner, auths.owner);
   const endorsement = permanent(RH.endorsement, auths.endorsement);
   await transact(access, undefined, async (tpm) => {

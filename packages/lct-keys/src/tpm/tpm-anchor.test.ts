@@ -16,6 +16,7 @@ import { verifyAttestation } from "../verify/attestation.js";
 import type { LctDocument } from "../verify/document.js";
 import { activate, certifications, enrolmentClaim } from "./claim.js";
 import type { TpmIdentity } from "./identity.js";
+import { retireTpmIdentity } from "./retire.js";
 import { approvalOf, Board, documentOf, epochOf, PCRS } from "./tpm.fixture.js";
 import type { TpmAnchor } from "./tpm-anchor.js";
 
@@ -161,7 +162,11 @@ describe.skipIf(!hasSwtpm())(OTHERS, () => {
       await expect(board.anchor(document, [], other.access)).rejects.toMatchObject({
         code: "tpm-replaced",
       });
+      // Taken out of the wrong TPM, it would stay in its own for ever.
+      const retired = retireTpmIdentity(other.access, {}, board.folder);
+      await expect(retired).rejects.toMatchObject({ code: "tpm-replaced" });
       await other.remove();
+      await board.anchor(document, []);
     }));
 
   it("beside its TPM, cleared, is refused, and says what to do", () =>
@@ -171,6 +176,8 @@ describe.skipIf(!hasSwtpm())(OTHERS, () => {
         code: "tpm-cleared",
         message: expect.stringContaining("succeeds it"),
       });
+      await retireTpmIdentity(board.access, {}, board.folder);
+      expect(await board.folder.names()).toEqual([]);
     }));
 
   it("beside a TPM that does not answer says so, and nothing about its keys", () =>

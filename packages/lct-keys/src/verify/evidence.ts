@@ -14,7 +14,7 @@ import { decodeStatementItem, statementItem, type TpmEvidence } from "./tpm-stat
 
 export interface EpochBody {
   readonly lct: LctId;
-  /** The counter's value: 1 for an anchor's first epoch, never used twice. */
+  /** The counter's value, never used twice: from 1 with an anchor in a file; a TPM's counter may begin further on. */
   readonly epoch: number;
   /** Ed25519, 32 bytes: signs this epoch's checkpoints. */
   readonly publicKey: Uint8Array;

@@ -4,6 +4,7 @@ import type { TrustedKeys } from "@wattseal/lct-keys/verify";
 import { formatVkey, type NoteSigner } from "@wattseal/tlog";
 import { fleetName, type PackName } from "@wattseal/uplink";
 import { FederationError } from "./errors.js";
+import { openRegistry, type RegistrySetting } from "./registry/open.js";
 import { openStore, type StoreOptions } from "./store/open.js";
 import { type ModuleTwice, readStoredLog } from "./store/port.js";
 import { transportTo } from "./transport.js";
@@ -23,6 +24,8 @@ export interface FederationOptions {
   /** Ed25519; its name and public key are what gateways pin. */
   readonly witnessKey: NoteSigner;
   readonly authorityKeys: TrustedKeys;
+  /** Enrols LCTs and keeps their standing; without it nobody's ends here. */
+  readonly registry?: RegistrySetting;
   /** Cosignature times and waiting. */
   readonly clock: Clock;
   readonly entropy: Entropy;
@@ -35,6 +38,8 @@ export interface Federation {
   /** What gateways pin: name and cosignature key, C2SP vkey text. */
   readonly witnessVkey: string;
   readonly stats: FederationStats;
+  /** Where applicants and auditors reach the registry, if there is one that listens. */
+  readonly registryUrl: string | undefined;
   /** Every stored leaf of a pack, in order: byte for byte the gateway's log. */
   readStoredLog(pack: PackName): AsyncIterable<Uint8Array>;
   /** Every module that two logs claim the same of. */
@@ -64,6 +69,8 @@ export async function startFederation(options: FederationOptions): Promise<Feder
   try {
     const store = await openStore(options.store);
     closing.push(() => store.close());
+    const registry = options.registry && (await openRegistry(options.registry, options, store));
+    if (registry !== undefined) closing.push(() => registry.close());
     const link: { fleet?: FleetPort } = {};
     const worker = await FederationWorker.start({
       store,
@@ -72,6 +79,7 @@ export async function startFederation(options: FederationOptions): Promise<Feder
       clock,
       logger,
       publish: (pack, channel, payload) => link.fleet?.publish(pack, channel, payload),
+      ...(registry && { standing: registry.standing }),
     });
     const transport = await transportTo({ ...options, fleet });
     closing.push(() => transport.close());
@@ -89,6 +97,7 @@ export async function startFederation(options: FederationOptions): Promise<Feder
       get stats() {
         return worker.stats;
       },
+      registryUrl: registry?.url,
       readStoredLog: (pack) => readStoredLog(store, pack),
       modulesTwice: () => store.modulesTwice("all"),
       receipt: async (pack) => (await store.pack(pack))?.receipt?.text,

@@ -3,6 +3,24 @@ export { type FederationCode, FederationError } from "./errors.js";
 export { type Federation, type FederationOptions, startFederation } from "./federation.js";
 export { MqttFleet, type MqttFleetOptions } from "./mqtt/client.js";
 export { NatsFleet, type NatsFleetOptions } from "./nats/client.js";
+export {
+  RegistryClient,
+  type RegistryClientOptions,
+  RegistryOperator,
+  RegistryRefusal,
+} from "./registry/client.js";
+export { type RegistryCode, RegistryError } from "./registry/errors.js";
+export { RegistryServer } from "./registry/http/server.js";
+export type { OpenRegistry, RegistrySetting } from "./registry/open.js";
+export type { FinalState, RegistryStore } from "./registry/port.js";
+export {
+  type GrantedToken,
+  LctRegistry,
+  type LctStanding,
+  type RegistryOptions,
+} from "./registry/registry.js";
+export { SqliteRegistryStore } from "./registry/sqlite.js";
+export type { Standing } from "./registry/standing.js";
 export { openStore, type StoreOptions } from "./store/open.js";
 export {
   type FederationStore,

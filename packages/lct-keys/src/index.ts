@@ -43,6 +43,7 @@ export {
   Registrar,
   type RegistrarOptions,
 } from "./enrolment/registrar.js";
+export { type TpmApplicantOptions, tpmApplicant } from "./enrolment/tpm-applicant.js";
 export { Ed25519SecretKey } from "./keys/ed25519.js";
 export {
   createEd25519KeyFile,

@@ -50,12 +50,23 @@ export function vouchedKey(evidence: Uint8Array, chain: EpochChain): Vouched {
  */
 export function requireSignedAhead(note: string, size: number, chain: EpochChain, hints: Hints) {
   if (chain.current !== undefined && isSignedBy(note, chain.current.publicKey, chain)) return;
+  if (isSignedByLater(note, size, chain, hints)) return;
+  throw new Refused("signature", `the checkpoint of size ${size} is under no key of the pack's`);
+}
+
+/** Under the key of an epoch after the chain's last, which the anchor vouches for. */
+export function isSignedByLater(
+  note: string,
+  size: number,
+  chain: EpochChain,
+  hints: Hints,
+): boolean {
   for (const evidence of evidenceOf(hints)) {
     const vouched = vouchedOrNone(evidence, chain);
     if (vouched === undefined || size <= vouched.treeSize) continue;
-    if (isSignedBy(note, vouched.publicKey, chain)) return;
+    if (isSignedBy(note, vouched.publicKey, chain)) return true;
   }
-  throw new Refused("signature", `the checkpoint of size ${size} is under no key of the pack's`);
+  return false;
 }
 
 function isSignedBy(note: string, publicKey: Uint8Array, { document }: EpochChain): boolean {

@@ -12,6 +12,7 @@ export class Journal {
   readonly #met = new Set<PackName>();
   readonly #behind = new Set<PackName>();
   readonly #untrusted = new Set<PackName>();
+  readonly #revoked = new Set<PackName>();
 
   constructor(logger: Logger) {
     this.#logger = logger;
@@ -47,5 +48,12 @@ export class Journal {
     if (this.#untrusted.has(pack) || this.#untrusted.size >= MAX_UNTRUSTED) return;
     this.#untrusted.add(pack);
     this.#logger.warn("federation.pack-untrusted", { pack, error });
+  }
+
+  /** It goes on speaking, though its LCT is void, slashed or retired. */
+  revoked(pack: PackName, state: string): void {
+    if (this.#revoked.has(pack)) return;
+    this.#revoked.add(pack);
+    this.#logger.warn("federation.pack-revoked", { pack, state });
   }
 }

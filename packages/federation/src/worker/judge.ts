@@ -11,7 +11,7 @@ import {
   soleCheckpoint,
 } from "@wattseal/uplink";
 import type { FederationStore } from "../store/port.js";
-import { evidenceIn, type KnownPack, requireSignedAhead } from "./authenticity.js";
+import { evidenceIn, isSignedByLater, type KnownPack, requireSignedAhead } from "./authenticity.js";
 import type { Growth, PackLog } from "./pack-log.js";
 import { Refused } from "./refused.js";
 
@@ -123,33 +123,57 @@ export function growBy(message: Message, log: PackLog, offered: Uint8Array | und
 }
 
 /**
- * A head of a size that is stored: signed by the pack's key, and of the stored root. Throws ForkFound, Refused,
- * TlogError.
+ * A head of a size that is stored: signed by the pack's key, and of the stored root. `leaves`: of the message that brought
+ * it. Throws ForkFound, Refused, TlogError.
  */
 export async function requireNoFork(
   note: string,
   checkpoint: Checkpoint,
-  { known, store }: JudgeContext,
+  context: JudgeContext,
+  leaves: readonly Uint8Array[] = [],
 ): Promise<void> {
-  const { pack, chain } = known;
-  const publicKey = chain.at(checkpoint.size)?.publicKey;
-  if (publicKey === undefined) {
-    throw new Refused("signature", `no epoch had begun at size ${checkpoint.size}`);
+  const { pack } = context.known;
+  const isLater = requireSigned(note, checkpoint, context, leaves);
+  const root = await rootAt(context.store, pack, checkpoint.size);
+  if (!bytesEqual(root, checkpoint.root)) {
+    throw new ForkFound(
+      "checkpoint",
+      checkpoint.size,
+      `the pack signed root ${toBase64(checkpoint.root)} for size ${checkpoint.size}, the stored log has ${toBase64(root)}`,
+    );
   }
-  verifyCheckpoint(note, { name: originOf(pack), publicKey });
-  const root = await rootAt(store, pack, checkpoint.size);
-  if (bytesEqual(root, checkpoint.root)) return;
-  throw new ForkFound(
-    "checkpoint",
-    checkpoint.size,
-    `the pack signed root ${toBase64(checkpoint.root)} for size ${checkpoint.size}, the stored log has ${toBase64(root)}`,
-  );
+  if (isLater) {
+    throw new Refused("signature", `size ${checkpoint.size} was reached under an earlier epoch`);
+  }
+}
+
+/**
+ * True: not under the key of that size's epoch, but of a later one of the anchor's. Whoever runs a copy of the machine
+ * begins an epoch that the stored log does not have, and signs with it what the stored log contradicts.
+ */
+function requireSigned(
+  note: string,
+  { size }: Checkpoint,
+  { known: { pack, chain }, offered }: JudgeContext,
+  leaves: readonly Uint8Array[],
+): boolean {
+  const publicKey = chain.at(size)?.publicKey;
+  if (publicKey === undefined) {
+    throw new Refused("signature", `no epoch had begun at size ${size}`);
+  }
+  try {
+    verifyCheckpoint(note, { name: originOf(pack), publicKey });
+    return false;
+  } catch (error) {
+    if (isSignedByLater(note, size, chain, { offered, leaves })) return true;
+    throw error;
+  }
 }
 
 /** A clone's checkpoints are under keys of its own: its epochs prove what they cannot. */
 async function requireNoForkOrClone(batch: Batch, checkpoint: Checkpoint, context: JudgeContext) {
   try {
-    await requireNoFork(batch.checkpoint, checkpoint, context);
+    await requireNoFork(batch.checkpoint, checkpoint, context, batch.leaves);
   } catch (error) {
     requireNoClone(batch.leaves, batch.prevSize, context.known.chain);
     throw error;
@@ -178,11 +202,34 @@ function requireNoClone(
   for (const [i, leaf] of leaves.entries()) {
     const evidence = evidenceIn(leaf);
     if (evidence === undefined) continue;
-    const twin = chain.epochs.find((epoch) => isTwin(chain.document, epoch.evidence, evidence));
+    const twin = twinOf(evidence, chain);
     if (twin === undefined) continue;
     const message = `leaf ${first + i} begins epoch ${twin.epoch} with another body than entry ${twin.treeSize}, both signed by the anchor`;
     throw new ForkFound("epoch", first + i, message);
   }
+}
+
+function twinOf(evidence: Uint8Array, { document, epochs }: EpochChain) {
+  return epochs.find((epoch) => isTwin(document, epoch.evidence, evidence));
+}
+
+/** Evidence as a pack offers it on its `epoch` topic: that there is a copy shows before it signs anything. Throws ForkFound. */
+export function requireNoTwin(
+  evidence: Uint8Array,
+  { chain }: KnownPack,
+  offered: Uint8Array | undefined,
+): void {
+  const twin = twinOf(evidence, chain);
+  if (twin !== undefined) {
+    const message = `epoch ${twin.epoch} is offered with another body than entry ${twin.treeSize} has, both signed by the anchor`;
+    throw new ForkFound("epoch", twin.treeSize, message);
+  }
+  if (offered === undefined || !isTwin(chain.document, offered, evidence)) return;
+  throw new ForkFound(
+    "epoch",
+    chain.current?.treeSize ?? 0,
+    "an epoch that has yet to begin is offered with two bodies, both signed by the anchor",
+  );
 }
 
 function isTwin(document: LctDocument, known: Uint8Array, offered: Uint8Array): boolean {

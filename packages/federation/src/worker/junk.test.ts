@@ -141,12 +141,12 @@ describe("what nobody's key has signed", () => {
     other.beginEpoch(9);
     await give(p, "epoch", other.evidence);
     const clone = new TestPack("pack", AUTHORITY, "second");
-    await give(p, "epoch", clone.evidence); // an old counter
+    await give(p, "epoch", clone.evidence); // of a counter that the log has: a clone
     for (let i = 0; i < 300; i += 1) publish(worker, junkName(i), "epoch", utf8(`junk ${i}`));
     await clock.advance(100);
     await give(p, "response", p.response(10));
     expect(worker.stats.latest.get(p.name)?.size).toBe(266);
-    expect(worker.stats.refused).toEqual({ epoch: 1 });
+    expect(worker.stats.refused).toEqual({ epoch: 1, fork: 1 });
   });
 });
 

@@ -7,7 +7,8 @@ import { UplinkError } from "@wattseal/uplink";
  * malformed: not the format · origin: another pack's or none's · size, root: leaves and checkpoint disagree ·
  * leaf: differs from the stored one · signature: not the pack's epoch key · untrusted: entry 0 is no document of
  * this pack under an accepted authority · epoch: evidence that does not hold here · entry: content that the
- * ledger's rules refuse · fork: contradicts the stored log, validly signed · overflow: more held than is kept ·
+ * ledger's rules refuse · fork: contradicts the stored log, validly signed · revoked: of an LCT that is void, slashed or
+ * retired · overflow: more held than is kept ·
  * internal: judging it failed, which is no fault of the message's.
  */
 export type RefusalReason =
@@ -21,6 +22,7 @@ export type RefusalReason =
   | "epoch"
   | "entry"
   | "fork"
+  | "revoked"
   | "overflow"
   | "internal";
 

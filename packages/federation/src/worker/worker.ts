@@ -13,16 +13,19 @@ import {
   type PackName,
   soleCheckpoint,
 } from "@wattseal/uplink";
+import type { Standing } from "../registry/standing.js";
 import { guarded, isStoreFailure } from "../store/guarded.js";
 import type { FederationStore, PackCommit } from "../store/port.js";
 import { type KnownPack, requireSignedAhead } from "./authenticity.js";
 import { HoldArea } from "./hold.js";
 import { Journal } from "./journal.js";
 import {
+  ForkFound,
   growBy,
   judge,
   type Message,
   requireNoFork,
+  requireNoTwin,
   requireOwnOrigin,
   requireWorthLoading,
 } from "./judge.js";
@@ -46,6 +49,8 @@ export interface WorkerOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly publish: Publish;
+  /** Whose word is taken no more; without it everyone's is that an accepted authority has vouched for. */
+  readonly standing?: Standing;
   /** Longest wait for company in a transaction, ms. Default 20. */
   readonly groupMs?: number;
   /** Messages in a transaction, at most. Default 64. */
@@ -164,6 +169,7 @@ export class FederationWorker {
   /** True: the message is dealt with, but for its acknowledgement. Throws where the store fails, and only there. */
   async #handle(delivery: Delivery, round: Round): Promise<boolean> {
     try {
+      this.#requireStanding(delivery.pack);
       switch (delivery.channel) {
         case "batch":
         case "response":
@@ -184,6 +190,14 @@ export class FederationWorker {
       await this.#refuse(delivery, error, round);
       return true;
     }
+  }
+
+  /** Before anything is judged, signed or not: nothing that comes under this name counts any more. */
+  #requireStanding(pack: PackName): void {
+    const state = this.#options.standing?.finalState(pack);
+    if (state === undefined) return;
+    this.#journal.revoked(pack, state);
+    throw new Refused("revoked", `the LCT of ${pack} is ${state}`);
   }
 
   async #leaves(delivery: Delivery, round: Round): Promise<boolean> {
@@ -372,8 +386,9 @@ export class FederationWorker {
       throw new Refused("malformed", `epoch: has ${payload.length} bytes`);
     }
     const known = await this.#known(pack, round);
-    if (known === undefined) this.#strangers.offer(pack, payload);
-    else this.#offers.offer(known, payload);
+    if (known === undefined) return this.#strangers.offer(pack, payload);
+    requireNoTwin(payload, known, this.#offers.of(known));
+    this.#offers.offer(known, payload);
   }
 
   /** What was held has waited long enough: another worker may have stored what it waits for, else the pack is asked. */
@@ -401,8 +416,24 @@ export class FederationWorker {
   }
 
   async #refuse(delivery: Delivery, error: unknown, round: Round): Promise<void> {
+    const { pack } = delivery;
     const refused = await this.#refusals.take(delivery, error);
     if (refused !== undefined) round.refused.add(delivery);
-    if (refused?.attested) round.broken.add(delivery.pack);
+    if (refused instanceof ForkFound) await this.#slash(delivery, refused, round);
+    if (refused?.attested) round.broken.add(pack);
+  }
+
+  /** The proof is kept before: whoever dies in between is slashed at the next start. */
+  async #slash({ pack, payload }: Delivery, fork: ForkFound, round: Round): Promise<void> {
+    const { standing } = this.#options;
+    const known = await this.#known(pack, round);
+    if (standing === undefined || known === undefined) return;
+    const { contradiction: kind, size } = fork;
+    const { receipt = "", chain } = known;
+    try {
+      await standing.slash({ pack, kind, size, payload, receipt }, chain.document);
+    } catch (error) {
+      this.#options.logger.error("federation.slash-failed", { pack, error: messageOf(error) });
+    }
   }
 }

@@ -16,6 +16,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Ed25519SecretKey } from "../keys/ed25519.js";
 import { P256SecretKey } from "../keys/p256.js";
 import { codeOf, seededEntropy } from "../lct-keys.fixture.js";
+import { Board } from "../tpm/tpm.fixture.js";
 import { verifyLctDocument } from "../verify/document.js";
 import { enrol, type Registry, softwareApplicant } from "./applicant.js";
 import { hardwareRoot } from "./certificates.js";
@@ -29,6 +30,7 @@ import {
 } from "./messages.js";
 import { type EnrolmentGrant, type PendingEnrolment, Registrar } from "./registrar.js";
 import { hasMaker, Manufacturer, TestTpm } from "./tpm.fixture.js";
+import { tpmApplicant } from "./tpm-applicant.js";
 
 const authority = Ed25519SecretKey.generate(seededEntropy("authority"));
 const updateKey = P256SecretKey.generate(seededEntropy("update")).publicKey;
@@ -357,5 +359,18 @@ describe.skipIf(!installed)(`an enrolment of a TPM${title}`, { timeout: 120_000 
     expect(await refusal(emulated, { anchor })).toBe("enrol-key");
     expect(await refusal(emulated, { attestationKey })).toBe("enrol-key");
     await careless.remove();
+  });
+
+  it("that was provisioned as a gateway's is, needs no more than what provisioning keeps", async () => {
+    const board = await Board.start();
+    await maker.certify(board.swtpm);
+    const identity = await board.provision({ pcrs: [7], updateKey });
+    const intermediates = [await maker.issuer()];
+    const applicant = tpmApplicant(board.access, identity, { intermediates });
+    const { document } = await enrol(applicant, registryOf(registrar), wish);
+    expect(document).toMatchObject({ binding: "tpm", attestation: { pcrs: [7] } });
+    const bare = await enrol(tpmApplicant(board.access, identity), registryOf(registrar), wish);
+    expect(bare.document.binding).toBe("software"); // nothing leads from its certificate to the root
+    await board.remove();
   });
 });

@@ -256,6 +256,49 @@ export const federationSchema = z.strictObject({
       path: ["passwordFile"],
       error: "is given, but the embedded store has no password",
     }),
+  registry: z
+    .strictObject({
+      key: z
+        .string()
+        .default("")
+        .describe(
+          "Authority's key (Ed25519, PEM) that enrols LCTs and keeps their standing: one that trust.json accepts. Relative paths here start at this file's folder. Empty: no registry.",
+        ),
+      listen: z
+        .string()
+        .regex(
+          /^$|^(\d+\.\d+\.\d+\.\d+|\[[0-9a-fA-F:.]+\]):\d{1,5}$/,
+          "use address:port or [address]:port",
+        )
+        .default("")
+        .describe(
+          "Where applicants and auditors reach it, such as 127.0.0.1:8443; anything but loopback needs a certificate. Empty: nowhere.",
+        ),
+      certificate: z.string().default("").describe("The registry's TLS certificate, PEM."),
+      certificateKey: z
+        .string()
+        .default("")
+        .describe("Its key, PEM, in a file of its owner's alone."),
+      roots: z
+        .string()
+        .default("")
+        .describe(
+          "PEM file with the roots of TPM makers whose endorsement certificates mean hardware. Empty: every TPM counts as an emulated one.",
+        ),
+      updateKeys: z
+        .string()
+        .default("")
+        .describe(
+          'PEM file with the public keys (P-256) whose boot approvals an LCT may rest on, or "any". Empty: none.',
+        ),
+      socket: z
+        .string()
+        .min(1)
+        .default("../run/registry.sock")
+        .describe("The operator's unix socket. Who can open it grants tokens and voids LCTs."),
+    })
+    .prefault({})
+    .describe("Enrolment and standing of LCTs (docs/registry.md)."),
   log,
 });
 export type FederationConfig = z.infer<typeof federationSchema>;

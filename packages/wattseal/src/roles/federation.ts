@@ -9,6 +9,7 @@ import { systemClock, systemEntropy } from "../ports/system.js";
 import { readBrokerAccess } from "../state/broker-access.js";
 import { readRequired, readSecret } from "../state/files.js";
 import type { Layout } from "../state/layout.js";
+import { registrySettingOf } from "./registry.js";
 
 /** A federation worker with its store, its witness key and, if configured, its own broker. */
 export async function openFederation(options: {
@@ -34,6 +35,7 @@ export async function openFederation(options: {
     config: broker,
     now: clock.now(),
   });
+  const registry = await registrySettingOf(layout, config);
   return startFederation({
     store: await storeOf(layout, config),
     fleet: config.fleet,
@@ -42,6 +44,7 @@ export async function openFederation(options: {
     account: { ...access, ...(broker.user === "" ? {} : { username: broker.user }) },
     witnessKey: { ...own, sign: (message) => key.sign(message) },
     authorityKeys: trust.authorities.map(({ publicKey }) => publicKey),
+    ...(registry && { registry }),
     clock,
     entropy: systemEntropy,
     logger,

@@ -39,6 +39,7 @@ export function layoutOf(root: string) {
       deviceHalf: join(federation, "device-half.key"),
       trust: join(federation, "trust.json"),
       store: join(federation, "store"),
+      registry: join(federation, "registry"),
     },
     sim: { directory: join(root, "sim"), bus: join(root, "sim", "bus.sock") },
   };

@@ -1,0 +1,300 @@
+/** What the registry serves: one table, which the server follows and the description is made of. */
+import { fromBase64, type LctId, lctId, millis, toBase64, toHex } from "@wattseal/base";
+import { ENROLLED_KINDS } from "@wattseal/lct-keys";
+import { z } from "zod";
+import { RegistryError } from "../errors.js";
+import type { LctRegistry, LctStanding } from "../registry.js";
+
+export interface Call {
+  /** The parts of the path that stand in braces. */
+  readonly parameters: ReadonlyMap<string, string>;
+  readonly query: URLSearchParams;
+  /** Of the Authorization header; empty without one. */
+  readonly token: string;
+  readonly body: Uint8Array;
+}
+
+export interface Reply {
+  readonly status: number;
+  readonly type: string;
+  readonly body: Uint8Array | object;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface Route {
+  readonly id: string;
+  readonly method: "GET" | "POST" | "PUT";
+  /** With `{name}` for what varies. */
+  readonly path: string;
+  readonly summary: string;
+  /** `operator`: over the operator's socket alone. */
+  readonly audience: "anyone" | "operator";
+  readonly query?: Readonly<Record<string, string>>;
+  readonly needsToken?: boolean;
+  /** Undefined: it takes none. */
+  readonly request?: "cbor" | z.ZodType;
+  readonly status: 200 | 201;
+  readonly response: "cbor" | z.ZodType;
+  readonly handle: (registry: LctRegistry, call: Call) => Promise<Reply>;
+}
+
+export const CBOR = "application/cbor";
+export const JSON_TYPE = "application/json";
+
+const lctText = z
+  .string()
+  .regex(/^lct:[a-z]+:[a-z2-7]{32}$/)
+  .describe("An LCT id.");
+const base64 = z.string().describe("Base64.");
+const time = z.int().min(0).describe("UTC, ms since 1970.");
+const state = z.enum(["pending", "active", "void", "slashed", "retired"]);
+
+const standing = z.object({
+  lct: lctText,
+  state: state.describe("The last three are final. pending: a challenge is outstanding."),
+  since: time.describe("Of the state; of a pending one when its challenge expires."),
+});
+const standingWithProof = standing.extend({
+  document: base64.optional().describe("The LCT document: COSE_Sign1, base64."),
+  statements: z.array(base64).describe("Signed wattseal-status-1, oldest first, base64."),
+});
+const page = z.object({
+  lcts: z.array(standing),
+  next: z.string().optional().describe("`after` of the next page, where there is one."),
+});
+const tokenWish = z.strictObject({
+  kind: z.enum(ENROLLED_KINDS).default("pack"),
+  context: z.array(z.string().min(1).max(60)).max(16).default([]),
+  succeeds: lctText.optional().describe("The LCT whose board the new one replaces."),
+  hours: z.number().positive().max(8_784).default(24).describe("How long it can be used."),
+});
+const granted = z.object({ token: z.string(), expires: time });
+const tokens = z.object({
+  tokens: z.array(
+    z.object({
+      kind: z.string(),
+      context: z.array(z.string()),
+      succeeds: lctText.optional(),
+      created: time,
+      expires: time,
+      spentOn: lctText.optional(),
+    }),
+  ),
+});
+const voiding = z.strictObject({
+  reason: z
+    .string()
+    .regex(/^[^\p{Cc}]{1,200}$/u)
+    .describe("Goes into the signed statement."),
+});
+const adoption = z.strictObject({ document: base64.describe("An LCT document, base64.") });
+const evidence = z.object({
+  evidence: z.array(
+    z.object({ kind: z.string(), size: z.int(), payload: base64, receipt: z.string() }),
+  ),
+});
+const done = z.object({ lct: lctText, state });
+
+export type StandingReply = z.infer<typeof standingWithProof>;
+export const REPLIES = { standing: standingWithProof, page, granted, tokens, done, evidence };
+
+export const ROUTES: readonly Route[] = [
+  {
+    id: "health",
+    method: "GET",
+    path: "/v1/healthz",
+    summary: "Whether it answers.",
+    audience: "anyone",
+    status: 200,
+    response: z.object({ status: z.literal("ok") }),
+    handle: async () => json({ status: "ok" }),
+  },
+  {
+    id: "listLcts",
+    method: "GET",
+    path: "/v1/lct",
+    summary: "Every LCT that is not pending, in the order of their ids.",
+    audience: "anyone",
+    query: { after: "An id: those after it." },
+    status: 200,
+    response: page,
+    handle: async (registry, { query }) => {
+      const lcts = await registry.lcts(query.get("after") ?? "");
+      const last = lcts.length < PAGE ? undefined : lcts.at(-1)?.lct;
+      const short = lcts.map(({ lct, state: now, since }) => ({ lct, state: now, since }));
+      return json({ lcts: short, ...(last === undefined ? {} : { next: last }) });
+    },
+  },
+  {
+    id: "getLct",
+    method: "GET",
+    path: "/v1/lct/{lct}",
+    summary: "An LCT's document and every statement of its standing, for anyone to verify.",
+    audience: "anyone",
+    status: 200,
+    response: standingWithProof,
+    handle: async (registry, { parameters }) =>
+      json(standingReply(await known(registry, parameters))),
+  },
+  {
+    id: "requestEnrolment",
+    method: "POST",
+    path: "/v1/enrolments",
+    summary: "A request for a challenge, both CBOR (docs/registry.md, Messages).",
+    audience: "anyone",
+    needsToken: true,
+    request: "cbor",
+    status: 201,
+    response: "cbor",
+    handle: async (registry, { token, body }) => {
+      const { id, challenge } = await registry.request(token, body);
+      const location = `/v1/enrolments/${toHex(id)}`;
+      return { status: 201, type: CBOR, body: challenge, headers: { location } };
+    },
+  },
+  {
+    id: "activateEnrolment",
+    method: "PUT",
+    path: "/v1/enrolments/{id}",
+    summary: "An activation for the result, both CBOR.",
+    audience: "anyone",
+    needsToken: true,
+    request: "cbor",
+    status: 200,
+    response: "cbor",
+    handle: async (registry, { token, parameters, body }) => {
+      const id = Buffer.from(parameters.get("id") ?? "", "hex");
+      return { status: 200, type: CBOR, body: await registry.activate(token, id, body) };
+    },
+  },
+  {
+    id: "grantToken",
+    method: "POST",
+    path: "/v1/tokens",
+    summary: "A token for one enrolment. It is told once.",
+    audience: "operator",
+    request: tokenWish,
+    status: 201,
+    response: granted,
+    handle: async (registry, { body }) => {
+      const { succeeds, ...wish } = parse(tokenWish, body);
+      const named = succeeds === undefined ? undefined : lctId(succeeds);
+      return json(await registry.grant({ ...wish, succeeds: named }), 201);
+    },
+  },
+  {
+    id: "listTokens",
+    method: "GET",
+    path: "/v1/tokens",
+    summary: "Tokens that were granted, without what they are.",
+    audience: "operator",
+    status: 200,
+    response: tokens,
+    handle: async (registry) => {
+      const all = await registry.tokens();
+      return json({ tokens: all.map(({ hash: _, ...token }) => token) });
+    },
+  },
+  {
+    id: "voidLct",
+    method: "POST",
+    path: "/v1/lct/{lct}/void",
+    summary: "The hardware is gone. Final.",
+    audience: "operator",
+    request: voiding,
+    status: 200,
+    response: done,
+    handle: async (registry, { parameters, body }) => {
+      const lct = lctIn(parameters);
+      await registry.void(lct, parse(voiding, body).reason);
+      return json({ lct, state: "void" });
+    },
+  },
+  {
+    id: "adoptDocument",
+    method: "POST",
+    path: "/v1/documents",
+    summary: "Keeps the standing of an LCT whose document this authority signed elsewhere.",
+    audience: "operator",
+    request: adoption,
+    status: 201,
+    response: done,
+    handle: async (registry, { body }) => {
+      const lct = await registry.adopt(fromBase64(parse(adoption, body).document, "document"));
+      return json({ lct, state: "active" }, 201);
+    },
+  },
+  {
+    id: "getEvidence",
+    method: "GET",
+    path: "/v1/lct/{lct}/evidence",
+    summary:
+      "What an LCT was slashed for: the contradicting message, and the receipt of the stored log.",
+    audience: "operator",
+    status: 200,
+    response: evidence,
+    handle: async (registry, { parameters }) => {
+      const { lct } = await known(registry, parameters);
+      const kept = await registry.evidence(lct);
+      return json({
+        evidence: kept.map(({ kind, size, payload, receipt }) => ({
+          kind,
+          size,
+          payload: toBase64(payload),
+          receipt,
+        })),
+      });
+    },
+  },
+];
+
+/** As `LctRegistry.lcts` gives at most. */
+const PAGE = 1_000;
+
+function json(body: object, status = 200): Reply {
+  return { status, type: JSON_TYPE, body };
+}
+
+function lctIn(parameters: Call["parameters"]): LctId {
+  const given = parameters.get("lct") ?? "";
+  if (!lctText.safeParse(given).success) throw new RegistryError("lct", "that is no LCT id");
+  try {
+    return lctId(given);
+  } catch (cause) {
+    throw new RegistryError("lct", "that is no LCT id", { cause });
+  }
+}
+
+async function known(registry: LctRegistry, parameters: Call["parameters"]): Promise<LctStanding> {
+  const lct = lctIn(parameters);
+  const found = await registry.lct(lct);
+  if (found === undefined) throw new RegistryError("lct", `${lct} is not known here`);
+  return found;
+}
+
+function standingReply({
+  lct,
+  state: now,
+  since,
+  document,
+  statements,
+}: LctStanding): StandingReply {
+  return {
+    lct,
+    state: now,
+    since: millis(since),
+    ...(document === undefined ? {} : { document: toBase64(document) }),
+    statements: statements.map((statement) => toBase64(statement)),
+  };
+}
+
+/** Throws ZodError. */
+function parse<T>(schema: z.ZodType<T>, body: Uint8Array): T {
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(body).toString("utf8"));
+  } catch {
+    value = undefined; // and is refused by the schema
+  }
+  return schema.parse(value);
+}

@@ -1,0 +1,330 @@
+/**
+ * Tokens, challenges, documents and their standing: what the operator grants, what an applicant asks for, and what the
+ * worker proves. One process has the store, and with it the word on who may speak.
+ */
+import {
+  bytesEqual,
+  type Clock,
+  type Entropy,
+  type LctId,
+  type Logger,
+  labelOf,
+  type Millis,
+  millis,
+  sha256,
+  toHex,
+  utf8,
+} from "@wattseal/base";
+import { encodeAs, type LctState, statusPayload } from "@wattseal/energy-ledger";
+import {
+  type Ed25519SecretKey,
+  type EnrolmentGrant,
+  encodeEnrolmentResult,
+  type HardwareRoots,
+  Registrar,
+  signAuthorityPayload,
+} from "@wattseal/lct-keys";
+import { type LctDocument, verifyLctDocument } from "@wattseal/lct-keys/verify";
+import type { PackName } from "@wattseal/uplink";
+import type { ForkEvidence } from "../store/port.js";
+import { RegistryError } from "./errors.js";
+import type { Admission, Admitted, Ending, FinalState, RegistryStore, StoredLct } from "./port.js";
+import type { Standing } from "./standing.js";
+
+export interface RegistryOptions {
+  readonly store: RegistryStore;
+  /** Signs documents and statements. */
+  readonly authority: Ed25519SecretKey;
+  /** Makers' roots that mean hardware; none: every TPM counts as an emulated one. */
+  readonly roots: HardwareRoots;
+  /** Whose boot approvals documents may rest on: P-256 points of 65 bytes. */
+  readonly updateKeys: readonly Uint8Array[] | "any";
+  readonly clock: Pick<Clock, "now">;
+  readonly entropy: Entropy;
+  readonly logger: Logger;
+}
+
+export interface GrantedToken {
+  /** To be handed to the applicant; nothing here can tell it again. */
+  readonly token: string;
+  readonly expires: Millis;
+}
+
+/** What anyone may know of an LCT. `pending`: a challenge is outstanding, and there is no document yet. */
+export interface LctStanding {
+  readonly lct: LctId;
+  readonly state: LctState;
+  /** Of the state, ms; of a pending one when its challenge expires. */
+  readonly since: Millis;
+  readonly document: Uint8Array | undefined;
+  /** Oldest first. */
+  readonly statements: readonly Uint8Array[];
+}
+
+/** Hours that a token can be used, unless the operator says otherwise. */
+const TOKEN_HOURS = 24;
+const MOST_TOKEN_HOURS = 24 * 366;
+const TOKEN_BYTES = 32;
+const MOST_OUTSTANDING = 1_024;
+const PAGE = 1_000;
+const HOUR = 3_600_000;
+/** As long as a phrase of the ledger's may be. */
+const LONGEST_REASON = 200;
+
+export class LctRegistry implements Standing {
+  readonly #options: RegistryOptions;
+  readonly #registrar: Registrar;
+  /** By the label of the LCT: asked for every message. */
+  readonly #ended: Map<string, FinalState>;
+
+  private constructor(options: RegistryOptions, ended: Map<string, FinalState>) {
+    this.#options = options;
+    this.#registrar = new Registrar(options);
+    this.#ended = ended;
+  }
+
+  static async open(options: RegistryOptions): Promise<LctRegistry> {
+    const ended = await options.store.ended();
+    return new LctRegistry(
+      options,
+      new Map(ended.map(({ lct, state }) => [labelOf(lct), state] as const)),
+    );
+  }
+
+  /** Ed25519, 32 bytes. */
+  get authorityKey(): Uint8Array {
+    return this.#registrar.publicKey;
+  }
+
+  /**
+   * A token for one enrolment. Throws RegistryError `grant`: the predecessor is not known here, was slashed, or the
+   * hours are out of bounds.
+   */
+  async grant(grant: Partial<EnrolmentGrant> & { readonly hours?: number }): Promise<GrantedToken> {
+    const { kind = "pack", context = [], succeeds, hours = TOKEN_HOURS } = grant;
+    const { store, entropy, clock, logger } = this.#options;
+    if (!(hours > 0 && hours <= MOST_TOKEN_HOURS)) {
+      throw new RegistryError("grant", `a token is good for up to ${MOST_TOKEN_HOURS} hours`);
+    }
+    if (succeeds !== undefined) await this.#requireSucceedable(succeeds);
+    const token = Buffer.from(entropy.bytes(TOKEN_BYTES)).toString("base64url");
+    const created = clock.now();
+    const expires = millis(Math.floor(created + hours * HOUR));
+    const hash = hashOf(token);
+    await store.addToken({ kind, context, succeeds, hash, created, expires, spentOn: undefined });
+    logger.info("registry.granted", { kind, succeeds, expires });
+    return { token, expires };
+  }
+
+  /**
+   * A challenge for a request. The same request under the same token gets the same challenge while it is outstanding;
+   * another one replaces it. Throws RegistryError `token`, `busy`, `grant`; and what `Registrar.challenge` throws.
+   */
+  async request(
+    token: string,
+    bytes: Uint8Array,
+  ): Promise<{ readonly id: Uint8Array; readonly challenge: Uint8Array }> {
+    const { store, clock, logger } = this.#options;
+    const now = clock.now();
+    const granted = await this.#tokenOf(token);
+    const known = await store.pending(granted.hash);
+    if (known !== undefined && known.expires >= now && bytesEqual(known.request, bytes))
+      return known;
+    const pending = this.#registrar.challenge(bytes, granted, now);
+    if (granted.succeeds !== undefined) await this.#requireSucceedable(granted.succeeds);
+    const limits = { most: MOST_OUTSTANDING, now };
+    if ((await store.keepPending(granted.hash, pending, limits)) === "full") {
+      throw new RegistryError("busy", "too many challenges are outstanding: ask again later");
+    }
+    logger.info("registry.challenged", { lct: pending.lct, why: pending.why });
+    return pending;
+  }
+
+  /**
+   * The result of an enrolment. Throws RegistryError `token`, `enrolment` (no such challenge is outstanding),
+   * `enrolled`, `grant`; and what `Registrar.activate` throws.
+   */
+  async activate(token: string, id: Uint8Array, bytes: Uint8Array): Promise<Uint8Array> {
+    const { store, clock, logger } = this.#options;
+    const granted = await this.#tokenOf(token);
+    const pending = await store.pending(granted.hash);
+    if (pending === undefined || !bytesEqual(pending.id, id)) {
+      throw new RegistryError("enrolment", "no such challenge is outstanding: ask for one");
+    }
+    const now = clock.now();
+    const { document: signed, pcrDigest } = this.#registrar.activate(pending, bytes, now);
+    const document = verifyLctDocument(signed, [this.authorityKey]);
+    const predecessor = granted.succeeds && (await this.#retired(granted.succeeds, document.lct));
+    const admission = { ...this.#admissionOf(document, now, "enrolled"), pcrDigest };
+    const { hardware } = pending;
+    const outcome = await store.settle(granted.hash, { ...admission, hardware }, predecessor);
+    if (outcome === "spent") throw new RegistryError("token", "the token was used meanwhile");
+    requireAdmitted(outcome);
+    if (predecessor !== undefined) this.#ended.set(labelOf(predecessor.lct), predecessor.state);
+    const { lct, binding } = document;
+    logger.info("registry.enrolled", {
+      lct,
+      binding,
+      why: pending.why,
+      succeeds: granted.succeeds,
+    });
+    return encodeEnrolmentResult({ document: signed, status: admission.statement });
+  }
+
+  /**
+   * Takes a document that this authority has signed elsewhere, so that its standing can be kept here. Throws DecodeError,
+   * LctKeysError `document-…`, RegistryError `enrolled`.
+   */
+  async adopt(bytes: Uint8Array): Promise<LctId> {
+    const document = verifyLctDocument(bytes, [this.authorityKey]);
+    const admission = this.#admissionOf(document, this.#options.clock.now(), "adopted");
+    requireAdmitted(await this.#options.store.admit(admission));
+    return document.lct;
+  }
+
+  /** The hardware is gone. Throws RegistryError `lct`, `final`. */
+  async void(lct: LctId, reason: string): Promise<void> {
+    const ending = this.#endingOf(lct, "void", reason);
+    const { store, logger } = this.#options;
+    if (!(await store.end(ending))) {
+      const known = await store.lct(lct);
+      if (known === undefined) throw new RegistryError("lct", `${lct} is not known here`);
+      throw new RegistryError("final", `${lct} is ${known.state}, and stays so`);
+    }
+    this.#ended.set(labelOf(lct), "void");
+    logger.warn("registry.void", { lct, reason });
+  }
+
+  finalState(pack: PackName): FinalState | undefined {
+    return this.#ended.get(pack);
+  }
+
+  async slash(fork: ForkEvidence, document: LctDocument): Promise<void> {
+    const { store, logger } = this.#options;
+    const { lct } = document;
+    const { kind, size, payload, receipt } = fork;
+    const digest = toHex(sha256(payload));
+    const reason = `two validly signed ${kind}s at ${size}; evidence sha256 ${digest}`;
+    const ending = this.#endingOf(lct, "slashed", reason);
+    const unknown = this.#admissionOf(document, ending.since, "adopted");
+    const ended = await store.slash(ending, { lct, kind, size, payload, receipt }, unknown);
+    const state = ended ? "slashed" : (await store.lct(lct))?.state;
+    if (state !== undefined && state !== "active") this.#ended.set(labelOf(lct), state);
+    if (ended) logger.error("registry.slashed", { lct, kind, size, evidence: digest });
+  }
+
+  /** Undefined where it is not known here. */
+  async lct(lct: LctId): Promise<LctStanding | undefined> {
+    const { store } = this.#options;
+    const known = await store.lct(lct);
+    if (known !== undefined) return standingOf(known);
+    return (await this.#outstanding()).find((pending) => pending.lct === lct);
+  }
+
+  /** In the order of their ids, at most 1,000 after `after`; pending ones are not among them. */
+  async lcts(after = ""): Promise<readonly LctStanding[]> {
+    return (await this.#options.store.lcts(after, PAGE)).map(standingOf);
+  }
+
+  /** What was shown against an LCT that was slashed. */
+  evidence(lct: LctId) {
+    return this.#options.store.evidence(lct);
+  }
+
+  /** Tokens without their secrets, oldest first. */
+  tokens() {
+    return this.#options.store.tokens();
+  }
+
+  async #outstanding(): Promise<readonly LctStanding[]> {
+    const { store, clock } = this.#options;
+    const now = clock.now();
+    const pending = (await store.outstanding()).filter(({ expires }) => expires >= now);
+    return pending.map(({ lct, expires }) => ({
+      lct,
+      state: "pending",
+      since: expires,
+      document: undefined,
+      statements: [],
+    }));
+  }
+
+  async #tokenOf(token: string) {
+    const { store, clock } = this.#options;
+    const found = await store.token(hashOf(token));
+    const refuse = (problem: string): never => {
+      throw new RegistryError("token", `the token ${problem}: have another one granted`);
+    };
+    if (found === undefined) return refuse("is not known here");
+    if (found.spentOn !== undefined) return refuse(`was used for ${found.spentOn}`);
+    if (found.expires < clock.now()) return refuse("has expired");
+    return found;
+  }
+
+  /** A slashed LCT hands nothing on: what is proven against it stays with whoever had it. */
+  async #requireSucceedable(lct: LctId): Promise<StoredLct> {
+    const known = await this.#options.store.lct(lct);
+    if (known === undefined) {
+      throw new RegistryError("grant", `${lct} is not known here: adopt its document first`);
+    }
+    if (known.state === "slashed" || known.state === "retired") {
+      throw new RegistryError("grant", `${lct} is ${known.state}: it can have no successor`);
+    }
+    return known;
+  }
+
+  /** Undefined where it is void already. */
+  async #retired(lct: LctId, by: LctId): Promise<Ending | undefined> {
+    const { state } = await this.#requireSucceedable(lct);
+    return state === "active" ? this.#endingOf(lct, "retired", `succeeded by ${by}`) : undefined;
+  }
+
+  #admissionOf(document: LctDocument, since: Millis, reason: string): Admission {
+    const { lct, kind, anchor, bytes } = document;
+    const own = anchor.type === "policy" ? utf8(anchor.text) : anchor.publicKey;
+    return {
+      lct,
+      kind,
+      since,
+      document: bytes,
+      statement: this.#statement(lct, "active", since, reason),
+      anchor: sha256(own),
+      hardware: undefined,
+      pcrDigest: undefined,
+    };
+  }
+
+  #endingOf(lct: LctId, state: FinalState, reason: string): Ending {
+    const since = this.#options.clock.now();
+    return { lct, state, since, statement: this.#statement(lct, state, since, reason) };
+  }
+
+  #statement(lct: LctId, state: LctState, since: Millis, reason: string): Uint8Array {
+    const payload = encodeAs(statusPayload, {
+      purpose: "wattseal-status-1",
+      lct,
+      state,
+      since,
+      reason: reason.slice(0, LONGEST_REASON),
+    });
+    return signAuthorityPayload(this.#options.authority, payload);
+  }
+}
+
+function hashOf(token: string): Uint8Array {
+  return sha256(utf8(token));
+}
+
+function standingOf({ lct, state, since, document, statements }: StoredLct): LctStanding {
+  return { lct, state, since, document, statements };
+}
+
+const TAKEN = {
+  "anchor-known": "this anchor has an LCT here already: an anchor never gets another",
+  "hardware-known":
+    "this TPM has an active LCT of this kind: void it, or have a token granted that succeeds it",
+} as const satisfies Record<Exclude<Admitted, "admitted">, string>;
+
+function requireAdmitted(outcome: Admitted): void {
+  if (outcome !== "admitted") throw new RegistryError("enrolled", TAKEN[outcome]);
+}

@@ -13,18 +13,10 @@ import {
   settle,
   showSociety,
 } from "./commands/society.js";
-import { example, type Report } from "./program-help.js";
+import { controls, example, type Report } from "./program-help.js";
 
 const EXIT_TEXT =
   "\nExit status: 0 done, and durable; 1 the gateway refused, nothing was entered; 2 wrong usage; 3 no gateway answers, or it cannot.\n";
-
-/** A command for a running gateway. */
-function controls(command: Command): Command {
-  return command
-    .addOption(new Option("--state <dir>", "state folder of the gateway").conflicts("socket"))
-    .option("--socket <path>", "instead: its control socket")
-    .option("--json", "print one JSON object", false);
-}
 
 /** What a running gateway is asked and ordered at its control socket. */
 export function addControl(wattseal: Command, report: Report): void {

@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
 import { parsePercent } from "./commands/energy.js";
+import { attest, parseNonce } from "./commands/identity-attest.js";
 import {
   issue,
   parseBinding,
@@ -10,7 +11,7 @@ import {
   parseUid,
 } from "./commands/identity-issue.js";
 import { showIdentity } from "./commands/identity-show.js";
-import { example, type Report } from "./program-help.js";
+import { controls, example, type Report } from "./program-help.js";
 
 const listed = (text: string, before: readonly string[] = []) => [...before, text];
 
@@ -18,9 +19,26 @@ const listed = (text: string, before: readonly string[] = []) => [...before, tex
 export function addIdentity(wattseal: Command, report: Report): void {
   const identity = wattseal
     .command("identity")
-    .description("identities (LCTs): issue, show (docs/identity.md)")
+    .description("identities (LCTs): issue, show, attest (docs/identity.md)")
     .addHelpText("after", example("identity show --state ./pack"));
   addIssue(identity, report);
+  controls(identity.command("attest"))
+    .description("have a running gateway's anchor say who it is and which boot it runs in")
+    .addOption(
+      new Option("--nonce <hex>", "of whoever asks: 32 digits at least that nobody could foresee")
+        .argParser(parseNonce)
+        .makeOptionMandatory(),
+    )
+    .option("--out <file>", "file to write (default: attestation-<nonce>.cbor)")
+    .addHelpText(
+      "after",
+      "\nExit status: 0 it answered; 2 wrong usage; 3 no gateway answers, or its TPM does not. What the answer is worth, wattseal verify says.\n",
+    )
+    .addHelpText(
+      "after",
+      example('identity attest --state ./pack --nonce "$(openssl rand -hex 32)"'),
+    )
+    .action(async (options) => report(await attest(options)));
   identity
     .command("show")
     .description("what a document says, checked; with --state also its log's epochs and the anchor")

@@ -43,7 +43,11 @@ export async function order<Out>(
   return worked(reply) ? EXIT.ok : EXIT.failed;
 }
 
-async function socketOf({ state, socket }: ControlOptions): Promise<string> {
+/** Of the gateway that is meant. Throws CliError. */
+export async function socketOf({
+  state,
+  socket,
+}: Pick<ControlOptions, "state" | "socket">): Promise<string> {
   if (socket !== undefined) return resolve(socket);
   if (state === undefined) {
     throw new CliError(

@@ -94,7 +94,7 @@ export async function runGateway(options: {
       logger,
     });
     const { gateway, signer } = running;
-    const control = await serveControl({ layout, config, gateway, logger });
+    const control = await serveControl({ layout, config, running, logger });
     const release = connection.addReader({ ready: () => gateway.ready() });
     logger.info("gateway.running", { modules: gateway.status().modules.length });
     if (options.rollHalf) await rollPackHalf(running, layout);

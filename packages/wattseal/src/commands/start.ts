@@ -74,7 +74,7 @@ export async function start(options: StartOptions): Promise<number> {
     `In another terminal: wattseal status --state ${layout.root} (or society, isolate; docs/energy.md)\n`,
   );
   const view = new LiveView(options.json ? process.stderr : process.stdout, () =>
-    renderStatus(statusReplyOf(running.gateway.status()), {
+    renderStatus(statusReplyOf(running.gateway.status(), running.signer.status()), {
       speed: running.simulator.kernel.speed.reached,
       progress: running.simulator.progress,
     }),
@@ -204,7 +204,7 @@ async function composeInto(
     environment,
     flags: { "uplink.broker": federation.brokerUrl },
   });
-  const { gateway, signer } = await openGateway({
+  const running = await openGateway({
     layout,
     config,
     bus: simulator.bus.attach({ name: "gateway" }),
@@ -212,8 +212,9 @@ async function composeInto(
     timeSource: simulator.timeSource,
     logger,
   });
+  const { gateway, signer } = running;
   opened.push(() => signer.close());
-  const control = await serveControl({ layout, config, gateway, logger });
+  const control = await serveControl({ layout, config, running, logger });
   simulator.kernel.addReader({ ready: () => gateway.ready() });
   return { simulator, gateway, signer, federation, control };
 }

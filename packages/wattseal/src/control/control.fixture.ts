@@ -14,6 +14,7 @@ import {
 import type { SocietySummary, TradeTerms } from "@wattseal/energy-ledger";
 import type { GatewayStatus } from "@wattseal/gateway";
 import { onTestFinished } from "vitest";
+import type { SignerStatus } from "../roles/signer.js";
 import type { Controlled } from "./operations.js";
 import { ControlServer } from "./server.js";
 
@@ -68,6 +69,16 @@ const STATUS: GatewayStatus = {
   busState: "active",
   refusedEntries: 0,
   stopped: undefined,
+};
+
+const SIGNER: SignerStatus = {
+  tpm: "device",
+  binding: "tpm",
+  epoch: { epoch: 7, state: "unattested" },
+  halves: [
+    { reference: "a.sealed", state: "open", publicKey: new Uint8Array(32) },
+    { reference: "b.sealed", state: "refused", publicKey: undefined, reason: "approve this boot" },
+  ],
 };
 
 /** A gateway that says yes; `changes` for one that does not. */
@@ -127,6 +138,10 @@ export function gatewayOf(changes: Partial<Controlled["society"]> = {}) {
         settle: noted("settle", { entry: 10, type: "society.record" as const }),
       },
       ...changes,
+    },
+    signer: {
+      status: () => SIGNER,
+      attest: noted("attest", Uint8Array.of(1, 2, 3)),
     },
   };
   return { gateway, orders };

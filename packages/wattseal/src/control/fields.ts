@@ -53,6 +53,11 @@ export const request = {
       .transform((value) => fromHex(value))
       .optional()
       .describe(`SHA-256 of ${what}, hexadecimal.`),
+  nonce: z
+    .string()
+    .regex(/^(?:[0-9a-f]{2}){16,64}$/, "use 32 to 128 lower-case hexadecimal digits")
+    .transform((value) => fromHex(value))
+    .describe("Of the asker, 16 to 64 bytes that nobody could foresee, hexadecimal."),
   basisPoints: z.int().min(0).max(10_000),
 } as const;
 

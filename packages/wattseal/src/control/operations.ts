@@ -1,6 +1,7 @@
-import { milliwattHours } from "@wattseal/base";
+import { milliwattHours, toBase64 } from "@wattseal/base";
 import type { Gateway } from "@wattseal/gateway";
 import { z } from "zod";
+import type { OpenSigner } from "../roles/signer.js";
 import { RequestError } from "./errors.js";
 import { reply, request } from "./fields.js";
 import { societyReply, societyReplyOf } from "./society-reply.js";
@@ -15,6 +16,7 @@ export interface Controlled {
     Gateway["society"],
     "accounts" | "reserve" | "commit" | "rollback" | "certify" | "resolve"
   > & { readonly trades: Pick<Gateway["society"]["trades"], "escrow" | "report" | "settle"> };
+  readonly signer: Pick<OpenSigner, "status" | "attest">;
 }
 
 /** One thing that can be asked or ordered: served, described and called from this alone. */
@@ -69,7 +71,19 @@ export const OPERATIONS = {
       summary: "The pack at this moment: modules, energy, accounts, log, uplink.",
       response: statusReply,
     },
-    (gateway) => statusReplyOf(gateway.status()),
+    (gateway) => statusReplyOf(gateway.status(), gateway.signer.status()),
+  ),
+  attest: ordered(
+    {
+      id: "attest",
+      path: "/identity/attest",
+      summary: "Has the anchor say who it is and, with a TPM, which boot it runs in, over a nonce.",
+      request: z.strictObject({ nonce: request.nonce }),
+      response: z.object({
+        attestation: z.string().describe("A file for wattseal verify, base64."),
+      }),
+    },
+    async ({ signer }, { nonce }) => ({ attestation: toBase64(await signer.attest(nonce)) }),
   ),
   society: asked(
     {

@@ -1,5 +1,6 @@
 import type { GatewayStatus, LegacyStatus, ModuleStatus, ShuntStatus } from "@wattseal/gateway";
 import { z } from "zod";
+import type { SignerStatus } from "../roles/signer.js";
 import { reply } from "./fields.js";
 
 const { mwh, time, count, uid, lct } = reply;
@@ -76,6 +77,33 @@ export const wasteSchema = z
   })
   .describe("Lots that expired unused.");
 
+const signerStatus = z
+  .object({
+    tpm: z.string().describe("As signer.tpm is configured; none: the keys are in files."),
+    binding: z.string().describe("What the LCT is bound to."),
+    epoch: z
+      .object({
+        epoch: count,
+        state: z
+          .enum(["attested", "unmeasured", "unattested", "software"])
+          .describe(
+            "attested: a TPM's, in an approved boot. unattested: in one that is not, all its charge is withheld. unmeasured: nobody vouches for the boot. software: no hardware vouches for anything.",
+          ),
+      })
+      .optional()
+      .describe("Absent before the first."),
+    halves: z
+      .array(
+        z.object({
+          reference: z.string(),
+          state: z.enum(["open", "refused"]),
+          reason: z.string().optional().describe("Why no link comes about under it, and the cure."),
+        }),
+      )
+      .describe("The pack's device halves, one as a rule."),
+  })
+  .describe("What holds the pack's keys, and how far it vouches for the present boot.");
+
 export const statusReply = z.object({
   lct,
   time: time.describe("The pack's time, UTC ms since 1970."),
@@ -109,12 +137,13 @@ export const statusReply = z.object({
     stopped: z.string().optional().describe("Why nothing is recorded any more."),
   }),
   uplink: z.object({ connected: z.boolean() }),
+  signer: signerStatus,
 });
 export type StatusReply = z.infer<typeof statusReply>;
 
 const STATE_NAMES = ["off", "standby", "precharge", "on"];
 
-export function statusReplyOf(status: GatewayStatus): StatusReply {
+export function statusReplyOf(status: GatewayStatus, signer: SignerStatus): StatusReply {
   const { lct: pack, time: now, modules, legacyModules, isolated, energy, society, waste } = status;
   const { entries, checkpoints, witnessed, refusedEntries, stopped } = status;
   return {
@@ -131,6 +160,20 @@ export function statusReplyOf(status: GatewayStatus): StatusReply {
     waste,
     log: { entries, checkpoints, witnessed, refused: refusedEntries, stopped },
     uplink: { connected: status.connected },
+    signer: signerReply(signer),
+  };
+}
+
+function signerReply({ tpm, binding, epoch, halves }: SignerStatus): StatusReply["signer"] {
+  return {
+    tpm,
+    binding,
+    epoch: epoch && { ...epoch },
+    halves: halves.map((half) =>
+      half.state === "open"
+        ? { reference: half.reference, state: half.state }
+        : { reference: half.reference, state: half.state, reason: half.reason },
+    ),
   };
 }
 

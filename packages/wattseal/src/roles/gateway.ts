@@ -55,9 +55,10 @@ export async function openGateway(options: GatewayRoleOptions): Promise<RunningG
 async function startGateway(
   options: GatewayRoleOptions,
   { trust, document, pairing, statements }: PackFiles,
-  { service }: OpenSigner,
+  signer: OpenSigner,
 ): Promise<Gateway> {
   const { layout, config, clock, timeSource } = options;
+  const { service } = signer;
   const { nextHalf } = pairing;
   const custody = custodyOf(service, pairing.packHalf, layout.gateway.pairings);
   const nextCustody = nextHalf && custodyOf(service, nextHalf, layout.gateway.pairings);
@@ -88,7 +89,7 @@ async function startGateway(
     legacy: legacyIn(config),
     shunt: config.bus.shunt === "can" ? PACK_SHUNT : undefined,
     openSigner: (log, { clock: utc, synchronised }) =>
-      service.begin({ log, clock: utc, synchronised }),
+      signer.begin({ log, clock: utc, synchronised }),
     telemetryHz: config.bus.telemetryHz,
     source: config.society.source,
     fleet: fleetName(config.fleet),
@@ -124,13 +125,21 @@ export function controlSocketOf({ gateway }: Layout, { control }: GatewayConfig)
 export async function serveControl(options: {
   readonly layout: Layout;
   readonly config: GatewayConfig;
-  readonly gateway: Gateway;
+  readonly running: RunningGateway;
   readonly logger: Logger;
 }): Promise<ControlServer> {
-  const { layout, config, gateway, logger } = options;
+  const { layout, config, running, logger } = options;
+  const { gateway, signer } = running;
   const path = controlSocketOf(layout, config);
+  const controlled = {
+    status: () => gateway.status(),
+    isolateAll: () => gateway.isolateAll(),
+    allow: () => gateway.allow(),
+    society: gateway.society,
+    signer,
+  };
   try {
-    return await ControlServer.listen({ gateway, path, logger });
+    return await ControlServer.listen({ gateway: controlled, path, logger });
   } catch (error) {
     await gateway.stop(0);
     throw error;

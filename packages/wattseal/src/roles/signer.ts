@@ -3,14 +3,22 @@ import { bytesEqual, type Logger } from "@wattseal/base";
 import type { PackCustody } from "@wattseal/device-keys";
 import {
   bootApprovalsIn,
+  type EpochStart,
+  type HalfStatus,
   LocalSigner,
   type LocalSignerOptions,
   openSoftwareSigner,
+  type Signer,
   type SignerService,
   TpmAnchor,
   tpmFolder,
 } from "@wattseal/lct-keys";
-import type { LctDocument } from "@wattseal/lct-keys/verify";
+import {
+  type Binding,
+  type EpochState,
+  encodeAttestationFile,
+  type LctDocument,
+} from "@wattseal/lct-keys/verify";
 import type { GatewayConfig } from "../config/schema.js";
 import { CliError } from "../errors.js";
 import { systemClock, systemEntropy } from "../ports/system.js";
@@ -26,10 +34,50 @@ export interface SignerRoleOptions {
   readonly logger: Logger;
 }
 
+/** What holds the pack's keys, and how far it vouches for the present boot. */
+export interface SignerStatus {
+  /** As `signer.tpm` is configured. */
+  readonly tpm: string;
+  readonly binding: Binding;
+  /** Undefined before the first one. */
+  readonly epoch: { readonly epoch: number; readonly state: EpochState } | undefined;
+  readonly halves: readonly HalfStatus[];
+}
+
 export interface OpenSigner {
   readonly service: SignerService;
+  begin(start: EpochStart): Promise<Signer>;
+  status(): SignerStatus;
+  /** An attestation file over a nonce of 16 to 64 bytes. */
+  attest(nonce: Uint8Array): Promise<Uint8Array>;
   /** Ends the epoch, and the emulated TPM where there is one. */
   close(): Promise<void>;
+}
+
+function opened(
+  service: SignerService,
+  { config, document }: SignerRoleOptions,
+  close: () => Promise<void>,
+): OpenSigner {
+  let current: Signer | undefined;
+  return {
+    service,
+    async begin(start) {
+      current = await service.begin(start);
+      return current;
+    },
+    status() {
+      const { binding } = document;
+      const begun = current?.identity();
+      const epoch = begun && { epoch: begun.epoch, state: begun.state };
+      return { tpm: config.signer.tpm, binding, epoch, halves: service.halves };
+    },
+    async attest(nonce) {
+      const said = await service.attest(nonce);
+      return encodeAttestationFile({ document: document.bytes, nonce, ...said });
+    },
+    close,
+  };
 }
 
 /** Throws LctKeysError, TpmError and CliError, each with what to do. */
@@ -48,14 +96,15 @@ export async function openSigner(options: SignerRoleOptions): Promise<OpenSigner
   if (tpm !== undefined) return inTpm(options, of, tpm);
   const halfFolders = [layout.gateway.directory, directory];
   const service = await openSoftwareSigner({ ...of, halfFolders });
-  return { service, close: () => service.close() };
+  return opened(service, options, () => service.close());
 }
 
 async function inTpm(
-  { layout, logger }: SignerRoleOptions,
+  options: SignerRoleOptions,
   of: Omit<LocalSignerOptions, "anchor">,
   address: TpmAddress,
 ): Promise<OpenSigner> {
+  const { layout, logger } = options;
   const { directory, document } = of;
   const tpm = await openTpm(address);
   try {
@@ -67,11 +116,10 @@ async function inTpm(
       rationed: address.type === "device",
     });
     const service = await LocalSigner.open({ ...of, anchor });
-    const close = async () => {
+    return opened(service, options, async () => {
       await service.close();
       await tpm.close();
-    };
-    return { service, close };
+    });
   } catch (error) {
     await tpm.close();
     throw error;

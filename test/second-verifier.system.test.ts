@@ -2,6 +2,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ENTRY_TYPES } from "@wattseal/energy-ledger";
+import { verifyLctDocument } from "@wattseal/lct-keys/verify";
+import { hasSwtpm } from "@wattseal/tpm2/testing";
 import { describe, expect, it } from "vitest";
 import { alteredLog } from "./support/alterations.js";
 import { BROKEN_RULES } from "./support/broken-rules.js";
@@ -21,27 +23,37 @@ describe("a second verifier, by docs/ledger-format.md", () => {
     expect(missing).toEqual([]);
   });
 
-  it.skipIf(!go)(`agrees on the demonstration's log, to the milliwatt-hour${skipped}`, async () => {
+  /** The demonstration, started twice on one state. */
+  async function demonstration(tpm: "none" | "swtpm") {
     const state = join(await temporaryFolder(), "state");
-    const run = [
-      "start",
-      "--tpm",
-      "none",
-      "--json",
-      "--state",
-      state,
-      "--for",
-      "8s",
-      "--legacy",
-      "1",
-    ];
-    expect((await wattseal(run)).status).toBe(0);
-    expect((await wattseal(run.with(5, "3s"))).status).toBe(0);
-    const folder = join(state, "gateway", "log");
-    const audit = await agree(folder, join(state, "gateway", "trust.json"));
-    expect(audit).toMatchObject({ verdict: "verified", epochs: 2 });
+    const run = ["start", "--tpm", tpm, "--json", "--state", state, "--legacy", "1"];
+    expect((await wattseal([...run, "--for", "8s"])).status).toBe(0);
+    expect((await wattseal([...run, "--for", "3s"])).status).toBe(0);
+    return {
+      folder: join(state, "gateway", "log"),
+      trustFile: join(state, "gateway", "trust.json"),
+    };
+  }
+
+  it.skipIf(!go)(`agrees on the demonstration's log, to the milliwatt-hour${skipped}`, async () => {
+    const { folder, trustFile } = await demonstration("none");
+    expect(await agree(folder, trustFile)).toMatchObject({ verdict: "verified", epochs: 2 });
     expect((await agree(folder, undefined)).verdict).toBe("self-consistent only");
   });
+
+  const swtpm = hasSwtpm();
+  const emulated = swtpm ? skipped : " (skipped: swtpm is not installed)";
+  it.skipIf(!go || !swtpm)(
+    `agrees on what an emulated TPM said of its epochs${emulated}`,
+    async () => {
+      const { folder, trustFile } = await demonstration("swtpm");
+      expect(await agree(folder, trustFile)).toMatchObject({ verdict: "verified" });
+      const document = await readFile(join(folder, "..", "lct.cose"));
+      const { attestation, binding } = verifyLctDocument(document, "self-consistent");
+      expect(binding).toBe("software");
+      expect(attestation?.pcrs.length).toBeGreaterThan(0);
+    },
+  );
 
   const drive = recording("bmw-i3/TripB02.csv");
   const absent = drive === undefined ? " (skipped: ../shared/data is absent)" : skipped;

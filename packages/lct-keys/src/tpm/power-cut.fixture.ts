@@ -2,6 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Transport } from "@wattseal/tpm2";
+import { type StateFiles, stateFilesIn } from "../signer/state-files.js";
 import type { TpmFolder } from "./folder.js";
 import { accessTo, type Board } from "./tpm.fixture.js";
 
@@ -44,6 +45,23 @@ export class Supply {
       },
     };
     return accessTo(cuttable);
+  }
+
+  /** The signer's own state beside it. */
+  get files(): StateFiles {
+    const files = stateFilesIn(this.#board.directory);
+    const ticked = async <T>(change: () => Promise<T>): Promise<T> => {
+      await this.#tick();
+      const changed = await change();
+      await this.#tick();
+      return changed;
+    };
+    return {
+      ...files,
+      claim: (epoch) => ticked(() => files.claim(epoch)),
+      write: (epoch, content) => ticked(() => files.write(epoch, content)),
+      remove: (epoch) => ticked(() => files.remove(epoch)),
+    };
   }
 
   /** A write that is cut leaves a part of its draft. */

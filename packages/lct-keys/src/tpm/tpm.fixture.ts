@@ -1,9 +1,9 @@
 /** What the tests of this folder share: an emulated TPM with a folder beside it, an update key, and an LCT for what is in both. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { millis, sha256, utf8 } from "@wattseal/base";
+import { millis, sha256, silentLogger, utf8 } from "@wattseal/base";
 import { pcrExtend, type Transport } from "@wattseal/tpm2";
 import { entropy, LOCKOUT, Swtpm } from "@wattseal/tpm2/testing";
 import { ALG, CC, p256Point } from "@wattseal/tpm2/verify";
@@ -11,6 +11,9 @@ import { issueLctDocument } from "../authority.js";
 import { signBootApproval } from "../boot-approval.js";
 import { Ed25519SecretKey } from "../keys/ed25519.js";
 import { P256SecretKey } from "../keys/p256.js";
+import { manualClock, tree } from "../lct-keys.fixture.js";
+import { LocalSigner } from "../signer/local-signer.js";
+import { type StateFiles, stateFilesIn } from "../signer/state-files.js";
 import { type BootApproval, decodeBootApproval } from "../verify/boot-approval.js";
 import { type LctDocument, verifyLctDocument } from "../verify/document.js";
 import type { VerifiedEpoch } from "../verify/epoch.js";
@@ -29,6 +32,7 @@ const authority = Ed25519SecretKey.generate(entropy);
 export const PCRS = [7, 16];
 export const OPTIONS: ProvisionOptions = { pcrs: PCRS, updateKey: updateKey.publicKey };
 const CREATED = millis(1_760_000_000_000);
+const LOG = tree("log", 1_000);
 const TREE = { size: 1, root: sha256(utf8("tree")) };
 
 export function accessTo(transport: Transport): TpmAccess {
@@ -111,6 +115,21 @@ export class Board {
     return (await presentBoot(this.access, PCRS)).pcrDigest;
   }
 
+  /** The same TPM, as if its chip, or an emulator's state, were copied; its disk too, where it says so. */
+  async copyTo(other: Board, { disk = false } = {}): Promise<void> {
+    const state = "tpm2-00.permall";
+    await other.swtpm.powerCut();
+    await cp(join(this.swtpm.folder, state), join(other.swtpm.folder, state));
+    await other.swtpm.powerOn();
+    if (disk) await this.copyDisk(other.directory);
+  }
+
+  /** Every file of the disk, in place of what is there. */
+  async copyDisk(to: string): Promise<void> {
+    for (const name of await readdir(to)) await rm(join(to, name), { recursive: true });
+    await cp(this.directory, to, { recursive: true });
+  }
+
   /** Something is measured: what a firmware or kernel does at its start. */
   measure(what: string): Promise<void> {
     const digest = sha256(utf8(what));
@@ -127,6 +146,36 @@ export class Board {
   /** TPM2_Clear, as a BIOS or `tpm2_clear` does it. */
   clear(): Promise<unknown> {
     return this.swtpm.use((tpm) => tpm.run({ code: CC.clear, uses: [LOCKOUT] }));
+  }
+}
+
+export interface StartOptions {
+  readonly document: LctDocument;
+  readonly approvals: readonly BootApproval[];
+  /** Entries of the log that the epoch continues; one more is signed. */
+  readonly size: number;
+  readonly access?: TpmAccess;
+  readonly folder?: TpmFolder;
+  readonly files?: StateFiles;
+}
+
+/** One start of the pack's signer on this board: its halves, an epoch, the first checkpoint; then it ends. */
+export async function startSigner(board: Board, options: StartOptions) {
+  const { document, approvals, size, access = board.access, folder = board.folder } = options;
+  const { directory } = board;
+  const { files = stateFilesIn(directory) } = options;
+  const anchor = await board.anchor(document, approvals, { ...access, folder });
+  const clock = manualClock();
+  const own = { directory, files, anchor, document, entropy };
+  const rest = { softwareVersion: "1", clock, logger: silentLogger };
+  const signer = await LocalSigner.open({ ...own, ...rest });
+  try {
+    if (signer.halves.length === 0) await signer.createHalf();
+    const epoch = await signer.begin({ log: LOG.log(size), clock, synchronised: true });
+    await epoch.sign(LOG.request(size, size + 1));
+    return { evidence: epoch.epochEvidence, ...epoch.identity(), halves: signer.halves };
+  } finally {
+    await signer.close();
   }
 }
 

@@ -116,14 +116,19 @@ export class TestPack {
   #time: number = START;
 
   /** Document and first epoch are in the log. Packs of one seed are clones of each other. */
-  constructor(seed = "pack", authority = AUTHORITY, epochSeed = "first") {
+  constructor(
+    seed = "pack",
+    authority = AUTHORITY,
+    epochSeed = "first",
+    binding: LctDocument["binding"] = "software",
+  ) {
     this.#entropy = seededEntropy(`${seed} epochs ${epochSeed}`);
     this.#anchor = P256SecretKey.generate(seededEntropy(seed));
     const sign1 = issueLctDocument(authority, {
       kind: "pack",
       class: "responsive",
       anchor: { type: "p256", publicKey: this.#anchor.publicKey },
-      binding: "software",
+      binding,
       strengthBps: 4000,
       context: ["fleet test"],
       created: START,

@@ -46,5 +46,5 @@ export type {
   TlsMaterial,
 } from "./worker/ports.js";
 export type { RefusalReason } from "./worker/refused.js";
-export type { FederationStats, PackSummary } from "./worker/stats.js";
+export type { EpochCount, FederationStats, PackSummary } from "./worker/stats.js";
 export { FederationWorker, type WorkerOptions } from "./worker/worker.js";

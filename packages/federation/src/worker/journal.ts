@@ -13,6 +13,8 @@ export class Journal {
   readonly #behind = new Set<PackName>();
   readonly #untrusted = new Set<PackName>();
   readonly #revoked = new Set<PackName>();
+  /** Counter of the epoch that was last told of. */
+  readonly #unattested = new Map<PackName, number>();
 
   constructor(logger: Logger) {
     this.#logger = logger;
@@ -55,5 +57,12 @@ export class Journal {
     if (this.#revoked.has(pack)) return;
     this.#revoked.add(pack);
     this.#logger.warn("federation.pack-revoked", { pack, state });
+  }
+
+  /** Its current epoch's measured boot is under no approval: it is witnessed, and its charge withheld. */
+  unattested(pack: PackName, epoch: number): void {
+    if (this.#unattested.get(pack) === epoch) return;
+    this.#unattested.set(pack, epoch);
+    this.#logger.warn("federation.pack-unattested", { pack, epoch });
   }
 }

@@ -162,5 +162,22 @@ describe("a worker with a registry", () => {
   });
 });
 
+describe("an epoch that nothing attests", () => {
+  it("is witnessed all the same, and counted", async () => {
+    const { give, worker, receipts } = await bench();
+    const p = new TestPack("unattested", AUTHORITY, "first", "tpm-unmeasured");
+    p.work(5);
+    await give(p, "batch", p.batch(0));
+    p.beginEpoch();
+    await give(p, "batch", p.batch(7));
+    const other = pack(10);
+    await give(other, "batch", other.batch(0));
+    expect(receipts()).toHaveLength(3);
+    expect(worker.stats.refused).toEqual({});
+    expect(worker.stats.epochs.get(p.name)).toEqual({ unattested: 2 });
+    expect(worker.stats.epochs.get(other.name)).toEqual({ software: 1 });
+  });
+});
+
 const nameIn = (ended: readonly { readonly lct: string }[]): PackName[] =>
   ended.map(({ lct }) => packName(lct.slice("lct:pack:".length)));

@@ -1,3 +1,4 @@
+import type { EpochState, VerifiedEpoch } from "@wattseal/lct-keys/verify";
 import type { PackName } from "@wattseal/uplink";
 import type { StoredPack } from "../store/port.js";
 import type { RefusalReason } from "./refused.js";
@@ -21,11 +22,16 @@ export interface FederationStats {
   /** Modules that two logs claim the same of: pairs of logs, over all time. */
   readonly modulesTwice: number;
   readonly latest: ReadonlyMap<PackName, PackSummary>;
+  /** Epochs in a pack's log by what vouches for them: of packs that were heard since the start. */
+  readonly epochs: ReadonlyMap<PackName, EpochCount>;
 }
+
+export type EpochCount = Readonly<Partial<Record<EpochState, number>>>;
 
 export class StatsKeeper {
   readonly #latest = new Map<PackName, PackSummary>();
   readonly #refused: Partial<Record<RefusalReason | "store", number>> = {};
+  readonly #epochs = new Map<PackName, EpochCount>();
   #entries = 0;
   #receipts = 0;
   #requests = 0;
@@ -38,6 +44,13 @@ export class StatsKeeper {
   grown(pack: PackName, size: number, witnessed: number): void {
     this.#entries += size - (this.#latest.get(pack)?.size ?? 0);
     this.#latest.set(pack, { size, witnessed });
+  }
+
+  /** All of the log's. */
+  began(pack: PackName, epochs: readonly VerifiedEpoch[]): void {
+    const count: Partial<Record<EpochState, number>> = {};
+    for (const { state } of epochs) count[state] = (count[state] ?? 0) + 1;
+    this.#epochs.set(pack, count);
   }
 
   receipt(): void {
@@ -65,6 +78,7 @@ export class StatsKeeper {
       modulesTwice: this.#modulesTwice,
       refused: { ...this.#refused },
       latest: new Map(this.#latest),
+      epochs: new Map(this.#epochs),
     };
   }
 }

@@ -324,6 +324,9 @@ export class FederationWorker {
   #acquaint(state: PackState): void {
     const known = knownFrom(state);
     if (known === undefined) return;
+    const { epochs, current } = known.chain;
+    this.#stats.began(known.pack, epochs);
+    if (current?.state === "unattested") this.#journal.unattested(known.pack, current.epoch);
     const evidence = this.#strangers.forget(known.pack);
     if (evidence !== undefined) this.#offers.adopt(known, evidence);
     this.#offers.prune(known);

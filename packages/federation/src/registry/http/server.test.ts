@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -162,6 +162,11 @@ describe("a registry over HTTP", () => {
         RegistryServer.listen({ registry, clock, logger, host, port: 0 }),
       ).rejects.toMatchObject({ code: "listen" });
     }
+    const file = join(directory.path, "precious");
+    writeFileSync(file, "key");
+    const inTheWay = RegistryServer.listenForOperator({ registry, clock, logger, socket: file });
+    await expect(inTheWay).rejects.toMatchObject({ code: "listen" });
+    expect(readFileSync(file, "utf8")).toBe("key");
     const tls = { cert: "no certificate", key: "no key" };
     await expect(
       RegistryServer.listen({ registry, clock, logger, host: "0.0.0.0", port: 0, tls }),

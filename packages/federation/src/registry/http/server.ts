@@ -6,7 +6,7 @@
  * is why anything but loopback is TLS. Who can open the operator's socket can grant tokens and void LCTs: it is its
  * owner's alone (0600).
  */
-import { chmod, rm } from "node:fs/promises";
+import { chmod, lstat, rm } from "node:fs/promises";
 import {
   createServer as createHttp,
   type IncomingMessage,
@@ -103,8 +103,7 @@ export class RegistryServer {
     options: RegistryServerOptions & { readonly socket: string },
   ): Promise<RegistryServer> {
     const { socket, logger } = options;
-    // The registry's store is locked by this process: what is left there is a dead one's.
-    await rm(socket, { force: true });
+    await removeDead(socket);
     const server = createHttp(TIMES, listenerOf(options, "operator", undefined));
     server.maxConnections = MOST_CONNECTIONS;
     await listening(server, socket, () => server.listen(socket));
@@ -124,6 +123,16 @@ export class RegistryServer {
     clearTimeout(late);
     await this.#left();
   }
+}
+
+/** The registry's store is locked by this process: a socket that is left there is a dead one's. */
+async function removeDead(socket: string): Promise<void> {
+  const present = await lstat(socket).catch(() => undefined);
+  if (present === undefined) return;
+  if (!present.isSocket()) {
+    throw new RegistryError("listen", `${socket} is something else than a socket: remove it`);
+  }
+  await rm(socket);
 }
 
 /** In clear only to this machine: a token must not be read on its way. */

@@ -73,6 +73,8 @@ export type {
   TreeHead,
 } from "./signer/port.js";
 export type { ContinuedLog } from "./signer/recovery.js";
+export { RemoteSigner, type RemoteSignerOptions } from "./signer/socket/remote-signer.js";
+export { SignerServer, type SignerServerOptions } from "./signer/socket/server.js";
 export { createSoftwareAnchor, createSoftwareHalf } from "./signer/software-anchor.js";
 export type { TpmAccess } from "./tpm/access.js";
 export { bootApprovalsIn, type PresentBoot, presentBoot } from "./tpm/boot.js";

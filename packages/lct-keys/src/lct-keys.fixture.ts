@@ -251,6 +251,8 @@ export class CountingAnchor implements Anchor {
   readonly counterBase: number;
   value: number;
   confirmed = 0;
+  /** Steps begun. */
+  calls = 0;
   halves: readonly AnchorHalf[] = [];
   before: (step: string) => void | Promise<void> = () => {};
   after: (step: string) => void | Promise<void> = () => {};
@@ -264,6 +266,7 @@ export class CountingAnchor implements Anchor {
   }
 
   async #step<T>(name: string, effect: () => T): Promise<T> {
+    this.calls += 1;
     await this.before(name);
     const result = effect();
     await this.after(name);

@@ -74,6 +74,10 @@ const KIND = {
 
 export type LctKeysCode = keyof typeof KIND;
 
+export function isLctKeysCode(text: string): text is LctKeysCode {
+  return Object.hasOwn(KIND, text);
+}
+
 /** What this package throws, beside base's DecodeError for bytes that do not follow their format. */
 export class LctKeysError extends WattsealError<LctKeysCode> {
   /** With `epoch-rationed` and `rate-limited`: when the same request may be granted, ms from now. */

@@ -3,7 +3,7 @@ import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { encodeCbor } from "@wattseal/base";
 import { LogStore } from "@wattseal/tlog/store";
-import { decodeTrust, LogReplay, type Trust, verifyProofFile } from "@wattseal/verifier";
+import { decodeTrust, type Trust, verifyProofFile } from "@wattseal/verifier";
 import { describe, expect, it } from "vitest";
 import { alteredCopies, HONEST, readerOf } from "./support/altered-files.js";
 import { BROKEN_FILES, BROKEN_FLOORS, HARMLESS_FILES } from "./support/broken-files.js";
@@ -21,6 +21,8 @@ import {
   first,
   foldersOf,
   go,
+  pruneToSnapshot,
+  SNAPSHOT,
   second,
   skipped,
 } from "./support/verifiers.js";
@@ -192,18 +194,7 @@ describe("a second verifier of files", () => {
   });
 });
 
-const SNAPSHOT = "snapshot.0000000000000400";
-
 /** Prunes a log below its entry 1,024, a snapshot, and puts the state there beside it. */
-async function pruneToSnapshot(folder: string, entries: readonly Uint8Array[]): Promise<void> {
-  const log = await LogStore.open({ directory: folder });
-  expect(await log.prune(1_024)).toBe(1_024);
-  await log.close();
-  const replay = new LogReplay(decodeTrust(TRUST_FILE));
-  for (const entry of entries.slice(0, 1_024)) replay.append(entry);
-  await writeFile(join(folder, SNAPSHOT), replay.snapshot());
-}
-
 async function agreeOnVerdict(folder: string, trustFile: string): Promise<Audit> {
   const mine = await first(folder, trustFile);
   expect((await second([folder], trustFile))[0]).toMatchObject({ verdict: mine.verdict });

@@ -12,11 +12,20 @@ import { alteredLog } from "./support/alterations.js";
 import { answers } from "./support/answers.js";
 import { BROKEN_TPM, rolledBackLog, unattestedLogs } from "./support/broken-tpm.js";
 import { fileOf, proofOf } from "./support/forged-proofs.js";
-import { tpmHistoryOf } from "./support/histories.js";
-import { type KeyedLog, TRUST_FILE, typeOf } from "./support/keyed-log.js";
+import { rolledBackHistory, tpmHistoryOf } from "./support/histories.js";
+import { fieldsOf, type KeyedLog, listOf, TRUST_FILE, typeOf } from "./support/keyed-log.js";
 import { temporaryFolder } from "./support/program.js";
 import { Random } from "./support/random.js";
-import { auditOf, comparable, foldersOf, go, second, skipped } from "./support/verifiers.js";
+import {
+  agree,
+  auditOf,
+  comparable,
+  foldersOf,
+  go,
+  pruneToSnapshot,
+  second,
+  skipped,
+} from "./support/verifiers.js";
 
 /** What both say of the state of each epoch: by a proof of the entry after its first. */
 async function statesOf(logs: readonly KeyedLog[]): Promise<string[][]> {
@@ -119,6 +128,32 @@ describe("a second verifier of TPM-bound logs", () => {
       "unattested",
       "attested",
     ]);
+  });
+
+  it.skipIf(!go)(`agrees on what charges are worth after going back${skipped}`, async () => {
+    const logs = [
+      rolledBackHistory({ snapshotted: false }),
+      rolledBackHistory({ snapshotted: true }),
+    ];
+    for (const { replay, entries } of logs) {
+      const states = replay.chain?.epochs.map(({ state }) => state) ?? [];
+      expect(states.slice(0, 5)).toEqual([
+        "attested",
+        "unattested",
+        "attested",
+        "unattested",
+        "attested",
+      ]);
+      const tiers = entries.flatMap((entry) =>
+        typeOf(entry) === "society.charge" ? [listOf(fieldsOf(entry)[3])[2]] : [],
+      );
+      expect(new Set(tiers)).toEqual(new Set([0, 10_000]));
+    }
+    const { folders, trustFile } = await foldersOf(logs.map(({ entries }) => entries));
+    await pruneToSnapshot(folders[1]!, logs[1]!.entries);
+    const whole = await agree(folders[0]!, trustFile);
+    expect(whole.verdict).toBe("verified");
+    expect((await agree(folders[1]!, trustFile)).verdict).toBe("verified from a snapshot");
   });
 
   it.skipIf(!go)(`agrees on answers to challenges, and on what is none${skipped}`, async () => {

@@ -1,7 +1,8 @@
 /** Both verifiers of docs/ledger-format.md, each asked the same. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { auditLog, decodeTrust } from "@wattseal/verifier";
+import { LogStore } from "@wattseal/tlog/store";
+import { auditLog, decodeTrust, LogReplay } from "@wattseal/verifier";
 import { expect } from "vitest";
 import { answerOf, buildGo, hasGo } from "./go.js";
 import { notesOf, TRUST_FILE, writeLog } from "./keyed-log.js";
@@ -90,4 +91,19 @@ export async function foldersOf(logs: readonly (readonly Uint8Array[])[]) {
     await writeLog(folder, entries);
   }
   return { root, folders, trustFile };
+}
+
+export const SNAPSHOT = "snapshot.0000000000000400";
+
+/** Drops a log's first 1,024 entries, for the snapshot that entry 1,024 states. */
+export async function pruneToSnapshot(
+  folder: string,
+  entries: readonly Uint8Array[],
+): Promise<void> {
+  const log = await LogStore.open({ directory: folder });
+  expect(await log.prune(1_024)).toBe(1_024);
+  await log.close();
+  const replay = new LogReplay(decodeTrust(TRUST_FILE));
+  for (const entry of entries.slice(0, 1_024)) replay.append(entry);
+  await writeFile(join(folder, SNAPSHOT), replay.snapshot());
 }

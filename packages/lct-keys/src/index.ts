@@ -77,18 +77,18 @@ export { RemoteSigner, type RemoteSignerOptions } from "./signer/socket/remote-s
 export { SignerServer, type SignerServerOptions } from "./signer/socket/server.js";
 export { createSoftwareAnchor, createSoftwareHalf } from "./signer/software-anchor.js";
 export type { TpmAccess } from "./tpm/access.js";
-export { bootApprovalsIn, type PresentBoot, presentBoot } from "./tpm/boot.js";
+export { type PresentBoot, presentBoot } from "./tpm/boot.js";
+export { bootApprovalsIn } from "./tpm/boot-folder.js";
 export {
   activate,
   certifications,
   type EnrolmentCertifications,
   enrolmentClaim,
 } from "./tpm/claim.js";
-export { type TpmFolder, tpmFolder } from "./tpm/folder.js";
+export { openTpmIdentity, type TpmFolder, tpmFolder } from "./tpm/folder.js";
 export type { TpmBootPolicy, TpmIdentity } from "./tpm/identity.js";
 export {
   type HierarchyAuths,
-  openTpmIdentity,
   type ProvisionOptions,
   provision,
 } from "./tpm/provision.js";

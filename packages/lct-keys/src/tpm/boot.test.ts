@@ -198,6 +198,15 @@ describe.skipIf(!hasSwtpm())(NAME, () => {
     await board.folder.write(reference, bytes.with(60, (bytes[60] ?? 0) ^ 1));
     const found = (await anchor.openHalves()).find((each) => each.reference === reference);
     expect(outcome(found)).toBe("unreadable");
+    // Altered on purpose, with a checksum that fits.
+    const { publicKey, blob } = decodeSealedHalf(bytes);
+    for (const at of [0, 2, 40, blob.privateArea.length - 1]) {
+      const privateArea = blob.privateArea.with(at, (blob.privateArea[at] ?? 0) ^ 1);
+      const altered = encodeSealedHalf({ publicKey, blob: { ...blob, privateArea } });
+      await board.folder.write(reference, altered);
+      const [one, two] = await anchor.openHalves();
+      expect([outcome(one), outcome(two)]).toContain("unreadable");
+    }
     const other = await Board.start();
     try {
       const identity = await other.provision();

@@ -1,16 +1,8 @@
 /** The boot that the machine is in, and whether anybody approved it. */
-import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { bytesEqual, type Logger, messageOf } from "@wattseal/base";
+import { bytesEqual } from "@wattseal/base";
 import { type PcrValues, pcrRead, type Tpm } from "@wattseal/tpm2";
 import { ALG, pcrDigest as digestOf } from "@wattseal/tpm2/verify";
-import { errorCode } from "../keys/private-file.js";
-import {
-  type BootApproval,
-  type BootPolicy,
-  decodeBootApproval,
-  verifyBootApproval,
-} from "../verify/boot-approval.js";
+import { type BootApproval, type BootPolicy, verifyBootApproval } from "../verify/boot-approval.js";
 import type { LctDocument } from "../verify/document.js";
 import { LctKeysError } from "../verify/errors.js";
 import { type TpmAccess, transact } from "./access.js";
@@ -42,7 +34,6 @@ export type BootVerdict =
 
 /** An approval takes the version counter so many steps further, at most: each wears the TPM's memory. */
 const MOST_VERSION_STEPS = 100;
-const MOST_APPROVAL_BYTES = 1_024;
 
 export async function readBoot(tpm: Tpm, pcrs: readonly number[]): Promise<PresentBoot> {
   const values = await pcrRead(tpm, { hash: ALG.sha256, pcrs });
@@ -52,30 +43,6 @@ export async function readBoot(tpm: Tpm, pcrs: readonly number[]): Promise<Prese
 /** For whoever decides what to approve. Over an open bus: what counts is what a quote says. */
 export function presentBoot(access: TpmAccess, pcrs: readonly number[]): Promise<PresentBoot> {
   return transact(access, undefined, (tpm) => readBoot(tpm, pcrs));
-}
-
-/**
- * The approvals in `*.boot` files of this folder, none where there is no folder. What is no approval is passed over and
- * told to the log: one bad file must not keep a machine from starting.
- */
-export async function bootApprovalsIn(
-  directory: string,
-  log: Logger,
-): Promise<readonly BootApproval[]> {
-  const names = await readdir(directory).catch((thrown: unknown) => {
-    if (errorCode(thrown) === "ENOENT") return [];
-    throw thrown;
-  });
-  const approvals: BootApproval[] = [];
-  for (const file of names.filter((name) => name.endsWith(".boot")).sort()) {
-    try {
-      const bytes = await readFile(join(directory, file));
-      approvals.push(decodeBootApproval(bytes.subarray(0, MOST_APPROVAL_BYTES)));
-    } catch (thrown) {
-      log.warn("boot.approval.unreadable", { file, problem: messageOf(thrown) });
-    }
-  }
-  return approvals;
 }
 
 function policyOf(document: LctDocument, approval: BootApproval): BootPolicy | undefined {

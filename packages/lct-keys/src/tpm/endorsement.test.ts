@@ -11,8 +11,13 @@ const NAME = hasSwtpm()
   : "the endorsement key (skipped: swtpm is not installed)";
 describe.skipIf(!hasSwtpm())(NAME, () => {
   /** What a maker does: a certificate in its place, the rest of it filled up. */
-  async function certify(board: Board, index: number, content: Uint8Array): Promise<void> {
-    const attributes = NV.ordinary | NV.authRead | NV.authWrite | NV.noDa;
+  async function certify(
+    board: Board,
+    index: number,
+    content: Uint8Array,
+    read: number = NV.authRead,
+  ): Promise<void> {
+    const attributes = NV.ordinary | NV.authWrite | NV.noDa | read;
     const area = { index, nameAlgorithm: ALG.sha256, attributes, authPolicy: new Uint8Array(0) };
     const filled = concatBytes(content, new Uint8Array(300).fill(0xff));
     const place = nvIndexOf({ ...area, size: filled.length });
@@ -49,6 +54,17 @@ describe.skipIf(!hasSwtpm())(NAME, () => {
     },
     120_000,
   );
+
+  it("is that on P-256 where the certificate is not for everybody to read", async () => {
+    const board = await Board.start();
+    try {
+      await certify(board, 0x01c0000a, der(900), NV.ownerRead);
+      const { endorsement, certificate } = await board.provision();
+      expect([endorsement.type, certificate]).toEqual(["ecc", undefined]);
+    } finally {
+      await board.remove();
+    }
+  });
 
   it.each([
     ["of no certificate", new Uint8Array(64)],

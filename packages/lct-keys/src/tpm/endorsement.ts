@@ -13,6 +13,7 @@ import {
   type SaltKey,
   STORAGE_ROOT,
   type Tpm,
+  TpmError,
   type Use,
 } from "@wattseal/tpm2";
 import { permanent } from "./access.js";
@@ -42,11 +43,17 @@ function withoutFilling(bytes: Uint8Array): Uint8Array | undefined {
   return bytes.subarray(0, length);
 }
 
+/** Undefined also where the maker lets nobody read it: the registry then knows no maker. */
 async function readCertificate(tpm: Tpm, handle: number): Promise<Uint8Array | undefined> {
   const index = await nvReadPublic(tpm, handle);
   const { size } = index.publicArea;
   if (size > MOST_CERTIFICATE) return undefined;
-  return withoutFilling(await nvRead(tpm, index, index, size));
+  try {
+    return withoutFilling(await nvRead(tpm, index, index, size));
+  } catch (thrown) {
+    if (thrown instanceof TpmError && thrown.code === "tpm-refused") return undefined;
+    throw thrown;
+  }
 }
 
 async function kindAndCertificate(tpm: Tpm) {

@@ -1,5 +1,5 @@
 /** Device halves, sealed: to the TPM and whatever boot the update key approves or, without one, to the TPM alone. */
-import { bytesEqual, DecodeError, sha256 } from "@wattseal/base";
+import { bytesEqual, sha256 } from "@wattseal/base";
 import { DeviceHalf } from "@wattseal/device-keys";
 import {
   create,
@@ -16,6 +16,7 @@ import {
   type Template,
   type Ticket,
   type Tpm,
+  TpmError,
   underPolicy,
   unseal,
   verifySignature,
@@ -82,7 +83,7 @@ function refusalOf(thrown: unknown): HalfRefusal | undefined {
   if (isRefusal(thrown, "signature")) return "approval-signature";
   if (isRefusal(thrown, "policy")) return "rolled-back";
   if (isRefusal(thrown, "policy-fail")) return "sealed-otherwise";
-  if (isRefusal(thrown, "integrity", "bad-auth", "type", "size")) return "unreadable";
+  if (isRefusal(thrown, "bad-auth")) return "unreadable";
   return undefined;
 }
 
@@ -128,13 +129,20 @@ async function openerUnder(
     );
 }
 
+/** The storage root finds fault with what it is given to load: its parameters. Throws any other failure. */
+function notOfThisTpm(thrown: unknown): undefined {
+  if (thrown instanceof TpmError && thrown.response?.subject?.part === "parameter") return;
+  throw thrown;
+}
+
 async function openOne(
   tpm: Tpm,
   { root, auth }: TpmIdentity,
   { publicKey, blob }: SealedHalf,
   open: Opener,
 ): Promise<DeviceHalf | HalfRefusal> {
-  const object = await load(tpm, { ...root, auth }, blob);
+  const object = await load(tpm, { ...root, auth }, blob).catch(notOfThisTpm);
+  if (object === undefined) return "unreadable";
   const secret = await open(tpm, object);
   await flush(tpm, object.handle);
   try {
@@ -151,7 +159,7 @@ async function refusable<T>(work: Promise<T>): Promise<T | HalfRefusal> {
   try {
     return await work;
   } catch (thrown) {
-    const refusal = thrown instanceof DecodeError ? "unreadable" : refusalOf(thrown);
+    const refusal = refusalOf(thrown);
     if (refusal === undefined) throw thrown;
     return refusal;
   }

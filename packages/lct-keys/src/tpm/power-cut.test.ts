@@ -4,8 +4,9 @@ import { hasSwtpm } from "@wattseal/tpm2/testing";
 import { describe, expect, it } from "vitest";
 import type { BootApproval } from "../verify/boot-approval.js";
 import type { LctDocument } from "../verify/document.js";
+import { openTpmIdentity } from "./folder.js";
 import { Supply } from "./power-cut.fixture.js";
-import { openTpmIdentity, provision } from "./provision.js";
+import { provision } from "./provision.js";
 import { retireTpmIdentity } from "./retire.js";
 import { approvalOf, Board, documentOf, OPTIONS, startSigner } from "./tpm.fixture.js";
 

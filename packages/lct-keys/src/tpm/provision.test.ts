@@ -27,7 +27,8 @@ import {
 import { CC, OBJECT } from "@wattseal/tpm2/verify";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { P256SecretKey } from "../keys/p256.js";
-import { openTpmPlan, provision } from "./provision.js";
+import { openTpmPlan } from "./folder.js";
+import { provision } from "./provision.js";
 import { retireTpmIdentity } from "./retire.js";
 import { counterAt } from "./templates.js";
 import { accessTo, Board, OPTIONS, PCRS, updateKey } from "./tpm.fixture.js";

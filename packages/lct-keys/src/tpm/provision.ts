@@ -26,15 +26,15 @@ import {
 import { LctKeysError } from "../verify/errors.js";
 import { permanent, type TpmAccess, transact } from "./access.js";
 import { type Endorsement, protectByEndorsement } from "./endorsement.js";
-import type { TpmFolder } from "./folder.js";
 import {
-  decodeTpmIdentity,
-  decodeTpmPlan,
-  encodeTpmIdentity,
-  encodeTpmPlan,
-  type TpmIdentity,
-  type TpmPlan,
-} from "./identity.js";
+  forgetTpmPlan,
+  openTpmIdentity,
+  openTpmPlan,
+  type TpmFolder,
+  writeTpmIdentity,
+  writeTpmPlan,
+} from "./folder.js";
+import type { TpmIdentity, TpmPlan } from "./identity.js";
 import { freePlace, freePlaces, nameAt, type Place } from "./places.js";
 import { attestationKey, counterAt, storageRoot } from "./templates.js";
 
@@ -51,32 +51,8 @@ export interface ProvisionOptions extends HierarchyAuths {
   readonly updateKey?: Uint8Array | undefined;
 }
 
-const IDENTITY = "tpm.cbor";
-const PLAN = "tpm.plan";
 /** Somebody else may take a place between the look at it and its use, so often. */
 const TRIES = 8;
-
-async function readIfThere(folder: TpmFolder, name: string): Promise<Uint8Array | undefined> {
-  return (await folder.names()).includes(name) ? folder.read(name) : undefined;
-}
-
-/** What was provisioned here; undefined where nothing was, or not to its end. Throws DecodeError, LctKeysError `key-…`. */
-export async function openTpmIdentity(folder: TpmFolder): Promise<TpmIdentity | undefined> {
-  const bytes = await readIfThere(folder, IDENTITY);
-  return bytes && decodeTpmIdentity(bytes);
-}
-
-/** What was begun here, and not ended. */
-export async function openTpmPlan(folder: TpmFolder): Promise<TpmPlan | undefined> {
-  const bytes = await readIfThere(folder, PLAN);
-  return bytes && decodeTpmPlan(bytes);
-}
-
-/** After what they stand for is gone from the TPM. */
-export async function forgetTpmIdentity(folder: TpmFolder): Promise<void> {
-  await folder.remove(PLAN);
-  await folder.remove(IDENTITY);
-}
 
 function requireSame(
   made: Pick<ProvisionOptions, "pcrs" | "updateKey">,
@@ -142,8 +118,7 @@ class Provisioning {
       ...rest,
       pcrs: this.#plan.pcrs,
     };
-    await this.#folder.write(IDENTITY, encodeTpmIdentity(identity, this.#plan.auth));
-    await this.#folder.remove(PLAN);
+    await writeTpmIdentity(this.#folder, identity, this.#plan.auth);
     return { ...identity, auth: this.#auth };
   }
 
@@ -247,7 +222,7 @@ class Provisioning {
 
   async #replan(change: Partial<TpmPlan>): Promise<void> {
     this.#plan = { ...this.#plan, ...change };
-    await this.#folder.write(PLAN, encodeTpmPlan(this.#plan));
+    await writeTpmPlan(this.#folder, this.#plan);
   }
 }
 
@@ -260,7 +235,7 @@ async function begin(
   const secrets = { unique: entropy.bytes(32), auth: entropy.bytes(32) };
   const places = await transact(access, undefined, freePlaces);
   const plan = { ...secrets, pcrs, updateKey, places, anchor: undefined };
-  await folder.write(PLAN, encodeTpmPlan(plan));
+  await writeTpmPlan(folder, plan);
   return plan;
 }
 
@@ -277,7 +252,7 @@ export async function provision(
   const made = await openTpmIdentity(folder);
   if (made !== undefined) {
     requireSame({ pcrs: made.pcrs, updateKey: made.boot?.updateKey }, options);
-    await folder.remove(PLAN);
+    await forgetTpmPlan(folder);
     return made;
   }
   const begun = await openTpmPlan(folder);

@@ -13,15 +13,10 @@ import {
 import { LctKeysError } from "../verify/errors.js";
 import { permanent, type TpmAccess, transact } from "./access.js";
 import { protectByEndorsement } from "./endorsement.js";
-import type { TpmFolder } from "./folder.js";
+import { forgetTpmIdentity, openTpmIdentity, openTpmPlan, type TpmFolder } from "./folder.js";
 import type { TpmIdentity, TpmPlan } from "./identity.js";
 import { nameAt } from "./places.js";
-import {
-  forgetTpmIdentity,
-  type HierarchyAuths,
-  openTpmIdentity,
-  openTpmPlan,
-} from "./provision.js";
+import type { HierarchyAuths } from "./provision.js";
 import { requireSameTpm } from "./same-tpm.js";
 import { isSealedHalf } from "./sealed-half.js";
 import { attestationKey, counterAt, storageRoot } from "./templates.js";

@@ -13,10 +13,9 @@ import type { LctAttestation } from "../verify/lct-attestation.js";
 import { type TpmAccess, transact } from "./access.js";
 import { type BootVerdict, judgePresentBoot, readBoot } from "./boot.js";
 import { certifyCounter, quotePcrs, statementOf } from "./claim.js";
-import type { TpmFolder } from "./folder.js";
+import { openTpmIdentity, type TpmFolder } from "./folder.js";
 import { openHalves, refusalText, sealHalf } from "./halves.js";
 import type { TpmIdentity } from "./identity.js";
-import { openTpmIdentity } from "./provision.js";
 import { requireSameTpm } from "./same-tpm.js";
 import {
   decodeSealedHalf,

@@ -11,6 +11,7 @@ import {
 } from "@wattseal/lct-keys";
 import { z } from "zod";
 import { RegistryError } from "./errors.js";
+import { isLoopback } from "./http/loopback.js";
 import { CBOR, JSON_TYPE, REPLIES, type StandingReply } from "./http/routes.js";
 import type { GrantedToken, LctStanding } from "./registry.js";
 
@@ -149,11 +150,14 @@ export class RegistryClient implements Registry {
   readonly #token: string | undefined;
   readonly #challenged = new Map<string, LctId>();
 
-  /** Throws RegistryError `listen` for anything but an http or https address. */
+  /** Throws RegistryError `listen` for anything but https, or http to this machine. */
   constructor({ url, token, ca }: RegistryClientOptions) {
     const { protocol, hostname, port } = addressOf(url);
     const secure = protocol === "https:";
     const host = hostname.replace(/^\[(.*)\]$/, "$1");
+    if (!secure && host !== "localhost" && !isLoopback(host)) {
+      throw new RegistryError("listen", `${url} would send the token in clear: use https://`);
+    }
     const options = { host, port: port === "" ? (secure ? 443 : 80) : Number(port), ca };
     this.#exchange = exchangeWith(url, options, secure);
     this.#token = token;

@@ -398,7 +398,9 @@ export class FederationWorker {
   async #expired(pack: PackName, round: Round): Promise<void> {
     try {
       if (round.parts.has(pack)) return this.#hold.postpone(pack); // this very round lets it grow
-      if (this.#packs.isDamaged(pack)) return this.#hold.forget(pack);
+      if (this.#packs.isDamaged(pack) || this.#options.standing?.finalState(pack) !== undefined) {
+        return this.#hold.forget(pack);
+      }
       const { store } = this.#options;
       const stored = await store.pack(pack);
       if (stored === undefined) return this.#hold.forget(pack);

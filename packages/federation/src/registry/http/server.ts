@@ -16,10 +16,11 @@ import {
   type ServerResponse,
 } from "node:http";
 import { createServer as createHttps } from "node:https";
-import { BlockList, isIP } from "node:net";
+import { isIP } from "node:net";
 import { type Clock, type Logger, messageOf } from "@wattseal/base";
 import { RegistryError } from "../errors.js";
 import type { LctRegistry } from "../registry.js";
+import { isLoopback } from "./loopback.js";
 import { HttpRefusal, PROBLEM_TYPE, problem, problemOf } from "./problem.js";
 import { RateLimit } from "./rate.js";
 import { CBOR, JSON_TYPE, type Reply, ROUTES, type Route } from "./routes.js";
@@ -53,10 +54,6 @@ const BURST = 40;
 const PER_SECOND = 4;
 const ADDRESSES = 4_096;
 const TOKEN = /^Bearer ([A-Za-z0-9_-]{20,100})$/;
-
-const LOOPBACK = new BlockList();
-LOOPBACK.addSubnet("127.0.0.0", 8, "ipv4");
-LOOPBACK.addAddress("::1", "ipv6");
 
 const TIMES: ServerOptions = {
   requestTimeout: REQUEST_MS,
@@ -137,11 +134,10 @@ async function removeDead(socket: string): Promise<void> {
 
 /** In clear only to this machine: a token must not be read on its way. */
 function requireAddress(host: string, tls: TlsFiles | undefined): void {
-  const kind = isIP(host);
-  if (kind === 0) {
+  if (isIP(host) === 0) {
     throw new RegistryError("listen", `${host} is no address: use one such as 127.0.0.1 or ::1`);
   }
-  if (tls !== undefined || LOOPBACK.check(host, kind === 6 ? "ipv6" : "ipv4")) return;
+  if (tls !== undefined || isLoopback(host)) return;
   throw new RegistryError("listen", `${host} is not loopback: a registry there needs TLS`);
 }
 

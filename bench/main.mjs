@@ -8,6 +8,7 @@ import { link } from "./link.mjs";
 import { log } from "./log.mjs";
 import { sim } from "./sim.mjs";
 import { start } from "./start.mjs";
+import { store } from "./store.mjs";
 import { tpm } from "./tpm.mjs";
 
 /**
@@ -16,7 +17,7 @@ import { tpm } from "./tpm.mjs";
  */
 
 /** @type {Readonly<Record<string, Benchmark>>} */
-const BENCHMARKS = { aead, link, sim, ledger, audit, log, start, tpm };
+const BENCHMARKS = { aead, link, sim, ledger, audit, log, start, tpm, store };
 
 /**
  * Runs the named benchmarks, all of them by default, and writes Markdown to standard output.

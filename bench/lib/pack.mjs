@@ -99,18 +99,23 @@ function entryOf(type, body, time) {
   });
 }
 
-/** @param {number} index */
-function uidOf(index) {
-  return moduleUid(`0102000000000${index.toString(16).padStart(3, "0")}`);
+/**
+ * @param {number} index
+ * @param {number} pack
+ */
+function uidOf(index, pack) {
+  const [p, i] = [pack.toString(16).padStart(4, "0"), index.toString(16).padStart(3, "0")];
+  return moduleUid(`0102${p}00000${i}`);
 }
 
 /**
  * What stands between epoch.begin and the first interval: clock, pairings, policy, supply, source, opening stock.
  *
- * @param {Pack} pack
+ * @param {Pick<Pack, "authority" | "document">} pack
+ * @param {number} [number] tells the modules of several packs apart
  * @returns {readonly import("@wattseal/energy-ledger").Entry[]}
  */
-export function openingEntries({ authority, document }) {
+export function openingEntries({ authority, document }, number = 0) {
   const society = document.lct;
   const sign = (/** @type {Uint8Array} */ payload) => ({
     sign1: signAuthorityPayload(authority, payload),
@@ -142,7 +147,9 @@ export function openingEntries({ authority, document }) {
   const stock = milliwattHours(amount / 2);
   return [
     entryOf("ops.clock", { sync: "synchronised", source: "simulated", step: 0 }, START),
-    ...Array.from({ length: MODULES }, (_, index) => entryOf("link.paired", pairing(index), START)),
+    ...Array.from({ length: MODULES }, (_, index) =>
+      entryOf("link.paired", pairing(index, number), START),
+    ),
     entryOf("society.policy", sign(policy), START),
     entryOf("society.mint", sign(mint), START),
     entryOf("society.source", sign(source), START),
@@ -150,10 +157,13 @@ export function openingEntries({ authority, document }) {
   ];
 }
 
-/** @param {number} index */
-function pairing(index) {
+/**
+ * @param {number} index
+ * @param {number} pack
+ */
+function pairing(index, pack) {
   return {
-    module: uidOf(index),
+    module: uidOf(index, pack),
     slot: slot(index + 1),
     bus: 0,
     moduleKey: entropy.bytes(32),
@@ -166,15 +176,16 @@ function pairing(index) {
  * The intervals of all modules in minute `n`: they charge in even minutes and discharge in odd ones.
  *
  * @param {number} n from 0
+ * @param {number} [pack]
  * @returns {readonly import("@wattseal/energy-ledger").Entry[]}
  */
-export function minuteOfIntervals(n) {
+export function minuteOfIntervals(n, pack = 0) {
   const t0 = millis(START + n * MINUTE);
   const t1 = millis(t0 + MINUTE);
   const before = countersAt(n);
   const after = countersAt(n + 1);
   return Array.from({ length: MODULES }, (_, index) =>
-    entryOf("energy.interval", intervalBody(uidOf(index), t0, t1, before, after), t1),
+    entryOf("energy.interval", intervalBody(uidOf(index, pack), t0, t1, before, after), t1),
   );
 }
 

@@ -222,12 +222,19 @@ describe.each([
     timeout: 60_000,
   }, async () => {
     const [first, second = first] = bed?.workers ?? [store];
-    const modules = Array.from({ length: 20 }, (_, i) => `57010000000000${i + 10}`);
+    const modules = Array.from({ length: 18 }, (_, i) => `57010000000000${i + 10}`);
     for (const [i, module] of modules.entries()) {
-      const stays = [stay(0, 0, 100, module)];
+      const [a, b] = [nameOf(2 * i), nameOf(2 * i + 1)];
+      // Known before: neither's stay, one's, both's.
+      const before = [a, b].slice(0, i % 3);
+      for (const pack of before) {
+        const stays = [stay(0, pack === a ? 0 : 100, pack === a ? 100 : 110, module)];
+        await first.commit([growth(0, 5, { pack, stays })]);
+      }
+      const from = (pack: PackName) => (before.includes(pack) ? 5 : 0);
       await Promise.all([
-        first.commit([growth(0, 5, { pack: nameOf(2 * i), stays })]),
-        second.commit([growth(0, 5, { pack: nameOf(2 * i + 1), stays })]),
+        first.commit([growth(from(a), 6, { pack: a, stays: [stay(0, 0, 105, module)] })]),
+        second.commit([growth(from(b), 6, { pack: b, stays: [stay(0, 100, 115, module)] })]),
       ]);
     }
     const found = await store.modulesTwice("all");

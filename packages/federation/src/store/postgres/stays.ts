@@ -22,48 +22,48 @@ export interface PackStay {
   readonly stay: Stay;
 }
 
-/** Keeps the stays, and whoever else claims what they claim. */
+/**
+ * Keeps the stays, and whoever else claims what they claim. Two packs that claim the same must not be stored past each
+ * other, each without seeing the other's claim: a stay that grows is locked by being written, and whoever compares with
+ * it waits for that (FOR SHARE, before anything is compared); of new ones, which nobody can see yet, one waits for the
+ * other at their module. Two that grow at the same moment wait for each other: one is told so, and does it again.
+ */
 export async function storeStays(session: Session, all: readonly PackStay[]): Promise<void> {
   // One statement cannot write a row twice: what was said last of a stay is what it is.
-  const stays = [
-    ...new Map(all.map((one) => [`${one.stay.module} ${one.id} ${one.stay.first}`, one])).values(),
-  ];
-  await lockModules(session, stays);
-  await trim(session, await put(session, stays));
+  const named = all.map((one) => [`${one.stay.module} ${one.id} ${one.stay.first}`, one] as const);
+  const stays = [...new Map(named).values()];
+  const added = await put(session, stays);
+  if (added.length > 0) {
+    await lockModules(session, added);
+    await trim(session, added);
+  }
   await keepTwice(session, await claimedElsewhere(session, stays));
 }
 
-/** Two packs that claim the same module must not be stored past each other, each without seeing the other's claim. */
-async function lockModules(session: Session, stays: readonly PackStay[]): Promise<void> {
-  const modules = [...new Set(stays.map(({ stay }) => stay.module))].sort();
-  const lock = () =>
-    session.all("SELECT uid FROM wattseal.module WHERE uid = ANY ($1) ORDER BY uid FOR UPDATE", [
-      modules,
-    ]);
-  if ((await lock()).length === modules.length) return;
+/** The rows that are new, module and pack. */
+async function put(session: Session, stays: readonly PackStay[]): Promise<Row[]> {
+  const rows = stays.map(({ id, stay }) => [id, ...stayValues(stay)]);
+  const written = await session.all(
+    `INSERT INTO wattseal.stay (pack, ${STAY_COLUMNS})
+      SELECT * FROM unnest($1::bigint[], $2::text[]${counters(3)})
+      ON CONFLICT (module, pack, first) DO UPDATE SET last = excluded.last, t0 = excluded.t0, t1 = excluded.t1,
+        in0 = excluded.in0, in1 = excluded.in1, out0 = excluded.out0, out1 = excluded.out1
+      RETURNING module, pack, xmax = 0 AS added`,
+    columns(rows),
+  );
+  return written.filter((row) => row.get("added") === true);
+}
+
+async function lockModules(session: Session, added: readonly Row[]): Promise<void> {
+  const modules = [...new Set(added.map((row) => text(row, "module")))].sort();
   await session.run(
     `INSERT INTO wattseal.module (uid) SELECT uid FROM unnest($1::text[]) AS new (uid) ORDER BY uid
       ON CONFLICT DO NOTHING`,
     [modules],
   );
-  await lock();
-}
-
-/** The rows that are new, module and pack. */
-async function put(session: Session, stays: readonly PackStay[]): Promise<Row[]> {
-  const rows = stays.map(({ id, stay }): Parameter[] => [id, ...stayValues(stay)]);
-  const added: Row[] = [];
-  for (const list of valueLists(rows)) {
-    const written = await session.all(
-      `INSERT INTO wattseal.stay (pack, ${STAY_COLUMNS}) VALUES ${list.text}
-        ON CONFLICT (module, pack, first) DO UPDATE SET last = excluded.last, t0 = excluded.t0, t1 = excluded.t1,
-          in0 = excluded.in0, in1 = excluded.in1, out0 = excluded.out0, out1 = excluded.out1
-        RETURNING module, pack, xmax = 0 AS added`,
-      list.values,
-    );
-    added.push(...written.filter((row) => row.get("added") === true));
-  }
-  return added;
+  await session.run("SELECT FROM wattseal.module WHERE uid = ANY ($1) ORDER BY uid FOR UPDATE", [
+    modules,
+  ]);
 }
 
 /** The newest stays of a module in a pack are kept. */
@@ -84,29 +84,27 @@ async function claimedElsewhere(
   session: Session,
   stays: readonly PackStay[],
 ): Promise<ModuleTwice[]> {
-  const rows = stays.map(({ id, stay: { module, start, end } }, i): Parameter[] => [
-    ...[i, id, module, start.in, end.in, start.out, end.out],
-  ]);
-  const found: ModuleTwice[] = [];
-  const types = ["integer", "bigint", "text", "bigint", "bigint", "bigint", "bigint"];
-  for (const list of valueLists(rows, types)) {
-    const others = await session.all(
-      `SELECT own.i, pack.name, ${STAY_COLUMNS.split(", ").map((column) => `other.${column}`)}
-        FROM (VALUES ${list.text}) AS own (i, pack, module, in0, in1, out0, out1)
-        JOIN wattseal.stay AS other ON other.module = own.module COLLATE "C" AND other.pack <> own.pack
-        JOIN wattseal.pack ON pack.id = other.pack
-        WHERE least(own.in1, other.in1) > greatest(own.in0, other.in0)
-          OR least(own.out1, other.out1) > greatest(own.out0, other.out0)
-        ORDER BY own.i, other.first`,
-      list.values,
-    );
-    for (const row of others) {
-      const own = stays[integer(row, "i")];
-      if (own === undefined) continue;
-      found.push(twiceOf(own, { pack: packName(text(row, "name")), stay: stayOf(row) }));
-    }
-  }
-  return found;
+  const rows = stays.map(({ id, stay }, i) => [i, id, ...stayValues(stay)]);
+  const others = await session.all(
+    `WITH own AS (
+        SELECT * FROM unnest($1::integer[], $2::bigint[], $3::text[]${counters(4)})
+          AS it (i, pack, ${STAY_COLUMNS})
+      ), other AS MATERIALIZED (
+        SELECT own.i, stay.* FROM own JOIN wattseal.stay
+          ON stay.module = own.module COLLATE "C" AND stay.pack <> own.pack FOR SHARE OF stay
+      )
+      SELECT own.i, pack.name, ${STAY_COLUMNS.split(", ").map((column) => `other.${column}`)}
+      FROM own JOIN other USING (i) JOIN wattseal.pack ON pack.id = other.pack
+      WHERE least(own.in1, other.in1) > greatest(own.in0, other.in0)
+        OR least(own.out1, other.out1) > greatest(own.out0, other.out0)
+      ORDER BY own.i, other.first`,
+    columns(rows),
+  );
+  return others.flatMap((row): ModuleTwice[] => {
+    const own = stays[integer(row, "i")];
+    if (own === undefined) return [];
+    return [twiceOf(own, { pack: packName(text(row, "name")), stay: stayOf(row) })];
+  });
 }
 
 /** The first find of a pair stays. In one order, so that no two transactions wait for each other. */
@@ -149,4 +147,15 @@ export async function tellTwice(session: Session, found: readonly ModuleTwice[])
       list.values,
     );
   }
+}
+
+/** Eight numbers of a stay, as parameters from `first` on. */
+function counters(first: number): string {
+  return Array.from({ length: 8 }, (_, i) => `, $${first + i}::bigint[]`).join("");
+}
+
+/** Rows as one array a column: numbers and module ids, which need no quotes (section 8.15.2). */
+function columns(rows: readonly (readonly (number | string)[])[]): string[] {
+  const width = rows[0]?.length ?? 0;
+  return Array.from({ length: width }, (_, i) => `{${rows.map((row) => row[i]).join(",")}}`);
 }

@@ -30,7 +30,10 @@ const FIRST = `
     data bytea NOT NULL,
     PRIMARY KEY (pack, first)
   ) PARTITION BY HASH (pack);
-  ALTER TABLE wattseal.bundle ALTER COLUMN data SET STORAGE EXTERNAL;
+  DO $$ BEGIN
+    ALTER TABLE wattseal.bundle ALTER COLUMN data SET COMPRESSION lz4;
+  EXCEPTION WHEN feature_not_supported THEN NULL; -- a server built without it: its own, slower one
+  END $$;
   ${partitions("bundle")}
 
   CREATE TABLE wattseal.head (

@@ -100,9 +100,12 @@ export class PackCache {
     if (damage !== undefined) throw new FederationError("store-corrupt", damage);
     const { store, authorityKeys, logger } = this.#options;
     try {
-      const log = await PackLog.load(store, pack, authorityKeys);
-      const receipt = (await store.pack(pack))?.receipt;
-      return { log, committed: log.size, receipt };
+      const stored = await store.pack(pack);
+      const log =
+        stored === undefined
+          ? new PackLog(pack, authorityKeys)
+          : await PackLog.load(store, stored, authorityKeys);
+      return { log, committed: log.size, receipt: stored?.receipt };
     } catch (error) {
       if (error instanceof FederationError && error.code === "store-corrupt") {
         this.#damaged.set(pack, error.message);

@@ -6,7 +6,12 @@ import { type Checkpoint, type Frontier, leafHash } from "@wattseal/tlog";
 import type { PackName } from "@wattseal/uplink";
 import { type DecodedLeaf, LogReplay } from "@wattseal/verifier";
 import { FederationError } from "../errors.js";
-import { type FederationStore, readStoredLog, type StoredPosition } from "../store/port.js";
+import {
+  type FederationStore,
+  readStoredLog,
+  type StoredPack,
+  type StoredPosition,
+} from "../store/port.js";
 import { requireSignedAhead } from "./authenticity.js";
 import { Refused } from "./refused.js";
 
@@ -33,23 +38,22 @@ export class PackLog {
   }
 
   /**
-   * Replays what is stored. Throws FederationError `store-corrupt` when the leaves do not give the stored edge
-   * or the ledger's rules refuse them.
+   * Replays what was stored when `stored` was read; another worker may have let it grow since. Throws FederationError
+   * `store-corrupt` when the leaves do not give the stored edge or the ledger's rules refuse them.
    */
   static async load(
     store: FederationStore,
-    pack: PackName,
+    stored: StoredPack,
     authorityKeys: TrustedKeys,
   ): Promise<PackLog> {
+    const { pack, size } = stored;
     const log = new PackLog(pack, authorityKeys);
-    const stored = await store.pack(pack);
-    if (stored === undefined) return log;
-    for await (const leaf of readStoredLog(store, pack)) log.#restore(leaf);
+    for await (const leaf of readStoredLog(store, pack, size)) log.#restore(leaf);
     log.#stays.forgetPast();
     if (!samePosition(log.position, stored)) {
       throw new FederationError(
         "store-corrupt",
-        `${pack}: the ${log.size} stored leaves do not give the stored tree of ${stored.size}`,
+        `${pack}: the ${log.size} stored leaves do not give the stored tree of ${size}`,
       );
     }
     return log;

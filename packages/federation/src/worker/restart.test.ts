@@ -91,6 +91,27 @@ describe("the store", () => {
     expect(second.sent).toEqual([]);
   });
 
+  it("reads a log that another worker lets grow meanwhile", async () => {
+    const store = new MemoryStore();
+    const first = await bench(store);
+    const p = pack(10);
+    await first.give(p, "batch", p.batch(0));
+    p.work(4);
+    const { leaves } = store;
+    store.leaves = async (...asked) => {
+      store.leaves = leaves;
+      await first.give(p, "batch", p.batch(10, 12));
+      return leaves.apply(store, asked);
+    };
+    const second = await bench(store);
+    await second.give(p, "batch", p.batch(10));
+    await second.give(p, "batch", p.batch(10));
+    expect(second.errors).toEqual([]);
+    expect(second.worker.stats.refused).toEqual({});
+    expect(second.receipts().at(-1)?.size).toBe(14);
+    expect(await second.stored(p)).toEqual(p.leaves);
+  });
+
   it("gives a stopping worker what was delivered", async () => {
     const { deliver, worker, settled, receipts } = await bench();
     const p = pack(10);

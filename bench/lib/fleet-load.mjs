@@ -11,7 +11,7 @@ import { authority, witness } from "./recorded.mjs";
 /** @typedef {import("./recorded.mjs").Recorded} Recorded */
 
 /** @type {import("@wattseal/base").Clock} */
-export const systemClock = {
+const systemClock = {
   now: () => millis(Date.now()),
   at: (time, task) => {
     const timer = setTimeout(task, Math.max(0, time - Date.now()));

@@ -2,9 +2,9 @@ import { type ModuleUid, millis } from "@wattseal/base";
 import type { ModuleMessage, OrderResult, PackOrder } from "@wattseal/can-protocol";
 import type { PackCustody, PairedModule } from "@wattseal/device-keys";
 import { EnergyLog } from "./ledger/energy-log.js";
+import { EpochKeeper } from "./ledger/epoch-keeper.js";
 import { LogWriter } from "./ledger/log-writer.js";
 import { Pruner } from "./ledger/pruner.js";
-import { EpochRenewal } from "./ledger/renewal.js";
 import { SNAPSHOT_AFTER, SNAPSHOT_AFTER_AT_STOP } from "./ledger/snapshots.js";
 import { enterStatements } from "./ledger/statements.js";
 import { ClearBus, type ClearListener } from "./legacy/clear-bus.js";
@@ -20,7 +20,7 @@ import { PackShunt, type ShuntListener } from "./shunt/pack-shunt.js";
 import { Books } from "./society/books.js";
 import { SocietyOrders } from "./society/orders.js";
 import type { GatewayStatus, ShuntStatus } from "./status.js";
-import { ClockWatch, clockEntry } from "./time/clock-watch.js";
+import { ClockWatch } from "./time/clock-watch.js";
 import { LogClock } from "./time/log-clock.js";
 import { Delivery } from "./uplink/delivery.js";
 
@@ -58,7 +58,7 @@ export class Gateway {
   readonly #clear: ClearBus;
   readonly #shunt: { readonly bus: PackShunt; readonly check: ShuntCheck } | undefined;
   readonly #heard = new LastHeard();
-  readonly #renewal: EpochRenewal;
+  readonly #epochs: EpochKeeper;
   private constructor(options: GatewayOptions, { log, clock, delivery, records }: Parts) {
     this.#options = options;
     this.#clock = clock;
@@ -78,14 +78,18 @@ export class Gateway {
     });
     this.#writer = writer;
     this.#books = books;
-    const renewal = new EpochRenewal({
+    const epochs = new EpochKeeper({
       ...options,
       log,
       writer,
       delivery,
+      clock,
+      steady: options.clock,
+      enterNew: () => this.#enterNew(),
       closeEarly: () => this.#recorder.closeEarly(),
+      onUnsigned: (reason) => this.#recorder.packNotice("unsigned", phraseOf(reason)),
     });
-    this.#renewal = renewal;
+    this.#epochs = epochs;
     const check = this.#shuntCheck(writer);
     if (check !== undefined) {
       this.#shunt = { bus: new PackShunt({ ...options, listener: this.#shuntListener() }), check };
@@ -98,7 +102,7 @@ export class Gateway {
       shunt: check,
       clock,
       steady: options.clock,
-      onMinute: () => renewal.whenDue(),
+      onMinute: () => epochs.whenDue(),
       onWindow: () => {
         void log.snapshot(SNAPSHOT_AFTER);
         this.#pruner.window(clock.now());
@@ -122,13 +126,16 @@ export class Gateway {
       clock,
       inTurn: (change) => void writer.inTurn(change),
       stepping: () => this.#recorder.interrupt(),
-      changed: (entry) => renewal.clockChanged(entry),
+      changed: (entry) => epochs.clockChanged(entry),
     });
   }
 
-  /** Opens the log, begins an epoch, enters what is new, and starts links, metering and uplink. */
+  /**
+   * Opens the log, begins an epoch, enters what is new, and starts links, metering and uplink. Where the signer is away,
+   * the epoch begins when it comes.
+   */
   static async start(options: GatewayOptions): Promise<Gateway> {
-    const { timeSource, pairing, statements, clock: steady } = options;
+    const { timeSource, clock: steady } = options;
     const clock = new LogClock(steady, timeSource.utc());
     const log = await EnergyLog.open({
       ...options,
@@ -146,21 +153,18 @@ export class Gateway {
         softwareVersionAt: (size) => log.softwareVersionAt(size),
         ocmf: (day) => log.ocmf(day),
       });
-      await log.begin({
+      const gateway = new Gateway(options, { log, clock, delivery, records });
+      await log.prepare({
         pending: delivery.pending,
-        receipt: delivery.receipt,
         onSigned: (size) => {
           delivery.signed();
           records.signed(size);
         },
         onStopped: () => delivery.ledgerStopped(),
+        onAway: (error) => gateway.#epochs.lost(error),
       });
-      records.signed(log.store.head?.checkpoint.size ?? 0);
-      await log.append({ type: "ops.clock", body: clockEntry(timeSource, 0) });
-      for (const draft of log.entered.goneModules(pairing)) await log.append(draft);
-      for (const draft of log.entered.missingPairings(pairing)) await log.append(draft);
-      await enterStatements(log, statements, options.logger);
-      const gateway = new Gateway(options, { log, clock, delivery, records });
+      await gateway.#epochs.start();
+      if (log.signing) records.signed(log.store.head?.checkpoint.size ?? 0);
       gateway.#watch.start();
       gateway.#recorder.start();
       gateway.#clear.start();
@@ -182,8 +186,9 @@ export class Gateway {
 
   #entering(): Promise<void> | undefined {
     if (this.#writer.unwritten <= UNWRITTEN_LIMIT) return undefined;
-    // What waits for an epoch is not written before that has begun.
-    return this.#renewal.running ?? this.#writer.settled();
+    // What waits for an epoch is not written before that has begun; time must not wait for a signer that is away.
+    if (this.#epochs.running !== undefined) return this.#epochs.running;
+    return this.#writer.waiting ? undefined : this.#writer.settled();
   }
 
   status(): GatewayStatus {
@@ -261,19 +266,27 @@ export class Gateway {
     this.#watch.stop();
     this.#recorder.stop();
     this.society.close();
-    await this.#renewal.running;
-    this.#recorder.closeEarly();
+    await this.#epochs.stop();
+    if (this.#log.accepting) this.#recorder.closeEarly();
     await this.#options.evidence?.close();
     await this.#writer.settled();
     await this.#pruner.settled();
     await this.#log.snapshot(SNAPSHOT_AFTER_AT_STOP);
     await this.#log.endEpoch("shutdown");
-    await this.#delivery.untilWitnessed(drainMs);
+    await this.#delivery.untilWitnessed(this.#log.signing ? drainMs : 0);
     const status = this.status();
     await this.#delivery.stop();
     await this.#records.settled();
     await this.#log.close();
     return status;
+  }
+
+  async #enterNew(): Promise<void> {
+    const { pairing, statements, logger } = this.#options;
+    const log = this.#log;
+    for (const draft of log.entered.goneModules(pairing)) await log.append(draft);
+    for (const draft of log.entered.missingPairings(pairing)) await log.append(draft);
+    await enterStatements(log, statements, logger);
   }
 
   #linkListener(): LinkListener {

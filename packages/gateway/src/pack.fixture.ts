@@ -10,12 +10,13 @@ import {
   createSoftwareAnchor,
   Ed25519SecretKey,
   issueLctDocument,
+  type Signer,
   signAuthorityPayload,
 } from "@wattseal/lct-keys";
 import { verifyLctDocument } from "@wattseal/lct-keys/verify";
 import { PendingCheckpoints } from "@wattseal/uplink";
 import { HandClock, START } from "./clock.fixture.js";
-import { EnergyLog, type EnergyLogOptions } from "./ledger/energy-log.js";
+import { type ContinuedLog, EnergyLog, type EnergyLogOptions } from "./ledger/energy-log.js";
 import type { StatementDraft } from "./ledger/entered.js";
 
 const entropy = { bytes: (length: number) => new Uint8Array(randomBytes(length)) };
@@ -100,6 +101,17 @@ export async function makePack(
   };
   const directory = join(root, "log");
 
+  const beginEpoch = (log: ContinuedLog): Promise<Signer> =>
+    beginSoftwareEpoch({
+      directory: signerFolder,
+      clock,
+      entropy,
+      document,
+      softwareVersion: "test",
+      synchronised: true,
+      log,
+    });
+
   const openLog = (changes: Partial<EnergyLogOptions> = {}) =>
     EnergyLog.open({
       directory,
@@ -107,18 +119,18 @@ export async function makePack(
       trust,
       clock,
       logger: silentLogger,
-      openSigner: (log) =>
-        beginSoftwareEpoch({
-          directory: signerFolder,
-          clock,
-          entropy,
-          document,
-          softwareVersion: "test",
-          synchronised: true,
-          log,
-        }),
+      openSigner: beginEpoch,
       ...changes,
     });
+
+  const loadPending = (log: EnergyLog, witnessed = 0) =>
+    PendingCheckpoints.load({
+      origin: document.origin,
+      stored: log.store.readDocument("pending"),
+      witnessed,
+      log: log.own,
+      save: (text) => log.store.writeDocument("pending", text),
+    }).pending;
 
   /** `witnessed`: as many entries a federation has. */
   const begin = async (
@@ -126,13 +138,7 @@ export async function makePack(
     onSigned: (size: number) => void = () => {},
     witnessed = 0,
   ) => {
-    const { pending } = PendingCheckpoints.load({
-      origin: document.origin,
-      stored: log.store.readDocument("pending"),
-      witnessed,
-      log: log.own,
-      save: (text) => log.store.writeDocument("pending", text),
-    });
+    const pending = loadPending(log, witnessed);
     await log.begin({ pending, receipt: undefined, onSigned });
     await log.append({
       type: "ops.clock",
@@ -141,5 +147,16 @@ export async function makePack(
     return pending;
   };
 
-  return { root, directory, clock, document, trust, statements, openLog, begin };
+  return {
+    root,
+    directory,
+    clock,
+    document,
+    trust,
+    statements,
+    openLog,
+    beginEpoch,
+    loadPending,
+    begin,
+  };
 }

@@ -105,6 +105,11 @@ export class LedgerFold {
     return this.#context.lct;
   }
 
+  /** The present epoch has had its last entry: nothing but the next one's first can follow. */
+  get epochEnded(): boolean {
+    return this.#ended;
+  }
+
   get epoch(): EpochStanding | undefined {
     return this.#epoch;
   }

@@ -5,8 +5,9 @@ import {
   type Logger,
   messageOf,
   millis,
+  WattsealError,
 } from "@wattseal/base";
-import { LctKeysError, type Signer } from "@wattseal/lct-keys";
+import { LctKeysError, type Signer, type SignRequest } from "@wattseal/lct-keys";
 import type { LogStore } from "@wattseal/tlog/store";
 import {
   leafBytes,
@@ -14,6 +15,7 @@ import {
   TARGET_BATCH_BYTES,
   TARGET_BATCH_LEAVES,
 } from "@wattseal/uplink";
+import { isAway, retryAfter } from "./away.js";
 
 /** A checkpoint is due when its entries fill a batch, or this long after the first of them. */
 const DUE = { entries: TARGET_BATCH_LEAVES, bytes: TARGET_BATCH_BYTES, ms: 10_000 } as const;
@@ -25,6 +27,8 @@ export interface CheckpointerOptions {
   readonly logger: Logger;
   /** The checkpoint of this size is durable and may be published. */
   readonly onSigned: (size: number) => void;
+  /** The signer is away: what is due waits for the next one. */
+  readonly onAway: (error: WattsealError) => void;
   /** Signing failed for good: the log must stop. */
   readonly onFailed: (error: unknown) => void;
 }
@@ -45,7 +49,8 @@ const AT_ONCE = 64;
  */
 export class Checkpointer {
   readonly #options: CheckpointerOptions;
-  #signer: Signer;
+  /** Undefined while nobody signs: entries are counted, and nothing is due. */
+  #signer: Signer | undefined;
   #due: Due[] = [];
   #accepted: number;
   #lastDue: number;
@@ -54,19 +59,17 @@ export class Checkpointer {
   #working: Promise<void> = Promise.resolve();
   #signed = 0;
 
-  constructor(options: CheckpointerOptions, signer: Signer) {
+  /** Nothing is signed before `use`. */
+  constructor(options: CheckpointerOptions) {
+    const { store } = options;
     this.#options = options;
-    this.#signer = signer;
-    this.#accepted = options.store.size;
-    this.#lastDue = this.#countUnsigned();
+    this.#accepted = store.size;
+    this.#lastDue = this.#headSize;
+    this.#bytes = leafBytes(store.entries(this.#lastDue, store.durableSize));
   }
 
-  /** Goes on from the last head: what is behind it goes under the next checkpoint. Returns the head's size. */
-  #countUnsigned(): number {
-    const { store } = this.#options;
-    const signed = store.head?.checkpoint.size ?? 0;
-    this.#bytes = leafBytes(store.entries(signed, store.durableSize));
-    return signed;
+  get #headSize(): number {
+    return this.#options.store.head?.checkpoint.size ?? 0;
   }
 
   /** Checkpoints signed by this process. */
@@ -77,14 +80,16 @@ export class Checkpointer {
   /** From now on `signer` signs, of a new epoch: what the last one left unsigned goes under its first checkpoint. */
   use(signer: Signer): void {
     this.#signer = signer;
+    for (const { bytes } of this.#due) this.#bytes += bytes;
     this.#due = [];
-    this.#lastDue = this.#countUnsigned();
+    this.#lastDue = this.#headSize;
   }
 
   /** One entry has been accepted (not yet durable). */
   accepted(entry: Uint8Array): void {
     this.#accepted += 1;
     this.#bytes += leafBytes([entry]);
+    if (this.#signer === undefined) return;
     if (this.#accepted - this.#lastDue >= DUE.entries || this.#bytes >= DUE.bytes) this.#cut();
     else
       this.#timer ??= this.#options.clock.at(millis(this.#options.clock.now() + DUE.ms), () =>
@@ -106,9 +111,14 @@ export class Checkpointer {
 
   /** Signs no more under this signer: what is due waits for the next one's first checkpoint. */
   async abandon(): Promise<void> {
+    this.#leave();
+    await this.#working;
+  }
+
+  #leave(): void {
+    this.#signer = undefined;
     this.#timer?.();
     this.#timer = undefined;
-    await this.#working;
   }
 
   async settled(): Promise<void> {
@@ -128,7 +138,7 @@ export class Checkpointer {
   #cut(): void {
     this.#timer?.();
     this.#timer = undefined;
-    if (this.#accepted === this.#lastDue) return;
+    if (this.#signer === undefined || this.#accepted === this.#lastDue) return;
     this.#due.push({ size: this.#accepted, bytes: this.#bytes });
     this.#lastDue = this.#accepted;
     this.#bytes = 0;
@@ -136,18 +146,20 @@ export class Checkpointer {
 
   async #signDue(): Promise<void> {
     for (;;) {
+      const signer = this.#signer;
+      if (signer === undefined) return;
       const { durableSize } = this.#options.store;
       const ready = this.#due.filter(({ size }) => size <= durableSize).slice(0, AT_ONCE);
       if (ready.length === 0) return;
       this.#due = this.#due.slice(ready.length);
       try {
-        await this.#sign(ready);
-      } catch (error) {
-        if (isExpired(error)) {
-          // The clock was set past the epoch's end while this was under way: the next epoch signs it.
+        const notNow = await this.#sign(signer, ready);
+        if (notNow !== undefined) {
           this.#due = [...ready, ...this.#due];
+          this.#putOff(notNow);
           return;
         }
+      } catch (error) {
         this.#due = [];
         this.#options.logger.error("ledger.sign-failed", {
           size: ready.at(-1)?.size,
@@ -159,30 +171,56 @@ export class Checkpointer {
     }
   }
 
-  async #sign(due: readonly Due[]): Promise<void> {
+  /** The clock was set past the epoch's end while this was under way, or the signer is away: a next epoch signs it. */
+  #putOff(reason: WattsealError): void {
+    const { clock, onAway } = this.#options;
+    const ms = reason.code === "rate-limited" ? retryAfter(reason) : undefined;
+    if (ms !== undefined) {
+      this.#timer?.();
+      this.#timer = clock.at(millis(clock.now() + ms), () => this.#onTime());
+    } else if (reason.code !== "epoch-expired") {
+      this.#leave();
+      onAway(reason);
+    }
+  }
+
+  async #sign(signer: Signer, due: readonly Due[]): Promise<WattsealError | undefined> {
     const { store, pending, onSigned } = this.#options;
-    let from = this.#signer.lastSigned.size;
+    let from = signer.lastSigned.size;
     const requests = due.map(({ size }) => {
       const consistency = store.consistencyProof(from, size);
       from = size;
       return { size, root: store.root(size), consistency };
     });
-    const notes = await this.#signer.sign(...requests);
-    const signed = due.flatMap((each, i) => {
+    const notes = await signedBy(signer, requests);
+    if (notes instanceof WattsealError) return notes;
+    const heads = due.flatMap((each, i) => {
       const note = notes[i];
       return note === undefined ? [] : [{ ...each, note }];
     });
-    const newest = signed.at(-1);
-    if (newest === undefined || signed.length < due.length) {
+    const newest = heads.at(-1);
+    if (newest === undefined || heads.length < due.length) {
       throw new InvariantViolation(`${notes.length} notes for ${due.length} heads`);
     }
-    await pending.add(...signed);
+    await pending.add(...heads);
     await store.writeHead(newest.note);
-    this.#signed += signed.length;
+    this.#signed += heads.length;
     onSigned(newest.size);
+    return undefined;
   }
 }
 
-function isExpired(error: unknown): boolean {
-  return error instanceof LctKeysError && error.code === "epoch-expired";
+/** The notes; or why nothing was signed, where a later request or a later epoch brings it. */
+async function signedBy(
+  signer: Signer,
+  requests: readonly SignRequest[],
+): Promise<readonly string[] | WattsealError> {
+  try {
+    return await signer.sign(...requests);
+  } catch (error) {
+    if (isAway(error) || (error instanceof LctKeysError && error.code === "epoch-expired")) {
+      return error;
+    }
+    throw error;
+  }
 }

@@ -6,6 +6,7 @@ import {
   messageOf,
   millis,
   sha256,
+  type WattsealError,
 } from "@wattseal/base";
 import {
   type Entry,
@@ -15,12 +16,13 @@ import {
   LedgerError,
   type LedgerFold,
 } from "@wattseal/energy-ledger";
-import type { Signer } from "@wattseal/lct-keys";
+import { LctKeysError, type Signer } from "@wattseal/lct-keys";
 import type { EpochChain, LctDocument, OcmfDay } from "@wattseal/lct-keys/verify";
 import { LogStore, nodeFiles, type StoreFiles } from "@wattseal/tlog/store";
 import type { Destination, OwnLog, PendingCheckpoints } from "@wattseal/uplink";
 import type { LogReplay, Trust } from "@wattseal/verifier";
 import { GatewayError } from "../errors.js";
+import { isAway } from "./away.js";
 import { Checkpointer } from "./checkpointer.js";
 import { Entered } from "./entered.js";
 import { receiptDocument } from "./receipts.js";
@@ -67,10 +69,19 @@ export interface EnergyLogOptions {
   readonly onDurable?: ((index: number, leafHash: Uint8Array) => void) | undefined;
 }
 
-/** After `begin`: who signs, and what is signed. */
+/** After `prepare`: who signs, if anybody does, and what is signed. */
 interface Running {
-  signer: Signer;
+  signer: Signer | undefined;
   readonly checkpointer: Checkpointer;
+}
+
+export interface BeginOptions {
+  readonly pending: PendingCheckpoints;
+  readonly onSigned: (size: number) => void;
+  /** Nothing is accepted any more: `stopped` says why. */
+  readonly onStopped?: (() => void) | undefined;
+  /** The signer is away: entries go on, and the next epoch signs them. Default: the log stops. */
+  readonly onAway?: ((error: WattsealError) => void) | undefined;
 }
 
 /** An epoch may last 31 days; the next one begins a day before. */
@@ -89,6 +100,7 @@ export class EnergyLog {
   readonly #replay: LogReplay;
   readonly #snapshots: SnapshotFiles;
   #running: Running | undefined;
+  #epochEvidence: Uint8Array | undefined;
   #stopped: GatewayError | undefined;
   #onStopped: (() => void) | undefined;
   #snapshotting: Promise<void> = Promise.resolve();
@@ -149,8 +161,20 @@ export class EnergyLog {
     return this.#stopped;
   }
 
-  get epochEvidence(): Uint8Array {
-    return this.#begun().signer.epochEvidence;
+  /** Of the epoch that this run began last; undefined before the first. */
+  get epochEvidence(): Uint8Array | undefined {
+    return this.#epochEvidence;
+  }
+
+  /** Somebody signs. */
+  get signing(): boolean {
+    return this.#running?.signer !== undefined;
+  }
+
+  /** The rules let entries follow: an epoch began, and has neither ended nor expired. Whose run it was is all the same. */
+  get accepting(): boolean {
+    const { fold } = this;
+    return fold.epoch !== undefined && !fold.epochEnded && !this.epochExpired;
   }
 
   /** Version of the software whose epoch signs the tree of the first `size` entries. */
@@ -159,8 +183,10 @@ export class EnergyLog {
   }
 
   /** The signer's `ocmf`. */
-  ocmf(day: OcmfDay): Promise<string> {
-    return this.#begun().signer.ocmf(day);
+  async ocmf(day: OcmfDay): Promise<string> {
+    const { signer } = this.#begun();
+    if (signer === undefined) throw new LctKeysError("signer-closed", "no epoch has begun");
+    return signer.ocmf(day);
   }
 
   readReceipt(destination: Destination): string | undefined {
@@ -172,37 +198,54 @@ export class EnergyLog {
   }
 
   /**
-   * Begins this run's epoch: entry 0 in a new log, then epoch.begin. From here on entries can be appended.
-   * `receipt` is the furthest-reaching receipt at hand.
+   * Entry 0 in a new log. Where the last run's epoch has neither ended nor expired (a crash, a signer that was away),
+   * entries can be appended from here on: what follows an epoch.begin belongs to it, whoever signs it.
    */
-  async begin(options: {
-    readonly pending: PendingCheckpoints;
-    readonly receipt: string | undefined;
-    readonly onSigned: (size: number) => void;
-    /** Nothing is accepted any more: `stopped` says why. */
-    readonly onStopped?: (() => void) | undefined;
-  }): Promise<void> {
+  async prepare({ pending, onSigned, onStopped, onAway }: BeginOptions): Promise<void> {
     const { store } = this;
-    this.#onStopped = options.onStopped;
+    const { logger, document } = this.#options;
+    this.#onStopped = onStopped;
     if (store.size === 0) {
-      await this.#write([{ type: "lct.document", body: { sign1: this.#options.document.bytes } }]);
+      await this.#write([{ type: "lct.document", body: { sign1: document.bytes } }]);
     }
-    const signer = await this.#openSigner(options.receipt);
-    const checkpointer = new Checkpointer(
-      {
-        store,
-        pending: options.pending,
-        clock: this.#options.steady ?? this.#options.clock,
-        logger: this.#options.logger,
-        onSigned: options.onSigned,
-        onFailed: (error) => {
-          this.#stop("a checkpoint could not be signed", error);
-        },
+    const failed = (error: unknown) => void this.#stop("a checkpoint could not be signed", error);
+    const checkpointer = new Checkpointer({
+      store,
+      pending,
+      clock: this.#options.steady ?? this.#options.clock,
+      logger,
+      onSigned,
+      onAway: (error) => {
+        if (this.#running !== undefined) this.#running.signer = undefined;
+        (onAway ?? failed)(error);
       },
-      signer,
-    );
-    this.#running = { signer, checkpointer };
-    await this.append({ type: "epoch.begin", body: { evidence: signer.epochEvidence } });
+      onFailed: failed,
+    });
+    this.#running = { signer: undefined, checkpointer };
+  }
+
+  /** `prepare` and `beginEpoch`. */
+  async begin(options: BeginOptions & { readonly receipt: string | undefined }): Promise<void> {
+    await this.prepare(options);
+    await this.beginEpoch(options.receipt);
+  }
+
+  /**
+   * Begins the next epoch; what has no checkpoint yet goes under its first. `receipt` is the furthest-reaching one at
+   * hand. The caller appends nothing meanwhile. Throws what the signer refuses with: nothing has happened then.
+   */
+  async beginEpoch(receipt: string | undefined): Promise<void> {
+    const running = this.#begun();
+    const signer = await this.#openSigner(receipt);
+    const evidence = signer.epochEvidence;
+    running.signer = signer;
+    running.checkpointer.use(signer);
+    try {
+      await this.append({ type: "epoch.begin", body: { evidence } });
+    } catch (error) {
+      throw this.#stop("the epoch could not be begun", error);
+    }
+    this.#epochEvidence = evidence;
   }
 
   /** The present epoch has been running for so long that the next one should begin. */
@@ -220,17 +263,19 @@ export class EnergyLog {
   /**
    * Ends the present epoch, signs it to its last entry and begins the next one. The caller appends nothing
    * meanwhile. An epoch that has expired ends without a last word: what it left unsigned, the next one signs.
+   * Where the next signer is away (isAway), nothing can be appended until `beginEpoch` brings one.
    */
   async renewEpoch(receipt: string | undefined): Promise<void> {
     const running = this.#begun();
     try {
       if (this.epochExpired) await running.checkpointer.abandon();
       else await this.endEpoch("renewal");
-      await running.signer.close();
-      running.signer = await this.#openSigner(receipt);
-      running.checkpointer.use(running.signer);
-      await this.append({ type: "epoch.begin", body: { evidence: running.signer.epochEvidence } });
+      await running.checkpointer.abandon();
+      await running.signer?.close();
+      running.signer = undefined;
+      await this.beginEpoch(receipt);
     } catch (error) {
+      if (isAway(error) && this.#stopped === undefined) throw error;
       // After epoch.end nothing but epoch.begin may follow, and nobody is there to begin it.
       throw this.#stop("the next epoch could not be begun", error);
     }
@@ -268,7 +313,7 @@ export class EnergyLog {
    */
   snapshot(after: number): Promise<void> {
     const { size, lastSnapshot } = this.fold;
-    if (size - lastSnapshot >= after && this.#stopped === undefined) {
+    if (size - lastSnapshot >= after && this.#stopped === undefined && this.accepting) {
       this.#snapshotting = this.#takeSnapshot();
     }
     return this.#snapshotting;
@@ -286,10 +331,13 @@ export class EnergyLog {
     }
   }
 
-  /** The epoch's last entry, signed. Only a next epoch follows it. */
+  /**
+   * The epoch's last entry, signed. Only a next epoch follows it. Nothing where nobody signs: the epoch is left open, so
+   * that entries can follow should the signer be away at the next start, too.
+   */
   async endEpoch(reason: "shutdown" | "renewal"): Promise<void> {
     const epoch = this.fold.epoch?.epoch;
-    if (epoch === undefined || this.#stopped !== undefined) return;
+    if (epoch === undefined || this.#stopped !== undefined || !this.signing) return;
     await this.append({ type: "epoch.end", body: { epoch, reason } });
     await this.flush();
   }
@@ -297,7 +345,7 @@ export class EnergyLog {
   /** Forgets the epoch key and closes the files. */
   async close(): Promise<void> {
     this.#running?.checkpointer.stop();
-    await this.#running?.signer.close();
+    await this.#running?.signer?.close();
     this.#running = undefined;
     await this.#snapshotting;
     await this.store.close();

@@ -18,6 +18,8 @@ export class LogWriter {
   #unwritten = 0;
   /** While an epoch gives way to the next, what comes in waits here in its order. */
   #held: (() => void)[] | undefined;
+  /** Why those who wait for an answer are turned away meanwhile: it may take long. */
+  #refusal: (() => Error) | undefined;
 
   constructor(options: LogWriterOptions) {
     this.#options = options;
@@ -77,19 +79,30 @@ export class LogWriter {
 
   /** The same for somebody who waits for what `input` gives; rejects with `full()` where it was let go. */
   turn<T>(input: () => Promise<T>, full: () => Error): Promise<T> {
+    if (this.#refusal !== undefined) return Promise.reject(this.#refusal());
     return new Promise((resolve, reject) => {
       if (!this.inTurn(() => void input().then(resolve, reject))) reject(full());
     });
   }
 
-  /** Takes no input until `release`; what comes in meanwhile is taken then, in its order. */
-  hold(): void {
+  /**
+   * Takes no input until `release`; what comes in meanwhile is taken then, in its order, as far as there is room.
+   * `refusal`: for somebody who waits for an answer, where that may take long.
+   */
+  hold(refusal?: () => Error): void {
     this.#held ??= [];
+    this.#refusal = refusal;
+  }
+
+  /** Input waits for an epoch of which nobody knows when it begins. */
+  get waiting(): boolean {
+    return this.#refusal !== undefined;
   }
 
   release(): void {
     const held = this.#held ?? [];
     this.#held = undefined;
+    this.#refusal = undefined;
     for (const input of held) input();
     if (this.#overflowed === 0) return;
     this.#options.logger.error("recorder.overflowed", { inputs: this.#overflowed });

@@ -71,6 +71,8 @@ export class Books {
     if (now === undefined) return;
     if (!writer.record({ type: "energy.window", body: window, timeMs: now })) return;
     this.#reconcile(until, now);
+    // Under the epoch of a run that is over nobody vouches for what this one measures: it stays eligible.
+    if (log.epochEvidence === undefined) return;
     const charge = fold.society.chargeFor(now, source);
     if (charge !== undefined) writer.record({ type: "society.charge", body: charge, timeMs: now });
     this.#tellUncharged(charge === undefined, now);

@@ -48,8 +48,8 @@ export interface UplinkClientOptions {
   readonly log: ResponseSource;
   readonly pending: PendingCheckpoints;
   readonly cursors: UplinkCursors;
-  /** The present epoch's evidence, retained on `epoch`. */
-  readonly epochEvidence: () => Uint8Array;
+  /** The present epoch's evidence, retained on `epoch`; undefined while this run has begun none. */
+  readonly epochEvidence: () => Uint8Array | undefined;
   /** The log accepts nothing any more: `state` then says `stopped`, not `online`. */
   readonly isStopped: () => boolean;
   /** Network time: the wall clock, also when the pack runs on simulated time. */
@@ -145,7 +145,8 @@ export class UplinkClient {
 
   /** A new epoch signs from now on. */
   epochRenewed(): void {
-    this.#publish(this.#topic.epoch, this.#options.epochEvidence(), true);
+    const evidence = this.#options.epochEvidence();
+    if (evidence !== undefined) this.#publish(this.#topic.epoch, evidence, true);
   }
 
   /** What the retained `state` says while connected. */
@@ -190,7 +191,7 @@ export class UplinkClient {
         return;
       }
       this.tellStanding();
-      this.#publish(this.#topic.epoch, this.#options.epochEvidence(), true);
+      this.epochRenewed();
       this.#handle({ kind: "connected" });
     });
   }
@@ -267,7 +268,7 @@ export class UplinkClient {
       }
       case "response":
         // A federation that does not know this pack keeps no evidence for it: it comes with what needs it.
-        this.#publish(this.#topic.epoch, this.#options.epochEvidence(), true);
+        this.epochRenewed();
         this.#send(this.#topic.response, encodeResponse(takeResponse(log, effect)), false);
         break;
       case "alarm":

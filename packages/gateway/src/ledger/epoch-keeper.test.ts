@@ -35,12 +35,12 @@ async function pack() {
       clock,
       steady: clock,
       timeSource: source,
-      delivery: { receipt: undefined, epochRenewed: () => told.push("epoch") && undefined },
+      delivery: { receipt: undefined, epochRenewed: () => void told.push("epoch") },
       enterNew: async () => {
         await log.append(alarm("new"));
       },
       closeEarly: () => {},
-      onUnsigned: (reason) => told.push(reason) && undefined,
+      onUnsigned: (reason) => void told.push(reason),
       logger: silentLogger,
     });
     const signed: number[] = [];
@@ -77,7 +77,8 @@ describe("a signer that is away at the start", () => {
     await here.keeper.start();
     expect(here.keeper.unsigned).toMatchObject({ reason: "no signer answers" });
     expect(here.told).toEqual(["no signer answers"]);
-    for (const detail of ["a", "b"]) here.writer.inTurn(() => here.writer.record(alarm(detail)));
+    for (const detail of ["a", "b"])
+      here.writer.inTurn(() => void here.writer.record(alarm(detail)));
     await pass(120_000, here);
     expect(entriesOf(here.log)).toEqual(["lct.document"]);
     signer.away = undefined;
@@ -106,7 +107,7 @@ describe("a signer that is away at the start", () => {
     signer.away = unreachable();
     const here = await run();
     await here.keeper.start();
-    here.writer.inTurn(() => here.writer.record(alarm("unsigned")));
+    here.writer.inTurn(() => void here.writer.record(alarm("unsigned")));
     await here.writer.settled();
     await pass(3_600_000, here);
     expect(entriesOf(here.log).slice(-4)).toEqual(["before", "ops.clock", "new", "unsigned"]);
@@ -257,7 +258,7 @@ describe("a signer that dies while the gateway runs", () => {
     signer.diesBeginning = true;
     here.keeper.whenDue();
     await here.keeper.running;
-    here.writer.inTurn(() => here.writer.record(alarm("held")));
+    here.writer.inTurn(() => void here.writer.record(alarm("held")));
     await pass(30_000, here);
     expect(entriesOf(here.log).at(-1)).toBe("epoch.end");
     expect(here.log.stopped).toBeUndefined();
@@ -280,7 +281,7 @@ describe("a signer that dies while the gateway runs", () => {
     await pass(11_000, here);
     clock.jump(32 * DAY);
     here.keeper.whenDue();
-    here.writer.inTurn(() => here.writer.record(alarm("late")));
+    here.writer.inTurn(() => void here.writer.record(alarm("late")));
     expect(here.writer.waiting).toBe(true);
     expect(here.writer.refused).toBe(0);
     signer.away = undefined;

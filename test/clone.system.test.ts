@@ -123,6 +123,7 @@ class Machine {
         size: log.size,
         root: log.root(),
         lastCounter: this.#epoch,
+        bootVersion: 0,
         head: undefined,
         receipt: undefined,
         consistencyProof: (from, to) => log.proof(from, to),

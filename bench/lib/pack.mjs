@@ -63,6 +63,7 @@ export async function openPack(directory) {
       size: store.durableSize,
       root: store.root(),
       lastCounter: 0,
+      bootVersion: 0,
       consistencyProof: (from, to) => store.consistencyProof(from, to),
       head: undefined,
       receipt: undefined,

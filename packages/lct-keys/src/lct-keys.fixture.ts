@@ -87,11 +87,15 @@ export class TestTree {
   }
 
   /** As a signer sees a log of the first `size` leaves. */
-  log(size: number, more: { lastCounter?: number; head?: string; receipt?: string } = {}) {
+  log(
+    size: number,
+    more: { lastCounter?: number; bootVersion?: number; head?: string; receipt?: string } = {},
+  ) {
     return {
       size,
       root: this.root(size),
       lastCounter: more.lastCounter ?? 0,
+      bootVersion: more.bootVersion ?? 0,
       head: more.head,
       receipt: more.receipt,
       consistencyProof: (from: number, to: number) => this.proof(from, to),
@@ -284,7 +288,7 @@ export class CountingAnchor implements Anchor {
     });
   }
 
-  attestEpoch(body: Uint8Array) {
+  attestEpoch(body: Uint8Array): ReturnType<Anchor["attestEpoch"]> {
     return this.#step("attest epoch", () => ({
       signature: this.#key.sign(epochSignedBytes(body)),
       quote: undefined,

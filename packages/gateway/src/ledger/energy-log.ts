@@ -45,6 +45,8 @@ export interface ContinuedLog {
   readonly root: Uint8Array;
   /** Counter of the last epoch in the log, 0 before the first. */
   readonly lastCounter: number;
+  /** The highest version of a boot approval that its epochs stood under; 0 without any. */
+  readonly bootVersion: number;
   consistencyProof(from: number, to: number): readonly Uint8Array[];
   /** Last signed checkpoint and last receipt that the log keeps. */
   readonly head: string | undefined;
@@ -357,6 +359,7 @@ export class EnergyLog {
       size: store.durableSize,
       root: store.root(store.durableSize),
       lastCounter: this.#replay.chain?.lastCounter ?? 0,
+      bootVersion: this.#replay.chain?.bootVersion ?? 0,
       consistencyProof: (from, to) => store.consistencyProof(from, to),
       head: store.head?.note,
       receipt,

@@ -104,7 +104,7 @@ async function drawEvidence(
   return verifyEpoch(evidence, {
     document,
     previousCounter: log.lastCounter,
-    previousBootVersion: 0, // the log's to judge: here nothing depends on it
+    previousBootVersion: log.bootVersion,
     treeSize,
     treeRoot,
     time,

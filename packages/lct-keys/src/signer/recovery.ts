@@ -11,6 +11,8 @@ import type { StateFiles } from "./state-files.js";
 export interface ContinuedLog extends TreeHead {
   /** The last epoch.begin's counter; 0 when the log has none. */
   readonly lastCounter: number;
+  /** The highest version of a boot approval that its epochs stood under; 0 without any. */
+  readonly bootVersion: number;
   /** RFC 9162 §2.1.4, from one of its sizes to another. */
   consistencyProof(
     from: number,

@@ -144,6 +144,7 @@ export async function beginPack(root: string) {
       size: 1,
       root: log.root(),
       lastCounter: 0,
+      bootVersion: 0,
       consistencyProof: (from, to) => log.consistencyProof(from, to),
       head: undefined,
       receipt: undefined,

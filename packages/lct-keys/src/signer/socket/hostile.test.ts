@@ -37,6 +37,7 @@ const identity = {
   size: 9,
   root: log.root(9),
   lastCounter: 0,
+  bootVersion: 0,
   head: undefined,
   receipt: undefined,
   time: millis(START),

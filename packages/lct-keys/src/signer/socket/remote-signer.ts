@@ -82,9 +82,9 @@ export class RemoteSigner implements SignerService {
   async begin({ log, clock, synchronised }: EpochStart): Promise<Signer> {
     const link = await this.#linked();
     const root = new Uint8Array(log.root);
-    const { size, lastCounter, head, receipt } = log;
+    const { size, lastCounter, bootVersion, head, receipt } = log;
     const time = clock.now();
-    const asked = { size, root, lastCounter, head, receipt, time, synchronised };
+    const asked = { size, root, lastCounter, bootVersion, head, receipt, time, synchronised };
     const result = await link.call({ call: "identity", log: asked }, async (from, to) =>
       log.consistencyProof(from, to),
     );

@@ -18,6 +18,7 @@ export const MOST_GREETING = 64;
 /** The log's view that an epoch continues; a consistency proof is asked for where one is needed. */
 export interface IdentityRequest extends TreeHead {
   readonly lastCounter: number;
+  readonly bootVersion: number;
   readonly head: string | undefined;
   readonly receipt: string | undefined;
   /** The log's UTC, ms. */
@@ -88,8 +89,9 @@ function argumentsOf(request: Request): readonly CborValue[] {
 }
 
 function identityItems(log: IdentityRequest): readonly CborValue[] {
-  const { size, root, lastCounter, head, receipt, time, synchronised } = log;
-  return [size, root, lastCounter, head ?? [], receipt ?? [], time, synchronised ? 1 : 0];
+  const { size, root, lastCounter, bootVersion, head, receipt, time, synchronised } = log;
+  const before = [lastCounter, bootVersion, head ?? [], receipt ?? []];
+  return [size, root, ...before, time, synchronised ? 1 : 0];
 }
 
 const readingItems = ({ time, synchronised, inMwh, outMwh }: OcmfReading): CborValue => [
@@ -129,7 +131,7 @@ export function decodeRequest(frame: Uint8Array): {
 function requestOf(call: Request["call"], value: CborValue | undefined): Request {
   switch (call) {
     case "identity":
-      return { call, log: identityOf(new Fields(value, "identity request", 7)) };
+      return { call, log: identityOf(new Fields(value, "identity request", 8)) };
     case "sign":
       return { call, heads: headsOf(new Fields(value, "sign request", HEADS)) };
     case "attest":
@@ -156,10 +158,11 @@ function identityOf(fields: Fields): IdentityRequest {
     size: fields.integer(0, "size", POSITIVE),
     root: fields.bytes(1, "root", 32),
     lastCounter: fields.integer(2, "last counter", NATURAL),
-    head: noteOf(fields, 3, "head"),
-    receipt: noteOf(fields, 4, "receipt"),
-    time: fields.millis(5, "time"),
-    synchronised: fields.integer(6, "synchronisation state", FLAG) === 1,
+    bootVersion: fields.integer(3, "boot version", NATURAL),
+    head: noteOf(fields, 4, "head"),
+    receipt: noteOf(fields, 5, "receipt"),
+    time: fields.millis(6, "time"),
+    synchronised: fields.integer(7, "synchronisation state", FLAG) === 1,
   };
 }
 

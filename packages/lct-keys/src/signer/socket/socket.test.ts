@@ -364,7 +364,14 @@ describe("a head", () => {
     gateway.greet();
     await gateway.untilTold(1);
     const { root } = log.log(9);
-    const identity = { size: 9, root, lastCounter: 1, head: undefined, receipt: undefined };
+    const identity = {
+      size: 9,
+      root,
+      lastCounter: 1,
+      bootVersion: 3,
+      head: undefined,
+      receipt: undefined,
+    };
     const asked = { ...identity, time: manualClock().now(), synchronised: true };
     gateway.frame(encodeRequest(1, { call: "identity", log: asked }));
     await gateway.untilTold(2);

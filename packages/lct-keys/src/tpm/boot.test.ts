@@ -61,18 +61,10 @@ describe.skipIf(!hasSwtpm())(NAME, () => {
 
   it("without an approval of this LCT does neither", async () => {
     expect(await start([])).toEqual({ half: "approval-missing", state: "unattested" });
-    const foreign = { ...first, lct: documentOf(await identityOfAnother()).lct };
+    const identity = await Board.during((other) => other.provision());
+    const foreign = { ...first, lct: documentOf(identity).lct };
     expect(await start([foreign])).toEqual({ half: "approval-missing", state: "unattested" });
   });
-
-  async function identityOfAnother() {
-    const other = await Board.start();
-    try {
-      return await other.provision();
-    } finally {
-      await other.remove();
-    }
-  }
 
   /** Another update key, and the document as if it were that one's. */
   function strangers() {
@@ -171,8 +163,7 @@ describe.skipIf(!hasSwtpm())(NAME, () => {
   });
 
   it("without an update key is nobody's to judge: the half opens in this TPM, whatever was booted", async () => {
-    const unmeasured = await Board.start();
-    try {
+    await Board.during(async (unmeasured) => {
       const identity = await unmeasured.provision({ pcrs: PCRS });
       const lct = documentOf(identity, "tpm-unmeasured");
       const anchor = await unmeasured.anchor(lct, []);
@@ -182,9 +173,7 @@ describe.skipIf(!hasSwtpm())(NAME, () => {
       expect(outcome(opened)).toEqual(made.publicKey);
       expect(await epochOf(anchor, lct)).toMatchObject({ state: "unmeasured" });
       await anchor.confirmBoot();
-    } finally {
-      await unmeasured.remove();
-    }
+    });
   });
 
   it("opens every half that is kept, and says which file is damaged or of another TPM", async () => {
@@ -207,14 +196,11 @@ describe.skipIf(!hasSwtpm())(NAME, () => {
       const [one, two] = await anchor.openHalves();
       expect([outcome(one), outcome(two)]).toContain("unreadable");
     }
-    const other = await Board.start();
-    try {
+    await Board.during(async (other) => {
       const identity = await other.provision();
       const sealed = await sealHalf(other.access, identity, second.half);
       await board.folder.write(reference, encodeSealedHalf(sealed));
-    } finally {
-      await other.remove();
-    }
+    });
     const foreign = (await anchor.openHalves()).find((each) => each.reference === reference);
     expect(outcome(foreign)).toBe("unreadable");
   });

@@ -37,8 +37,7 @@ describe.skipIf(!hasSwtpm())(NAME, () => {
   ] as const)(
     "is the one with a certificate, which is shown as it is: %s",
     async (_, index, type) => {
-      const board = await Board.start();
-      try {
+      await Board.during(async (board) => {
         const certificate = der(900);
         await certify(board, index, certificate);
         const identity = await board.provision();
@@ -48,35 +47,27 @@ describe.skipIf(!hasSwtpm())(NAME, () => {
         const { endorsement, attestationKey } = identity;
         const given = makeCredential(endorsement, attestationKey.name, secret, entropy);
         expect(await activate(board.access, identity, given)).toEqual(secret);
-      } finally {
-        await board.remove();
-      }
+      });
     },
     120_000,
   );
 
   it("is that on P-256 where the certificate is not for everybody to read", async () => {
-    const board = await Board.start();
-    try {
+    await Board.during(async (board) => {
       await certify(board, 0x01c0000a, der(900), NV.ownerRead);
       const { endorsement, certificate } = await board.provision();
       expect([endorsement.type, certificate]).toEqual(["ecc", undefined]);
-    } finally {
-      await board.remove();
-    }
+    });
   });
 
   it.each([
     ["of no certificate", new Uint8Array(64)],
     ["of one that is cut short", Uint8Array.of(0x30, 0x82, 0x10, 0x00, 1)],
   ])("is that on P-256 where its place is full %s", async (_, content) => {
-    const board = await Board.start();
-    try {
+    await Board.during(async (board) => {
       await certify(board, 0x01c0000a, content);
       const { endorsement, certificate } = await board.provision();
       expect([endorsement.type, certificate]).toEqual(["ecc", undefined]);
-    } finally {
-      await board.remove();
-    }
+    });
   });
 });

@@ -66,10 +66,10 @@ async function enrolledOn(board: Board): Promise<Enrolled | undefined> {
 describe.skipIf(!hasSwtpm())(NAME, () => {
   it("at any step, and at another one when it is taken up, leaves an identity that goes on, without a trace", async () => {
     let cuts = 0;
-    for (let at = 1; ; at += CUT_STEP) {
-      const board = await Board.start();
-      try {
-        if (!(await cutRun(board, at, undefined))) break;
+    for (let at = 1, reached = true; reached; at += CUT_STEP) {
+      await Board.during(async (board) => {
+        reached = await cutRun(board, at, undefined);
+        if (!reached) return;
         cuts += 1;
         if (await cutRun(board, 1 + ((at * 7) % 60), await enrolledOn(board))) cuts += 1;
         const enrolled = await enrolledOn(board);
@@ -87,16 +87,13 @@ describe.skipIf(!hasSwtpm())(NAME, () => {
           indices: [counter.handle, boot?.version.handle],
           wrongGuesses: 0,
         });
-      } finally {
-        await board.remove();
-      }
+      });
     }
     expect(cuts).toBeGreaterThanOrEqual(20);
   }, 300_000);
 
   it("comes as often as it will: no cut counts as a wrong guess", async () => {
-    const board = await Board.start();
-    try {
+    await Board.during(async (board) => {
       const first = await run(board, new Supply(board, NEVER), undefined);
       const enrolled = await enrolledOn(board);
       let [cuts, at] = [0, 1];
@@ -109,14 +106,11 @@ describe.skipIf(!hasSwtpm())(NAME, () => {
       expect(epoch).toBeGreaterThan(first.epoch);
       expect(halves.map((half) => half.state)).toEqual(["open"]);
       expect((await contents(board)).wrongGuesses).toBe(0);
-    } finally {
-      await board.remove();
-    }
+    });
   }, 300_000);
 
   it("while an identity is taken out is made up for by the next try", async () => {
-    const board = await Board.start();
-    try {
+    await Board.during(async (board) => {
       for (let at = 1, left = true; left; at += Math.ceil(CUT_STEP / 3)) {
         await run(board, new Supply(board, NEVER), undefined);
         const supply = new Supply(board, at);
@@ -134,8 +128,6 @@ describe.skipIf(!hasSwtpm())(NAME, () => {
           await board.folder.remove(name);
         }
       }
-    } finally {
-      await board.remove();
-    }
+    });
   }, 300_000);
 });

@@ -18,8 +18,7 @@ function authIn(record: Uint8Array): Uint8Array {
 const NAME = hasSwtpm() ? "on the TPM's bus" : "the bus (skipped: swtpm is not installed)";
 describe.skipIf(!hasSwtpm())(NAME, () => {
   it("no secret is to be read: not a half, nor an authorisation value, nor a credential", async () => {
-    const board = await Board.start();
-    try {
+    await Board.during(async (board) => {
       const owner = entropy.bytes(24);
       const endorsement = entropy.bytes(24);
       const auths = { owner: new AuthValue(owner), endorsement: new AuthValue(endorsement) };
@@ -67,8 +66,6 @@ describe.skipIf(!hasSwtpm())(NAME, () => {
           expect(seen.includes(toHex(secret.subarray(at, at + 8))), name).toBe(false);
         }
       }
-    } finally {
-      await board.remove();
-    }
+    });
   });
 });

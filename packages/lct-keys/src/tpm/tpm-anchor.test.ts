@@ -67,9 +67,7 @@ describe.skipIf(!hasSwtpm())(NAME, () => {
 
   it("stands for the LCT that was issued for it alone", async () => {
     const { attestation } = document;
-    const other = await Board.start();
-    const foreign = documentOf(await other.provision());
-    await other.remove();
+    const foreign = await Board.during(async (other) => documentOf(await other.provision()));
     const wrong: readonly LctDocument[] = [
       foreign,
       { ...document, attestation: undefined },
@@ -141,31 +139,23 @@ describe.skipIf(!hasSwtpm())(NAME, () => {
 
 const OTHERS = hasSwtpm() ? "an identity's folder" : "folders (skipped: swtpm is not installed)";
 describe.skipIf(!hasSwtpm())(OTHERS, () => {
-  async function provisioned<T>(work: (board: Board, document: LctDocument) => Promise<T>) {
-    const board = await Board.start();
-    try {
-      return await work(board, documentOf(await board.provision()));
-    } finally {
-      await board.remove();
-    }
-  }
+  const provisioned = (work: (board: Board, document: LctDocument) => Promise<void>) =>
+    Board.during(async (board) => work(board, documentOf(await board.provision())));
 
   it("beside another TPM is refused, and says what to do", () =>
     provisioned(async (board, document) => {
-      const other = await Board.start();
-      const opened = board.anchor(document, [], other.access);
-      await expect(opened).rejects.toMatchObject({
-        code: "tpm-replaced",
-        message: expect.stringContaining("put the board's own back"),
+      await Board.during(async (other) => {
+        const opened = () => board.anchor(document, [], other.access);
+        await expect(opened()).rejects.toMatchObject({
+          code: "tpm-replaced",
+          message: expect.stringContaining("put the board's own back"),
+        });
+        await other.provision();
+        await expect(opened()).rejects.toMatchObject({ code: "tpm-replaced" });
+        // Taken out of the wrong TPM, it would stay in its own for ever.
+        const retired = retireTpmIdentity(other.access, {}, board.folder);
+        await expect(retired).rejects.toMatchObject({ code: "tpm-replaced" });
       });
-      await other.provision();
-      await expect(board.anchor(document, [], other.access)).rejects.toMatchObject({
-        code: "tpm-replaced",
-      });
-      // Taken out of the wrong TPM, it would stay in its own for ever.
-      const retired = retireTpmIdentity(other.access, {}, board.folder);
-      await expect(retired).rejects.toMatchObject({ code: "tpm-replaced" });
-      await other.remove();
       await board.anchor(document, []);
     }));
 

@@ -82,6 +82,16 @@ export class Board {
     this.access = accessTo(swtpm.transport);
   }
 
+  /** A board for as long as `work` takes. */
+  static async during<T>(work: (board: Board) => Promise<T>): Promise<T> {
+    const board = await Board.start();
+    try {
+      return await work(board);
+    } finally {
+      await board.remove();
+    }
+  }
+
   static async start(): Promise<Board> {
     const directory = await mkdtemp(join(tmpdir(), "wattseal-board-"));
     return new Board(await Swtpm.start(), directory);

@@ -12,6 +12,7 @@ import {
 } from "./commands/identity-issue.js";
 import { showIdentity } from "./commands/identity-show.js";
 import { controls, example, type Report } from "./program-help.js";
+import { addVoid } from "./program-registry.js";
 
 const listed = (text: string, before: readonly string[] = []) => [...before, text];
 
@@ -19,9 +20,10 @@ const listed = (text: string, before: readonly string[] = []) => [...before, tex
 export function addIdentity(wattseal: Command, report: Report): void {
   const identity = wattseal
     .command("identity")
-    .description("identities (LCTs): issue, show, attest (docs/identity.md)")
+    .description("identities (LCTs): issue, show, attest, void (docs/identity.md)")
     .addHelpText("after", example("identity show --state ./pack"));
   addIssue(identity, report);
+  addVoid(identity, report);
   controls(identity.command("attest"))
     .description("have a running gateway's anchor say who it is and which boot it runs in")
     .addOption(

@@ -8,7 +8,6 @@ import {
 } from "./commands/conformance.js";
 import { dbc, parseModuleIds } from "./commands/dbc.js";
 import { parseDuration, parseLegacy, parseModules, parseSpeed } from "./commands/duration.js";
-import { init } from "./commands/init.js";
 import { runFederation, runGateway, runSimulator } from "./commands/roles.js";
 import { faultHelp, parseFaultName } from "./commands/scenario.js";
 import { start } from "./commands/start.js";
@@ -18,8 +17,10 @@ import { LOG_LEVELS } from "./ports/system.js";
 import { addControl } from "./program-control.js";
 import { example, type Report } from "./program-help.js";
 import { addIdentity } from "./program-identity.js";
+import { addInit } from "./program-init.js";
 import { addPolicy } from "./program-policy.js";
 import { addRecord } from "./program-record.js";
+import { addRegistry } from "./program-registry.js";
 import { parseTpmChoice } from "./tpm/address.js";
 import { VERSION } from "./version.js";
 
@@ -94,29 +95,7 @@ function addSystem(wattseal: Command, report: Report): void {
     .addHelpText("after", faultHelp())
     .addHelpText("after", example("start --for 20s --json --pcap run.pcap"))
     .action(async (options) => report(await start(options)));
-  wattseal
-    .command("init")
-    .description("write identities, pairings and configuration into a new state folder")
-    .requiredOption(
-      "--demo",
-      "a demonstration pack with an emulated TPM or a software anchor, and an authority of its own",
-    )
-    .requiredOption("--state <dir>", "state folder to create")
-    .option("--modules <n>", "modules of the simulated pack, 1 to 31", parseModules, 8)
-    .option("--legacy <n>", "clear-text modules beside them, unauthenticated", parseLegacy, 0)
-    .option(
-      "--broker <url>",
-      "MQTT broker that the gateway is to use; the embedded one listens at another port with federation --port",
-      "mqtt://127.0.0.1:1883",
-    )
-    .addOption(
-      tpm(
-        "what holds its keys: swtpm, swtpm:PATH, device, device:PATH, none, or auto: swtpm where it is installed",
-      ).default("auto"),
-    )
-    .option("--json", "print one JSON object", false)
-    .addHelpText("after", example("init --demo --state ./pack"))
-    .action(async (options) => report(await init(options)));
+  addInit(wattseal, report);
 }
 
 function addRoles(wattseal: Command, report: Report): void {
@@ -173,15 +152,20 @@ function addRoles(wattseal: Command, report: Report): void {
     .addOption(logLevel())
     .addHelpText("after", example("gateway --state ./pack"))
     .action(async (options) => report(await runGateway(options)));
-  wattseal
+  const federation = wattseal
     .command("federation")
-    .description("the fleet side: broker (if embedded), worker, store, witness")
+    .description("the fleet side, and its registry")
+    .addHelpText("after", example("federation --state ./pack"));
+  federation
+    .command("run", { isDefault: true })
+    .description("broker (if embedded), worker, store, witness, registry (the default)")
     .requiredOption("--state <dir>", "state folder made by init")
-    .option("--broker <url>", 'MQTT broker, or "embedded"')
+    .option("--broker <url>", 'MQTT or NATS broker, or "embedded"')
     .option("--port <n>", "port of the embedded broker")
     .addOption(logLevel())
     .addHelpText("after", example("federation --state ./pack"))
     .action(async (options) => report(await runFederation(options)));
+  addRegistry(federation, report);
 }
 
 function addConformance(sim: Command, report: Report): void {

@@ -88,7 +88,7 @@ export function parseLink(text: string, before: readonly LctLink[] = []): readon
   return [...before, { relation: found, lct: parseLct(id) }];
 }
 
-function parseLct(text: string): LctId {
+export function parseLct(text: string): LctId {
   try {
     return lctId(text);
   } catch (error) {

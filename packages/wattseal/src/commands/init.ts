@@ -1,20 +1,39 @@
 import { resolve } from "node:path";
-import { EXIT } from "../errors.js";
+import { CliError, EXIT } from "../errors.js";
 import { systemClock, systemEntropy } from "../ports/system.js";
 import { initDemo } from "../state/demo.js";
 import { layoutOf } from "../state/layout.js";
 import { checkModuleCount } from "../state/modules.js";
 import { chosenTpm, type TpmChoice, tpmSetting } from "../tpm/address.js";
+import { type InitPackOptions, initPack } from "./init-pack.js";
 
-/** `wattseal init --demo`. */
-export async function init(options: {
+interface InitDemoOptions {
   readonly state: string;
   readonly modules: number;
   readonly legacy: number;
   readonly broker: string;
   readonly tpm: TpmChoice;
   readonly json: boolean;
-}): Promise<number> {
+}
+
+type Given = InitDemoOptions &
+  Omit<InitPackOptions, "enrol" | "token" | "trust"> &
+  Partial<Pick<InitPackOptions, "enrol" | "token" | "trust">> & { readonly demo: boolean };
+
+/** `wattseal init`. */
+export async function init(options: Given): Promise<number> {
+  const { demo, enrol, token, trust } = options;
+  if (demo === (enrol !== undefined)) {
+    throw new CliError("usage", "Say which: --demo, or --enrol URL for a pack of your own.");
+  }
+  if (enrol === undefined) return initDemoPack(options);
+  if (token === undefined || trust === undefined) {
+    throw new CliError("usage", "--enrol needs --token FILE and --trust FILE.");
+  }
+  return initPack({ ...options, enrol, token, trust });
+}
+
+async function initDemoPack(options: InitDemoOptions): Promise<number> {
   const layout = layoutOf(resolve(options.state));
   checkModuleCount(options.modules, options.legacy);
   const tpm = await chosenTpm(options.tpm, layout.tpm);

@@ -142,7 +142,10 @@ export async function runFederation(options: {
   const logger = pinoLogger("wattseal-federation", config.log.level, process.stderr);
   const signal = untilSignal();
   const federation = await openFederation({ layout, config, logger });
-  logger.info("federation.running", { broker: federation.brokerUrl });
+  logger.info("federation.running", {
+    broker: federation.brokerUrl,
+    registry: federation.registryUrl,
+  });
   logger.info("federation.stopping", { reason: await signal });
   await federation.stop();
   return EXIT.ok;

@@ -8,6 +8,7 @@ import {
   type Ed25519SecretKey,
   enrol,
   formatP256PublicKey,
+  type HardwareRoots,
   openP256KeyFile,
   presentBoot,
   provision,
@@ -16,11 +17,11 @@ import {
   type TpmAccess,
   TpmAnchor,
   type TpmFolder,
+  tpmApplicant,
   tpmFolder,
 } from "@wattseal/lct-keys";
 import type { LctDocument } from "@wattseal/lct-keys/verify";
 import { openTpm, type TpmAddress } from "../tpm/address.js";
-import { tpmApplicant } from "../tpm/applicant.js";
 import { demoRegistry } from "./demo-registry.js";
 import { makeFolder, writeWhole } from "./files.js";
 import type { Layout } from "./layout.js";
@@ -30,6 +31,11 @@ export interface DemoIdentityOptions {
   readonly fleet: string;
   /** Undefined: the anchor is a file. */
   readonly tpm: TpmAddress | undefined;
+  /** Makers whose certificates its authority takes for hardware's, and what leads to them, DER; none as a rule. */
+  readonly makers?: {
+    readonly roots: HardwareRoots;
+    readonly intermediates: readonly Uint8Array[];
+  };
   readonly entropy: Entropy;
   readonly clock: Clock;
 }
@@ -99,7 +105,8 @@ async function inTpm(
     const identity = await provision(tpm, { pcrs: PCRS, updateKey: updateKey.publicKey }, folder);
     const { grant, wish } = wishOf(options, authority);
     const registry = demoRegistry(authority, grant, options);
-    const { document } = await enrol(tpmApplicant(tpm, identity), registry, wish);
+    const applicant = tpmApplicant(tpm, identity, options.makers);
+    const { document } = await enrol(applicant, registry, wish);
     const { pcrDigest } = await presentBoot(tpm, PCRS);
     const approval = signBootApproval(updateKey, document, { version: FIRST_VERSION, pcrDigest });
     await makeFolder(layout.gateway.boot);

@@ -4,19 +4,29 @@ import {
   type Ed25519SecretKey,
   type EnrolmentGrant,
   encodeEnrolmentResult,
+  type HardwareRoots,
   type PendingEnrolment,
   Registrar,
   type Registry,
   signAuthorityPayload,
 } from "@wattseal/lct-keys";
 
-/** The authority of a demonstration as a registry in this process: for one enrolment, and it knows no hardware. */
+/** The authority of a demonstration as a registry in this process, for one enrolment. */
 export function demoRegistry(
   authority: Ed25519SecretKey,
   grant: EnrolmentGrant,
-  { clock, entropy }: { readonly clock: Clock; readonly entropy: Entropy },
+  {
+    clock,
+    entropy,
+    makers,
+  }: {
+    readonly clock: Clock;
+    readonly entropy: Entropy;
+    readonly makers?: { readonly roots: HardwareRoots };
+  },
 ): Registry {
-  const registrar = new Registrar({ authority, entropy, roots: [], updateKeys: "any" });
+  const roots = makers?.roots ?? [];
+  const registrar = new Registrar({ authority, entropy, roots, updateKeys: "any" });
   let pending: PendingEnrolment | undefined;
   return {
     async request(bytes) {

@@ -192,7 +192,11 @@ async function writeConfigs(
     "signer.tpm": tpmSetting(tpm),
     ...(legacy.length === 0 ? {} : { "bus.legacy": "admit", legacy: listed }),
   });
-  const federation = renderConfig(federationSchema, "Wattseal federation", { fleet });
+  const federation = renderConfig(federationSchema, "Wattseal federation", {
+    fleet,
+    "registry.key": "../authority/authority.pem",
+    "registry.updateKeys": "any",
+  });
   await writeWhole(layout.gateway.config, gateway, 0o644);
   await writeWhole(layout.federation.config, federation, 0o644);
 }

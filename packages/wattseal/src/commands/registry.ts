@@ -1,0 +1,100 @@
+import { resolve } from "node:path";
+import type { LctId } from "@wattseal/base";
+import { RegistryOperator, RegistryRefusal } from "@wattseal/federation";
+import { ENROLLED_KINDS } from "@wattseal/lct-keys";
+import type { LctKind } from "@wattseal/lct-keys/verify";
+import { InvalidArgumentError } from "commander";
+import { loadConfig } from "../config/file.js";
+import { federationSchema } from "../config/schema.js";
+import { CliError, EXIT } from "../errors.js";
+import { layoutOf } from "../state/layout.js";
+import { writeOut } from "../view/output.js";
+
+export interface OperatorOptions {
+  readonly state?: string;
+  readonly socket?: string;
+  readonly json: boolean;
+}
+
+export function parseHours(text: string): number {
+  const hours = Number(text);
+  if (/^\d+$/.test(text) && hours >= 1 && hours <= 8_760) return hours;
+  throw new InvalidArgumentError("Use whole hours, 1 to 8760.");
+}
+
+/** `wattseal federation token`. */
+export async function grantToken(
+  options: OperatorOptions & {
+    readonly kind: LctKind;
+    readonly context?: readonly string[];
+    readonly succeeds?: LctId;
+    readonly hours: number;
+  },
+): Promise<number> {
+  const { context = [], succeeds, hours } = options;
+  const kind = ENROLLED_KINDS.find((one) => one === options.kind);
+  if (kind === undefined) {
+    throw new CliError("usage", `A ${options.kind} is not enrolled: wattseal identity issue`);
+  }
+  const grant = { kind, context, hours, ...(succeeds === undefined ? {} : { succeeds }) };
+  return asked(options, async (operator) => {
+    const { token, expires } = await operator.grant(grant);
+    if (options.json) return JSON.stringify({ token, expires });
+    process.stderr.write(`Good for one ${kind} until ${new Date(expires).toISOString()}.\n`);
+    return token;
+  });
+}
+
+/** `wattseal identity void`. */
+export function voidLct(
+  lct: LctId,
+  options: OperatorOptions & { readonly reason: string },
+): Promise<number> {
+  return asked(options, async (operator) => {
+    await operator.void(lct, options.reason);
+    return options.json
+      ? JSON.stringify({ lct, state: "void" })
+      : `${lct} is void. Nothing that it says is taken from now on.`;
+  });
+}
+
+async function asked(
+  options: OperatorOptions,
+  work: (operator: RegistryOperator) => Promise<string>,
+): Promise<number> {
+  const operator = new RegistryOperator(await socketOf(options));
+  try {
+    await writeOut(`${await work(operator)}\n`);
+    return EXIT.ok;
+  } catch (error) {
+    if (!(error instanceof RegistryRefusal)) throw error;
+    const { problem: code, message: detail } = error;
+    if (options.json) await writeOut(`${JSON.stringify({ code, detail })}\n`);
+    process.stderr.write(`wattseal: ${detail}\n`);
+    return EXIT.failed;
+  }
+}
+
+async function socketOf({ state, socket }: OperatorOptions): Promise<string> {
+  if (socket !== undefined) return resolve(socket);
+  if (state === undefined) {
+    throw new CliError(
+      "usage",
+      "Say which federation: --state DIR, its state folder, or --socket PATH.",
+    );
+  }
+  const { federation } = layoutOf(resolve(state));
+  const { registry } = await loadConfig({
+    schema: federationSchema,
+    path: federation.config,
+    environment: process.env,
+    flags: {},
+  });
+  if (registry.key === "") {
+    throw new CliError(
+      "config",
+      `${federation.config} names no registry.key: there is no registry`,
+    );
+  }
+  return resolve(federation.directory, registry.socket);
+}

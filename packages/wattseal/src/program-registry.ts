@@ -1,0 +1,47 @@
+import { type Command, Option } from "commander";
+import { parseKind, parseLct } from "./commands/identity-issue.js";
+import { grantToken, parseHours, voidLct } from "./commands/registry.js";
+import { example, type Report } from "./program-help.js";
+
+const EXIT_TEXT =
+  "\nExit status: 0 done; 1 the registry refused; 2 wrong usage; 3 no registry answers.\n";
+
+/** A command for a running registry. */
+function operates(command: Command): Command {
+  return command
+    .addOption(new Option("--state <dir>", "state folder of the federation").conflicts("socket"))
+    .option("--socket <path>", "instead: the operator's socket of its registry")
+    .option("--json", "print one JSON object", false)
+    .addHelpText("after", EXIT_TEXT);
+}
+
+const listed = (text: string, before: readonly string[] = []) => [...before, text];
+
+/** `wattseal federation token` */
+export function addRegistry(federation: Command, report: Report): void {
+  operates(federation.command("token"))
+    .description("grant one enrolment: a token for wattseal init --enrol, told this once")
+    .addOption(
+      new Option("--kind <kind>", "of the LCT: pack, app, person, society, source or agent")
+        .argParser(parseKind)
+        .default("pack"),
+    )
+    .option("--context <text>", "what the document is to say; may be given several times", listed)
+    .option("--succeeds <lct>", "LCT that the new one replaces; it is retired by it", parseLct)
+    .option("--hours <n>", "that the token is good for", parseHours, 24)
+    .addHelpText("after", example("federation token --context 'depot 3' --state ./fleet"))
+    .action(async (options) => report(await grantToken(options)));
+}
+
+/** `wattseal identity void` */
+export function addVoid(identity: Command, report: Report): void {
+  operates(identity.command("void"))
+    .description("end an LCT whose hardware is gone or stolen, for good, at its registry")
+    .argument("<lct>", "the LCT's id", parseLct)
+    .requiredOption("--reason <text>", "for people, at most 200 characters")
+    .addHelpText(
+      "after",
+      example(`identity void lct:pack:${"a".repeat(32)} --reason 'board stolen' --state ./fleet`),
+    )
+    .action(async (lct, options) => report(await voidLct(lct, options)));
+}

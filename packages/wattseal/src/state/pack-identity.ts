@@ -1,0 +1,138 @@
+/**
+ * A pack's identity, from nothing or from where an interrupted call left it: keys in a TPM or in a file, an LCT from a
+ * registry, a device half. Nothing that is there is overwritten.
+ */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type LctId, type Logger, lctId } from "@wattseal/base";
+import { encodePackPairing } from "@wattseal/device-keys";
+import type { RegistryClient } from "@wattseal/federation";
+import {
+  type Applicant,
+  createSoftwareAnchor,
+  decodeEnrolmentChallenge,
+  enrol,
+  openP256KeyFile,
+  provision,
+  type Registry,
+  softwareApplicant,
+  tpmApplicant,
+  tpmFolder,
+} from "@wattseal/lct-keys";
+import { type LctDocument, type TrustedKeys, verifyLctDocument } from "@wattseal/lct-keys/verify";
+import { CliError } from "../errors.js";
+import { systemEntropy } from "../ports/system.js";
+import { openSigner } from "../roles/signer.js";
+import { openTpm, type TpmAddress, tpmSetting } from "../tpm/address.js";
+import { exists, makeFolder, writeWhole } from "./files.js";
+import type { Layout } from "./layout.js";
+
+export interface PackIdentityOptions {
+  readonly layout: Layout;
+  /** Undefined: the anchor is a file. */
+  readonly tpm: TpmAddress | undefined;
+  /** That make up a boot. */
+  readonly pcrs: readonly number[];
+  /** P-256, 65 bytes: approves boots. */
+  readonly updateKey: Uint8Array | undefined;
+  /** Between the endorsement key's certificate and its maker's root, DER. */
+  readonly intermediates: readonly Uint8Array[];
+  readonly registry: RegistryClient;
+  readonly context: readonly string[];
+  readonly succeeds: LctId | undefined;
+  /** Whose word on this pack's identity is taken. */
+  readonly authorities: TrustedKeys;
+  readonly logger: Logger;
+}
+
+export async function makePackIdentity(options: PackIdentityOptions): Promise<LctDocument> {
+  const { layout, authorities } = options;
+  const { gateway } = layout;
+  for (const folder of [gateway.directory, gateway.signer, gateway.genesis, gateway.boot]) {
+    await makeFolder(folder);
+  }
+  if (!(await exists(gateway.document))) {
+    const document = (await alreadyEnrolled(options)) ?? (await enrolled(options));
+    await writeWhole(gateway.document, document.bytes, 0o644);
+  }
+  const document = verifyLctDocument(await readFile(gateway.document), authorities);
+  if (!(await exists(gateway.pairings))) await writeFirstPairing(options, document);
+  return document;
+}
+
+/** The id that the registry showed before anything was proven: what an interrupted enrolment asks for again. */
+const pendingFile = ({ gateway }: Layout) => join(gateway.directory, "lct.pending");
+
+async function alreadyEnrolled(options: PackIdentityOptions): Promise<LctDocument | undefined> {
+  const pending = await readFile(pendingFile(options.layout), "utf8").catch(() => undefined);
+  if (pending === undefined) return undefined;
+  const standing = await options.registry.standing(lctId(pending.trim()));
+  if (standing?.document === undefined) return undefined;
+  return verifyLctDocument(standing.document, options.authorities);
+}
+
+async function enrolled(options: PackIdentityOptions): Promise<LctDocument> {
+  const { layout, context, succeeds, authorities, registry } = options;
+  const noted: Registry = {
+    async request(bytes) {
+      const challenge = await registry.request(bytes);
+      const { lct } = decodeEnrolmentChallenge(challenge);
+      await writeWhole(pendingFile(layout), `${lct}\n`, 0o644);
+      return challenge;
+    },
+    activate: (id, bytes) => registry.activate(id, bytes),
+  };
+  const wish = { kind: "pack", context, authorities, ...(succeeds && { succeeds }) } as const;
+  return asApplicant(options, async (applicant) => {
+    const { document } = await enrol(applicant, noted, wish);
+    return document;
+  });
+}
+
+async function asApplicant<T>(
+  { layout, tpm: address, pcrs, updateKey, intermediates }: PackIdentityOptions,
+  work: (applicant: Applicant) => Promise<T>,
+): Promise<T> {
+  const { signer } = layout.gateway;
+  if (address === undefined) {
+    const file = join(signer, "anchor.pem");
+    if (!(await exists(file))) await createSoftwareAnchor(signer, systemEntropy);
+    const anchor = await openP256KeyFile(file);
+    try {
+      return await work(softwareApplicant(anchor));
+    } finally {
+      anchor.dispose();
+    }
+  }
+  const tpm = await openTpm(address);
+  try {
+    const identity = await provision(tpm, { pcrs, updateKey }, tpmFolder(signer));
+    return await work(tpmApplicant(tpm, identity, { intermediates }));
+  } finally {
+    await tpm.close();
+  }
+}
+
+/** A half, and a record that pairs it with no module yet: commissioning adds them. */
+async function writeFirstPairing(
+  { layout, tpm, logger }: PackIdentityOptions,
+  document: LctDocument,
+): Promise<void> {
+  const config = { signer: { tpm: tpmSetting(tpm) } };
+  const signer = await openSigner({ layout, config, document, logger });
+  try {
+    const kept = signer.service.halves.find(({ publicKey }) => publicKey !== undefined);
+    const { publicKey, reference } = kept ?? (await signer.service.createHalf());
+    if (publicKey === undefined) {
+      throw new CliError(
+        "config",
+        `${reference} in ${layout.gateway.signer} is damaged: remove it`,
+      );
+    }
+    const { packHash } = document;
+    const pairing = { packHash, packHalf: { publicKey, reference }, modules: [] };
+    await writeWhole(layout.gateway.pairings, encodePackPairing(pairing), 0o644);
+  } finally {
+    await signer.close();
+  }
+}

@@ -1,0 +1,162 @@
+import { readFile, stat, writeFile } from "node:fs/promises";
+import { Swtpm } from "@wattseal/tpm2/testing";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { hasMaker, Maker, NEEDS_MAKER } from "./support/maker.js";
+import { Role, temporaryFolder, wattseal } from "./support/program.js";
+
+/** A fleet whose registry listens, and takes the maker's root for hardware's. */
+async function fleet(folder: string, roots = "") {
+  const state = `${folder}/fleet`;
+  await wattseal(["init", "--demo", "--tpm", "none", "--state", state, "--modules", "1"]);
+  const config = `${state}/federation/federation.toml`;
+  const text = (await readFile(config, "utf8"))
+    .replace('listen = ""', 'listen = "127.0.0.1:0"')
+    .replace('roots = ""', `roots = "${roots}"`);
+  await writeFile(config, text);
+  const role = new Role(["federation", "--state", state, "--port", "0"]);
+  const { registry, broker } = await role.line(({ msg }) => msg === "federation.running");
+  const token = async (...flags: string[]) => {
+    const granted = await wattseal(["federation", "token", "--state", state, ...flags]);
+    expect(granted.status).toBe(0);
+    await writeFile(`${folder}/token`, granted.stdout);
+    return `${folder}/token`;
+  };
+  return {
+    state,
+    url: String(registry),
+    broker: String(broker),
+    trust: `${state}/gateway/trust.json`,
+    token,
+  };
+}
+
+type Fleet = Awaited<ReturnType<typeof fleet>>;
+
+const init = ({ url, trust, broker }: Fleet, state: string, token: string, ...flags: string[]) =>
+  wattseal([
+    ...["init", "--state", state, "--enrol", url, "--trust", trust, "--token", token],
+    ...["--broker", broker, "--yes", "--json", ...flags],
+  ]);
+
+/** A gateway needs a bus, and a pack without modules has none of its own. */
+async function busOf({ state }: Fleet) {
+  const sim = new Role(["sim", "--state", state]);
+  await sim.line(({ msg }) => msg === "sim.running");
+  return `unix:${state}/sim/bus.sock`;
+}
+
+it("enrols a pack with key files, once, and its gateway is witnessed", async () => {
+  const folder = await temporaryFolder();
+  const at = await fleet(folder);
+  const state = `${folder}/pack`;
+  const token = await at.token("--context", "depot 3");
+  const asked = [
+    "init",
+    "--state",
+    state,
+    "--enrol",
+    at.url,
+    "--trust",
+    at.trust,
+    "--token",
+    token,
+  ];
+  const unsure = await wattseal([...asked, "--tpm", "none"]);
+  expect([unsure.status, unsure.stderr]).toEqual([2, expect.stringContaining("--yes")]);
+  const unsaid = await wattseal([...asked, "--yes"]);
+  expect([unsaid.status, unsaid.stderr]).toEqual([2, expect.stringContaining("--tpm")]);
+
+  const made = await init(at, state, token, "--tpm", "none");
+  expect(made).toMatchObject({ status: 0, stderr: "" });
+  const { lct, binding } = JSON.parse(made.stdout);
+  expect(binding).toBe("software");
+  expect((await stat(`${state}/gateway/signer/anchor.pem`)).mode & 0o777).toBe(0o600);
+  const shown = await wattseal([
+    "identity",
+    "show",
+    "--state",
+    state,
+    "--trust",
+    at.trust,
+    "--json",
+  ]);
+  expect(JSON.parse(shown.stdout)).toMatchObject({
+    lct,
+    verdict: "verified",
+    context: ["depot 3"],
+  });
+  const again = await init(at, state, token, "--tpm", "none");
+  expect([again.status, again.stderr]).toEqual([2, expect.stringContaining("never overwritten")]);
+  const other = await init(at, `${folder}/other`, token, "--tpm", "none");
+  expect([other.status, other.stderr]).toEqual([
+    2,
+    expect.stringContaining("registry refuses (token)"),
+  ]);
+
+  const gateway = new Role(["gateway", "--state", state, "--bus", await busOf(at)]);
+  await gateway.line(({ msg }) => msg === "control.listening");
+  await witnessed(state);
+
+  const voided = ["identity", "void", lct, "--reason", "board stolen", "--state", at.state];
+  expect((await wattseal(voided)).status).toBe(0);
+  const twice = await wattseal([...voided, "--json"]);
+  expect([twice.status, JSON.parse(twice.stdout).code]).toEqual([1, "final"]);
+});
+
+/** Until a receipt covers something of its log. */
+async function witnessed(state: string): Promise<void> {
+  for (;;) {
+    const { stdout } = await wattseal(["status", "--state", state, "--json"]);
+    if (stdout !== "" && JSON.parse(stdout).log.witnessed > 0) return;
+  }
+}
+
+describe.skipIf(!hasMaker)(`a board with a TPM${NEEDS_MAKER}`, () => {
+  it("is enrolled as hardware, and attested once its boot is approved", async () => {
+    const folder = await temporaryFolder();
+    const swtpm = await Swtpm.start();
+    onTestFinished(() => swtpm.remove());
+    const maker = await Maker.start(`${folder}/maker`);
+    await maker.make(swtpm);
+    const at = await fleet(folder, maker.root);
+    const bus = await busOf(at);
+    const state = `${folder}/pack`;
+    const tpm = `swtpm:${swtpm.socket}`;
+    expect((await wattseal(["policy", "key", "--out", `${folder}/update.pem`])).status).toBe(0);
+    const flags = [
+      "--tpm",
+      tpm,
+      "--update-key",
+      `${folder}/update.pem.pub`,
+      "--ek-chain",
+      maker.chain,
+    ];
+    const made = await init(at, state, await at.token(), ...flags);
+    expect(made).toMatchObject({ status: 0, stderr: "" });
+    expect(JSON.parse(made.stdout)).toMatchObject({ binding: "tpm", tpm });
+
+    const stateOf = async () => {
+      const gateway = new Role(["gateway", "--state", state, "--bus", bus]);
+      await gateway.line(({ msg }) => msg === "control.listening");
+      const { signer } = JSON.parse(
+        (await wattseal(["status", "--state", state, "--json"])).stdout,
+      );
+      await gateway.kill();
+      return signer;
+    };
+    expect(await stateOf()).toMatchObject({
+      epoch: { state: "unattested" },
+      halves: [{ state: "refused", reason: expect.stringContaining("approval-missing") }],
+    });
+    const lct = `${state}/gateway/lct.cose`;
+    const sign = ["policy", "sign", "--key", `${folder}/update.pem`, "--lct", lct, "--tpm", tpm];
+    await wattseal([...sign, "--version", "1", "--out", `${state}/gateway/boot/1.boot`]);
+    const fits = await wattseal(["policy", "show", "--state", state, "--tpm", tpm, "--json"]);
+    expect([fits.status, JSON.parse(fits.stdout).approvals]).toMatchObject([0, [{ fit: "fits" }]]);
+    expect(await stateOf()).toMatchObject({
+      binding: "tpm",
+      epoch: { state: "attested" },
+      halves: [{ state: "open" }],
+    });
+  });
+});

@@ -214,6 +214,8 @@ export class Gateway {
       busState: this.#options.bus.state,
       refusedEntries: this.#writer.refused,
       stopped: this.#log.stopped?.message,
+      unsigned: this.#epochs.unsigned,
+      halfAway: this.#links.halfAway,
     };
   }
 

@@ -1,6 +1,7 @@
 import type { LctId, Millis, ModuleUid, SyncState } from "@wattseal/base";
 import type { BusState, LinkCounts, Telemetry } from "@wattseal/can-protocol";
 import type { SocietySummary } from "@wattseal/energy-ledger";
+import type { Unsigned } from "./ledger/epoch-keeper.js";
 import type { LegacyStatus } from "./legacy/clear-bus.js";
 import type { ShuntChecks } from "./metering/shunt-check.js";
 import type { ShuntShown } from "./shunt/pack-shunt.js";
@@ -60,4 +61,8 @@ export interface GatewayStatus {
   readonly busState: BusState;
   readonly refusedEntries: number;
   readonly stopped: string | undefined;
+  /** Nobody signs: since when, and why. */
+  readonly unsigned: Unsigned | undefined;
+  /** Why what holds the pack's device half does not answer; undefined while it does. */
+  readonly halfAway: string | undefined;
 }

@@ -12,11 +12,17 @@ export class Custodian {
   readonly #asked = new Map<Slot, Promise<void>>();
   /** Public halves whose holder did not answer the last time. */
   #away: readonly Uint8Array[] = [];
+  #why: string | undefined;
 
   /** `told`: why a holder does not answer; undefined once all do again. Told once for each. */
   constructor(custodies: readonly PackCustody[], told: (away: string | undefined) => void) {
     this.#custodies = [...custodies];
     this.#told = told;
+  }
+
+  /** Why a holder does not answer; undefined while all do. */
+  get away(): string | undefined {
+    return this.#why;
   }
 
   add(custody: PackCustody): void {
@@ -56,12 +62,17 @@ export class Custodian {
   #silent(half: Uint8Array, why: string): void {
     if (this.#away.some((other) => bytesEqual(other, half))) return;
     this.#away = [...this.#away, half];
-    if (this.#away.length === 1) this.#told(why);
+    if (this.#away.length === 1) this.#say(why);
   }
 
   #answers(half: Uint8Array): void {
     if (this.#away.length === 0) return;
     this.#away = this.#away.filter((other) => !bytesEqual(other, half));
-    if (this.#away.length === 0) this.#told(undefined);
+    if (this.#away.length === 0) this.#say(undefined);
+  }
+
+  #say(why: string | undefined): void {
+    this.#why = why;
+    this.#told(why);
   }
 }

@@ -216,6 +216,11 @@ export class LinkManager implements BusListener {
       this.#handle(peer, { kind: "key-roll", packHalf: publicKey });
   }
 
+  /** Why what holds the pack's half does not answer; undefined while it does. */
+  get halfAway(): string | undefined {
+    return this.#custodian.away;
+  }
+
   /** While what holds the pack's half is being asked: where time can wait, it waits for this. */
   get agreeing(): Promise<void> | undefined {
     return this.#custodian.pending;

@@ -69,6 +69,8 @@ const STATUS: GatewayStatus = {
   busState: "active",
   refusedEntries: 0,
   stopped: undefined,
+  unsigned: undefined,
+  halfAway: undefined,
 };
 
 const SIGNER: SignerStatus = {

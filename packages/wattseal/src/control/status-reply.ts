@@ -101,6 +101,10 @@ const signerStatus = z
         }),
       )
       .describe("The pack's device halves, one as a rule."),
+    away: z
+      .string()
+      .optional()
+      .describe("Why the device half does not answer. Sessions go on, new ones do not come."),
   })
   .describe("What holds the pack's keys, and how far it vouches for the present boot.");
 
@@ -135,6 +139,10 @@ export const statusReply = z.object({
     witnessed: count.describe("Entries that every witness has receipted."),
     refused: count.describe("Entries that the ledger's rules refused."),
     stopped: z.string().optional().describe("Why nothing is recorded any more."),
+    unsigned: z
+      .object({ since: time, reason: z.string() })
+      .optional()
+      .describe("Nobody signs: what is entered meanwhile is signed when the signer is back."),
   }),
   uplink: z.object({ connected: z.boolean() }),
   signer: signerStatus,
@@ -145,7 +153,7 @@ const STATE_NAMES = ["off", "standby", "precharge", "on"];
 
 export function statusReplyOf(status: GatewayStatus, signer: SignerStatus): StatusReply {
   const { lct: pack, time: now, modules, legacyModules, isolated, energy, society, waste } = status;
-  const { entries, checkpoints, witnessed, refusedEntries, stopped } = status;
+  const { entries, checkpoints, witnessed, refusedEntries, stopped, unsigned } = status;
   return {
     lct: pack,
     time: now,
@@ -158,9 +166,9 @@ export function statusReplyOf(status: GatewayStatus, signer: SignerStatus): Stat
     energy: { ...energy },
     society: { ...society },
     waste,
-    log: { entries, checkpoints, witnessed, refused: refusedEntries, stopped },
+    log: { entries, checkpoints, witnessed, refused: refusedEntries, stopped, unsigned },
     uplink: { connected: status.connected },
-    signer: signerReply(signer),
+    signer: { ...signerReply(signer), away: status.halfAway },
   };
 }
 

@@ -21,6 +21,9 @@ export function renderStatus(
           `WASTE      ${waste.alerts} alerts, the last of ${wattHours(waste.last.mwh)} in entry ${waste.last.entry}`,
         ]),
     `log        ${count(log.entries)} entries   ${count(log.checkpoints)} checkpoints   ${count(log.witnessed)} witnessed   ${status.uplink.connected ? "uplink connected" : "uplink down"}`,
+    ...(log.unsigned === undefined
+      ? []
+      : [`UNSIGNED   since ${utc(log.unsigned.since)} UTC: ${log.unsigned.reason}`]),
     ...signerLines(status),
     ...(status.isolated ? ["ISOLATED   every relay is ordered open until: wattseal allow"] : []),
     ...(log.stopped === undefined ? [] : [log.stopped]),
@@ -34,13 +37,14 @@ function pace({ speed, progress }: { speed: number; progress: number | undefined
 
 /** What signs, and what it will not do. */
 function signerLines({ signer }: StatusReply): string[] {
-  const { tpm, binding, epoch, halves } = signer;
+  const { tpm, binding, epoch, halves, away } = signer;
   const where = tpm === "none" ? "key file" : `TPM (${tpm})`;
   const begun = epoch === undefined ? "no epoch yet" : `epoch ${epoch.epoch} ${epoch.state}`;
   const refused = halves.filter(({ state }) => state === "refused");
   return [
     `signer     ${begun}   bound to ${binding}   ${where}`,
     ...refused.map(({ reference, reason }) => `REFUSED    device half ${reference}: ${reason}`),
+    ...(away === undefined ? [] : [`HALF AWAY  ${away}`]),
   ];
 }
 

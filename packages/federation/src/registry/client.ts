@@ -12,7 +12,15 @@ import {
 import { z } from "zod";
 import { RegistryError } from "./errors.js";
 import { isLoopback } from "./http/loopback.js";
-import { CBOR, JSON_TYPE, REPLIES, type StandingReply } from "./http/routes.js";
+import { CBOR, JSON_TYPE } from "./http/routes.js";
+import {
+  done,
+  granted,
+  page as pageSchema,
+  type StandingReply,
+  standingWithProof,
+  tokens as tokensSchema,
+} from "./http/schemas.js";
 import type { GrantedToken, LctStanding } from "./registry.js";
 
 const TIMEOUT_MS = 30_000;
@@ -128,7 +136,7 @@ function standingOf({ lct, state, since, document, statements }: StandingReply):
 async function standing(exchange: Exchange, lct: LctId): Promise<LctStanding | undefined> {
   try {
     const body = await exchange({ method: "GET", path: `/v1/lct/${lct}` });
-    return standingOf(read(REPLIES.standing, body));
+    return standingOf(read(standingWithProof, body));
   } catch (error) {
     if (error instanceof RegistryRefusal && error.problem === "lct") return undefined;
     throw error;
@@ -218,25 +226,25 @@ export class RegistryOperator {
 
   async grant(wish: Partial<EnrolmentGrant> & { readonly hours?: number }): Promise<GrantedToken> {
     const body = await this.#exchange({ method: "POST", path: "/v1/tokens", json: wish });
-    const { token, expires } = read(REPLIES.granted, body);
+    const { token, expires } = read(granted, body);
     return { token, expires: millis(expires) };
   }
 
   /** Without what they are. */
   async tokens() {
-    return read(REPLIES.tokens, await this.#exchange({ method: "GET", path: "/v1/tokens" })).tokens;
+    return read(tokensSchema, await this.#exchange({ method: "GET", path: "/v1/tokens" })).tokens;
   }
 
   async void(lct: LctId, reason: string): Promise<void> {
     const path = `/v1/lct/${lct}/void`;
-    read(REPLIES.done, await this.#exchange({ method: "POST", path, json: { reason } }));
+    read(done, await this.#exchange({ method: "POST", path, json: { reason } }));
   }
 
   /** Of an LCT whose document this authority signed elsewhere. */
   async adopt(document: Uint8Array): Promise<LctId> {
     const json = { document: toBase64(document) };
     const body = await this.#exchange({ method: "POST", path: "/v1/documents", json });
-    return lctId(read(REPLIES.done, body).lct);
+    return lctId(read(done, body).lct);
   }
 
   standing(lct: LctId): Promise<LctStanding | undefined> {
@@ -248,8 +256,8 @@ export class RegistryOperator {
     const all: { lct: LctId; state: LctState; since: number }[] = [];
     for (let after: string | undefined = ""; after !== undefined; ) {
       const path = `/v1/lct?after=${encodeURIComponent(after)}`;
-      const page: z.infer<typeof REPLIES.page> = read(
-        REPLIES.page,
+      const page: z.infer<typeof pageSchema> = read(
+        pageSchema,
         await this.#exchange({ method: "GET", path }),
       );
       all.push(...page.lcts.map((it) => ({ ...it, lct: lctId(it.lct) })));

@@ -15,21 +15,21 @@ import {
   toHex,
   utf8,
 } from "@wattseal/base";
-import { encodeAs, type LctState, statusPayload } from "@wattseal/energy-ledger";
+import type { LctState } from "@wattseal/energy-ledger";
 import {
   type Ed25519SecretKey,
   type EnrolmentGrant,
   encodeEnrolmentResult,
   type HardwareRoots,
   Registrar,
-  signAuthorityPayload,
 } from "@wattseal/lct-keys";
 import { type LctDocument, verifyLctDocument } from "@wattseal/lct-keys/verify";
 import type { PackName } from "@wattseal/uplink";
 import type { ForkEvidence } from "../store/port.js";
 import { RegistryError } from "./errors.js";
-import type { Admission, Admitted, Ending, FinalState, RegistryStore, StoredLct } from "./port.js";
+import type { Admitted, Ending, FinalState, RegistryStore, StoredLct } from "./port.js";
 import type { Standing } from "./standing.js";
+import { Statements } from "./statements.js";
 
 export interface RegistryOptions {
   readonly store: RegistryStore;
@@ -68,18 +68,18 @@ const TOKEN_BYTES = 32;
 const MOST_OUTSTANDING = 1_024;
 const PAGE = 1_000;
 const HOUR = 3_600_000;
-/** As long as a phrase of the ledger's may be. */
-const LONGEST_REASON = 200;
 
 export class LctRegistry implements Standing {
   readonly #options: RegistryOptions;
   readonly #registrar: Registrar;
+  readonly #statements: Statements;
   /** By the label of the LCT: asked for every message. */
   readonly #ended: Map<string, FinalState>;
 
   private constructor(options: RegistryOptions, ended: Map<string, FinalState>) {
     this.#options = options;
     this.#registrar = new Registrar(options);
+    this.#statements = new Statements(options);
     this.#ended = ended;
   }
 
@@ -155,7 +155,7 @@ export class LctRegistry implements Standing {
     const { document: signed, pcrDigest } = this.#registrar.activate(pending, bytes, now);
     const document = verifyLctDocument(signed, [this.authorityKey]);
     const predecessor = granted.succeeds && (await this.#retired(granted.succeeds, document.lct));
-    const admission = { ...this.#admissionOf(document, now, "enrolled"), pcrDigest };
+    const admission = { ...this.#statements.admission(document, "enrolled"), pcrDigest };
     const { hardware } = pending;
     const outcome = await store.settle(granted.hash, { ...admission, hardware }, predecessor);
     if (outcome === "spent") throw new RegistryError("token", "the token was used meanwhile");
@@ -177,14 +177,14 @@ export class LctRegistry implements Standing {
    */
   async adopt(bytes: Uint8Array): Promise<LctId> {
     const document = verifyLctDocument(bytes, [this.authorityKey]);
-    const admission = this.#admissionOf(document, this.#options.clock.now(), "adopted");
+    const admission = this.#statements.admission(document, "adopted");
     requireAdmitted(await this.#options.store.admit(admission));
     return document.lct;
   }
 
   /** The hardware is gone. Throws RegistryError `lct`, `final`. */
   async void(lct: LctId, reason: string): Promise<void> {
-    const ending = this.#endingOf(lct, "void", reason);
+    const ending = this.#statements.ending(lct, "void", reason);
     const { store, logger } = this.#options;
     if (!(await store.end(ending))) {
       const known = await store.lct(lct);
@@ -205,8 +205,8 @@ export class LctRegistry implements Standing {
     const { kind, size, payload, receipt } = fork;
     const digest = toHex(sha256(payload));
     const reason = `two validly signed ${kind}s at ${size}; evidence sha256 ${digest}`;
-    const ending = this.#endingOf(lct, "slashed", reason);
-    const unknown = this.#admissionOf(document, ending.since, "adopted");
+    const ending = this.#statements.ending(lct, "slashed", reason);
+    const unknown = this.#statements.admission(document, "adopted");
     const ended = await store.slash(ending, { lct, kind, size, payload, receipt }, unknown);
     const state = ended ? "slashed" : (await store.lct(lct))?.state;
     if (state !== undefined && state !== "active") this.#ended.set(labelOf(lct), state);
@@ -276,38 +276,9 @@ export class LctRegistry implements Standing {
   /** Undefined where it is void already. */
   async #retired(lct: LctId, by: LctId): Promise<Ending | undefined> {
     const { state } = await this.#requireSucceedable(lct);
-    return state === "active" ? this.#endingOf(lct, "retired", `succeeded by ${by}`) : undefined;
-  }
-
-  #admissionOf(document: LctDocument, since: Millis, reason: string): Admission {
-    const { lct, kind, anchor, bytes } = document;
-    const own = anchor.type === "policy" ? utf8(anchor.text) : anchor.publicKey;
-    return {
-      lct,
-      kind,
-      since,
-      document: bytes,
-      statement: this.#statement(lct, "active", since, reason),
-      anchor: sha256(own),
-      hardware: undefined,
-      pcrDigest: undefined,
-    };
-  }
-
-  #endingOf(lct: LctId, state: FinalState, reason: string): Ending {
-    const since = this.#options.clock.now();
-    return { lct, state, since, statement: this.#statement(lct, state, since, reason) };
-  }
-
-  #statement(lct: LctId, state: LctState, since: Millis, reason: string): Uint8Array {
-    const payload = encodeAs(statusPayload, {
-      purpose: "wattseal-status-1",
-      lct,
-      state,
-      since,
-      reason: reason.slice(0, LONGEST_REASON),
-    });
-    return signAuthorityPayload(this.#options.authority, payload);
+    return state === "active"
+      ? this.#statements.ending(lct, "retired", `succeeded by ${by}`)
+      : undefined;
   }
 }
 

@@ -17,6 +17,7 @@ import type { Standing } from "../registry/standing.js";
 import { guarded, isStoreFailure } from "../store/guarded.js";
 import type { FederationStore, PackCommit } from "../store/port.js";
 import { type KnownPack, requireSignedAhead } from "./authenticity.js";
+import { Endings } from "./endings.js";
 import { HoldArea } from "./hold.js";
 import { Journal } from "./journal.js";
 import {
@@ -71,6 +72,7 @@ export class FederationWorker {
   readonly #stats: StatsKeeper;
   readonly #journal: Journal;
   readonly #refusals: Refusals;
+  readonly #endings: Endings;
   readonly #hold: HoldArea;
   readonly #strangers: Strangers;
   readonly #twice: TwiceAlarm;
@@ -85,6 +87,7 @@ export class FederationWorker {
     this.#stats = stats;
     this.#journal = new Journal(options.logger);
     this.#refusals = new Refusals({ ...options, stats, journal: this.#journal });
+    this.#endings = new Endings({ ...options, journal: this.#journal });
     this.#packs = new PackCache(options);
     this.#twice = new TwiceAlarm({ ...options, stats });
     const { clock, groupMs = 20, groupSize = 64, holdMs = 5000 } = options;
@@ -169,7 +172,7 @@ export class FederationWorker {
   /** True: the message is dealt with, but for its acknowledgement. Throws where the store fails, and only there. */
   async #handle(delivery: Delivery, round: Round): Promise<boolean> {
     try {
-      this.#requireStanding(delivery.pack);
+      this.#endings.requireNone(delivery.pack);
       switch (delivery.channel) {
         case "batch":
         case "response":
@@ -190,14 +193,6 @@ export class FederationWorker {
       await this.#refuse(delivery, error, round);
       return true;
     }
-  }
-
-  /** Before anything is judged, signed or not: nothing that comes under this name counts any more. */
-  #requireStanding(pack: PackName): void {
-    const state = this.#options.standing?.finalState(pack);
-    if (state === undefined) return;
-    this.#journal.revoked(pack, state);
-    throw new Refused("revoked", `the LCT of ${pack} is ${state}`);
   }
 
   async #leaves(delivery: Delivery, round: Round): Promise<boolean> {
@@ -398,9 +393,8 @@ export class FederationWorker {
   async #expired(pack: PackName, round: Round): Promise<void> {
     try {
       if (round.parts.has(pack)) return this.#hold.postpone(pack); // this very round lets it grow
-      if (this.#packs.isDamaged(pack) || this.#options.standing?.finalState(pack) !== undefined) {
-        return this.#hold.forget(pack);
-      }
+      const isLost = this.#packs.isDamaged(pack) || this.#endings.isEnded(pack);
+      if (isLost) return this.#hold.forget(pack);
       const { store } = this.#options;
       const stored = await store.pack(pack);
       if (stored === undefined) return this.#hold.forget(pack);
@@ -424,21 +418,10 @@ export class FederationWorker {
     const { pack } = delivery;
     const refused = await this.#refusals.take(delivery, error);
     if (refused !== undefined) round.refused.add(delivery);
-    if (refused instanceof ForkFound) await this.#slash(delivery, refused, round);
-    if (refused?.attested) round.broken.add(pack);
-  }
-
-  /** The proof is kept before: whoever dies in between is slashed at the next start. */
-  async #slash({ pack, payload }: Delivery, fork: ForkFound, round: Round): Promise<void> {
-    const { standing } = this.#options;
-    const known = await this.#known(pack, round);
-    if (standing === undefined || known === undefined) return;
-    const { contradiction: kind, size } = fork;
-    const { receipt = "", chain } = known;
-    try {
-      await standing.slash({ pack, kind, size, payload, receipt }, chain.document);
-    } catch (error) {
-      this.#options.logger.error("federation.slash-failed", { pack, error: messageOf(error) });
+    if (refused instanceof ForkFound) {
+      const known = await this.#known(pack, round);
+      if (known !== undefined) await this.#endings.slash(delivery, refused, known);
     }
+    if (refused?.attested) round.broken.add(pack);
   }
 }

@@ -1,9 +1,21 @@
 /** What the registry serves: one table, which the server follows and the description is made of. */
 import { fromBase64, type LctId, lctId, millis, toBase64, toHex } from "@wattseal/base";
-import { ENROLLED_KINDS } from "@wattseal/lct-keys";
 import { z } from "zod";
 import { RegistryError } from "../errors.js";
 import type { LctRegistry, LctStanding } from "../registry.js";
+import {
+  adoption,
+  done,
+  evidence,
+  granted,
+  lctText,
+  page,
+  type StandingReply,
+  standingWithProof,
+  tokens,
+  tokenWish,
+  voiding,
+} from "./schemas.js";
 
 export interface Call {
   /** The parts of the path that stand in braces. */
@@ -40,63 +52,6 @@ export interface Route {
 
 export const CBOR = "application/cbor";
 export const JSON_TYPE = "application/json";
-
-const lctText = z
-  .string()
-  .regex(/^lct:[a-z]+:[a-z2-7]{32}$/)
-  .describe("An LCT id.");
-const base64 = z.string().describe("Base64.");
-const time = z.int().min(0).describe("UTC, ms since 1970.");
-const state = z.enum(["pending", "active", "void", "slashed", "retired"]);
-
-const standing = z.object({
-  lct: lctText,
-  state: state.describe("The last three are final. pending: a challenge is outstanding."),
-  since: time.describe("Of the state; of a pending one when its challenge expires."),
-});
-const standingWithProof = standing.extend({
-  document: base64.optional().describe("The LCT document: COSE_Sign1, base64."),
-  statements: z.array(base64).describe("Signed wattseal-status-1, oldest first, base64."),
-});
-const page = z.object({
-  lcts: z.array(standing),
-  next: z.string().optional().describe("`after` of the next page, where there is one."),
-});
-const tokenWish = z.strictObject({
-  kind: z.enum(ENROLLED_KINDS).default("pack"),
-  context: z.array(z.string().min(1).max(60)).max(16).default([]),
-  succeeds: lctText.optional().describe("The LCT whose board the new one replaces."),
-  hours: z.number().positive().max(8_784).default(24).describe("How long it can be used."),
-});
-const granted = z.object({ token: z.string(), expires: time });
-const tokens = z.object({
-  tokens: z.array(
-    z.object({
-      kind: z.string(),
-      context: z.array(z.string()),
-      succeeds: lctText.optional(),
-      created: time,
-      expires: time,
-      spentOn: lctText.optional(),
-    }),
-  ),
-});
-const voiding = z.strictObject({
-  reason: z
-    .string()
-    .regex(/^[^\p{Cc}]{1,200}$/u)
-    .describe("Goes into the signed statement."),
-});
-const adoption = z.strictObject({ document: base64.describe("An LCT document, base64.") });
-const evidence = z.object({
-  evidence: z.array(
-    z.object({ kind: z.string(), size: z.int(), payload: base64, receipt: z.string() }),
-  ),
-});
-const done = z.object({ lct: lctText, state });
-
-export type StandingReply = z.infer<typeof standingWithProof>;
-export const REPLIES = { standing: standingWithProof, page, granted, tokens, done, evidence };
 
 export const ROUTES: readonly Route[] = [
   {

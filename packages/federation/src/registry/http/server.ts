@@ -21,9 +21,11 @@ import { type Clock, type Logger, messageOf } from "@wattseal/base";
 import { RegistryError } from "../errors.js";
 import type { LctRegistry } from "../registry.js";
 import { isLoopback } from "./loopback.js";
+import { registryOpenApi } from "./openapi.js";
 import { HttpRefusal, PROBLEM_TYPE, problem, problemOf } from "./problem.js";
 import { RateLimit } from "./rate.js";
-import { CBOR, JSON_TYPE, type Reply, ROUTES, type Route } from "./routes.js";
+import { bodyOf, parametersOf, targetOf, tokenOf } from "./request.js";
+import { JSON_TYPE, type Reply, ROUTES, type Route } from "./routes.js";
 
 export interface TlsFiles {
   /** PEM, the server's own certificate first. */
@@ -45,7 +47,8 @@ export interface ListenOptions extends RegistryServerOptions {
   readonly tls?: TlsFiles;
 }
 
-const MOST_BODY = 32_768;
+/** docs/registry.openapi.json is what this gives, formatted. */
+const DESCRIPTION_PATH = "/openapi.json";
 const MOST_CONNECTIONS = 256;
 const REQUEST_MS = 10_000;
 const CLOSE_MS = 1_000;
@@ -53,7 +56,6 @@ const SOCKET_MODE = 0o600;
 const BURST = 40;
 const PER_SECOND = 4;
 const ADDRESSES = 4_096;
-const TOKEN = /^Bearer ([A-Za-z0-9_-]{20,100})$/;
 
 const TIMES: ServerOptions = {
   requestTimeout: REQUEST_MS,
@@ -214,6 +216,9 @@ async function replyTo(
   audience: Route["audience"],
 ): Promise<Reply> {
   const { pathname, searchParams } = targetOf(request);
+  if (pathname === DESCRIPTION_PATH && request.method === "GET") {
+    return { status: 200, type: JSON_TYPE, body: registryOpenApi() };
+  }
   // The operator may ask whatever anyone may.
   const served = ROUTES.filter((route) => audience === "operator" || route.audience === "anyone");
   const there = served.flatMap((route) => {
@@ -234,70 +239,4 @@ async function replyTo(
   const token = tokenOf(request, route);
   const body = await bodyOf(request, route);
   return route.handle(registry, { parameters, query: searchParams, token, body });
-}
-
-/** Of a target in origin-form or absolute-form (RFC 9112 §3.2). */
-function targetOf({ url = "" }: IncomingMessage): URL {
-  const base = "http://localhost";
-  if (URL.canParse(url, base)) return new URL(url, base);
-  throw new HttpRefusal(400, "malformed", "that is no request target");
-}
-
-function parametersOf(template: string, path: string): ReadonlyMap<string, string> | undefined {
-  const wanted = template.split("/");
-  const given = path.split("/");
-  if (wanted.length !== given.length) return undefined;
-  const parameters = new Map<string, string>();
-  for (const [i, part] of wanted.entries()) {
-    const text = given[i] ?? "";
-    const name = /^\{(\w+)\}$/.exec(part)?.[1];
-    if (name !== undefined) parameters.set(name, unescaped(text));
-    else if (part !== text) return undefined;
-  }
-  return parameters;
-}
-
-/** A colon may come as it is or escaped (RFC 3986 §3.3). */
-function unescaped(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
-}
-
-function tokenOf({ headers }: IncomingMessage, { needsToken }: Route): string {
-  const token = TOKEN.exec(headers.authorization ?? "")?.[1];
-  if (token !== undefined || needsToken !== true) return token ?? "";
-  const challenge = { "www-authenticate": "Bearer" };
-  throw new HttpRefusal(
-    401,
-    "token",
-    "an enrolment needs a token: Authorization: Bearer …",
-    challenge,
-  );
-}
-
-async function bodyOf(request: IncomingMessage, route: Route): Promise<Uint8Array> {
-  if (route.request === undefined) return new Uint8Array(0);
-  const wanted = route.request === "cbor" ? CBOR : JSON_TYPE;
-  const given = request.headers["content-type"]?.split(";")[0]?.trim().toLowerCase();
-  if (given !== wanted) throw new HttpRefusal(415, "media-type", `this takes ${wanted}`);
-  const parts: Buffer[] = [];
-  let length = Number(request.headers["content-length"] ?? 0);
-  if (length > MOST_BODY) throw tooLong();
-  length = 0;
-  for await (const part of request) {
-    const bytes = Buffer.isBuffer(part) ? part : Buffer.from(String(part));
-    length += bytes.length;
-    if (length > MOST_BODY) throw tooLong();
-    parts.push(bytes);
-  }
-  return Buffer.concat(parts);
-}
-
-function tooLong(): HttpRefusal {
-  return new HttpRefusal(413, "too-long", `a body has at most ${MOST_BODY} bytes`, {
-    connection: "close",
-  });
 }

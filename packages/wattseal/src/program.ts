@@ -10,6 +10,7 @@ import { dbc, parseModuleIds } from "./commands/dbc.js";
 import { parseDuration, parseLegacy, parseModules, parseSpeed } from "./commands/duration.js";
 import { runFederation, runGateway, runSimulator } from "./commands/roles.js";
 import { faultHelp, parseFaultName } from "./commands/scenario.js";
+import { runSigner } from "./commands/signer.js";
 import { start } from "./commands/start.js";
 import { convert } from "./commands/trace.js";
 import { parseBitRate } from "./conformance/bus.js";
@@ -148,10 +149,26 @@ function addRoles(wattseal: Command, report: Report): void {
     .requiredOption("--state <dir>", "state folder made by init")
     .option("--bus <address>", "unix:PATH of a served virtual bus")
     .option("--broker <url>", "MQTT broker")
+    .option("--signer <socket>", "unix socket of a wattseal signer that holds the keys")
     .option("--roll-half", "give all modules a new pack half; each follows in its own time", false)
     .addOption(logLevel())
     .addHelpText("after", example("gateway --state ./pack"))
     .action(async (options) => report(await runGateway(options)));
+  wattseal
+    .command("signer")
+    .description("the pack's keys in a process of their own, for one gateway over a unix socket")
+    .option("--state <dir>", "state folder made by init, shared with the gateway")
+    .option("--config <file>", "signer.toml, where the signer has a folder and user of its own")
+    .option("--socket <path>", "unix socket to serve (default: as configured)")
+    .addOption(logLevel())
+    .addHelpText("after", "\ndocs/signer.md says what it is trusted with, and how it is set up.\n")
+    .addHelpText(
+      "after",
+      example(
+        "signer --state ./pack\n  $ wattseal gateway --state ./pack --signer ./pack/run/signer.sock",
+      ),
+    )
+    .action(async (options) => report(await runSigner(options)));
   const federation = wattseal
     .command("federation")
     .description("the fleet side, and its registry")

@@ -84,8 +84,8 @@ export interface EpochStart {
  * time, checkpoints within an epoch. One epoch at a time.
  */
 export interface SignerService extends OcmfSigner {
-  /** What became of each device half at the signer's start. */
-  readonly halves: readonly HalfStatus[];
+  /** What became of each device half at the signer's start. Undefined where no signer was reached yet. */
+  readonly halves: readonly HalfStatus[] | undefined;
   /**
    * X25519 of the half `own` with `peer` (public halves, 32 bytes each); the 32-byte result is the caller's to wipe.
    * Throws LctKeysError `half-unknown`, `half-refused`, and DeviceKeysError `weak-peer-half`.

@@ -53,6 +53,7 @@ export async function runGateway(options: {
   readonly state: string;
   readonly bus?: string;
   readonly broker?: string;
+  readonly signer?: string;
   readonly rollHalf: boolean;
   readonly logLevel?: string;
 }): Promise<number> {
@@ -65,6 +66,7 @@ export async function runGateway(options: {
     flags: {
       "bus.address": options.bus,
       "uplink.broker": options.broker,
+      "signer.socket": options.signer && resolve(options.signer),
       "log.level": options.logLevel,
     },
   });

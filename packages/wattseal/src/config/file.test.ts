@@ -32,7 +32,7 @@ describe("configuration", () => {
       uplink: { broker: "mqtt://127.0.0.1:1883", witness: "fleet-witness", ...NO_FILES },
       ledger: { keepDays: 0 },
       society: { source: "charger" },
-      signer: { tpm: "none" },
+      signer: { socket: "", token: "signer.token", tpm: "none" },
       control: { socket: "../run/control.sock" },
       evidence: { days: 7, mebibytes: 1_024 },
       log: { level: "info" },

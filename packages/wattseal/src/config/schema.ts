@@ -69,6 +69,55 @@ const legacyModule = z.strictObject({
     .describe("It sends voltage before current, unlike deployed firmware."),
 });
 
+const tpmSetting = z
+  .string()
+  .regex(
+    /^(none|emulator|device(:.+)?|swtpm:.+)$/,
+    "use none, emulator, device, device:PATH or swtpm:PATH",
+  )
+  .default("none");
+
+const signerToken = z
+  .string()
+  .min(1)
+  .default("signer.token")
+  .describe(
+    "File with the 32 bytes, as hex, that admit the gateway to the signer; a relative path starts at this file's folder. A systemd credential named signer-token comes before it.",
+  );
+
+/** signer.toml: a signer that shares no folder with its gateway. */
+export const signerSchema = z.strictObject({
+  directory: z
+    .string()
+    .min(1)
+    .default("/var/lib/wattseal-signer")
+    .describe("Folder of the anchor and of what the signer keeps durable; of its user alone."),
+  document: z
+    .string()
+    .min(1)
+    .default("lct.cose")
+    .describe("The pack's LCT document; a relative path starts at the signer's folder."),
+  boot: z
+    .string()
+    .min(1)
+    .default("boot")
+    .describe("Folder of approved boots (*.boot); a relative path starts at the signer's folder."),
+  socket: z
+    .string()
+    .min(1)
+    .default("/run/wattseal-signer/signer.sock")
+    .describe("Unix socket to serve, in a folder of mode 0750 of the signer's group."),
+  token: signerToken,
+  tpm: z
+    .string()
+    .regex(/^(none|device(:.+)?|swtpm:.+)$/, "use none, device, device:PATH or swtpm:PATH")
+    .default("device")
+    .describe(
+      'What holds the anchor: "none" is a key file, "device" /dev/tpmrm0 (device:PATH another), swtpm:PATH the socket of an emulator.',
+    ),
+  log,
+});
+
 /** gateway.toml */
 export const gatewaySchema = z
   .strictObject({
@@ -149,16 +198,16 @@ export const gatewaySchema = z
       .describe("Orders from this machine: wattseal status, society, isolate."),
     signer: z
       .strictObject({
-        tpm: z
+        socket: z
           .string()
-          .regex(
-            /^(none|emulator|device(:.+)?|swtpm:.+)$/,
-            "use none, emulator, device, device:PATH or swtpm:PATH",
-          )
-          .default("none")
+          .default("")
           .describe(
-            'What holds the anchor: "none" is a key file, "device" /dev/tpmrm0 (device:PATH another), swtpm:PATH the socket of an emulator, "emulator" the demonstration\'s own. As wattseal init set it.',
+            "Unix socket of a `wattseal signer` that holds the keys in a process of its own; a relative path starts at this file's folder. Empty: the gateway holds them itself.",
           ),
+        token: signerToken,
+        tpm: tpmSetting.describe(
+          'What holds the anchor: "none" is a key file, "device" /dev/tpmrm0 (device:PATH another), swtpm:PATH the socket of an emulator, "emulator" the demonstration\'s own. As wattseal init set it. With a signer of its own, that one reads it.',
+        ),
       })
       .prefault({})
       .describe("The pack's anchor, its epochs and its device half (docs/identity.md)."),

@@ -1,12 +1,12 @@
 import { chmod } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type Logger, messageOf } from "@wattseal/base";
+import { prepareSocketPath } from "../ports/socket-path.js";
 import { readBody } from "./body.js";
-import { RequestError } from "./errors.js";
+import { ControlError, RequestError } from "./errors.js";
 import { openApiOf } from "./openapi.js";
 import { type Controlled, OPERATION_LIST, type Operation } from "./operations.js";
 import { INTERNAL, PROBLEM_TYPE, problemOf } from "./problem.js";
-import { prepareSocketPath, socketError } from "./socket-path.js";
 
 export interface ControlServerOptions {
   readonly gateway: Controlled;
@@ -16,6 +16,10 @@ export interface ControlServerOptions {
 }
 
 const SOCKET_MODE = 0o660;
+const SOCKET_USE = {
+  setting: "control.socket in gateway.toml, or WATTSEAL_CONTROL_SOCKET,",
+  server: "another gateway",
+};
 const MOST_CONNECTIONS = 64;
 const REQUEST_MS = 10_000;
 const CLOSE_MS = 1000;
@@ -58,10 +62,11 @@ export class ControlServer {
   /** Throws ControlError `control-socket` when the path cannot be served. */
   static async listen(options: ControlServerOptions): Promise<ControlServer> {
     const { path, logger } = options;
-    await prepareSocketPath(path);
+    const fail = (problem: string, cause?: unknown) => socketError(path, problem, cause);
+    await prepareSocketPath(path, { ...SOCKET_USE, fail });
     const server = new ControlServer(options);
     await new Promise<void>((resolve, reject) => {
-      server.#server.once("error", (cause) => reject(socketError(path, messageOf(cause), cause)));
+      server.#server.once("error", (cause) => reject(fail(messageOf(cause), cause)));
       server.#server.listen(path, resolve);
     });
     // Until here the process's umask keeps others out.
@@ -134,4 +139,9 @@ function requireMethod({ method }: IncomingMessage, wanted: "GET" | "POST"): voi
   if (method === wanted || (method === "HEAD" && wanted === "GET")) return;
   const allow = wanted === "GET" ? "GET, HEAD" : wanted;
   throw new RequestError("method-not-allowed", `This takes ${allow}.`, { headers: { allow } });
+}
+
+function socketError(path: string, problem: string, cause?: unknown): ControlError {
+  const message = `control socket ${path}: ${problem}.`;
+  return new ControlError("control-socket", "hardware", message, { cause });
 }

@@ -10,10 +10,20 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** The machine's own clock, held back where it is set back: `now()` never decreases within a run. */
 export function systemClock(): Clock {
   let latest = 0;
-  const now = (): Millis => {
+  return clockOf(() => {
     latest = Math.max(latest, Date.now());
-    return millis(latest);
-  };
+    return latest;
+  });
+}
+
+/** Only runs, from the machine's time at this call on, however that is set. */
+export function steadyClock(): Clock {
+  const start = Date.now() - performance.now();
+  return clockOf(() => Math.floor(start + performance.now()));
+}
+
+function clockOf(read: () => number): Clock {
+  const now = (): Millis => millis(read());
   return {
     now,
     at(time, task) {

@@ -1,17 +1,14 @@
-/** The signer of a state folder, in this process: its anchor in a TPM or in a file. */
+/** The signer of a gateway: in its own process, or in the one behind the configured socket. */
+import { resolve } from "node:path";
 import { bytesEqual, type Logger } from "@wattseal/base";
 import type { PackCustody } from "@wattseal/device-keys";
 import {
-  bootApprovalsIn,
   type EpochStart,
   type HalfStatus,
-  LocalSigner,
-  type LocalSignerOptions,
-  openSoftwareSigner,
+  LctKeysError,
+  RemoteSigner,
   type Signer,
   type SignerService,
-  TpmAnchor,
-  tpmFolder,
 } from "@wattseal/lct-keys";
 import {
   type Binding,
@@ -21,10 +18,14 @@ import {
 } from "@wattseal/lct-keys/verify";
 import type { GatewayConfig } from "../config/schema.js";
 import { CliError } from "../errors.js";
-import { systemClock, systemEntropy } from "../ports/system.js";
+import { steadyClock } from "../ports/system.js";
 import type { Layout } from "../state/layout.js";
-import { openTpm, type TpmAddress, tpmOfSetting } from "../tpm/address.js";
-import { VERSION } from "../version.js";
+import { readSignerToken } from "../state/signer-token.js";
+import { tpmOfSetting } from "../tpm/address.js";
+import { type LocalSetting, openLocalSigner } from "./local-signer.js";
+
+/** Of a state folder whose gateway names none; relative to the gateway's folder. */
+const SIGNER_SOCKET = "../run/signer.sock";
 
 export interface SignerRoleOptions {
   readonly layout: Layout;
@@ -70,7 +71,7 @@ function opened(
       const { binding } = document;
       const begun = current?.identity();
       const epoch = begun && { epoch: begun.epoch, state: begun.state };
-      return { tpm: config.signer.tpm, binding, epoch, halves: service.halves };
+      return { tpm: config.signer.tpm, binding, epoch, halves: service.halves ?? [] };
     },
     async attest(nonce) {
       const said = await service.attest(nonce);
@@ -82,48 +83,49 @@ function opened(
 
 /** Throws LctKeysError, TpmError and CliError, each with what to do. */
 export async function openSigner(options: SignerRoleOptions): Promise<OpenSigner> {
-  const { layout, config, document, logger } = options;
-  const tpm = tpmOfSetting(config.signer.tpm, layout.gateway.directory, layout.tpm);
-  const { signer: directory } = layout.gateway;
-  const of = {
-    directory,
-    document,
-    entropy: systemEntropy,
-    softwareVersion: `wattseal ${VERSION}`,
-    clock: systemClock(),
-    logger,
-  };
-  if (tpm !== undefined) return inTpm(options, of, tpm);
-  const halfFolders = [layout.gateway.directory, directory];
-  const service = await openSoftwareSigner({ ...of, halfFolders });
-  return opened(service, options, () => service.close());
+  if (options.config.signer.socket !== "") return openRemote(options);
+  const { service, close } = await openLocalSigner(settingOf(options));
+  return opened(service, options, close);
 }
 
-async function inTpm(
-  options: SignerRoleOptions,
-  of: Omit<LocalSignerOptions, "anchor">,
-  address: TpmAddress,
-): Promise<OpenSigner> {
-  const { layout, logger } = options;
-  const { directory, document } = of;
-  const tpm = await openTpm(address);
+/** The signer of a state folder. */
+export function settingOf({ layout, config, document, logger }: SignerRoleOptions): LocalSetting {
+  const { directory, signer, boot } = layout.gateway;
+  return {
+    directory: signer,
+    document,
+    boot,
+    tpm: tpmOfSetting(config.signer.tpm, directory, layout.tpm),
+    halfFolders: [signer, directory],
+    logger,
+  };
+}
+
+/** Where the signer of this folder is served, and the file of the token that admits to it. */
+export function signerSocketOf({ gateway }: Layout, { signer }: Pick<GatewayConfig, "signer">) {
+  return {
+    path: resolve(gateway.directory, signer.socket === "" ? SIGNER_SOCKET : signer.socket),
+    token: resolve(gateway.directory, signer.token),
+  };
+}
+
+/** One that is away is waited for: entries are journalled meanwhile, and signed when it comes. */
+async function openRemote(options: SignerRoleOptions): Promise<OpenSigner> {
+  const { layout, config, document, logger } = options;
+  const { path, token } = signerSocketOf(layout, config);
+  const service = new RemoteSigner({
+    path,
+    token: await readSignerToken(token, process.env["CREDENTIALS_DIRECTORY"]),
+    clock: steadyClock(),
+    lct: document.lct,
+  });
   try {
-    const anchor = await TpmAnchor.open({
-      ...tpm,
-      folder: tpmFolder(directory),
-      document,
-      approvals: () => bootApprovalsIn(layout.gateway.boot, logger),
-      rationed: address.type === "device",
-    });
-    const service = await LocalSigner.open({ ...of, anchor });
-    return opened(service, options, async () => {
-      await service.close();
-      await tpm.close();
-    });
+    await service.connect();
   } catch (error) {
-    await tpm.close();
-    throw error;
+    if (!(error instanceof LctKeysError)) throw error;
+    logger.warn("signer.away", { socket: path, error: error.message });
   }
+  return opened(service, options, () => service.close());
 }
 
 /**
@@ -136,10 +138,10 @@ export function custodyOf(
   record: string,
 ): PackCustody {
   const { publicKey, reference } = named;
-  const kept = service.halves.some(
+  const kept = service.halves?.some(
     (half) => half.publicKey === undefined || bytesEqual(half.publicKey, publicKey),
   );
-  if (!kept) {
+  if (kept === false) {
     throw new CliError(
       "config",
       `the signer does not keep the device half "${reference}" that ${record} names`,

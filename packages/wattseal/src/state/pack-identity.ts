@@ -22,7 +22,8 @@ import {
 import { type LctDocument, type TrustedKeys, verifyLctDocument } from "@wattseal/lct-keys/verify";
 import { CliError } from "../errors.js";
 import { systemEntropy } from "../ports/system.js";
-import { openSigner } from "../roles/signer.js";
+import { openLocalSigner } from "../roles/local-signer.js";
+import { settingOf } from "../roles/signer.js";
 import { openTpm, type TpmAddress, tpmSetting } from "../tpm/address.js";
 import { exists, makeFolder, writeWhole } from "./files.js";
 import type { Layout } from "./layout.js";
@@ -118,8 +119,8 @@ async function writeFirstPairing(
   { layout, tpm, logger }: PackIdentityOptions,
   document: LctDocument,
 ): Promise<void> {
-  const config = { signer: { tpm: tpmSetting(tpm) } };
-  const signer = await openSigner({ layout, config, document, logger });
+  const config = { signer: { socket: "", token: "", tpm: tpmSetting(tpm) } };
+  const signer = await openLocalSigner(settingOf({ layout, config, document, logger }));
   try {
     const kept = signer.service.halves.find(({ publicKey }) => publicKey !== undefined);
     const { publicKey, reference } = kept ?? (await signer.service.createHalf());

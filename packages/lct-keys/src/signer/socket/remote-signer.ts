@@ -39,21 +39,20 @@ export class RemoteSigner implements SignerService {
   readonly #options: RemoteSignerOptions;
   readonly #connecting = new Turns();
   #link: Link | undefined;
-  #halves: readonly HalfStatus[] = [];
+  #halves: readonly HalfStatus[] | undefined;
   #closed = false;
 
-  private constructor(options: RemoteSignerOptions) {
+  /** Connects at the first call. */
+  constructor(options: RemoteSignerOptions) {
     this.#options = options;
   }
 
-  /** Throws when no signer is there yet. */
-  static async connect(options: RemoteSignerOptions): Promise<RemoteSigner> {
-    const signer = new RemoteSigner(options);
-    await signer.#linked();
-    return signer;
+  /** Throws where no signer is there, or it does not admit us. */
+  async connect(): Promise<void> {
+    await this.#linked();
   }
 
-  get halves(): readonly HalfStatus[] {
+  get halves(): readonly HalfStatus[] | undefined {
     return this.#halves;
   }
 
@@ -65,7 +64,7 @@ export class RemoteSigner implements SignerService {
   async createHalf(): Promise<HalfStatus> {
     const link = await this.#linked();
     const half = decodeHalf(await link.call({ call: "half" }));
-    this.#halves = [...this.#halves, half];
+    this.#halves = [...(this.#halves ?? []), half];
     return half;
   }
 

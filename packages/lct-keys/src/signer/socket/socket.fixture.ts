@@ -107,7 +107,8 @@ export async function testSigner(
     said,
     async client(token = TOKEN) {
       const { lct } = pack.document;
-      const client = await RemoteSigner.connect({ path, token, clock: new SteppedClock(), lct });
+      const client = new RemoteSigner({ path, token, clock: new SteppedClock(), lct });
+      await client.connect();
       open.push(() => client.close());
       return client;
     },

@@ -240,5 +240,8 @@ export class NatsFleet implements FleetPort {
 
 function problemOf(error: unknown): string {
   if (!(error instanceof Error)) return messageOf(error);
+  if (error.message === "timeout") {
+    return "JetStream does not answer: too few of its nodes are up, or they have not found a leader yet";
+  }
   return connectProblem(error.cause instanceof Error ? error.cause : error);
 }

@@ -108,13 +108,14 @@ export const MAX_KEPT_PER_PACK = 16;
 export const MAX_STAYS = 16;
 const PAGE = 1024;
 
-/** Every stored leaf of a pack, in order, up to `end`: the log may grow while it is read. */
+/** Every stored leaf of a pack from `first` on, in order, up to `end`: the log may grow while it is read. */
 export async function* readStoredLog(
   store: FederationStore,
   pack: PackName,
   end = Number.MAX_SAFE_INTEGER,
+  first = 0,
 ): AsyncGenerator<Uint8Array> {
-  for (let from = 0; from < end; ) {
+  for (let from = first; from < end; ) {
     const page = await store.leaves(pack, from, Math.min(PAGE, end - from));
     if (page.length === 0) return;
     yield* page;

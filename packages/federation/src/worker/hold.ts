@@ -19,6 +19,9 @@ interface Watch {
   held: HeldDelivery[];
   /** ms: when what is held is dropped. */
   holdUntil: number;
+  /** ms: when to see whether another worker has stored what is missing, and how long to the time after. */
+  lookAt: number;
+  lookMs: number;
   /** Of the newest checkpoint that was seen. */
   headSize: number;
   /** ms between requests. */
@@ -33,6 +36,7 @@ interface Watch {
 /** What is to be done about a pack whose time has come. */
 export type Due = "wait" | "ask" | "give-up";
 
+const FIRST_LOOK_MS = 50;
 const MAX_HELD = 16;
 const MAX_HELD_BYTES = 1_048_576;
 const MAX_HELD_BYTES_OF_ALL = 33_554_432;
@@ -62,7 +66,10 @@ export class HoldArea {
       bytesOf(watch.held) + payload.length <= MAX_HELD_BYTES &&
       this.#bytes + payload.length <= MAX_HELD_BYTES_OF_ALL;
     if (hasRoom) {
-      if (watch.held.length === 0) watch.holdUntil = this.#clock.now() + this.#holdMs;
+      if (watch.held.length === 0) {
+        watch.holdUntil = this.#clock.now() + this.#holdMs;
+        this.#look(watch, FIRST_LOOK_MS);
+      }
       watch.held.push(held);
       this.#bytes += payload.length;
     }
@@ -86,6 +93,7 @@ export class HoldArea {
     );
     if (watch.headSize <= size) this.forget(pack);
     else {
+      this.#look(watch, FIRST_LOOK_MS);
       watch.wait = this.#holdMs;
       watch.askAt = this.#clock.now() + this.#holdMs;
       this.#arm(pack, watch);
@@ -108,6 +116,7 @@ export class HoldArea {
     if (watch === undefined) return "give-up";
     const now = this.#clock.now();
     if (now >= watch.holdUntil) this.#keep(watch, []);
+    if (now >= watch.lookAt) this.#look(watch, 2 * watch.lookMs);
     if (now >= watch.until) {
       this.forget(pack);
       return "give-up";
@@ -123,6 +132,7 @@ export class HoldArea {
     if (watch === undefined) return;
     watch.askAt = Math.max(watch.askAt, this.#clock.now() + this.#holdMs);
     watch.holdUntil = Math.max(watch.holdUntil, this.#clock.now() + this.#holdMs);
+    this.#look(watch, watch.lookMs);
     this.#arm(pack, watch);
   }
 
@@ -152,6 +162,8 @@ export class HoldArea {
     const watch = this.#watches.get(pack) ?? {
       held: [],
       holdUntil: 0,
+      lookAt: 0,
+      lookMs: FIRST_LOOK_MS,
       headSize: 0,
       wait: this.#holdMs,
       askAt: now + this.#holdMs,
@@ -171,9 +183,15 @@ export class HoldArea {
     watch.held = held;
   }
 
+  #look(watch: Watch, ms: number): void {
+    watch.lookMs = ms;
+    watch.lookAt = this.#clock.now() + ms;
+  }
+
   #arm(pack: PackName, watch: Watch): void {
     watch.cancel?.();
-    const holding = watch.held.length > 0 ? watch.holdUntil : Number.POSITIVE_INFINITY;
+    const isHolding = watch.held.length > 0;
+    const holding = isHolding ? Math.min(watch.holdUntil, watch.lookAt) : Number.POSITIVE_INFINITY;
     const at = Math.min(holding, watch.askAt, watch.until);
     watch.cancel = this.#clock.at(millis(at), () => {
       watch.cancel = undefined;

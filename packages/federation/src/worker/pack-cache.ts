@@ -70,6 +70,25 @@ export class PackCache {
     }
   }
 
+  /**
+   * What another worker has stored of a log in memory is taken up, or the log dropped where it does not go on from there. True:
+   * there was something. Throws what the store throws.
+   */
+  async follow(pack: PackName): Promise<boolean> {
+    const state = this.#states.get(pack);
+    const row = await this.#options.store.pack(pack);
+    if (state === undefined || row === undefined || row.size <= state.committed) return false;
+    try {
+      await state.log.follow(this.#options.store, row);
+      state.committed = row.size;
+      state.receipt = row.receipt;
+    } catch (error) {
+      this.drop(pack);
+      if (!(error instanceof FederationError && error.code === "store-corrupt")) throw error;
+    }
+    return true;
+  }
+
   get(pack: PackName): PackState | undefined {
     return this.#states.get(pack);
   }

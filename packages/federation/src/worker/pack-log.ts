@@ -46,17 +46,22 @@ export class PackLog {
     stored: StoredPack,
     authorityKeys: TrustedKeys,
   ): Promise<PackLog> {
-    const { pack, size } = stored;
-    const log = new PackLog(pack, authorityKeys);
-    for await (const leaf of readStoredLog(store, pack, size)) log.#restore(leaf);
-    log.#stays.forgetPast();
-    if (!samePosition(log.position, stored)) {
-      throw new FederationError(
-        "store-corrupt",
-        `${pack}: the ${log.size} stored leaves do not give the stored tree of ${size}`,
-      );
-    }
+    const log = new PackLog(stored.pack, authorityKeys);
+    await log.follow(store, stored);
     return log;
+  }
+
+  /** Takes up what is stored beyond this log, up to `stored`. Throws as `load`; this object is then no longer of use. */
+  async follow(store: FederationStore, stored: StoredPosition): Promise<void> {
+    const { size } = this;
+    for await (const leaf of readStoredLog(store, this.pack, stored.size, size))
+      this.#restore(leaf);
+    this.#stays.forgetPast();
+    if (samePosition(this.position, stored)) return;
+    throw new FederationError(
+      "store-corrupt",
+      `${this.pack}: the ${this.size} stored leaves do not give the stored tree of ${stored.size}`,
+    );
   }
 
   #restore(leaf: Uint8Array): void {

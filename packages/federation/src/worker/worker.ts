@@ -32,7 +32,6 @@ import {
 } from "./judge.js";
 import { Offers } from "./offers.js";
 import { knownFrom, PackCache } from "./pack-cache.js";
-import { samePosition } from "./pack-log.js";
 import type { Delivery, Publish } from "./ports.js";
 import { WorkQueue } from "./queue.js";
 import { Refusals } from "./refusals.js";
@@ -217,6 +216,9 @@ export class FederationWorker {
         round.later.push(delivery);
         return false;
       case "ahead":
+        if (!round.parts.has(pack) && (await this.#packs.follow(pack))) {
+          return this.#leaves(delivery, round);
+        }
         this.#journal.heard(pack, known.committed);
         this.#wait(delivery, judgement);
         return true;
@@ -398,9 +400,8 @@ export class FederationWorker {
       const { store } = this.#options;
       const stored = await store.pack(pack);
       if (stored === undefined) return this.#hold.forget(pack);
-      const inMemory = this.#packs.get(pack);
-      if (inMemory !== undefined && !samePosition(stored, inMemory.log.position)) {
-        this.#packs.drop(pack);
+      const isFollowed = await this.#packs.follow(pack);
+      if (isFollowed || !this.#hold.isBehind(pack, stored.size)) {
         this.#stats.grown(pack, stored.size, stored.receipt?.size ?? 0);
         this.#inbox.unshift(...this.#hold.grown(pack, stored.size));
         if (!this.#hold.isBehind(pack, stored.size)) this.#journal.caughtUp(pack, stored.size);

@@ -1,0 +1,106 @@
+// A program that runs until it is stopped, and not a moment longer than the process that started it.
+import { spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
+import { once } from "node:events";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { connect, createServer } from "node:net";
+import { delimiter } from "node:path";
+
+/** Below what Linux gives to outgoing connections (ip_local_port_range): a port is still free when its broker comes back. */
+const PORTS = { from: 10_240, to: 32_000 };
+const LOCAL = "127.0.0.1";
+/** Where Debian keeps daemons; an ordinary user's PATH leaves these out. */
+export const SEARCH_PATH = [
+  process.env["PATH"] ?? "",
+  "/usr/local/sbin",
+  "/usr/sbin",
+  "/sbin",
+].join(delimiter);
+
+export class Daemon {
+  /** @type {import("node:child_process").ChildProcess} */ #child;
+  /** @type {import("node:child_process").ChildProcess} */ #watch;
+  #logFile;
+
+  /**
+   * @param {string} program
+   * @param {readonly string[]} args
+   * @param {string} logFile takes what it writes
+   * @param {{ readonly env?: Readonly<Record<string, string>> }} [options]
+   */
+  constructor(program, args, logFile, { env = {} } = {}) {
+    const log = openSync(logFile, "a", 0o600);
+    this.#logFile = logFile;
+    this.#child = spawn(program, args, {
+      stdio: ["ignore", log, log],
+      env: { ...process.env, PATH: SEARCH_PATH, ...env },
+    });
+    closeSync(log);
+    this.#child.on("error", () => {}); // seen as its end
+    // The pipe closes with this process, however it ends.
+    this.#watch = spawn("/bin/sh", ["-c", `read _; kill -9 ${this.#child.pid ?? "$$"}`], {
+      stdio: ["pipe", "ignore", "ignore"],
+    });
+    this.#child.once("exit", () => this.#watch.kill("SIGKILL"));
+    this.#child.once("error", () => this.#watch.kill("SIGKILL"));
+  }
+
+  get pid() {
+    return this.#child.pid;
+  }
+
+  get hasEnded() {
+    const { exitCode, signalCode, pid } = this.#child;
+    return pid === undefined || exitCode !== null || signalCode !== null;
+  }
+
+  /** What it wrote. */
+  get log() {
+    return readFileSync(this.#logFile, "utf8");
+  }
+
+  /** @param {NodeJS.Signals} signal */
+  async end(signal) {
+    if (this.hasEnded) return;
+    const ended = once(this.#child, "exit");
+    this.#child.kill(signal);
+    await ended;
+  }
+
+  /** Resolves when `isUp` says so; throws when the program ends before. @param {() => Promise<boolean>} isUp */
+  async until(isUp) {
+    while (!(await isUp())) {
+      if (this.hasEnded) throw new Error(`${this.#child.spawnargs.join(" ")} ended:\n${this.log}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}
+
+/** @param {number} port */
+export function answers(port) {
+  return new Promise((/** @type {(up: boolean) => void} */ resolve) => {
+    const socket = connect(port, LOCAL);
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+}
+
+/** A loopback port that nothing listens at. @returns {Promise<number>} */
+export async function freePort() {
+  for (;;) {
+    const port = randomInt(PORTS.from, PORTS.to);
+    if (await isFree(port)) return port;
+  }
+}
+
+/** @param {number} port */
+function isFree(port) {
+  return new Promise((/** @type {(free: boolean) => void} */ resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen(port, LOCAL, () => server.close(() => resolve(true)));
+  });
+}

@@ -12,48 +12,50 @@ import {
 import { readStoredLog, SqliteStore, startFederation } from "@wattseal/federation";
 import { signCheckpoint, verifyCosignature } from "@wattseal/tlog";
 import { LogStore } from "@wattseal/tlog/store";
-import { encodeBatch, fleetName, type PackName, topicOf } from "@wattseal/uplink";
+import { encodeBatch, type PackName, topicOf } from "@wattseal/uplink";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { AUTHORITY, TestPack, WITNESS } from "../packages/federation/src/fleet.fixture.js";
 import { connectPackClient } from "../packages/federation/src/mqtt/pack-client.fixture.js";
-import { hasMosquitto, Mosquitto } from "./support/mosquitto.js";
-import { type LogLine, Role, temporaryFolder, wattseal } from "./support/program.js";
+import { type Certificates, fleet, missingFor, site } from "./support/deployment.js";
+import { type LogLine, Role, wattseal } from "./support/program.js";
 
-const present = hasMosquitto();
-const skipped = present ? "" : " (skipped: mosquitto is not installed; apt-get install mosquitto)";
-const fleet = fleetName("demo");
+const skipped = missingFor("site");
+const present = skipped === "";
+type Site = Awaited<ReturnType<typeof site>>;
 
 const named = (name: string) => (line: LogLine) => line.msg === name;
 
 /** One pack's three roles, each a process of its own, around a broker that is killed and started again. */
 class Fleet {
   readonly state: string;
-  readonly broker: Mosquitto;
+  readonly site: Site;
+  readonly broker: Site["broker"];
   readonly simulator: Role;
   readonly gateway: Role;
   federation: Role;
 
-  private constructor(state: string, broker: Mosquitto, simulator: Role) {
+  private constructor(state: string, at: Site, pack: string, simulator: Role) {
     this.state = state;
-    this.broker = broker;
+    this.site = at;
+    this.broker = at.broker;
     this.simulator = simulator;
     this.federation = this.#role();
-    this.gateway = new Role(["gateway", "--state", state, "--log-level", "debug"]);
+    this.gateway = new Role(
+      ["gateway", "--state", state, "--log-level", "debug", "--broker", at.broker.url],
+      filesOf(at.certificates, "UPLINK", pack),
+    );
   }
 
   /** `speed`: simulated seconds a second. */
   static async start(speed = 240): Promise<Fleet> {
-    const folder = await temporaryFolder();
-    const broker = await Mosquitto.start(folder, fleet);
-    onTestFinished(() => broker.kill());
-    const state = `${folder}/state`;
-    const flags = ["--modules", "4", "--broker", broker.url];
-    expect(
-      (await wattseal(["init", "--demo", "--tpm", "none", "--state", state, ...flags])).status,
-    ).toBe(0);
+    const at = await site();
+    const state = `${at.folder}/state`;
+    const init = ["init", "--demo", "--tpm", "none", "--state", state, "--modules", "4"];
+    const made = await wattseal(init);
+    const [, pack = ""] = /lct:pack:([a-z2-7]{32})/.exec(made.stdout) ?? [];
     const simulator = new Role(["sim", "--state", state, "--speed", `${speed}`]);
     await simulator.line(named("sim.running"));
-    return new Fleet(state, broker, simulator);
+    return new Fleet(state, at, pack, simulator);
   }
 
   /** Resolves when the gateway has recorded `count` entries more. */
@@ -89,9 +91,21 @@ class Fleet {
   }
 
   #role(): Role {
-    const url = this.broker.url.replace("mqtt://", "mqtt://federation@");
-    return new Role(["federation", "--state", this.state, "--broker", url]);
+    return new Role(
+      ["federation", "--state", this.state, "--broker", this.broker.url],
+      filesOf(this.site.certificates, "BROKER", "federation"),
+    );
   }
+}
+
+/** Where a role finds what it proves itself with. */
+function filesOf({ authority }: Certificates, table: "BROKER" | "UPLINK", name: string) {
+  const { certificate, key } = authority.issue(name);
+  return {
+    [`WATTSEAL_${table}_CA`]: authority.certificate,
+    [`WATTSEAL_${table}_CERTIFICATE`]: certificate,
+    [`WATTSEAL_${table}_KEY`]: key,
+  };
 }
 
 /** Byte for byte the gateway's log, receipted to its end. */
@@ -103,7 +117,7 @@ function expectWhole({ log, stored, receipt, parked }: Awaited<ReturnType<Fleet[
 }
 
 describe.skipIf(!present)(`over mosquitto${skipped}`, () => {
-  it("nothing is lost when the broker, which keeps nothing, is killed and started again under load", async () => {
+  it("nothing is lost when the broker is killed and started again under load, with all that it had not saved", async () => {
     const roles = await Fleet.start();
     await roles.gateway.line(named("uplink.up"));
     for (let outage = 0; outage < 4; outage += 1) {
@@ -154,12 +168,12 @@ const impatient: Clock = {
 };
 const entropy: Entropy = { bytes: (length) => new Uint8Array(randomBytes(length)) };
 
-async function federationOver(broker: Mosquitto, directory: string) {
+async function federationOver({ broker, certificates, folder }: Site) {
   const federation = await startFederation({
-    store: { kind: "embedded", directory },
+    store: { kind: "embedded", directory: `${folder}/store` },
     fleet,
     broker: broker.url,
-    account: { username: "federation" },
+    account: { tls: certificates.of("federation") },
     witnessKey: WITNESS,
     authorityKeys: [AUTHORITY.publicKey],
     clock: impatient,
@@ -170,15 +184,15 @@ async function federationOver(broker: Mosquitto, directory: string) {
   return federation;
 }
 
-async function clientOf(broker: Mosquitto, name: string) {
-  const client = await connectPackClient(broker.url, name);
+async function clientOf({ broker, certificates }: Site, name: string) {
+  const client = await connectPackClient(broker.url, name, certificates.of(name));
   onTestFinished(() => client.endAsync(true));
   return client;
 }
 
 /** Sends all of a pack's log; resolves with the size that the receipt covers. */
-async function witnessedSize(broker: Mosquitto, pack: TestPack): Promise<number> {
-  const client = await clientOf(broker, pack.name);
+async function witnessedSize(at: Site, pack: TestPack): Promise<number> {
+  const client = await clientOf(at, pack.name);
   await client.subscribeAsync(topicOf(fleet, pack.name, "receipt"), { qos: 1 });
   const receipt = new Promise<string>((resolve) => {
     client.on("message", (_topic, payload) => {
@@ -200,29 +214,25 @@ function junk(name: PackName, prevSize: number): Buffer {
 
 describe.skipIf(!present)(`among strangers, over mosquitto${skipped}`, () => {
   it("a pack cannot publish in another's place, though the broker acknowledges it", async () => {
-    const folder = await temporaryFolder();
-    const broker = await Mosquitto.start(folder, fleet);
-    onTestFinished(() => broker.kill());
-    const federation = await federationOver(broker, `${folder}/store`);
+    const at = await site();
+    const federation = await federationOver(at);
     const victim = new TestPack("victim");
-    const thief = await clientOf(broker, "thief");
+    const thief = await clientOf(at, "thief");
     const batch = Buffer.from(victim.batch(0));
     await thief.publishAsync(topicOf(fleet, victim.name, "batch"), batch, { qos: 1 });
-    expect(await witnessedSize(broker, new TestPack("honest"))).toBe(2);
+    expect(await witnessedSize(at, new TestPack("honest"))).toBe(2);
     expect(federation.stats).toMatchObject({ packs: 1, refused: {} });
   });
 
   it("packs whose batches wait for what never comes do not fill the broker's in-flight window", async () => {
-    const folder = await temporaryFolder();
-    const broker = await Mosquitto.start(folder, fleet);
-    onTestFinished(() => broker.kill());
-    const federation = await federationOver(broker, `${folder}/store`);
+    const at = await site();
+    const federation = await federationOver(at);
     const signed = new TestPack("ahead");
-    expect(await witnessedSize(broker, signed)).toBe(2);
+    expect(await witnessedSize(at, signed)).toBe(2);
     signed.work(40);
-    const ahead = await clientOf(broker, signed.name);
+    const ahead = await clientOf(at, signed.name);
     const stranger = new TestPack("junk").name;
-    const unsigned = await clientOf(broker, stranger);
+    const unsigned = await clientOf(at, stranger);
     for (let i = 3; i < 40; i += 1) {
       const batches = [
         ahead.publishAsync(
@@ -234,7 +244,7 @@ describe.skipIf(!present)(`among strangers, over mosquitto${skipped}`, () => {
       ];
       await Promise.all(batches);
     }
-    expect(await witnessedSize(broker, new TestPack("honest"))).toBe(2);
+    expect(await witnessedSize(at, new TestPack("honest"))).toBe(2);
     expect(federation.stats.packs).toBe(2);
   });
 });

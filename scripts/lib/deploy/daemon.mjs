@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { delimiter } from "node:path";
 
@@ -21,6 +21,7 @@ export class Daemon {
   /** @type {import("node:child_process").ChildProcess} */ #child;
   /** @type {import("node:child_process").ChildProcess} */ #watch;
   #logFile;
+  #logStart;
 
   /**
    * @param {string} program
@@ -30,16 +31,19 @@ export class Daemon {
    */
   constructor(program, args, logFile, { env = {} } = {}) {
     const log = openSync(logFile, "a", 0o600);
+    this.#logStart = fstatSync(log).size;
     this.#logFile = logFile;
     this.#child = spawn(program, args, {
       stdio: ["ignore", log, log],
       env: { ...process.env, PATH: SEARCH_PATH, ...env },
+      detached: true, // a terminal's Ctrl-C is for us: what is stopped has an order
     });
     closeSync(log);
     this.#child.on("error", () => {}); // seen as its end
     // The pipe closes with this process, however it ends.
     this.#watch = spawn("/bin/sh", ["-c", `read _; kill -9 ${this.#child.pid ?? "$$"}`], {
       stdio: ["pipe", "ignore", "ignore"],
+      detached: true,
     });
     this.#child.once("exit", () => this.#watch.kill("SIGKILL"));
     this.#child.once("error", () => this.#watch.kill("SIGKILL"));
@@ -56,7 +60,7 @@ export class Daemon {
 
   /** What it wrote. */
   get log() {
-    return readFileSync(this.#logFile, "utf8");
+    return readFileSync(this.#logFile).subarray(this.#logStart).toString();
   }
 
   /** @param {NodeJS.Signals} signal */

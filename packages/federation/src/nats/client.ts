@@ -29,6 +29,11 @@ export interface NatsFleetOptions {
 
 /** One pull waits so long for messages; without a sign of life for twice the heartbeat it is given up. */
 const PULL = { expires: 5_000, idle_heartbeat: 1_000 } as const;
+/**
+ * Time for another worker's pull, or this one's next start: nats-server 2.9 leaves what is given back while nobody pulls until
+ * the acknowledgement's wait is over.
+ */
+const GIVEN_BACK_MS = 1_000;
 /** Receipts and requests that the server has not read, at most: more would grow without limit in memory. */
 const MAX_UNREAD = 4096;
 
@@ -86,7 +91,9 @@ export class NatsFleet implements FleetPort {
     await this.#running;
     const connection = this.#connection;
     if (connection === undefined || connection.isClosed()) return;
-    for (const message of this.#unsettled) message.nak();
+    // The pull is gone before its messages are given back, or the server gives them to it again.
+    if (this.#connected) await connection.flush().catch(() => {});
+    for (const message of this.#unsettled) message.nak(GIVEN_BACK_MS);
     this.#unsettled.clear();
     if (this.#connected) await connection.flush().catch(() => {});
     await connection.close();
@@ -197,6 +204,7 @@ export class NatsFleet implements FleetPort {
     if (this.#closed) return;
     const pull = await consumer.fetch({ ...PULL, max_messages });
     this.#pull = pull;
+    if (this.#closed) pull.stop();
     for await (const message of pull) this.#message(message);
   }
 
@@ -204,7 +212,7 @@ export class NatsFleet implements FleetPort {
     const { data } = message;
     const sender = senderOf(this.#options.fleet, topicIn(message.subject));
     if (sender === undefined) {
-      message.term("no message of a pack");
+      message.term();
       return;
     }
     this.#unsettled.add(message);
@@ -212,7 +220,7 @@ export class NatsFleet implements FleetPort {
     const settle = (verdict?: "refused") => {
       release();
       if (!this.#unsettled.delete(message)) return;
-      if (verdict === "refused") message.term("refused");
+      if (verdict === "refused") message.term();
       else message.ack();
     };
     this.#deliver({ ...sender, payload: data, settle });

@@ -1,0 +1,83 @@
+// `npm run deploy -- embedded | site | cluster`: a whole deployment from this checkout, until Ctrl-C.
+import "./lib/require-node.mjs";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { hasOpenssl } from "./lib/deploy/authority.mjs";
+import { Deployment, KINDS } from "./lib/deploy/deployment.mjs";
+import { hasMosquitto } from "./lib/deploy/mosquitto.mjs";
+import { hasNats } from "./lib/deploy/nats.mjs";
+import { main } from "./lib/main.mjs";
+import { cache, prepare } from "./lib/prepare.mjs";
+import { StepFailed, say } from "./lib/run.mjs";
+
+const USAGE = `npm run deploy -- <embedded | site | cluster> [--state <dir>]
+Runs a federation and one simulated pack on this machine, over a broker as deploy/ configures it, until Ctrl-C.
+  embedded  the federation's own broker; needs nothing else
+  site      mosquitto, TLS with certificates
+  cluster   three nats-server nodes, TLS with certificates
+  --state   keys, certificates, logs and log files; made where it does not exist, used again where it does
+            (default: .cache/deploy/<kind> of this checkout)
+`;
+
+/** @typedef {import("./lib/deploy/deployment.mjs").Kind} Kind */
+
+/** @returns {{ readonly kind: Kind, readonly state: string } | undefined} */
+function wanted() {
+  try {
+    const { positionals, values } = parseArgs({
+      allowPositionals: true,
+      options: { state: { type: "string" }, help: { type: "boolean", short: "h" } },
+    });
+    if (values.help) return undefined;
+    const kind = KINDS.find((known) => known === positionals[0]);
+    if (kind === undefined || positionals.length > 1)
+      throw new Error(`name one of ${KINDS.join(", ")}`);
+    return { kind, state: resolve(values.state ?? join(cache, "deploy", kind)) };
+  } catch (error) {
+    throw new StepFailed(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`, 2);
+  }
+}
+
+/** @param {Kind} kind */
+function requirePrograms(kind) {
+  const needed = {
+    embedded: [],
+    site: [
+      ["mosquitto", hasMosquitto()],
+      ["openssl", hasOpenssl()],
+    ],
+    cluster: [
+      ["nats-server", hasNats()],
+      ["openssl", hasOpenssl()],
+    ],
+  }[kind];
+  const missing = needed.filter(([, isThere]) => !isThere).map(([name]) => name);
+  if (missing.length === 0) return;
+  const names = missing.join(" ");
+  throw new StepFailed(`${names} is missing. Cure: sudo apt-get install ${names} (Debian)`, 2);
+}
+
+/** @returns {Promise<void>} */
+function untilSignal() {
+  return new Promise((stop) => {
+    process.on("SIGINT", () => stop()).on("SIGTERM", () => stop());
+  });
+}
+
+await main(async () => {
+  const options = wanted();
+  if (options === undefined) {
+    process.stdout.write(USAGE);
+    return;
+  }
+  requirePrograms(options.kind);
+  const signal = untilSignal();
+  await prepare({ project: "packages/wattseal" });
+  const deployment = await Deployment.start(options);
+  for (const [what, value] of deployment.addresses) process.stdout.write(`${what}: ${value}\n`);
+  await Promise.race([signal, deployment.witnessed()]);
+  process.stdout.write("The federation has witnessed the pack's log. Ctrl-C stops all of it.\n");
+  await signal;
+  say("stopping");
+  await deployment.stop();
+});

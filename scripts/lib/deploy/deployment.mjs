@@ -1,0 +1,154 @@
+// A whole deployment on this machine: broker, federation, and one simulated pack that proves itself to them.
+import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { root } from "../prepare.mjs";
+import { StepFailed } from "../run.mjs";
+import { DemoAuthority } from "./authority.mjs";
+import { Daemon } from "./daemon.mjs";
+import { Mosquitto } from "./mosquitto.mjs";
+import { NatsCluster } from "./nats.mjs";
+
+export const KINDS = /** @type {const} */ (["embedded", "site", "cluster"]);
+/** @typedef {typeof KINDS[number]} Kind */
+
+const PROGRAM = join(root, "packages", "wattseal", "bin", "wattseal.mjs");
+/** Of the state that `wattseal init --demo` writes. */
+const FLEET = "demo";
+
+/**
+ * @typedef {object} Broker
+ * @property {string} federationUrl
+ * @property {string} packUrl
+ * @property {() => Promise<void>} stop
+ */
+
+export class Deployment {
+  /** Name and value of what is worth knowing. @type {readonly (readonly [string, string])[]} */ addresses =
+    [];
+  #state;
+  /** @type {(() => Promise<void>)[]} */ #closing = [];
+
+  /** @param {string} state */
+  constructor(state) {
+    this.#state = state;
+  }
+
+  /** @param {{ readonly kind: Kind, readonly state: string }} options */
+  static async start({ kind, state }) {
+    const deployment = new Deployment(state);
+    try {
+      await deployment.#start(kind);
+      return deployment;
+    } catch (error) {
+      await deployment.stop();
+      throw error;
+    }
+  }
+
+  /** @param {Kind} kind */
+  async #start(kind) {
+    const pack = this.#enrolled();
+    const authority =
+      kind === "embedded" ? undefined : new DemoAuthority(join(this.#state, "certificates"));
+    const broker = authority === undefined ? undefined : await this.#broker(kind, authority, pack);
+    if (broker !== undefined) this.#closing.push(broker.stop);
+    const federation = await this.#role("federation", ["federation"], "federation.running", {
+      WATTSEAL_BROKER_URL: broker?.federationUrl ?? "embedded",
+      WATTSEAL_BROKER_PORT: "0",
+      ...accessOf("BROKER", authority, "federation"),
+    });
+    const packUrl = broker?.packUrl ?? String(/"broker":"(mqtt:[^"]+)"/.exec(federation.log)?.[1]);
+    await this.#role("sim", ["sim"], "sim.running", {});
+    await this.#role("gateway", ["gateway"], "gateway.running", {
+      WATTSEAL_UPLINK_BROKER: packUrl,
+      ...accessOf("UPLINK", authority, pack),
+    });
+    this.addresses = [
+      ["packs connect to", packUrl],
+      ["workers connect to", broker?.federationUrl ?? packUrl],
+      ["pack", pack],
+      ["state, certificates, log files", this.#state],
+    ];
+  }
+
+  /** Resolves when the federation has witnessed some of the pack's log. */
+  async witnessed() {
+    const log = join(this.#state, "gateway", "log");
+    while (!readdirSync(log).some((name) => name.startsWith("receipt."))) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+
+  /** The other way round than they were started: the gateway waits for its last receipts. */
+  async stop() {
+    for (const close of this.#closing.splice(0).reverse()) await close();
+  }
+
+  /** Name of the pack in this state, which is made where there is none: its certificate bears it. */
+  #enrolled() {
+    const document = join(this.#state, "gateway", "lct.cose");
+    if (!existsSync(document)) {
+      const init = ["init", "--demo", "--state", this.#state];
+      execFileSync(process.execPath, [PROGRAM, ...init], {
+        stdio: ["ignore", "ignore", "inherit"],
+      });
+    }
+    const shown = execFileSync(process.execPath, [PROGRAM, "identity", "show", document], {
+      encoding: "utf8",
+    });
+    const [, pack] = /lct:pack:([a-z2-7]{32})/.exec(shown) ?? [];
+    if (pack === undefined) throw new StepFailed(`${document} is not the document of a pack`);
+    return pack;
+  }
+
+  /**
+   * @param {Kind} kind
+   * @param {DemoAuthority} authority
+   * @param {string} pack
+   * @returns {Promise<Broker>}
+   */
+  async #broker(kind, authority, pack) {
+    const options = { folder: join(this.#state, "broker"), fleet: FLEET, authority };
+    if (kind === "site") {
+      const broker = await Mosquitto.start(options);
+      return { federationUrl: broker.url, packUrl: broker.url, stop: () => broker.stop() };
+    }
+    const cluster = await NatsCluster.start({ ...options, packs: [pack] });
+    const packUrl = cluster.nodes[0]?.mqttUrl ?? "";
+    return { federationUrl: cluster.url, packUrl, stop: () => cluster.stop() };
+  }
+
+  /**
+   * @param {string} name
+   * @param {readonly string[]} command
+   * @param {string} running what its log says when it is up
+   * @param {Readonly<Record<string, string>>} env
+   */
+  async #role(name, command, running, env) {
+    const daemon = new Daemon(
+      process.execPath,
+      [PROGRAM, ...command, "--state", this.#state],
+      join(this.#state, `${name}.log`),
+      { env },
+    );
+    this.#closing.push(() => daemon.end("SIGTERM"));
+    await daemon.until(async () => daemon.log.includes(`"${running}"`));
+    return daemon;
+  }
+}
+
+/**
+ * @param {"BROKER" | "UPLINK"} table
+ * @param {DemoAuthority | undefined} authority
+ * @param {string} name
+ */
+function accessOf(table, authority, name) {
+  if (authority === undefined) return {};
+  const { certificate, key } = authority.issue(name);
+  return {
+    [`WATTSEAL_${table}_CA`]: authority.certificate,
+    [`WATTSEAL_${table}_CERTIFICATE`]: certificate,
+    [`WATTSEAL_${table}_KEY`]: key,
+  };
+}

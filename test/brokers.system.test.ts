@@ -5,11 +5,11 @@ import mqtt, { type IClientOptions, type MqttClient } from "mqtt";
 import { describe, expect, it, onTestFinished } from "vitest";
 import {
   AUTHORITY,
-  MemoryStore,
   seededEntropy,
   TestPack,
   WITNESS,
 } from "../packages/federation/src/fleet.fixture.js";
+import { MemoryStore } from "../packages/federation/src/store/memory.fixture.js";
 import { readStoredLog } from "../packages/federation/src/store/port.js";
 import type { Delivery } from "../packages/federation/src/worker/ports.js";
 import {

@@ -48,7 +48,8 @@ export async function site() {
   const folder = await temporaryFolder();
   const certificates = new Certificates(folder);
   const { authority } = certificates;
-  const broker = await Mosquitto.start({ folder: `${folder}/broker`, fleet, authority });
+  const options = { folder: `${folder}/broker`, fleet, authority, autosave: 0 };
+  const broker = await Mosquitto.start(options);
   onTestFinished(() => broker.kill());
   return { folder, certificates, broker };
 }

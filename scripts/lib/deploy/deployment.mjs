@@ -89,7 +89,7 @@ export class Deployment {
   #enrolled() {
     const document = join(this.#state, "gateway", "lct.cose");
     if (!existsSync(document)) {
-      const init = ["init", "--demo", "--state", this.#state];
+      const init = ["init", "--demo", "--tpm", "none", "--state", this.#state];
       execFileSync(process.execPath, [PROGRAM, ...init], {
         stdio: ["ignore", "ignore", "inherit"],
       });

@@ -26,9 +26,10 @@ export class Mosquitto {
   }
 
   /**
-   * @param {{ readonly folder: string, readonly fleet: string, readonly authority: import("./authority.mjs").DemoAuthority }} options
+   * @param {{ readonly folder: string, readonly fleet: string, readonly authority: import("./authority.mjs").DemoAuthority, readonly autosave?: number }} options
+   *   autosave: seconds; 0 saves only when it is stopped
    */
-  static async start({ folder, fleet, authority }) {
+  static async start({ folder, fleet, authority, autosave = 30 }) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const port = await freePort();
     const pair = authority.issue("broker", { hosts: ["127.0.0.1", "localhost"] });
@@ -36,6 +37,7 @@ export class Mosquitto {
     writeFilledIn(access, "site/access", { FLEET: fleet });
     writeFilledIn(join(folder, "mosquitto.conf"), "site/mosquitto.conf", {
       PORT: port,
+      AUTOSAVE: autosave,
       ADDRESS: "127.0.0.1",
       CA: authority.certificate,
       CERTIFICATE: pair.certificate,

@@ -1,6 +1,7 @@
 import { utf8 } from "@wattseal/base";
 import { describe, expect, it } from "vitest";
-import { MemoryStore, TestClock } from "../fleet.fixture.js";
+import { TestClock } from "../fleet.fixture.js";
+import { MemoryStore } from "../store/memory.fixture.js";
 import { bench, pack } from "./bench.fixture.js";
 
 /** Counts what is read from the beginning of a log. */

@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { delimiter } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 
 /** Below what Linux gives to outgoing connections (ip_local_port_range): a port is still free when its broker comes back. */
 const PORTS = { from: 10_240, to: 32_000 };
@@ -45,8 +46,10 @@ export class Daemon {
       stdio: ["pipe", "ignore", "ignore"],
       detached: true,
     });
-    this.#child.once("exit", () => this.#watch.kill("SIGKILL"));
-    this.#child.once("error", () => this.#watch.kill("SIGKILL"));
+    const ended = () => {
+      this.#watch.kill("SIGKILL");
+    };
+    this.#child.once("exit", ended).once("error", ended);
   }
 
   get pid() {
@@ -75,7 +78,7 @@ export class Daemon {
   async until(isUp) {
     while (!(await isUp())) {
       if (this.hasEnded) throw new Error(`${this.#child.spawnargs.join(" ")} ended:\n${this.log}`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await pause(20);
     }
   }
 }
@@ -105,6 +108,8 @@ function isFree(port) {
   return new Promise((/** @type {(free: boolean) => void} */ resolve) => {
     const server = createServer();
     server.once("error", () => resolve(false));
-    server.listen(port, LOCAL, () => server.close(() => resolve(true)));
+    server.listen(port, LOCAL, () => {
+      server.close(() => resolve(true));
+    });
   });
 }

@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { root } from "../prepare.mjs";
 import { StepFailed } from "../run.mjs";
 import { DemoAuthority } from "./authority.mjs";
@@ -76,7 +77,7 @@ export class Deployment {
   async witnessed() {
     const log = join(this.#state, "gateway", "log");
     while (!readdirSync(log).some((name) => name.startsWith("receipt."))) {
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await pause(100);
     }
   }
 

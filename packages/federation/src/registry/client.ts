@@ -3,12 +3,7 @@ import { request as httpRequest, type IncomingMessage, type RequestOptions } fro
 import { request as httpsRequest } from "node:https";
 import { fromBase64, type LctId, lctId, messageOf, millis, toBase64, toHex } from "@wattseal/base";
 import type { LctState } from "@wattseal/energy-ledger";
-import {
-  decodeEnrolmentChallenge,
-  type EnrolmentGrant,
-  encodeEnrolmentResult,
-  type Registry,
-} from "@wattseal/lct-keys";
+import type { EnrolmentGrant, Registry } from "@wattseal/lct-keys";
 import { z } from "zod";
 import { RegistryError } from "./errors.js";
 import { isLoopback } from "./http/loopback.js";
@@ -156,7 +151,6 @@ export interface RegistryClientOptions {
 export class RegistryClient implements Registry {
   readonly #exchange: Exchange;
   readonly #token: string | undefined;
-  readonly #challenged = new Map<string, LctId>();
 
   /** Throws RegistryError `listen` for anything but https, or http to this machine. */
   constructor({ url, token, ca }: RegistryClientOptions) {
@@ -171,26 +165,12 @@ export class RegistryClient implements Registry {
     this.#token = token;
   }
 
-  async request(bytes: Uint8Array): Promise<Uint8Array> {
-    const challenge = await this.#enrol("POST", "/v1/enrolments", bytes);
-    const { id, lct } = decodeEnrolmentChallenge(challenge);
-    this.#challenged.set(toHex(id), lct);
-    return challenge;
+  request(bytes: Uint8Array): Promise<Uint8Array> {
+    return this.#enrol("POST", "/v1/enrolments", bytes);
   }
 
-  /** Where the answer was lost, and the enrolment is done all the same, it is what the registry says of the LCT. */
-  async activate(id: Uint8Array, bytes: Uint8Array): Promise<Uint8Array> {
-    const path = `/v1/enrolments/${toHex(id)}`;
-    try {
-      return await this.#enrol("PUT", path, bytes);
-    } catch (error) {
-      const lct = this.#challenged.get(toHex(id));
-      if (lct === undefined || !mayBeDone(error)) throw error;
-      const known = await this.standing(lct);
-      const [status] = known?.statements ?? [];
-      if (known?.document === undefined || status === undefined) throw error;
-      return encodeEnrolmentResult({ document: known.document, status });
-    }
+  activate(id: Uint8Array, bytes: Uint8Array): Promise<Uint8Array> {
+    return this.#enrol("PUT", `/v1/enrolments/${toHex(id)}`, bytes);
   }
 
   /** Undefined where the registry does not know it. */
@@ -202,11 +182,6 @@ export class RegistryClient implements Registry {
     const token = this.#token ?? "";
     return new Uint8Array(await this.#exchange({ method, path, token, cbor }));
   }
-}
-
-function mayBeDone(error: unknown): boolean {
-  if (error instanceof RegistryRefusal) return error.problem === "token";
-  return error instanceof RegistryError && error.code === "unreachable";
 }
 
 function addressOf(url: string): URL {

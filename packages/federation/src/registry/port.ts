@@ -64,17 +64,18 @@ export interface RegistryStore {
   addToken(token: StoredToken): Promise<void>;
   token(hash: Uint8Array): Promise<StoredToken | undefined>;
   tokens(): Promise<readonly StoredToken[]>;
-  /** Replaces the token's former challenge, and forgets those expired at `now`. "full": `most` others are outstanding. */
+  /** Replaces the token's former challenge, and forgets what expired by `now` unmet. "full": `most` others are outstanding. */
   keepPending(
     token: Uint8Array,
     pending: PendingEnrolment,
     limits: { readonly most: number; readonly now: Millis },
   ): Promise<"kept" | "full">;
   pending(token: Uint8Array): Promise<PendingEnrolment | undefined>;
+  /** Unmet. */
   outstanding(): Promise<readonly { readonly lct: LctId; readonly expires: Millis }[]>;
   /**
-   * In one transaction: the token is spent, its challenge gone, the document in force, its predecessor ended. "spent":
-   * the token was used meanwhile; nothing changed then, nor for any answer but "admitted".
+   * In one transaction: the token is spent, the document in force, its predecessor ended; the challenge stays with the
+   * token. "spent": the token was used meanwhile; nothing changed then, nor for any answer but "admitted".
    */
   settle(
     token: Uint8Array,

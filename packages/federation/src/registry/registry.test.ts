@@ -93,15 +93,28 @@ describe("an enrolment", () => {
       code: "enrol-challenge",
     });
     await registry.activate(token, id, answer(anchor, challenge));
-    for (const again of [
-      () => registry.request(token, request),
-      () => registry.activate(token, id, answer(anchor, challenge)),
-    ]) {
-      await expect(again()).rejects.toMatchObject({ code: "token" });
-    }
+    const other = requestOf(anchorOf("other"));
+    await expect(registry.request(token, other)).rejects.toMatchObject({ code: "token" });
+    await expect(registry.activate(token, early.id, late)).rejects.toMatchObject({ code: "token" });
     const old = await registry.grant({ hours: 1 });
     test.pass(HOUR + 1);
     await expect(registry.request(old.token, request)).rejects.toMatchObject({ code: "token" });
+  });
+
+  it("whose answer was lost gives the same document to whoever proves the same again", async () => {
+    const { token } = await registry.grant({ hours: 1 });
+    const anchor = anchorOf("pack");
+    const { id, challenge } = await registry.request(token, requestOf(anchor));
+    const result = await registry.activate(token, id, answer(anchor, challenge));
+    test.pass(1_000 * HOUR);
+    registry = await test.reopen();
+    const again = await registry.request(token, requestOf(anchor));
+    expect(again.challenge).toEqual(challenge);
+    expect(await registry.activate(token, again.id, answer(anchor, challenge))).toEqual(result);
+    await expect(
+      registry.activate(token, again.id, answer(anchorOf("other"), challenge)),
+    ).rejects.toMatchObject({ code: "enrol-proof" });
+    expect(await registry.lcts()).toHaveLength(1);
   });
 
   it("gives no anchor a second LCT, whatever became of the first", async () => {

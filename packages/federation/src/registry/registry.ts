@@ -6,6 +6,7 @@ import {
   bytesEqual,
   type Clock,
   type Entropy,
+  InvariantViolation,
   type LctId,
   type Logger,
   labelOf,
@@ -18,16 +19,25 @@ import {
 import type { LctState } from "@wattseal/energy-ledger";
 import {
   type Ed25519SecretKey,
+  type Enrolled,
   type EnrolmentGrant,
   encodeEnrolmentResult,
   type HardwareRoots,
+  type PendingEnrolment,
   Registrar,
 } from "@wattseal/lct-keys";
 import { type LctDocument, verifyLctDocument } from "@wattseal/lct-keys/verify";
 import type { PackName } from "@wattseal/uplink";
 import type { ForkEvidence } from "../store/port.js";
 import { RegistryError } from "./errors.js";
-import type { Admitted, Ending, FinalState, RegistryStore, StoredLct } from "./port.js";
+import type {
+  Admitted,
+  Ending,
+  FinalState,
+  RegistryStore,
+  StoredLct,
+  StoredToken,
+} from "./port.js";
 import type { Standing } from "./standing.js";
 import { Statements } from "./statements.js";
 
@@ -117,8 +127,9 @@ export class LctRegistry implements Standing {
   }
 
   /**
-   * A challenge for a request. The same request under the same token gets the same challenge while it is outstanding;
-   * another one replaces it. Throws RegistryError `token`, `busy`, `grant`; and what `Registrar.challenge` throws.
+   * A challenge for a request. The same request under the same token gets the same challenge, also once it was met;
+   * before that another one replaces it. Throws RegistryError `token`, `busy`, `grant`; and what `Registrar.challenge`
+   * throws.
    */
   async request(
     token: string,
@@ -128,8 +139,9 @@ export class LctRegistry implements Standing {
     const now = clock.now();
     const granted = await this.#tokenOf(token);
     const known = await store.pending(granted.hash);
-    if (known !== undefined && known.expires >= now && bytesEqual(known.request, bytes))
-      return known;
+    const isSame = known !== undefined && bytesEqual(known.request, bytes);
+    if (isSame && (granted.spentOn !== undefined || known.expires >= now)) return known;
+    requireUnspent(granted);
     const pending = this.#registrar.challenge(bytes, granted, now);
     if (granted.succeeds !== undefined) await this.#requireSucceedable(granted.succeeds);
     const limits = { most: MOST_OUTSTANDING, now };
@@ -141,34 +153,50 @@ export class LctRegistry implements Standing {
   }
 
   /**
-   * The result of an enrolment. Throws RegistryError `token`, `enrolment` (no such challenge is outstanding),
-   * `enrolled`, `grant`; and what `Registrar.activate` throws.
+   * The result of an enrolment; again where it was met before, for whoever proves the same again, since an answer may be
+   * lost. Throws RegistryError `token`, `enrolment` (no such challenge is outstanding), `enrolled`, `grant`; and what
+   * `Registrar.activate` throws.
    */
   async activate(token: string, id: Uint8Array, bytes: Uint8Array): Promise<Uint8Array> {
-    const { store, clock, logger } = this.#options;
+    const { store, clock } = this.#options;
     const granted = await this.#tokenOf(token);
     const pending = await store.pending(granted.hash);
     if (pending === undefined || !bytesEqual(pending.id, id)) {
+      requireUnspent(granted);
       throw new RegistryError("enrolment", "no such challenge is outstanding: ask for one");
     }
-    const now = clock.now();
-    const { document: signed, pcrDigest } = this.#registrar.activate(pending, bytes, now);
-    const document = verifyLctDocument(signed, [this.authorityKey]);
-    const predecessor = granted.succeeds && (await this.#retired(granted.succeeds, document.lct));
-    const admission = { ...this.#statements.admission(document, "enrolled"), pcrDigest };
-    const { hardware } = pending;
-    const outcome = await store.settle(granted.hash, { ...admission, hardware }, predecessor);
+    if (granted.spentOn === undefined) {
+      const enrolled = this.#registrar.activate(pending, bytes, clock.now());
+      await this.#settle(granted, pending, enrolled);
+    } else {
+      this.#registrar.activate(pending, bytes, pending.expires);
+    }
+    const stored = await store.lct(pending.lct);
+    const [status] = stored?.statements ?? [];
+    if (stored === undefined || status === undefined) {
+      throw new InvariantViolation(`${pending.lct} was enrolled, and is not in the store`);
+    }
+    return encodeEnrolmentResult({ document: stored.document, status });
+  }
+
+  async #settle(
+    granted: StoredToken,
+    pending: PendingEnrolment,
+    enrolled: Enrolled,
+  ): Promise<void> {
+    const { store, logger } = this.#options;
+    const document = verifyLctDocument(enrolled.document, [this.authorityKey]);
+    const { lct, binding } = document;
+    const { hash, succeeds } = granted;
+    const predecessor = succeeds && (await this.#retired(succeeds, lct));
+    const admission = this.#statements.admission(document, "enrolled");
+    const { hardware, why } = pending;
+    const { pcrDigest } = enrolled;
+    const outcome = await store.settle(hash, { ...admission, hardware, pcrDigest }, predecessor);
     if (outcome === "spent") throw new RegistryError("token", "the token was used meanwhile");
     requireAdmitted(outcome);
     if (predecessor !== undefined) this.#ended.set(labelOf(predecessor.lct), predecessor.state);
-    const { lct, binding } = document;
-    logger.info("registry.enrolled", {
-      lct,
-      binding,
-      why: pending.why,
-      succeeds: granted.succeeds,
-    });
-    return encodeEnrolmentResult({ document: signed, status: admission.statement });
+    logger.info("registry.enrolled", { lct, binding, why, succeeds });
   }
 
   /**
@@ -249,15 +277,15 @@ export class LctRegistry implements Standing {
     }));
   }
 
-  async #tokenOf(token: string) {
+  async #tokenOf(token: string): Promise<StoredToken> {
     const { store, clock } = this.#options;
     const found = await store.token(hashOf(token));
-    const refuse = (problem: string): never => {
-      throw new RegistryError("token", `the token ${problem}: have another one granted`);
-    };
-    if (found === undefined) return refuse("is not known here");
-    if (found.spentOn !== undefined) return refuse(`was used for ${found.spentOn}`);
-    if (found.expires < clock.now()) return refuse("has expired");
+    if (found === undefined) {
+      throw new RegistryError("token", "the token is not known here: have one granted");
+    }
+    if (found.spentOn === undefined && found.expires < clock.now()) {
+      throw new RegistryError("token", "the token has expired: have another one granted");
+    }
     return found;
   }
 
@@ -280,6 +308,11 @@ export class LctRegistry implements Standing {
       ? this.#statements.ending(lct, "retired", `succeeded by ${by}`)
       : undefined;
   }
+}
+
+function requireUnspent({ spentOn }: StoredToken): void {
+  if (spentOn === undefined) return;
+  throw new RegistryError("token", `the token was used for ${spentOn}: have another one granted`);
 }
 
 function hashOf(token: string): Uint8Array {

@@ -22,6 +22,8 @@ import { REGISTRY_SCHEMA } from "./schema.js";
 
 const STATES = ["active", "void", "slashed", "retired"] as const;
 const MAX_EVIDENCE = 16;
+/** Of a challenge whose token is still to be spent. */
+const UNMET = "token IN (SELECT hash FROM token WHERE spent_on IS NULL)";
 
 export class SqliteRegistryStore implements RegistryStore {
   readonly #db: Database;
@@ -65,8 +67,9 @@ export class SqliteRegistryStore implements RegistryStore {
     { most, now }: { readonly most: number; readonly now: Millis },
   ): Promise<"kept" | "full"> {
     return this.#db.transaction(() => {
-      this.#db.run("DELETE FROM pending WHERE expires < ?", [now]);
-      const others = this.#db.get("SELECT count(*) AS n FROM pending WHERE token <> ?", [token]);
+      this.#db.run(`DELETE FROM pending WHERE expires < ? AND ${UNMET}`, [now]);
+      const sql = `SELECT count(*) AS n FROM pending WHERE token <> ? AND ${UNMET}`;
+      const others = this.#db.get(sql, [token]);
       if (others === undefined || integer(others, "n") >= most) return "full";
       this.#db.run(
         "INSERT OR REPLACE INTO pending (token, lct, expires, record) VALUES (?, ?, ?, ?)",
@@ -82,7 +85,8 @@ export class SqliteRegistryStore implements RegistryStore {
   }
 
   async outstanding(): Promise<readonly { readonly lct: LctId; readonly expires: Millis }[]> {
-    return this.#db.all("SELECT lct, expires FROM pending ORDER BY lct").map((row) => ({
+    const sql = `SELECT lct, expires FROM pending WHERE ${UNMET} ORDER BY lct`;
+    return this.#db.all(sql).map((row) => ({
       lct: lctId(text(row, "lct")),
       expires: millis(integer(row, "expires")),
     }));
@@ -102,7 +106,6 @@ export class SqliteRegistryStore implements RegistryStore {
       this.#admit(admission);
       if (predecessor !== undefined) this.#end(predecessor);
       this.#db.run("UPDATE token SET spent_on = ? WHERE hash = ?", [admission.lct, token]);
-      this.#db.run("DELETE FROM pending WHERE token = ?", [token]);
       return "admitted";
     });
   }

@@ -22,7 +22,7 @@ const SHAPES = [
 ];
 /** Entries stored before those that are measured, beside `--sizes`. */
 const SHORT = 10_000;
-const MEASURED = 65_536;
+const MEASURED = 262_144;
 const PER_COMMIT = 256;
 
 /**

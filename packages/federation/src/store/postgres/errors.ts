@@ -18,6 +18,16 @@ const REFUSED_ROLE = "28";
  */
 const AWAY = /^(?:08...|57P0[1-4]|53300)$/;
 
+/** Codes of node:tls, and what `pg` says of a server without TLS. */
+const UNPROVEN = /^(?:ERR_TLS_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/;
+const WITHOUT_TLS = "does not support SSL";
+
+function isUnproven(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = "code" in error ? String(error.code) : "";
+  return UNPROVEN.test(code) || error.message.includes(WITHOUT_TLS);
+}
+
 /** Of an error that the server sent; undefined when the connection itself failed. */
 function sqlState(error: unknown): string | undefined {
   return error instanceof pg.DatabaseError ? error.code : undefined;
@@ -63,6 +73,12 @@ export function explained(error: unknown, target: PostgresTarget): Error {
   }
   if (state === DISK_FULL) {
     return failure("store-failed", `PostgreSQL at ${target.place} has no disk space left: ${said}`);
+  }
+  if (isUnproven(error)) {
+    return failure(
+      "store-access",
+      `PostgreSQL at ${target.place} does not prove that it is ${target.host}: ${said}. Name the authority of its certificate with sslrootcert`,
+    );
   }
   if (isAway(error)) {
     return failure(

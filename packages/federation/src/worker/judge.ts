@@ -1,6 +1,11 @@
 /** What one message of a pack is, against what is known of its log. Changes nothing but the log it grows. */
 import { bytesEqual, originOf, toBase64 } from "@wattseal/base";
-import { type EpochChain, isCloneProof, type LctDocument } from "@wattseal/lct-keys/verify";
+import {
+  decodeEpochEvidence,
+  type EpochChain,
+  isCloneProof,
+  type LctDocument,
+} from "@wattseal/lct-keys/verify";
 import { type Checkpoint, Frontier, leafHash, verifyCheckpoint } from "@wattseal/tlog";
 import {
   type Batch,
@@ -209,8 +214,20 @@ function requireNoClone(
   }
 }
 
+/** Told by their counters first: a log may have begun epochs by the thousand, and anyone may send evidence. */
 function twinOf(evidence: Uint8Array, { document, epochs }: EpochChain) {
-  return epochs.find((epoch) => isTwin(document, epoch.evidence, evidence));
+  const counter = counterOf(evidence);
+  const known = epochs.find(({ epoch }) => epoch === counter);
+  if (known === undefined) return undefined;
+  return isTwin(document, known.evidence, evidence) ? known : undefined;
+}
+
+function counterOf(evidence: Uint8Array): number | undefined {
+  try {
+    return decodeEpochEvidence(evidence).body.epoch;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Evidence as a pack offers it on its `epoch` topic: that there is a copy shows before it signs anything. Throws ForkFound. */

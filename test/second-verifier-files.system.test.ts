@@ -9,10 +9,11 @@ import { alteredCopies, HONEST, readerOf } from "./support/altered-files.js";
 import { BROKEN_FILES, BROKEN_FLOORS, HARMLESS_FILES } from "./support/broken-files.js";
 import { BROKEN_HEADS, HARMLESS_HEADS } from "./support/broken-heads.js";
 import { BROKEN_PROOFS, HONEST_PROOFS, type ProofCase } from "./support/broken-proofs.js";
-import { historyOf, tpmHistoryOf } from "./support/histories.js";
+import { historyOf } from "./support/histories.js";
 import { KeyedLog, RECEIPT, TRUST_FILE } from "./support/keyed-log.js";
 import { temporaryFolder } from "./support/program.js";
 import { Random } from "./support/random.js";
+import { tpmHistoryOf } from "./support/tpm-histories.js";
 import {
   type Audit,
   agree,

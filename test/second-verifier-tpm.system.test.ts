@@ -12,10 +12,10 @@ import { alteredLog } from "./support/alterations.js";
 import { answers } from "./support/answers.js";
 import { BROKEN_TPM, rolledBackLog, unattestedLogs } from "./support/broken-tpm.js";
 import { fileOf, proofOf } from "./support/forged-proofs.js";
-import { rolledBackHistory, tpmHistoryOf } from "./support/histories.js";
 import { fieldsOf, type KeyedLog, listOf, TRUST_FILE, typeOf } from "./support/keyed-log.js";
 import { temporaryFolder } from "./support/program.js";
 import { Random } from "./support/random.js";
+import { rolledBackHistory, tpmHistoryOf } from "./support/tpm-histories.js";
 import {
   agree,
   auditOf,

@@ -4,9 +4,10 @@ import { SNAPSHOT_SPACING } from "@wattseal/energy-ledger";
 import { decodeTrust, LogReplay, VerifierError } from "@wattseal/verifier";
 import * as cborg from "cborg";
 import { describe, expect, it } from "vitest";
-import { historyOf, tpmHistoryOf } from "./support/histories.js";
+import { historyOf } from "./support/histories.js";
 import { bytesOf, fieldsOf, KeyedLog, listOf, TRUST_FILE } from "./support/keyed-log.js";
 import { Random } from "./support/random.js";
+import { tpmHistoryOf } from "./support/tpm-histories.js";
 
 const trust = decodeTrust(TRUST_FILE);
 const SEEDS = Array.from({ length: 40 }, (_, seed) => seed);

@@ -1,12 +1,9 @@
 /** Histories of a society that its rules allow, drawn from a seed: every entry type, clocks that jump, restarts. */
 import { type CborValue, millis, milliwattHours, moduleUid, sha256 } from "@wattseal/base";
 import { encodeEntry, SNAPSHOT_SPACING } from "@wattseal/energy-ledger";
-import { verifyLctDocument } from "@wattseal/lct-keys/verify";
 import { VerifierError } from "@wattseal/verifier";
-import { OTHER_BOOT } from "../../packages/lct-keys/src/tpm-pack.fixture.js";
-import { documentOf, KeyedLog, LCT } from "./keyed-log.js";
+import { KeyedLog, LCT } from "./keyed-log.js";
 import { Random } from "./random.js";
-import { approved, bootsOf, boundTo } from "./tpm.js";
 
 const MINUTE = 60_000;
 const DAY = 86_400_000;
@@ -314,43 +311,4 @@ export function historyOf(seed: number, minutes: number, log = new KeyedLog()): 
     if (random.below(3) === 0) history.ifTaken(() => history.work());
   }
   return history.log;
-}
-
-/**
- * A pack that starts again and again and charges each time, under an approval of version 2 first, then by turns under an
- * older one, the same again, and none. With a snapshot, that comes in the first epoch that has gone back.
- */
-export function rolledBackHistory({ snapshotted }: { snapshotted: boolean }): KeyedLog {
-  const bytes = documentOf("pack", "rolled back", boundTo("tpm"));
-  const document = verifyLctDocument(bytes, "self-consistent");
-  const first = approved(document, { version: 1 });
-  const second = approved(document, { version: 2, pcrDigest: OTHER_BOOT });
-  const boots = [second, first, second, {}];
-  let starts = 0;
-  const log = new KeyedLog(bytes, () => boots[starts++ % boots.length]);
-  const history = new History(1, log);
-  if (snapshotted) {
-    history.restart();
-    snapshot(log);
-  }
-  for (let restarts = 0; restarts < 24; restarts += 1) {
-    for (let minutes = 0; minutes < 3; minutes += 1) history.minute();
-    history.prove();
-    history.restart();
-  }
-  return log;
-}
-
-const BINDINGS = ["tpm", "tpm", "tpm-unmeasured", "software"] as const;
-
-/** The same of a pack whose anchor is in a TPM: attested, unmeasured, or an emulator's. */
-export function tpmHistoryOf(seed: number, minutes: number): KeyedLog {
-  const binding = BINDINGS[seed % BINDINGS.length]!;
-  const bytes = documentOf(
-    "pack",
-    `test ${seed}`,
-    boundTo(binding, binding === "tpm" || seed % 8 === 3),
-  );
-  const document = verifyLctDocument(bytes, "self-consistent");
-  return historyOf(seed, minutes, new KeyedLog(bytes, bootsOf(document, new Random(seed + 2))));
 }

@@ -35,7 +35,7 @@ export interface Admission {
   readonly statement: Uint8Array;
   /** SHA-256 of the anchor: no anchor gets a second LCT. */
   readonly anchor: Uint8Array;
-  /** Name of the endorsement key: an active LCT of a kind for each TPM. Undefined without one. */
+  /** SHA-256 of the endorsement key: an active LCT of a kind for each. Undefined without a TPM. */
   readonly hardware: Uint8Array | undefined;
   /** Of the PCRs in the document, at enrolment. */
   readonly pcrDigest: Uint8Array | undefined;

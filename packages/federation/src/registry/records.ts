@@ -5,7 +5,6 @@ import { ENROLLED_KINDS, type EnrolmentGrant, type PendingEnrolment } from "@wat
 const CONTEXT = { least: 0, most: 16 } as const;
 const TEXT = { least: 1, most: 256 } as const;
 const MESSAGE = { least: 1, most: 32_768 } as const;
-const NAME = { least: 1, most: 66 } as const;
 
 export function encodeGrant({ kind, context, succeeds }: EnrolmentGrant): Uint8Array {
   const bytes = encodeCbor([kind, context, succeeds ?? []]);
@@ -53,7 +52,7 @@ export function decodePending(bytes: Uint8Array): PendingEnrolment {
     salt: fields.bytes(5, "salt", 32),
     genesisBody: fields.bytes(6, "genesis body", MESSAGE),
     secretHash: fields.absent(7) ? undefined : fields.bytes(7, "secret's hash", 32),
-    hardware: fields.absent(8) ? undefined : fields.bytes(8, "endorsement key's Name", NAME),
+    hardware: fields.absent(8) ? undefined : fields.bytes(8, "endorsement key's hash", 32),
     why: fields.text(9, "reason", { least: 1, most: 4_096 }),
   };
 }

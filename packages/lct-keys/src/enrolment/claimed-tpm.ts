@@ -1,5 +1,5 @@
 /** What a TPM's claim shows, held to what an LCT needs of it: kinds of keys, their attributes, and counters that only count. */
-import { DecodeError } from "@wattseal/base";
+import { concatBytes, DecodeError, sha256 } from "@wattseal/base";
 import {
   ALG,
   decodeNvPublic,
@@ -25,6 +25,8 @@ interface Named<T> {
 
 export interface ClaimedTpm {
   readonly endorsement: Named<Public>;
+  /** SHA-256 of the endorsement key itself, 32 bytes: nothing certifies the rest of its public area. */
+  readonly hardware: Uint8Array;
   readonly storageRoot: Named<Public>;
   readonly attestationKey: Named<EccPublic>;
   readonly anchor: Named<EccPublic>;
@@ -100,6 +102,7 @@ export function claimedTpm(claim: TpmClaim): ClaimedTpm {
   }
   return {
     endorsement,
+    hardware: hardwareOf(endorsement.area),
     storageRoot,
     attestationKey,
     anchor,
@@ -133,6 +136,13 @@ function requireEndorsement(area: Public): void {
     refuse("enrol-key", "the endorsement key is neither P-256 nor RSA of 2048 bits, with a cipher");
   }
   if (area.type === "ecc") pointOf(area, ENDORSEMENT);
+}
+
+/** Of the modulus without leading zeros, or of the point: what a certificate says, whatever the claim says beside it. */
+function hardwareOf(area: Public): Uint8Array {
+  if (area.type !== "rsa") return sha256(pointOf(area, ENDORSEMENT));
+  const first = area.modulus.findIndex((byte) => byte !== 0);
+  return sha256(concatBytes(area.modulus.subarray(Math.max(0, first))));
 }
 
 function onP256({ area, name }: Named<Public>, role: Role): Named<EccPublic> {

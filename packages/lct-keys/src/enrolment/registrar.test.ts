@@ -242,6 +242,25 @@ describe.skipIf(!installed)(`an enrolment of a TPM${title}`, { timeout: 120_000 
     expect(await refusal(emulated, { endorsementKey, certificates })).toBe("enrol-credential");
   });
 
+  it("is known as one TPM whatever its claim says of the endorsement key beside the key", async () => {
+    const hardwareOf = (change: Partial<TpmClaim>) =>
+      registrar.challenge(requestOf({ ...tpm.claim, ...change }), GRANT, NOW).hardware;
+    const area = decodePublic(tpm.claim.endorsementKey);
+    const authPolicy = area.authPolicy.map((byte) => byte ^ 1);
+    const exponent = 65_537;
+    for (const posing of [
+      { ...area, authPolicy },
+      { ...area, attributes: area.attributes | OBJECT.noDa },
+      ...(area.type === "rsa" ? [{ ...area, exponent }] : []),
+    ]) {
+      const endorsementKey = encodePublic(posing);
+      expect(await refusal(tpm, { endorsementKey })).toBe("nothing"); // the TPM opens the credential all the same
+      expect(hardwareOf({ endorsementKey })).toEqual(hardwareOf({}));
+    }
+    const { hardware } = registrar.challenge(requestOf(emulated.claim), GRANT, NOW);
+    expect(hardware).not.toEqual(hardwareOf({}));
+  });
+
   it("is refused for keys that are not the TPM's own, or of another kind", async () => {
     const { claim } = emulated;
     const altered = (bytes: Uint8Array, clear: number, set = 0) => {

@@ -61,7 +61,7 @@ export interface PendingEnrolment {
   readonly salt: Uint8Array;
   readonly genesisBody: Uint8Array;
   readonly secretHash: Uint8Array | undefined;
-  /** Name of the endorsement key: one for each TPM. */
+  /** SHA-256 of the endorsement key, as its certificate has it: no claim can give one TPM two of them by this key. */
   readonly hardware: Uint8Array | undefined;
   /** Why the document says this binding and none above it. */
   readonly why: string;
@@ -133,7 +133,7 @@ export class Registrar {
       request: new Uint8Array(requestBytes),
       challenge: encodeEnrolmentChallenge(challenge),
       secretHash,
-      hardware: judged.tpm?.claimed.endorsement.name,
+      hardware: judged.tpm?.claimed.hardware,
       why: judged.why,
     };
   }

@@ -10,29 +10,49 @@ import { main } from "./lib/main.mjs";
 import { cache, prepare } from "./lib/prepare.mjs";
 import { StepFailed, say } from "./lib/run.mjs";
 
-const USAGE = `npm run deploy -- <embedded | site | cluster> [--state <dir>]
+const USAGE = `npm run deploy -- <embedded | site | cluster> [--state <dir>] [--database <url>] [--workers <n>]
 Runs a federation and one simulated pack on this machine, over a broker as deploy/ configures it, until Ctrl-C.
   embedded  the federation's own broker; needs nothing else
   site      mosquitto, TLS with certificates
   cluster   three nats-server nodes, TLS with certificates
+  --database, --workers
+            a PostgreSQL that is there already, postgres://USER@HOST:PORT/DATABASE, instead of SQLite; with it a
+            cluster can have several workers (default: 1)
   --state   keys, certificates, logs and log files; made where it does not exist, used again where it does
             (default: .cache/deploy/<kind> of this checkout)
 `;
 
 /** @typedef {import("./lib/deploy/deployment.mjs").Kind} Kind */
 
-/** @returns {{ readonly kind: Kind, readonly state: string } | undefined} */
+/** @returns {import("./lib/deploy/deployment.mjs").Wanted | undefined} */
 function wanted() {
   try {
     const { positionals, values } = parseArgs({
       allowPositionals: true,
-      options: { state: { type: "string" }, help: { type: "boolean", short: "h" } },
+      options: {
+        state: { type: "string" },
+        database: { type: "string" },
+        workers: { type: "string", default: "1" },
+        help: { type: "boolean", short: "h" },
+      },
     });
     if (values.help) return undefined;
     const kind = KINDS.find((known) => known === positionals[0]);
     if (kind === undefined || positionals.length > 1)
       throw new Error(`name one of ${KINDS.join(", ")}`);
-    return { kind, state: resolve(values.state ?? join(cache, "deploy", kind)) };
+    const workers = Number(values.workers);
+    if (!Number.isSafeInteger(workers) || workers < 1)
+      throw new Error("--workers is a number from 1 on");
+    if (workers > 1 && (kind !== "cluster" || values.database === undefined)) {
+      throw new Error("several workers need a cluster and a --database");
+    }
+    const { database } = values;
+    return {
+      kind,
+      workers,
+      ...(database && { database }),
+      state: resolve(values.state ?? join(cache, "deploy", kind)),
+    };
   } catch (error) {
     throw new StepFailed(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`, 2);
   }

@@ -3,13 +3,31 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { toHex } from "@wattseal/base";
-import { readStoredLog, SqliteStore } from "@wattseal/federation";
+import { openStore, readStoredLog } from "@wattseal/federation";
 import { LogStore } from "@wattseal/tlog/store";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { PostgresServer, postgresMissing } from "../scripts/lib/postgres.mjs";
 import { missingFor } from "./support/deployment.js";
 import { temporaryFolder } from "./support/program.js";
 
 const SCRIPT = fileURLToPath(new URL("../scripts/deploy.mjs", import.meta.url));
+
+/** A store of the deployment's, as its workers are told of it. */
+async function storeOf(kind: string, state: string) {
+  if (kind !== "cluster" || postgresMissing() !== undefined) {
+    return {
+      flags: [],
+      options: { kind: "embedded", directory: `${state}/federation/store` },
+    } as const;
+  }
+  const server = await PostgresServer.start();
+  onTestFinished(() => server.close());
+  const url = await server.createDatabase();
+  return {
+    flags: ["--database", url, "--workers", "2"],
+    options: { kind: "postgres", url },
+  } as const;
+}
 
 describe.each(["embedded", "site", "cluster"] as const)("npm run deploy --", (kind) => {
   const skipped = kind === "embedded" ? "" : missingFor(kind);
@@ -18,22 +36,27 @@ describe.each(["embedded", "site", "cluster"] as const)("npm run deploy --", (ki
     `${kind}: brings a pack's log to a witness, until Ctrl-C${skipped}`,
     async () => {
       const state = await temporaryFolder();
-      const child = spawn(process.execPath, [SCRIPT, kind, "--state", state], {
+      const { flags, options } = await storeOf(kind, state);
+      const child = spawn(process.execPath, [SCRIPT, kind, "--state", state, ...flags], {
         stdio: ["ignore", "pipe", "pipe"],
       });
       onTestFinished(() => void child.kill("SIGKILL"));
       const ended = once(child, "exit");
+      let said = "";
+      child.stderr.setEncoding("utf8").on("data", (text: string) => {
+        said += text;
+      });
       const lines: string[] = [];
       for await (const line of createInterface({ input: child.stdout })) {
         lines.push(line);
         if (line.startsWith("The federation has witnessed")) break;
       }
-      expect(lines.at(-1)).toMatch(/has witnessed/);
+      expect(lines.at(-1) ?? said).toMatch(/has witnessed/);
       child.stdout.resume();
       child.kill("SIGINT");
-      expect(await ended).toEqual([0, null]);
+      expect(await ended, said).toEqual([0, null]);
       const log = await LogStore.openReadOnly({ directory: `${state}/gateway/log` });
-      const store = await SqliteStore.open(`${state}/federation/store`);
+      const store = await openStore(options);
       onTestFinished(() => store.close());
       const [pack] = await store.packs();
       const stored: Uint8Array[] = [];

@@ -13,6 +13,14 @@ import { NatsCluster } from "./nats.mjs";
 export const KINDS = /** @type {const} */ (["embedded", "site", "cluster"]);
 /** @typedef {typeof KINDS[number]} Kind */
 
+/**
+ * @typedef {object} Wanted
+ * @property {Kind} kind
+ * @property {string} state folder
+ * @property {string} [database] postgres://…; default the embedded store, for one worker
+ * @property {number} [workers] default 1
+ */
+
 const PROGRAM = join(root, "packages", "wattseal", "bin", "wattseal.mjs");
 /** Of the state that `wattseal init --demo` writes. */
 const FLEET = "demo";
@@ -35,11 +43,11 @@ export class Deployment {
     this.#state = state;
   }
 
-  /** @param {{ readonly kind: Kind, readonly state: string }} options */
-  static async start({ kind, state }) {
-    const deployment = new Deployment(state);
+  /** @param {Wanted} wanted */
+  static async start(wanted) {
+    const deployment = new Deployment(wanted.state);
     try {
-      await deployment.#start(kind);
+      await deployment.#start(wanted);
       return deployment;
     } catch (error) {
       await deployment.stop();
@@ -47,18 +55,30 @@ export class Deployment {
     }
   }
 
-  /** @param {Kind} kind */
-  async #start(kind) {
+  /** @param {Wanted} wanted */
+  async #start({ kind, database = "embedded", workers = 1 }) {
     const pack = this.#enrolled();
     const authority =
       kind === "embedded" ? undefined : new DemoAuthority(join(this.#state, "certificates"));
     const broker = authority === undefined ? undefined : await this.#broker(kind, authority, pack);
     if (broker !== undefined) this.#closing.push(broker.stop);
-    const federation = await this.#role("federation", ["federation"], "federation.running", {
+    const settings = {
+      WATTSEAL_STORE_URL: database,
       WATTSEAL_BROKER_URL: broker?.federationUrl ?? "embedded",
       WATTSEAL_BROKER_PORT: "0",
       ...accessOf("BROKER", authority, "federation"),
-    });
+    };
+    const federation = await this.#role(
+      "federation",
+      ["federation"],
+      "federation.running",
+      settings,
+    );
+    for (let i = 2; i <= workers; i += 1) {
+      // one process keeps the registry
+      const without = { ...settings, WATTSEAL_REGISTRY_KEY: "", WATTSEAL_REGISTRY_LISTEN: "" };
+      await this.#role(`federation-${i}`, ["federation"], "federation.running", without);
+    }
     const packUrl = broker?.packUrl ?? String(/"broker":"(mqtt:[^"]+)"/.exec(federation.log)?.[1]);
     await this.#role("sim", ["sim"], "sim.running", {});
     await this.#role("gateway", ["gateway"], "gateway.running", {

@@ -334,12 +334,14 @@ export class EnergyLog {
   }
 
   /**
-   * The epoch's last entry, signed. Only a next epoch follows it. Nothing where nobody signs: the epoch is left open, so
-   * that entries can follow should the signer be away at the next start, too.
+   * The epoch's last entry, signed. Only a next epoch follows it. Nothing where nobody signs what came before it: the epoch
+   * is left open, so that entries can follow should the signer be away at the next start, too.
    */
   async endEpoch(reason: "shutdown" | "renewal"): Promise<void> {
     const epoch = this.fold.epoch?.epoch;
-    if (epoch === undefined || this.#stopped !== undefined || !this.signing) return;
+    if (epoch === undefined || this.#stopped !== undefined) return;
+    await this.flush();
+    if (!this.signing) return;
     await this.append({ type: "epoch.end", body: { epoch, reason } });
     await this.flush();
   }

@@ -14,6 +14,7 @@ import { makePack } from "./pack.fixture.js";
 
 const entropy = { bytes: (length: number) => new Uint8Array(randomBytes(length)) };
 const MINUTE = 60_000;
+const turn = () => new Promise<void>((resolve) => void setImmediate(resolve));
 
 /** Nobody is on it. */
 const emptyBus: CanBus = {
@@ -71,7 +72,7 @@ async function pack() {
   const pass = async (ms: number, gateway: Gateway) => {
     for (let left = ms; left > 0; left -= 1000) {
       await clock.pass(Math.min(1000, left), () => gateway.ready());
-      await new Promise((resolve) => setImmediate(resolve));
+      await turn();
     }
   };
   const types = async () => {
@@ -86,8 +87,8 @@ async function pack() {
 
 /** Turns of the event loop until it holds; time stands still meanwhile. */
 async function until(holds: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 10_000 && !holds(); turn += 1) {
-    await new Promise((resolve) => setImmediate(resolve));
+  for (let turns = 0; turns < 10_000 && !holds(); turns += 1) {
+    await turn();
   }
 }
 

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { type Clock, type Logger, silentLogger } from "@wattseal/base";
+import { type Clock, type Logger, milliwattHours, silentLogger } from "@wattseal/base";
 import type { BusListener, CanBus } from "@wattseal/can-protocol";
 import { DeviceHalf, inMemory } from "@wattseal/device-keys";
 import { decodeEntry } from "@wattseal/energy-ledger";
@@ -103,7 +103,12 @@ describe("a gateway whose signer is away", () => {
     await pass(3 * MINUTE, gateway);
     expect(gateway.status()).toMatchObject({ entries: 1, refusedEntries: 0, unsigned });
     await expect(
-      gateway.society.reserve({ amount: 1 as never, worker: "" as never, task: "t" as never }),
+      gateway.society.reserve({
+        amount: milliwattHours(1),
+        worker: gateway.status().lct,
+        task: "t",
+        order: undefined,
+      }),
     ).rejects.toMatchObject({ code: "busy" });
 
     signer.away = undefined;

@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import { parseKind, parseLct } from "./commands/identity-issue.js";
-import { grantToken, parseHours, voidLct } from "./commands/registry.js";
+import { adoptDocument, grantToken, parseHours, voidLct } from "./commands/registry.js";
 import { example, type Report } from "./program-help.js";
 
 const EXIT_TEXT =
@@ -17,8 +17,9 @@ function operates(command: Command): Command {
 
 const listed = (text: string, before: readonly string[] = []) => [...before, text];
 
-/** `wattseal federation token` */
+/** `wattseal federation token` and `adopt`. */
 export function addRegistry(federation: Command, report: Report): void {
+  addAdopt(federation, report);
   operates(federation.command("token"))
     .description("grant one enrolment: a token for wattseal init --enrol, told this once")
     .addOption(
@@ -31,6 +32,17 @@ export function addRegistry(federation: Command, report: Report): void {
     .option("--hours <n>", "that the token is good for", parseHours, 24)
     .addHelpText("after", example("federation token --context 'depot 3' --state ./fleet"))
     .action(async (options) => report(await grantToken(options)));
+}
+
+/** `wattseal federation adopt` */
+function addAdopt(federation: Command, report: Report): void {
+  operates(federation.command("adopt"))
+    .description(
+      "keep the standing of an LCT whose document the registry's authority signed elsewhere",
+    )
+    .argument("<file>", "the LCT document")
+    .addHelpText("after", example("federation adopt ./pack/gateway/lct.cose --state ./fleet"))
+    .action(async (file, options) => report(await adoptDocument(file, options)));
 }
 
 /** `wattseal identity void` */

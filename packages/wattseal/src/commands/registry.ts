@@ -1,5 +1,6 @@
+import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import type { LctId } from "@wattseal/base";
+import { type LctId, messageOf } from "@wattseal/base";
 import { RegistryOperator, RegistryRefusal } from "@wattseal/federation";
 import { ENROLLED_KINDS } from "@wattseal/lct-keys";
 import type { LctKind } from "@wattseal/lct-keys/verify";
@@ -42,6 +43,17 @@ export async function grantToken(
     if (options.json) return JSON.stringify({ token, expires });
     process.stderr.write(`Good for one ${kind} until ${new Date(expires).toISOString()}.\n`);
     return token;
+  });
+}
+
+/** `wattseal federation adopt`. */
+export async function adoptDocument(file: string, options: OperatorOptions): Promise<number> {
+  const document = await readFile(resolve(file)).catch((cause: unknown) => {
+    throw new CliError("usage", `${file} cannot be read: ${messageOf(cause)}`, { cause });
+  });
+  return asked(options, async (operator) => {
+    const lct = await operator.adopt(document);
+    return options.json ? JSON.stringify({ lct }) : `${lct} has a standing here now: active.`;
   });
 }
 

@@ -1,0 +1,85 @@
+import { readdir, rm } from "node:fs/promises";
+import { describe, expect, it } from "vitest";
+import { Board, statusOnce } from "./support/board.js";
+import { hasMaker, NEEDS_MAKER } from "./support/maker.js";
+import { wattseal } from "./support/program.js";
+
+const shown = async ({ state }: Board) => {
+  const args = ["identity", "show", "--state", state, "--trust", `${state}/gateway/trust.json`];
+  const { stdout } = await wattseal([...args, "--json"]);
+  return JSON.parse(stdout).epochs.map((epoch: { state: string }) => epoch.state);
+};
+
+describe.skipIf(!hasMaker)(`the boot of a pack with a TPM${NEEDS_MAKER}`, () => {
+  it("counts while it is approved: an update is staged, another system is not, and none goes back", async () => {
+    const board = await Board.start();
+    const { state } = board;
+    await board.simulate();
+
+    // As it was enrolled.
+    let gateway = await board.running();
+    const good = await statusOnce(state, ({ modules, log }) => {
+      return modules[0]!.linked && log.checkpoints > 0;
+    });
+    expect(good.signer).toMatchObject({
+      epoch: { state: "attested" },
+      halves: [{ state: "open" }],
+    });
+    await gateway.kill();
+
+    // Another system: it runs and records, and nothing of it counts.
+    await board.boot("another kernel");
+    gateway = await board.running();
+    const other = await statusOnce(state, ({ log }) => log.checkpoints > 0);
+    expect(other.signer).toMatchObject({
+      epoch: { state: "unattested" },
+      halves: [{ state: "refused", reason: expect.stringContaining("pcrs-not-approved") }],
+    });
+    expect(other.modules[0]!.linked).toBe(false);
+    expect(other.log.stopped).toBeUndefined();
+    expect((await wattseal(["status", "--state", state])).stdout).toMatch(
+      /^REFUSED {4}device half/m,
+    );
+    await gateway.kill();
+
+    // The same, approved: version 2 replaces version 1 once it has signed.
+    await board.approve(2);
+    gateway = await board.running();
+    const staged = await statusOnce(state, ({ modules, log }) => {
+      return modules[0]!.linked && log.checkpoints > 0;
+    });
+    expect(staged.signer).toMatchObject({
+      epoch: { state: "attested" },
+      halves: [{ state: "open" }],
+    });
+    await gateway.stop();
+
+    // The first system again, whose approval is still there.
+    await board.boot();
+    expect((await readdir(`${state}/gateway/boot`)).sort()).toEqual(["1.boot", "2.boot"]);
+    gateway = await board.running();
+    const back = await statusOnce(state, ({ log }) => log.checkpoints > 0);
+    expect(back.signer).toMatchObject({
+      epoch: { state: "unattested" },
+      halves: [{ state: "refused", reason: expect.stringContaining("rolled-back") }],
+    });
+    await gateway.kill();
+
+    expect(await shown(board)).toEqual(["attested", "unattested", "attested", "unattested"]);
+    const audit = ["ledger", "audit", `${state}/gateway/log`, "--json"];
+    expect(JSON.parse((await wattseal(audit)).stdout).problem).toBeUndefined();
+  });
+
+  it("counts for nothing where nobody approved one", async () => {
+    const board = await Board.start();
+    await rm(`${board.state}/gateway/boot`, { recursive: true });
+    await board.simulate();
+    await board.running();
+    const { signer, society } = await statusOnce(board.state, ({ log }) => log.checkpoints > 0);
+    expect(signer).toMatchObject({
+      epoch: { state: "unattested" },
+      halves: [{ state: "refused", reason: expect.stringContaining("approval-missing") }],
+    });
+    expect(society.atp).toBe(0);
+  });
+});

@@ -1,8 +1,16 @@
 /** Composition of one registry: its file, its listeners, and what the worker's store has proven while it was away. */
-import { bytesEqual, type Clock, type Entropy, type Logger } from "@wattseal/base";
+import {
+  bytesEqual,
+  type Clock,
+  type Entropy,
+  type LctId,
+  type Logger,
+  labelOf,
+} from "@wattseal/base";
 import { decodeEntry } from "@wattseal/energy-ledger";
 import type { Ed25519SecretKey, HardwareRoots } from "@wattseal/lct-keys";
-import { type TrustedKeys, verifyLctDocument } from "@wattseal/lct-keys/verify";
+import { type LctDocument, type TrustedKeys, verifyLctDocument } from "@wattseal/lct-keys/verify";
+import { type PackName, packName } from "@wattseal/uplink";
 import { FederationError } from "../errors.js";
 import type { FederationStore } from "../store/port.js";
 import { RegistryServer, type TlsFiles } from "./http/server.js";
@@ -30,6 +38,8 @@ export interface OpenRegistry {
   close(): Promise<void>;
 }
 
+type Logs = Pick<FederationStore, "forks" | "leaves">;
+
 interface Surroundings {
   readonly authorityKeys: TrustedKeys;
   readonly clock: Pick<Clock, "now">;
@@ -41,7 +51,7 @@ interface Surroundings {
 export async function openRegistry(
   setting: RegistrySetting,
   { authorityKeys, clock, entropy, logger }: Surroundings,
-  logs: Pick<FederationStore, "forks" | "leaves">,
+  logs: Logs,
 ): Promise<OpenRegistry> {
   const { authority, roots, updateKeys, listen, socket } = setting;
   if (!authorityKeys.some((key) => bytesEqual(key, authority.publicKey))) {
@@ -57,8 +67,16 @@ export async function openRegistry(
     await store.close();
   };
   try {
-    const context = { clock, entropy, logger };
-    const registry = await LctRegistry.open({ store, authority, roots, updateKeys, ...context });
+    const registry = await LctRegistry.open({
+      store,
+      authority,
+      roots,
+      updateKeys,
+      documentOf: (lct) => documentIn(logs, lct),
+      clock,
+      entropy,
+      logger,
+    });
     await slashProven(registry, logs);
     servers.push(await RegistryServer.listenForOperator({ registry, clock, logger, socket }));
     const anyone = listen && (await RegistryServer.listen({ registry, clock, logger, ...listen }));
@@ -71,15 +89,24 @@ export async function openRegistry(
 }
 
 /** A worker that died between keeping a proof and acting on it, or had no registry then. */
-async function slashProven(
-  registry: LctRegistry,
-  logs: Pick<FederationStore, "forks" | "leaves">,
-): Promise<void> {
+async function slashProven(registry: LctRegistry, logs: Logs): Promise<void> {
   for (const fork of await logs.forks()) {
     if (registry.finalState(fork.pack) !== undefined) continue;
-    const [leaf] = await logs.leaves(fork.pack, 0, 1);
-    const entry = leaf && decodeEntry(leaf);
-    if (entry?.type !== "lct.document") continue;
-    await registry.slash(fork, verifyLctDocument(entry.body.sign1, "self-consistent"));
+    const document = await documentOfLog(logs, fork.pack);
+    if (document !== undefined) await registry.slash(fork, document);
   }
+}
+
+async function documentIn(logs: Logs, lct: LctId): Promise<LctDocument | undefined> {
+  if (!lct.startsWith("lct:pack:")) return undefined;
+  const document = await documentOfLog(logs, packName(labelOf(lct)));
+  return document?.lct === lct ? document : undefined;
+}
+
+/** Entry 0, which the worker has stored only under an authority that it accepts. */
+async function documentOfLog(logs: Logs, pack: PackName): Promise<LctDocument | undefined> {
+  const [leaf] = await logs.leaves(pack, 0, 1);
+  const entry = leaf && decodeEntry(leaf);
+  if (entry?.type !== "lct.document") return undefined;
+  return verifyLctDocument(entry.body.sign1, "self-consistent");
 }

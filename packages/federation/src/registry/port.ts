@@ -33,7 +33,7 @@ export interface Admission {
   readonly since: Millis;
   readonly document: Uint8Array;
   readonly statement: Uint8Array;
-  /** SHA-256 of the anchor: no anchor gets a second LCT. */
+  /** SHA-256 of the anchor: no anchor gets a second LCT by a token. */
   readonly anchor: Uint8Array;
   /** SHA-256 of the endorsement key: an active LCT of a kind for each. Undefined without a TPM. */
   readonly hardware: Uint8Array | undefined;
@@ -82,14 +82,14 @@ export interface RegistryStore {
     admission: Admission,
     predecessor: Ending | undefined,
   ): Promise<Admitted | "spent">;
-  /** Without a token: a document that was issued elsewhere. */
-  admit(admission: Admission): Promise<Admitted>;
+  /** Without a token: a document that was issued elsewhere. False: known already, and nothing changed. */
+  admit(admission: Admission): Promise<boolean>;
   lct(lct: LctId): Promise<StoredLct | undefined>;
   /** In the order of their ids, after `after`. */
   lcts(after: string, limit: number): Promise<readonly StoredLct[]>;
   /** False where it is final already, or not known: its state stays. */
   end(ending: Ending): Promise<boolean>;
-  /** As `end`, with what it ends for; one that was not known is taken in, whatever else its anchor has. */
+  /** As `end`, with what it ends for; one that was not known is taken in. */
   slash(ending: Ending, evidence: KeptEvidence, unknown: Admission): Promise<boolean>;
   ended(): Promise<readonly Pick<Ending, "lct" | "state">[]>;
   evidence(lct: LctId): Promise<readonly KeptEvidence[]>;

@@ -49,6 +49,8 @@ export interface RegistryOptions {
   readonly roots: HardwareRoots;
   /** Whose boot approvals documents may rest on: P-256 points of 65 bytes. */
   readonly updateKeys: readonly Uint8Array[] | "any";
+  /** Of an LCT that speaks here, whoever enrolled it: verified, under an accepted authority. */
+  readonly documentOf?: (lct: LctId) => Promise<LctDocument | undefined>;
   readonly clock: Pick<Clock, "now">;
   readonly entropy: Entropy;
   readonly logger: Logger;
@@ -205,18 +207,20 @@ export class LctRegistry implements Standing {
    */
   async adopt(bytes: Uint8Array): Promise<LctId> {
     const document = verifyLctDocument(bytes, [this.authorityKey]);
-    const admission = this.#statements.admission(document, "adopted");
-    requireAdmitted(await this.#options.store.admit(admission));
-    return document.lct;
+    const { lct } = document;
+    if (!(await this.#options.store.admit(this.#statements.admission(document, "adopted")))) {
+      throw new RegistryError("enrolled", `${lct} is known here already`);
+    }
+    return lct;
   }
 
   /** The hardware is gone. Throws RegistryError `lct`, `final`. */
   async void(lct: LctId, reason: string): Promise<void> {
+    const known = await this.#known(lct);
+    if (known === undefined) throw new RegistryError("lct", `${lct} is not known here`);
     const ending = this.#statements.ending(lct, "void", reason);
     const { store, logger } = this.#options;
     if (!(await store.end(ending))) {
-      const known = await store.lct(lct);
-      if (known === undefined) throw new RegistryError("lct", `${lct} is not known here`);
       throw new RegistryError("final", `${lct} is ${known.state}, and stays so`);
     }
     this.#ended.set(labelOf(lct), "void");
@@ -289,9 +293,20 @@ export class LctRegistry implements Standing {
     return found;
   }
 
+  /** One that speaks here is taken in, whoever enrolled it. */
+  async #known(lct: LctId): Promise<StoredLct | undefined> {
+    const { store, documentOf } = this.#options;
+    const known = await store.lct(lct);
+    if (known !== undefined) return known;
+    const document = await documentOf?.(lct);
+    if (document === undefined) return undefined;
+    await store.admit(this.#statements.admission(document, "adopted"));
+    return store.lct(lct);
+  }
+
   /** A slashed LCT hands nothing on: what is proven against it stays with whoever had it. */
   async #requireSucceedable(lct: LctId): Promise<StoredLct> {
-    const known = await this.#options.store.lct(lct);
+    const known = await this.#known(lct);
     if (known === undefined) {
       throw new RegistryError("grant", `${lct} is not known here: adopt its document first`);
     }

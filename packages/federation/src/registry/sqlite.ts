@@ -110,12 +110,8 @@ export class SqliteRegistryStore implements RegistryStore {
     });
   }
 
-  async admit(admission: Admission): Promise<Admitted> {
-    return this.#db.transaction(() => {
-      const outcome = this.#admissible(admission, undefined);
-      if (outcome === "admitted") this.#admit(admission);
-      return outcome;
-    });
+  async admit(admission: Admission): Promise<boolean> {
+    return this.#db.transaction(() => this.#admitUnknown(admission));
   }
 
   async lct(lct: LctId): Promise<StoredLct | undefined> {
@@ -140,8 +136,7 @@ export class SqliteRegistryStore implements RegistryStore {
 
   async slash(ending: Ending, evidence: KeptEvidence, unknown: Admission): Promise<boolean> {
     return this.#db.transaction(() => {
-      const known = this.#db.get("SELECT lct FROM lct WHERE lct = ?", [ending.lct]);
-      if (known === undefined) this.#admit(unknown);
+      this.#admitUnknown(unknown);
       this.#keep(evidence);
       return this.#end(ending);
     });
@@ -184,6 +179,12 @@ export class SqliteRegistryStore implements RegistryStore {
       [hardware, kind, predecessor ?? ""],
     );
     return beside === undefined ? "admitted" : "hardware-known";
+  }
+
+  #admitUnknown(admission: Admission): boolean {
+    const known = this.#db.get("SELECT lct FROM lct WHERE lct = ?", [admission.lct]);
+    if (known === undefined) this.#admit(admission);
+    return known === undefined;
   }
 
   #admit({ lct, kind, since, document, statement, anchor, ...more }: Admission): void {

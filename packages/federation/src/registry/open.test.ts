@@ -1,0 +1,67 @@
+import { join } from "node:path";
+import { silentLogger } from "@wattseal/base";
+import { expect, it } from "vitest";
+import {
+  AUTHORITY,
+  seededEntropy,
+  TestClock,
+  TestPack,
+  temporaryDirectory,
+} from "../fleet.fixture.js";
+import { MemoryStore } from "../store/memory.fixture.js";
+import { bench, pack } from "../worker/bench.fixture.js";
+import { RegistryOperator } from "./client.js";
+import { openRegistry } from "./open.js";
+import { said } from "./registry.fixture.js";
+
+function opened(directory: string, logs: MemoryStore, authorityKeys = [AUTHORITY.publicKey]) {
+  const socket = join(directory, "registry.sock");
+  const setting = { directory, authority: AUTHORITY, roots: [], updateKeys: [], socket } as const;
+  const entropy = seededEntropy("registry");
+  const context = { authorityKeys, clock: new TestClock(), entropy, logger: silentLogger };
+  return openRegistry(setting, context, logs);
+}
+
+it("slashes at its start what a worker has proven without it, or died over", async () => {
+  const directory = temporaryDirectory();
+  const logs = new MemoryStore();
+  const { give } = await bench(logs);
+  const p = pack(10);
+  const other = pack(10, "other");
+  for (const one of [p, other]) await give(one, "batch", one.batch(0));
+  await give(p, "epoch", new TestPack("pack", AUTHORITY, "second").evidence);
+  for (let start = 0; start < 2; start += 1) {
+    const registry = await opened(directory.path, logs);
+    expect(registry.standing.finalState(p.name)).toBe("slashed");
+    expect(registry.standing.finalState(other.name)).toBeUndefined();
+    await registry.close();
+  }
+  directory.remove();
+});
+
+it("voids a pack that speaks here, whoever enrolled it, and none that does not", async () => {
+  const directory = temporaryDirectory();
+  const logs = new MemoryStore();
+  const { give } = await bench(logs);
+  const p = pack(10);
+  await give(p, "batch", p.batch(0));
+  const registry = await opened(directory.path, logs);
+  const operator = new RegistryOperator(join(directory.path, "registry.sock"));
+  await operator.void(p.document.lct, "stolen");
+  expect(registry.standing.finalState(p.name)).toBe("void");
+  const standing = await operator.standing(p.document.lct);
+  expect(standing?.statements.map((it) => said(it).state)).toEqual(["active", "void"]);
+  const unheard = new TestPack("unheard").document.lct;
+  await expect(operator.void(unheard, "stolen")).rejects.toMatchObject({ problem: "lct" });
+  await registry.close();
+  directory.remove();
+});
+
+it("has a key that the federation accepts, or does not start", async () => {
+  const directory = temporaryDirectory();
+  const stranger = new TestPack("stranger").keyAt(2)!;
+  await expect(opened(directory.path, new MemoryStore(), [stranger])).rejects.toMatchObject({
+    code: "configuration",
+  });
+  directory.remove();
+});

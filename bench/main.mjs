@@ -6,6 +6,7 @@ import { ledger } from "./ledger.mjs";
 import { machineFacts } from "./lib/machine.mjs";
 import { link } from "./link.mjs";
 import { log } from "./log.mjs";
+import { signer } from "./signer.mjs";
 import { sim } from "./sim.mjs";
 import { start } from "./start.mjs";
 import { store } from "./store.mjs";
@@ -17,7 +18,7 @@ import { tpm } from "./tpm.mjs";
  */
 
 /** @type {Readonly<Record<string, Benchmark>>} */
-const BENCHMARKS = { aead, link, sim, ledger, audit, log, start, tpm, store };
+const BENCHMARKS = { aead, link, sim, ledger, audit, log, start, tpm, signer, store };
 
 /**
  * Runs the named benchmarks, all of them by default, and writes Markdown to standard output.

@@ -10,7 +10,7 @@ import { main } from "./lib/main.mjs";
 import { cache, prepare } from "./lib/prepare.mjs";
 import { StepFailed, say } from "./lib/run.mjs";
 
-const USAGE = `npm run deploy -- <embedded | site | cluster> [--state <dir>] [--database <url>] [--workers <n>]
+const USAGE = `npm run deploy -- <embedded | site | cluster> [--state <dir>] [--database <url>] [--workers <n>] [--speed <n>]
 Runs a federation and one simulated pack on this machine, over a broker as deploy/ configures it, until Ctrl-C.
   embedded  the federation's own broker; needs nothing else
   site      mosquitto, TLS with certificates
@@ -18,6 +18,7 @@ Runs a federation and one simulated pack on this machine, over a broker as deplo
   --database, --workers
             a PostgreSQL that is there already, postgres://USER@HOST:PORT/DATABASE, instead of SQLite; with it a
             cluster can have several workers (default: 1)
+  --speed   simulated seconds of the pack in one second (default: 1)
   --state   keys, certificates, logs and log files; made where it does not exist, used again where it does
             (default: .cache/deploy/<kind> of this checkout)
 `;
@@ -33,6 +34,7 @@ function wanted() {
         state: { type: "string" },
         database: { type: "string" },
         workers: { type: "string", default: "1" },
+        speed: { type: "string", default: "1" },
         help: { type: "boolean", short: "h" },
       },
     });
@@ -46,10 +48,13 @@ function wanted() {
     if (workers > 1 && (kind !== "cluster" || values.database === undefined)) {
       throw new Error("several workers need a cluster and a --database");
     }
+    const speed = Number(values.speed);
+    if (!(speed > 0)) throw new Error("--speed is a number above 0");
     const { database } = values;
     return {
       kind,
       workers,
+      speed,
       ...(database && { database }),
       state: resolve(values.state ?? join(cache, "deploy", kind)),
     };

@@ -37,9 +37,13 @@ describe.each(["embedded", "site", "cluster"] as const)("npm run deploy --", (ki
     async () => {
       const state = await temporaryFolder();
       const { flags, options } = await storeOf(kind, state);
-      const child = spawn(process.execPath, [SCRIPT, kind, "--state", state, ...flags], {
-        stdio: ["ignore", "pipe", "pipe"],
-      });
+      const child = spawn(
+        process.execPath,
+        [SCRIPT, kind, "--state", state, "--speed", "20", ...flags],
+        {
+          stdio: ["ignore", "pipe", "pipe"],
+        },
+      );
       onTestFinished(() => void child.kill("SIGKILL"));
       const ended = once(child, "exit");
       let said = "";

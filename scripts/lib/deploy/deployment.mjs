@@ -19,6 +19,7 @@ export const KINDS = /** @type {const} */ (["embedded", "site", "cluster"]);
  * @property {string} state folder
  * @property {string} [database] postgres://…; default the embedded store, for one worker
  * @property {number} [workers] default 1
+ * @property {number} [speed] simulated seconds of the pack in one second; default 1
  */
 
 const PROGRAM = join(root, "packages", "wattseal", "bin", "wattseal.mjs");
@@ -56,7 +57,7 @@ export class Deployment {
   }
 
   /** @param {Wanted} wanted */
-  async #start({ kind, database = "embedded", workers = 1 }) {
+  async #start({ kind, database = "embedded", workers = 1, speed = 1 }) {
     const pack = this.#enrolled();
     const authority =
       kind === "embedded" ? undefined : new DemoAuthority(join(this.#state, "certificates"));
@@ -80,7 +81,7 @@ export class Deployment {
       await this.#role(`federation-${i}`, ["federation"], "federation.running", without);
     }
     const packUrl = broker?.packUrl ?? String(/"broker":"(mqtt:[^"]+)"/.exec(federation.log)?.[1]);
-    await this.#role("sim", ["sim"], "sim.running", {});
+    await this.#role("sim", ["sim", "--speed", String(speed)], "sim.running", {});
     await this.#role("gateway", ["gateway"], "gateway.running", {
       WATTSEAL_UPLINK_BROKER: packUrl,
       ...accessOf("UPLINK", authority, pack),

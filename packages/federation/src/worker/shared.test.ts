@@ -69,3 +69,16 @@ describe("workers that share a store", () => {
     expect(errors()).toEqual([]);
   });
 });
+
+it("what can never be of use is told apart from what is dealt with", async () => {
+  const { worker, clock } = await bench();
+  const p = pack(20);
+  const verdicts: (string | undefined)[] = [];
+  const junk = p.batch(10).fill(0, 60, 80);
+  for (const payload of [p.batch(0, 10), junk, p.batch(0, 10), p.batch(10)]) {
+    const settle = (verdict?: "refused") => void verdicts.push(verdict);
+    worker.deliver({ pack: p.name, channel: "batch", payload, settle });
+    await clock.advance(20);
+  }
+  expect(verdicts).toEqual([undefined, "refused", undefined, undefined]);
+});

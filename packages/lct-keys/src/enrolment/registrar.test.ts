@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { millis } from "@wattseal/base";
+import { DecodeError, millis } from "@wattseal/base";
 import { ATTESTATION_KEY, SIGNING_KEY } from "@wattseal/tpm2";
 import { entropy } from "@wattseal/tpm2/testing";
 import {
@@ -15,9 +15,10 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Ed25519SecretKey } from "../keys/ed25519.js";
 import { P256SecretKey } from "../keys/p256.js";
-import { codeOf, seededEntropy } from "../lct-keys.fixture.js";
+import { codeOf, flips, seededEntropy } from "../lct-keys.fixture.js";
 import { Board } from "../tpm/tpm.fixture.js";
 import { verifyLctDocument } from "../verify/document.js";
+import { LctKeysError } from "../verify/errors.js";
 import { enrol, type Registry, softwareApplicant } from "./applicant.js";
 import { hardwareRoot } from "./certificates.js";
 import type { EnrolmentClaim, TpmClaim, TpmProof } from "./claim.js";
@@ -151,7 +152,7 @@ describe("an enrolment of a software anchor", () => {
 });
 
 const title = installed ? "" : " (skipped: swtpm-tools is not installed)";
-describe.skipIf(!installed)(`an enrolment of a TPM${title}`, { timeout: 120_000 }, () => {
+describe.skipIf(!installed)(`an enrolment of a TPM${title}`, { timeout: 180_000 }, () => {
   let folder: string;
   let maker: Manufacturer;
   let tpm: TestTpm;
@@ -166,7 +167,7 @@ describe.skipIf(!installed)(`an enrolment of a TPM${title}`, { timeout: 120_000 
     emulated = await TestTpm.make();
     const roots = [hardwareRoot(await maker.root())];
     registrar = new Registrar({ authority, entropy, roots, updateKeys: [updateKey] });
-  }, 60_000);
+  }, 180_000);
 
   afterAll(async () => {
     await Promise.all([tpm, emulated].map((it) => it?.remove()));
@@ -391,5 +392,37 @@ describe.skipIf(!installed)(`an enrolment of a TPM${title}`, { timeout: 120_000 
     const bare = await enrol(tpmApplicant(board.access, identity), registryOf(registrar), wish);
     expect(bare.document.binding).toBe("software"); // nothing leads from its certificate to the root
     await board.remove();
+  });
+
+  it("altered in any bit is refused by name, or asks for another document: never proven by what was", async () => {
+    const request = requestOf({ ...tpm.claim, ...(await tpm.withBoot(updateKey)) });
+    const pending = registrar.challenge(request, GRANT, NOW);
+    const challenge = decodeEnrolmentChallenge(pending.challenge);
+    const secret = await tpm.open(challenge);
+    const proof = { type: "tpm", secret, ...(await tpm.statements(challenge, true)) } as const;
+    const activation = encodeEnrolmentActivation({ id: pending.id, proof });
+    expect(codeOf(() => registrar.activate(pending, activation, NOW))).toBe("nothing");
+    const outcomes = new Map<string, number>();
+    const note = (act: () => unknown) => {
+      let code = "taken";
+      try {
+        act();
+      } catch (error) {
+        const isTyped = error instanceof DecodeError || error instanceof LctKeysError;
+        code = isTyped ? error.code : String(error);
+      }
+      outcomes.set(code, (outcomes.get(code) ?? 0) + 1);
+      return code;
+    };
+    for (const { bit, flipped } of flips(request)) {
+      if (bit % 7 !== 0) continue;
+      note(() => registrar.challenge(flipped, GRANT, NOW));
+    }
+    for (const { bit, flipped } of flips(activation)) {
+      if (bit % 11 !== 0) continue;
+      const code = note(() => registrar.activate(pending, flipped, NOW));
+      expect(code, `bit ${bit}`).not.toBe("taken");
+    }
+    expect([...outcomes.keys()].filter((code) => !/^(taken|decode|enrol-)/.test(code))).toEqual([]);
   });
 });

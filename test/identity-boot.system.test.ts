@@ -59,6 +59,13 @@ describe.skipIf(!hasMaker)(`the boot of a pack with a TPM${NEEDS_MAKER}`, () => 
     expect((await readdir(`${state}/gateway/boot`)).sort()).toEqual(["1.boot", "2.boot"]);
     gateway = await board.running();
     const back = await statusOnce(state, ({ log }) => log.checkpoints > 0);
+    const tpm = `swtpm:${board.swtpm.socket}`;
+    const policy = await wattseal(["policy", "show", "--state", state, "--tpm", tpm, "--json"]);
+    expect(policy.status).toBe(1);
+    expect(JSON.parse(policy.stdout)).toMatchObject({
+      confirmed: 2,
+      approvals: [{ fit: "is older than 2, in force" }, { fit: "is for another boot" }],
+    });
     expect(back.signer).toMatchObject({
       epoch: { state: "unattested" },
       halves: [{ state: "refused", reason: expect.stringContaining("rolled-back") }],

@@ -131,7 +131,12 @@ describe.skipIf(!hasMaker)(`a board with a TPM${NEEDS_MAKER}`, () => {
       "--ek-chain",
       maker.chain,
     ];
-    const made = await init(at, state, await at.token(), ...flags);
+    const token = await at.token();
+    const cut = await init({ ...at, url: "http://127.0.0.1:1" }, state, token, ...flags);
+    expect([cut.status, cut.stderr]).toEqual([3, expect.stringContaining("no registry answers")]);
+    const keys = await readFile(`${state}/gateway/signer/tpm.cbor`);
+    const made = await init(at, state, token, ...flags);
+    expect(await readFile(`${state}/gateway/signer/tpm.cbor`)).toEqual(keys);
     expect(made).toMatchObject({ status: 0, stderr: "" });
     expect(JSON.parse(made.stdout)).toMatchObject({ binding: "tpm", tpm });
 

@@ -164,10 +164,7 @@ export function addRecord(wattseal: Command, report: Report): void {
       "--trust <file>",
       "accepted authorities; without it entry 0's issuer is taken at its word",
     )
-    .option(
-      "--state <dir>",
-      "state folder whose software anchor signs OCMF records that the log lacks",
-    )
+    .option("--state <dir>", "state folder whose anchor signs OCMF records that the log lacks")
     .addHelpText("after", example("ledger export ./pack/gateway/log --format csv --out energy.csv"))
     .action(async (path, options) => report(await exportCommand(path, options)));
 }

@@ -15,7 +15,7 @@ import { exists, readRequired, writeWhole } from "../state/files.js";
 import { layoutOf } from "../state/layout.js";
 import type { TpmAddress } from "../tpm/address.js";
 import { type ApprovalFile, readApprovals } from "../tpm/approvals.js";
-import { digestOf, type Pcrs, parsePcrs, readPcrs } from "../tpm/pcrs.js";
+import { digestOf, type Pcrs, parsePcrs, readPcrs, readPresent } from "../tpm/pcrs.js";
 import { writeOut } from "../view/output.js";
 
 const MOST_VERSION = 2 ** 31 - 1;
@@ -88,12 +88,13 @@ export async function policyShow(options: {
   const pcrs = pcrsOf(document);
   const own = (await exists(directory)) ? ({ type: "emulator", directory } as const) : undefined;
   const tpm = options.tpm ?? own;
-  const values = tpm === undefined ? undefined : await readPcrs(tpm, pcrs);
-  const present = values === undefined ? undefined : digestOf(values, pcrs, "the TPM");
+  const read = tpm === undefined ? undefined : await readPresent(tpm, pcrs, gateway.signer);
+  const present = read === undefined ? undefined : digestOf(read.values, pcrs, "the TPM");
+  const confirmed = read?.confirmed;
   const approvals = (await readApprovals(gateway.boot, document)).map((approval) =>
-    fitOf(approval, present),
+    fitOf(approval, present, confirmed ?? 0),
   );
-  const shown = { lct: document.lct, pcrs, values, present, approvals };
+  const shown = { lct: document.lct, pcrs, values: read?.values, present, confirmed, approvals };
   await writeOut(options.json ? `${JSON.stringify(jsonOf(shown))}\n` : textOf(shown));
   const fits = approvals.some(({ fit }) => fit === "fits");
   return present === undefined || fits ? EXIT.ok : EXIT.failed;
@@ -107,22 +108,26 @@ interface Shown {
   readonly pcrs: readonly number[];
   readonly values: Pcrs | undefined;
   readonly present: Uint8Array | undefined;
+  readonly confirmed: number | undefined;
   readonly approvals: readonly Fit[];
 }
 
-function fitOf(of: ApprovalFile, present: Uint8Array | undefined): Fit {
+function fitOf(of: ApprovalFile, present: Uint8Array | undefined, confirmed: number): Fit {
   if (of.approval === undefined) return { ...of, fit: `refused: ${of.problem}` };
   if (present === undefined) return { ...of, fit: "not compared" };
+  if (of.approval.version < confirmed)
+    return { ...of, fit: `is older than ${confirmed}, in force` };
   const same = bytesEqual(of.approval.pcrDigest, present);
   return { ...of, fit: same ? "fits" : "is for another boot" };
 }
 
-function jsonOf({ lct, pcrs, values, present, approvals }: Shown) {
+function jsonOf({ lct, pcrs, values, present, confirmed, approvals }: Shown) {
   const entries = [...(values ?? [])].map(([pcr, value]) => [pcr, toHex(value)]);
   return {
     lct,
     pcrs,
     present: present && { pcrDigest: toHex(present), values: Object.fromEntries(entries) },
+    confirmed,
     approvals: approvals.map(({ file, approval, fit }) => ({
       file,
       version: approval?.version,
@@ -133,7 +138,7 @@ function jsonOf({ lct, pcrs, values, present, approvals }: Shown) {
 }
 
 /** The values as tpm2_pcrread prints them, so that --pcrs-from takes what is shown. */
-function textOf({ lct, pcrs, values, present, approvals }: Shown): string {
+function textOf({ lct, pcrs, values, present, confirmed, approvals }: Shown): string {
   const shown = [...(values ?? [])].map(
     ([pcr, value]) => `  ${String(pcr).padEnd(2)}: 0x${toHex(value).toUpperCase()}`,
   );
@@ -143,6 +148,7 @@ function textOf({ lct, pcrs, values, present, approvals }: Shown): string {
     ...(present === undefined
       ? ["present    not read: name the TPM with --tpm"]
       : ["sha256:", ...shown, `present    ${toHex(present)}`]),
+    ...(confirmed === undefined ? [] : [`in force   version ${confirmed}`]),
     ...(approvals.length === 0 ? ["approvals  none"] : []),
     ...approvals.map(({ file, approval, fit }) =>
       approval === undefined

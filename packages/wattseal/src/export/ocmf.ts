@@ -1,4 +1,5 @@
-import { bytesEqual, messageOf } from "@wattseal/base";
+import { join } from "node:path";
+import { bytesEqual, messageOf, silentLogger } from "@wattseal/base";
 import type { Entry } from "@wattseal/energy-ledger";
 import { DayMeter, type LedgerDay, within } from "@wattseal/energy-ledger/exports";
 import { dailyRecordDocument } from "@wattseal/gateway";
@@ -11,7 +12,12 @@ import {
   verifyOcmf,
 } from "@wattseal/lct-keys/verify";
 import { VerifierError } from "@wattseal/verifier";
+import { loadConfig } from "../config/file.js";
+import { gatewaySchema } from "../config/schema.js";
 import { systemEntropy } from "../ports/system.js";
+import { openLocalSigner } from "../roles/local-signer.js";
+import { settingOf } from "../roles/signer.js";
+import { exists } from "../state/files.js";
 import { layoutOf } from "../state/layout.js";
 import { documentOf, type Exporter, type ExportSetting } from "./exporter.js";
 
@@ -47,30 +53,63 @@ export function ocmf(setting: ExportSetting): Exporter {
     },
     async *finish() {
       const document = documentOf(replay);
-      const signer = signerIn(state, document);
       for (const { day, record } of gone) {
         if (within(period, day.end.time)) yield `${record}\n`;
       }
+      const signer = new AnchorOf(state, document);
       for (const day of days) {
         const kept = stored(dailyRecordDocument(day.page));
         if (kept !== undefined) requireRecord(kept, day, document);
-        const record = kept ?? (await signer?.ocmf(day));
+        const record = kept ?? (await signer.ocmf(day));
         if (record === undefined) unsigned.push(day);
         else yield `${record}\n`;
       }
+      await signer.close();
     },
     nothing: "no record: a day has one once a window of a later day is under the head",
     notes: () => [...goneNote(gone), ...unsigned.map(unsignedNote)],
   };
 }
 
-function signerIn(state: string | undefined, document: LctDocument): OcmfSigner | undefined {
-  if (state === undefined) return undefined;
-  return softwareOcmfSigner({
-    directory: layoutOf(state).gateway.signer,
-    entropy: systemEntropy,
-    document,
-  });
+interface DaySigner extends OcmfSigner {
+  close(): Promise<void>;
+}
+
+/** Opened for the first day that needs it; signs nothing where no state folder is given. */
+class AnchorOf {
+  readonly #state: string | undefined;
+  readonly #document: LctDocument;
+  #signer: DaySigner | undefined;
+
+  constructor(state: string | undefined, document: LctDocument) {
+    this.#state = state;
+    this.#document = document;
+  }
+
+  async ocmf(day: LedgerDay): Promise<string | undefined> {
+    if (this.#state === undefined) return undefined;
+    this.#signer ??= await signerIn(this.#state, this.#document);
+    return this.#signer.ocmf(day);
+  }
+
+  async close(): Promise<void> {
+    await this.#signer?.close();
+  }
+}
+
+/** The anchor of a state folder: its file, or the TPM that the gateway's configuration names. */
+async function signerIn(state: string, document: LctDocument): Promise<DaySigner> {
+  const layout = layoutOf(state);
+  const { config: path, signer: directory } = layout.gateway;
+  if (!(await exists(join(directory, "tpm.cbor")))) {
+    const file = softwareOcmfSigner({ directory, entropy: systemEntropy, document });
+    return { ocmf: (day) => file.ocmf(day), close: async () => {} };
+  }
+  const environment = process.env;
+  const config = await loadConfig({ schema: gatewaySchema, path, environment, flags: {} });
+  const logger = silentLogger;
+  const { service, close } = await openLocalSigner(settingOf({ layout, config, document, logger }));
+  return { ocmf: (day) => service.ocmf(day), close };
 }
 
 interface GoneDay {

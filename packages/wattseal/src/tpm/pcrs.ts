@@ -1,9 +1,10 @@
 /** PCR values of the SHA-256 bank: from a TPM, or from what tpm2_pcrread printed elsewhere. */
 import { fromHex } from "@wattseal/base";
-import { ALG, pcrRead } from "@wattseal/tpm2";
+import { openTpmIdentity, tpmFolder } from "@wattseal/lct-keys";
+import { ALG, nvReadCounter, pcrRead, Tpm, TpmError } from "@wattseal/tpm2";
 import { pcrDigest } from "@wattseal/tpm2/verify";
 import { CliError } from "../errors.js";
-import { askTpm, openTpm, type TpmAddress } from "./address.js";
+import { askTpm, type OpenTpm, openTpm, type TpmAddress } from "./address.js";
 
 export type Pcrs = ReadonlyMap<number, Uint8Array>;
 
@@ -13,6 +14,47 @@ export async function readPcrs(address: TpmAddress, pcrs: readonly number[]): Pr
     return await askTpm(tpm, (asked) => pcrRead(asked, { hash: ALG.sha256, pcrs }));
   } finally {
     await tpm.close();
+  }
+}
+
+/** The boot that a machine is in, for whoever wants to know which approval is good for it. */
+export interface PresentPcrs {
+  readonly values: Pcrs;
+  /** Version of the last boot that was confirmed, 0 before the first; undefined of a TPM that has not this pack's identity. */
+  readonly confirmed: number | undefined;
+}
+
+/** `signer`: the folder with the identity. */
+export async function readPresent(
+  address: TpmAddress,
+  pcrs: readonly number[],
+  signer: string,
+): Promise<PresentPcrs> {
+  const tpm = await openTpm(address);
+  try {
+    const values = await askTpm(tpm, (asked) => pcrRead(asked, { hash: ALG.sha256, pcrs }));
+    return { values, confirmed: await confirmedIn(tpm, signer) };
+  } finally {
+    await tpm.close();
+  }
+}
+
+async function confirmedIn(
+  { transport, entropy, pause }: OpenTpm,
+  signer: string,
+): Promise<number | undefined> {
+  const identity = await openTpmIdentity(tpmFolder(signer));
+  if (identity?.boot === undefined) return undefined;
+  const { root: saltKey, auth, boot } = identity;
+  try {
+    const use = { ...boot.version, auth };
+    const read = (asked: Tpm) => nvReadCounter(asked, use, boot.version);
+    return Number(await Tpm.transact(transport, { entropy, pause, saltKey }, read)) - boot.base;
+  } catch (error) {
+    if (error instanceof TpmError && error.code !== "tpm-unreachable") return undefined;
+    throw error;
+  } finally {
+    auth.dispose();
   }
 }
 

@@ -158,6 +158,26 @@ describe("a part of the machine that was put back", () => {
     expect(await machine.refusal(1)).toBe("state-rolled-back");
   });
 
+  it("shows by nothing of its own where the copy is of its last epoch: by what others witnessed", async () => {
+    const machine = new Machine();
+    const running = await machine.begin(1);
+    await running.sign(log.request(1, 5));
+    const old = machine.copyOfFiles();
+    const witnessed = await only(running.sign(log.request(5, 9)));
+    machine.files = old;
+    const service = await machine.service();
+    const resume = (receipt: string | undefined) =>
+      service
+        .begin({
+          log: { ...log.log(5, { lastCounter: BASE + 1 }), receipt },
+          clock: manualClock(),
+          synchronised: true,
+        })
+        .then(() => "nothing", codeOfThrown);
+    expect(await resume(witnessed)).toBe("state-rolled-back");
+    expect(await resume(undefined)).toBe("nothing");
+  });
+
   it("shows as such: the counter alone, by one and by more", async () => {
     for (const back of [1, 2]) {
       const machine = new Machine();

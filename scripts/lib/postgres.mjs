@@ -26,6 +26,7 @@ export const PASSWORD = "correct horse battery staple";
  * ends: then the server ends too, and its folder goes unless a line said that it is still wanted.
  */
 const SUPERVISE = [
+  "trap '' INT TERM HUP", // a terminal's: whoever started this ends by it, and this after that
   'exec 2>>"$0/log"; "$@" & pid=$!; echo $pid',
   "read -r keep; kill -QUIT $pid 2>/dev/null; wait $pid",
   '[ -n "$keep" ] || rm -rf "$0"',

@@ -35,7 +35,7 @@ const MOST_CONNECTIONS = 8;
 const GREETING_MS = 2_000;
 /** For the rest of a frame, from its first byte on. */
 const FRAME_MS = 5_000;
-/** Requests under way; what comes beyond them waits in the socket. */
+/** Requests under way. */
 const MOST_PENDING = 64;
 /** Answers that the client does not read. */
 const MOST_UNREAD = 4 * MOST_BYTES;
@@ -159,7 +159,7 @@ class Connection {
   }
 
   settled(): void {
-    this.#flow();
+    this.#proceed();
     this.#host.settled();
   }
 
@@ -180,11 +180,20 @@ class Connection {
 
   #received(chunk: Uint8Array): void {
     this.#reader.push(chunk);
+    this.#proceed();
+  }
+
+  /** Takes what has arrived, up to as many requests as may be under way; what comes after them stays in the socket. */
+  #proceed(): void {
     try {
-      for (let frame = this.#reader.next(); frame !== undefined; frame = this.#reader.next()) {
+      while (!this.#held && !this.#socket.destroyed && this.pending < MOST_PENDING) {
+        const frame = this.#reader.next();
+        if (frame === undefined) {
+          if (this.#reader.within) this.#within(FRAME_MS);
+          break;
+        }
         this.#overdue?.();
         this.#overdue = undefined;
-        if (this.#socket.destroyed) return;
         this.#take(frame);
       }
     } catch (error) {
@@ -192,8 +201,9 @@ class Connection {
       this.#refuse(messageOf(error));
       return;
     }
-    if (this.#reader.within) this.#within(FRAME_MS);
-    this.#flow();
+    if (this.#held) return;
+    if (this.pending >= MOST_PENDING) this.#socket.pause();
+    else this.#socket.resume();
   }
 
   #take(frame: Uint8Array): void {
@@ -220,13 +230,6 @@ class Connection {
   #send(reply: Uint8Array): void {
     if (this.#socket.writableLength > MOST_UNREAD) this.#refuse("reads no answers");
     else if (!this.#socket.destroyed) this.#socket.write(frameOf(reply));
-  }
-
-  /** As many requests at once as are bounded; the rest stays in the socket. */
-  #flow(): void {
-    if (this.#held) return;
-    if (this.pending >= MOST_PENDING) this.#socket.pause();
-    else this.#socket.resume();
   }
 
   /** Who does not speak as a client does is not told why: only the log is. */

@@ -1,16 +1,18 @@
 /** One authenticated client's requests: judged, carried out, answered. No sockets here. */
 import {
+  type Cancel,
   type CborValue,
   type Clock,
   DecodeError,
   type Logger,
+  type Millis,
   messageOf,
   millis,
   WattsealError,
 } from "@wattseal/base";
 import { LctKeysError } from "../../verify/errors.js";
 import type { LocalSigner } from "../local-signer.js";
-import type { EpochStart, Signer } from "../port.js";
+import type { Signer } from "../port.js";
 import type { CallLimits } from "./call-limits.js";
 import {
   attestationResult,
@@ -36,6 +38,34 @@ export interface SessionOptions {
 interface Question {
   readonly answer: (proof: readonly Uint8Array[]) => void;
   readonly fail: (error: Error) => void;
+}
+
+/**
+ * The log's time, as far as the signer knows it: what the client said, and what has passed since the epoch began. Until
+ * then it stands, since a log's time may run slower than ours and no epoch may be dated after its entry.
+ */
+class AgingClock implements Clock {
+  readonly #from: number;
+  readonly #steady: Clock;
+  #started: number | undefined;
+
+  constructor(from: number, steady: Clock) {
+    this.#from = from;
+    this.#steady = steady;
+  }
+
+  start(): void {
+    this.#started = this.#steady.now();
+  }
+
+  now(): Millis {
+    const passed = this.#started === undefined ? 0 : this.#steady.now() - this.#started;
+    return millis(this.#from + passed);
+  }
+
+  at(time: Millis, task: () => void): Cancel {
+    return this.#steady.at(millis(this.#steady.now() + Math.max(0, time - this.now())), task);
+  }
 }
 
 /** A client has this long for a proof. */
@@ -118,24 +148,15 @@ export class Session {
 
   async #begin(id: number, { time, synchronised, ...log }: IdentityRequest): Promise<CborValue> {
     this.#epoch = undefined;
-    const start: EpochStart = {
+    const aging = new AgingClock(time, this.#options.clock);
+    const epoch = await this.#options.service.begin({
       log: { ...log, consistencyProof: (from, to) => this.#ask(id, from, to) },
-      clock: this.#clockFrom(time),
+      clock: aging,
       synchronised,
-    };
-    const epoch = await this.#options.service.begin(start);
+    });
+    aging.start();
     this.#epoch = epoch;
     return identityResult({ ...epoch.identity(), evidence: epoch.epochEvidence });
-  }
-
-  /** The log's time, as far as the signer knows it: what the client said, and what has passed since. */
-  #clockFrom(time: number): Clock {
-    const { clock } = this.#options;
-    const offset = time - clock.now();
-    return {
-      now: () => millis(clock.now() + offset),
-      at: (when, task) => clock.at(millis(when - offset), task),
-    };
   }
 
   #begun(): Signer {

@@ -18,6 +18,7 @@ import { verifyAttestation } from "../../verify/attestation.js";
 import { EpochChain } from "../../verify/chain.js";
 import { EPOCH_MAX_AGE_MS } from "../../verify/epoch.js";
 import { LctKeysError } from "../../verify/errors.js";
+import { decodeEpochEvidence } from "../../verify/evidence.js";
 import { decodeState } from "../state.js";
 import { stateFilesIn } from "../state-files.js";
 import { frameOf, MOST_BYTES } from "./frames.js";
@@ -149,6 +150,15 @@ describe("a client of the signer's socket", () => {
     const signer = await begin(await client(), 1, 0);
     clock.advance(EPOCH_MAX_AGE_MS + 1);
     expect(await refusal(signer.sign(log.request(1, 8)))).toBe("epoch-expired");
+  });
+
+  it("gets evidence of the time that it gave, however long the signer takes: the log's may run slower", async () => {
+    const { anchor, begin, client, clock } = await setUp();
+    anchor.before = (step) => {
+      if (step !== "counter") clock.advance(5_000);
+    };
+    const { body } = decodeEpochEvidence((await begin(await client(), 1, 0)).epochEvidence);
+    expect(body.time).toBe(START);
   });
 
   it("has the device halves and the anchor's word without any epoch", async () => {
@@ -386,6 +396,76 @@ describe("a head", () => {
     release();
     await gateway.untilTold(4);
     expect(gateway.replies()[3]).toMatchObject({ id: 2, reply: { kind: "ok" } });
+  });
+});
+
+describe("more requests than may be under way", () => {
+  it("are all answered, and hold up nothing but each other", async () => {
+    const { gate, open } = gateOf();
+    let hold = false;
+    const { begin, client } = await setUp((folder) => {
+      const files = stateFilesIn(folder);
+      return {
+        ...files,
+        async write(epoch, content) {
+          if (hold) await gate;
+          await files.write(epoch, content);
+        },
+      };
+    });
+    const gateway = await client();
+    const signer = await begin(gateway, 2, 0);
+    hold = true;
+    const half = new Uint8Array(32);
+    const signed = signer.sign(log.request(2, 8));
+    const others = Array.from({ length: 200 }, () => refusal(gateway.dh(half, half)));
+    await Promise.all(others);
+    open();
+    expect(await only(signed)).toContain("\n8\n");
+    for (const other of others) expect(await other).toBe("half-unknown");
+  });
+
+  it("do not reach the signer before others are answered", async () => {
+    const { gate, open } = gateOf();
+    let hold = false;
+    const { client, begin, raw } = await setUp((folder) => {
+      const files = stateFilesIn(folder);
+      return {
+        ...files,
+        async write(epoch, content) {
+          if (hold) await gate;
+          await files.write(epoch, content);
+        },
+      };
+    });
+    const first = await client();
+    await begin(first, 1, 0);
+    await first.close();
+    const it = await raw();
+    it.greet();
+    await it.untilTold(1);
+    const { root } = log.log(1);
+    const view = { size: 1, root, lastCounter: 1, bootVersion: 0, head: undefined };
+    const asked = { ...view, receipt: undefined, time: manualClock().now(), synchronised: true };
+    it.frame(encodeRequest(1, { call: "identity", log: asked }));
+    await it.untilTold(2);
+    hold = true;
+    const same = log.request(8, 8);
+    it.frame(encodeRequest(1, { call: "sign", heads: [log.request(1, 8)] }));
+    for (let id = 2; id <= 64; id += 1)
+      it.frame(encodeRequest(id, { call: "sign", heads: [same] }));
+    // refused at once, if it were taken
+    it.frame(encodeRequest(65, { call: "dh", own: root, peer: root }));
+    for (let turn = 0; turn < 50; turn += 1) await nextTurn();
+    expect(it.told.length).toBe(2);
+    open();
+    await it.untilTold(2 + 65);
+    const ids = it
+      .replies()
+      .slice(2)
+      .map(({ id }) => id);
+    expect(ids[0]).toBe(1);
+    expect(new Set(ids).size).toBe(65);
   });
 });
 

@@ -32,6 +32,7 @@ export async function openFederation(options: {
   const access = await readBrokerAccess({
     path: layout.federation.config,
     table: "broker",
+    url: broker.url,
     config: broker,
     now: clock.now(),
   });

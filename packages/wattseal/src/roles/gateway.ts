@@ -66,6 +66,7 @@ async function startGateway(
   const access = await readBrokerAccess({
     path: layout.gateway.config,
     table: "uplink",
+    url: config.uplink.broker,
     config: config.uplink,
     now: systemClock().now(),
   });

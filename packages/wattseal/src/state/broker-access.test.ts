@@ -30,8 +30,8 @@ writeFileSync(file("open.key"), "junk", { mode: 0o644 });
 const DAY = 86_400_000;
 const none = { ca: "", certificate: "", key: "", passwordFile: "" };
 const whole = { ...none, ca: "ca.pem", certificate: "pack.pem", key: "pack.key" };
-const read = (config: typeof none, now = Date.now()) =>
-  readBrokerAccess({ path: file("gateway.toml"), table: "uplink", config, now: millis(now) });
+const read = (config: typeof none, now = Date.now(), url = "mqtts://broker:8883") =>
+  readBrokerAccess({ path: file("gateway.toml"), table: "uplink", url, config, now: millis(now) });
 
 const skipped = hasOpenssl ? "" : " (skipped: openssl is not installed)";
 describe.skipIf(!hasOpenssl)(`what a role proves itself with at its broker${skipped}`, () => {
@@ -70,6 +70,11 @@ describe.skipIf(!hasOpenssl)(`what a role proves itself with at its broker${skip
   ])("names %s, and what to do", async (_what, config, message) => {
     await expect(read(config)).rejects.toMatchObject({ code: "config" });
     await expect(read(config)).rejects.toThrow(message);
+  });
+
+  it("refuses to send in the clear what was to be under TLS", async () => {
+    await expect(read(whole, Date.now(), "mqtt://broker:1883")).rejects.toThrow(/write mqtts/);
+    await expect(read(whole, Date.now(), "tls://broker:4222")).resolves.toHaveProperty("tls");
   });
 
   it("names a certificate that has expired, or is not valid yet", async () => {

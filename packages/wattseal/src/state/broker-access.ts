@@ -24,6 +24,8 @@ const OTHERS_CAN_READ = 0o077;
 export async function readBrokerAccess(options: {
   readonly path: string;
   readonly table: "uplink" | "broker";
+  /** Where it connects. */
+  readonly url: string;
   readonly config: AccessConfig;
   readonly now: Millis;
 }): Promise<BrokerAccess> {
@@ -34,6 +36,12 @@ export async function readBrokerAccess(options: {
   if (config.ca === "") {
     if (config.certificate === "" && config.key === "") return password;
     throw files.problem("ca", "is not set: without it the broker's own certificate is not checked");
+  }
+  if (!/^(?:mqtts|tls):/.test(options.url)) {
+    throw files.problem(
+      "ca",
+      `is set, but ${options.url} does not use TLS: write mqtts:// (NATS: tls://), or remove it`,
+    );
   }
   const ca = await files.read("ca");
   files.certificate("ca", ca, now);

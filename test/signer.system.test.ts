@@ -71,6 +71,30 @@ describe("a signer killed under its gateway", () => {
   );
 });
 
+describe("a gateway that starts before its signer", () => {
+  it("waits for it, and begins its first epoch then", { timeout: 300_000 }, async () => {
+    const state = await initialised("none");
+    await signerOf(state).then((signer) => signer.stop()); // makes the token
+    const simulator = new Role(["sim", "--state", state, "--speed", "30"]);
+    await simulator.line((line) => line.msg === "sim.running");
+    const socket = join(state, "run", "signer.sock");
+    const nobody = "mqtt://127.0.0.1:1";
+    const args = ["gateway", "--state", state, "--signer", socket, "--broker", nobody];
+    const gateway = new Role(args);
+    await gateway.line((line) => line.msg === "gateway.running");
+    expect(gateway.lines.map(({ msg }) => msg)).toContain("signer.away");
+    const signer = await signerOf(state);
+    const back = await gateway.line((line) => line.msg === "signer.back");
+    expect(back["epoch"]).toBe(1);
+    await gateway.line((line) => line.msg === "link.session");
+    await gateway.stop();
+    expect(await signer.stop()).toBe(0);
+    const path = join(state, "gateway", "log");
+    const audit = await wattseal(["ledger", "audit", path, "--json"]);
+    expect(JSON.parse(audit.stdout)).toMatchObject({ epochs: 1 });
+  });
+});
+
 /** A log of numbered leaves. */
 const read: HashReader = (level, index) =>
   level === 0

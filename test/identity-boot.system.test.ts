@@ -1,8 +1,11 @@
 import { readdir, rm } from "node:fs/promises";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { Board, statusOnce } from "./support/board.js";
 import { hasMaker, NEEDS_MAKER } from "./support/maker.js";
 import { wattseal } from "./support/program.js";
+
+// Several processes are started one after the other, on a machine that may be busy.
+vi.setConfig({ testTimeout: 400_000 });
 
 const shown = async ({ state }: Board) => {
   const args = ["identity", "show", "--state", state, "--trust", `${state}/gateway/trust.json`];

@@ -1,8 +1,11 @@
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { Swtpm } from "@wattseal/tpm2/testing";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { hasMaker, Maker, NEEDS_MAKER } from "./support/maker.js";
 import { Role, temporaryFolder, wattseal } from "./support/program.js";
+
+// Several processes are started one after the other, on a machine that may be busy.
+vi.setConfig({ testTimeout: 400_000 });
 
 /** A fleet whose registry listens, and takes the maker's root for hardware's. */
 async function fleet(folder: string, roots = "") {

@@ -1,7 +1,10 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { Board, statusOnce } from "./support/board.js";
 import { wattseal } from "./support/program.js";
 import { hasSwtpm, NEEDS_SWTPM } from "./support/swtpm.js";
+
+// Several processes are started one after the other, on a machine that may be busy.
+vi.setConfig({ testTimeout: 400_000 });
 
 interface Shown {
   readonly epochs: readonly { readonly epoch: number; readonly time: number }[];

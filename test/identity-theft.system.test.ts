@@ -1,10 +1,13 @@
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { Swtpm } from "@wattseal/tpm2/testing";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { Board, statusOnce } from "./support/board.js";
 import { hasMaker, NEEDS_MAKER } from "./support/maker.js";
 import { wattseal } from "./support/program.js";
 import { hasSwtpm, NEEDS_SWTPM } from "./support/swtpm.js";
+
+// Several processes are started one after the other, on a machine that may be busy.
+vi.setConfig({ testTimeout: 400_000 });
 
 describe.skipIf(!hasMaker)(`a pack with a TPM${NEEDS_MAKER}`, () => {
   it("is no use as a disk alone: nothing signs, nothing opens, and the pack itself goes on", async () => {

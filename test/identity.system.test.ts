@@ -1,7 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { Role, temporaryFolder, wattseal } from "./support/program.js";
 import { hasSwtpm, NEEDS_SWTPM } from "./support/swtpm.js";
+
+// Several processes are started one after the other, on a machine that may be busy.
+vi.setConfig({ testTimeout: 400_000 });
 
 /** A running gateway of a demonstration pack, and the command line against it. */
 async function running(tpm: string) {

@@ -4,8 +4,9 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { TpmAccess } from "@wattseal/lct-keys";
 import { deviceTransport, swtpmTransport, Tpm } from "@wattseal/tpm2";
 import { InvalidArgumentError } from "commander";
+import { CliError } from "../errors.js";
 import { systemEntropy } from "../ports/system.js";
-import { hasEmulator, startEmulator } from "./emulator.js";
+import { hasEmulator, INSTALL, startEmulator } from "./emulator.js";
 
 /** Linux' resource manager. */
 const DEVICE = "/dev/tpmrm0";
@@ -43,15 +44,16 @@ export function parseTpmChoice(text: string): TpmChoice {
   throw new InvalidArgumentError("Use auto, swtpm, swtpm:PATH, device, device:PATH or none.");
 }
 
-/** `directory`: of the state folder's own emulator. Undefined: no TPM. */
+/** `directory`: of the state folder's own emulator. Undefined: no TPM. Throws CliError `unreachable` where there is no emulator to run. */
 export async function chosenTpm(
   choice: TpmChoice,
   directory: string,
 ): Promise<TpmAddress | undefined> {
   if (choice === "none") return undefined;
-  if (choice === "swtpm") return { type: "emulator", directory };
-  if (choice !== "auto") return choice;
-  return (await hasEmulator()) ? { type: "emulator", directory } : undefined;
+  if (choice !== "auto" && choice !== "swtpm") return choice;
+  if (await hasEmulator()) return { type: "emulator", directory };
+  if (choice === "auto") return undefined;
+  throw new CliError("unreachable", `swtpm is not installed. ${INSTALL}`);
 }
 
 /** As `signer.tpm` in gateway.toml has it. */

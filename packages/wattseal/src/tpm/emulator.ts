@@ -15,6 +15,7 @@ import { systemEntropy } from "../ports/system.js";
 import { makeFolder } from "../state/files.js";
 
 const PROGRAM = "swtpm";
+export const INSTALL = "Install it (Debian: apt install swtpm), or choose --tpm none.";
 const LONGEST_COMPLAINT = 2_000;
 const STOP_MS = 5_000;
 const TRANSACTION = { entropy: systemEntropy, pause };
@@ -93,9 +94,8 @@ async function complaintOf(child: ChildProcess): Promise<string> {
   });
   return new Promise((resolve, reject) => {
     child.once("error", (cause) => {
-      const cure = "Install it (Debian: apt install swtpm), or choose --tpm none.";
       reject(
-        new CliError("unreachable", `${PROGRAM} cannot be run: ${cause.message}. ${cure}`, {
+        new CliError("unreachable", `${PROGRAM} cannot be run: ${cause.message}. ${INSTALL}`, {
           cause,
         }),
       );

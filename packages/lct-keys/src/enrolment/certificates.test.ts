@@ -52,11 +52,23 @@ describe("the provenance of an endorsement key", () => {
     expect(why([C.byRevoking, C.revoking])).toMatch(/is not its follower's/);
   });
 
+  it("is nobody's where a holder of a certificate, and no authority, signed another one", () => {
+    const later = millis(Date.UTC(2400, 0, 1));
+    const roots = [hardwareRoot(C.carelessRoot)];
+    expect(hardware([C.holder], roots, keyOf(C.holder), later).hardware).toBe(true);
+    expect(hardware([C.byHolder, C.holder], roots, KEY, later)).toEqual({
+      hardware: false,
+      why: "the certificate of CN=TPM is not its follower's",
+    });
+  });
+
   it("is nobody's outside the time that every certificate is good for", () => {
     const isHardware = (chain: readonly Uint8Array[], now = NOW) =>
       hardware(chain, ROOTS, KEY, now).hardware;
     expect(isHardware([C.expired, C.issuing])).toBe(false);
     expect(isHardware([C.endorsement, C.expiredIssuing])).toBe(false);
+    // An accepted root is held to its time too.
+    expect(hardware([C.endorsement], [hardwareRoot(C.expiredIssuing)]).hardware).toBe(false);
     expect(isHardware([C.expired, C.issuing], millis(Date.UTC(2020, 5, 1)))).toBe(true);
     expect(isHardware([C.endorsement, C.issuing], millis(Date.UTC(2019, 5, 1)))).toBe(false);
   });

@@ -9,7 +9,7 @@ import { ATTESTATION_KEY } from "../structures/templates.js";
 import { encodeSignature, p256Point, verifyNvCertify, verifyQuote } from "../verify/attestation.js";
 import { attestationKeyOf } from "../verify/keys.js";
 import { encodePublic } from "../verify/names.js";
-import { ALG, NV } from "../wire/constants.js";
+import { ALG, NV, OBJECT } from "../wire/constants.js";
 import { type FakeKey, fakeAttest, fakeCounter, fakeNvCertify, fakeQuote } from "./fake-tpm.js";
 import { ENDORSEMENT, hasSwtpm, OWNER, Swtpm } from "./swtpm.js";
 
@@ -39,6 +39,18 @@ it("what the fake signs verifies as a TPM's, under the public area that its poin
   const certified = fakeNvCertify(fake, index, { extraData, contents });
   const indexName = new Uint8Array(34);
   expect(() => verifyNvCertify(certified, { ...asked, indexName, size: 8 })).toThrow(/another NV/);
+});
+
+it("what the key of a TPM signs that signs anything is no TPM's word, however it looks", () => {
+  const fake = memoryKey();
+  const pcrDigest = new Uint8Array(32);
+  const forged = fakeQuote(fake, { extraData, selection: [PCRS], pcrDigest });
+  const key = attestationKeyOf(fake.publicKey);
+  for (const needed of ["restricted", "sign", "fixedTpm", "sensitiveDataOrigin"] as const) {
+    const loose = { ...key, attributes: key.attributes & ~OBJECT[needed] };
+    const asked = { key: loose, qualifyingData: extraData, selection: PCRS };
+    expect(() => verifyQuote(forged, asked), needed).toThrow(/no attestation key/);
+  }
 });
 
 const NAME = hasSwtpm() ? "the fake" : "the fake (skipped: swtpm is not installed)";

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -114,6 +114,10 @@ describe("a registry over HTTP", () => {
       expect(status).toBe(wanted);
       expect(headers.get("content-type")).toBe("application/problem+json");
     }
+  });
+
+  it("has its operator's socket open to its owner alone", () => {
+    expect(statSync(operators.url).mode & 0o777).toBe(0o600);
   });
 
   it("keeps what the operator orders off the public listener", async () => {

@@ -27,7 +27,7 @@ import {
 import { CC, OBJECT } from "@wattseal/tpm2/verify";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { P256SecretKey } from "../keys/p256.js";
-import { openTpmPlan } from "./folder.js";
+import { openTpmPlan, writeTpmPlan } from "./folder.js";
 import { provision } from "./provision.js";
 import { retireTpmIdentity } from "./retire.js";
 import { counterAt } from "./templates.js";
@@ -215,5 +215,38 @@ describe.skipIf(!hasSwtpm())(NAME, () => {
     await retireTpmIdentity(board.access, {}, board.folder);
     expect([await handles(), await board.folder.names()]).toEqual([[], []]);
     await retireTpmIdentity(board.access, {}, board.folder);
+  });
+
+  it("is undone without taking another identity's counters, whose Names are the same", async () => {
+    await board.provision();
+    await board.clear();
+    const other = await Board.start();
+    try {
+      // The same places, in the TPM as it is now; and once more in a plan that was made before.
+      const theirs = await provision(board.access, OPTIONS, other.folder);
+      const taken = await handles();
+      expect(taken).toHaveLength(5);
+      await retireTpmIdentity(board.access, {}, board.folder);
+      expect([await handles(), await board.folder.names()]).toEqual([taken, []]);
+      const { root, attestationKey, anchor, counter, boot } = theirs;
+      const places = {
+        root: root.handle,
+        attestationKey: attestationKey.handle,
+        anchor: anchor.handle,
+        counter: counter.handle,
+        version: boot?.version.handle ?? 0,
+      };
+      const secrets = { unique: entropy.bytes(32), auth: entropy.bytes(32) };
+      const rest = { pcrs: PCRS, updateKey: updateKey.publicKey, anchor: undefined };
+      await writeTpmPlan(board.folder, { ...secrets, ...rest, places });
+      await retireTpmIdentity(board.access, {}, board.folder);
+      expect([await handles(), await board.folder.names()]).toEqual([taken, []]);
+      const { auth } = theirs;
+      await board.swtpm.use((tpm) => nvIncrement(tpm, { ...counter, auth }, counter));
+      await retireTpmIdentity(board.access, {}, other.folder);
+      expect(await handles()).toEqual([]);
+    } finally {
+      await other.remove();
+    }
   });
 });

@@ -1,10 +1,14 @@
 /** Takes an identity out of its TPM: exactly what was made for it, by Name. */
 import { bytesEqual } from "@wattseal/base";
 import {
+  AuthValue,
   createPrimary,
   evictControl,
   flush,
+  isRefusal,
   nameOf,
+  nvIncrement,
+  nvReadPublic,
   nvUndefineSpace,
   RH,
   type Tpm,
@@ -21,20 +25,23 @@ import { requireSameTpm } from "./same-tpm.js";
 import { isSealedHalf } from "./sealed-half.js";
 import { attestationKey, counterAt, storageRoot } from "./templates.js";
 
-/** What may stand at a handle as ours. */
+/** What may stand at a handle as ours; a counter of that Name is, if this value authorises its use. */
 interface Own {
   readonly handle: number;
   readonly names: readonly Uint8Array[];
+  readonly auth: AuthValue;
 }
 
-function ofIdentity({ root, attestationKey: key, anchor, counter, boot }: TpmIdentity): Own[] {
+function ofIdentity(identity: TpmIdentity): Own[] {
+  const { root, attestationKey: key, anchor, counter, boot, auth } = identity;
   const all = [root, key, anchor, counter, ...(boot === undefined ? [] : [boot.version])];
-  return all.map(({ handle, name }) => ({ handle, names: [name] }));
+  return all.map(({ handle, name }) => ({ handle, names: [name], auth }));
 }
 
 /** A plan knows its primary keys by what gives them again. */
 async function ofPlan(tpm: Tpm, plan: TpmPlan, owner: Use, endorsement: Use): Promise<Own[]> {
   const { places, unique, anchor } = plan;
+  const auth = new AuthValue(plan.auth);
   const primary = async (
     handle: number,
     hierarchy: Use,
@@ -42,27 +49,38 @@ async function ofPlan(tpm: Tpm, plan: TpmPlan, owner: Use, endorsement: Use): Pr
   ) => {
     const made = await createPrimary(tpm, hierarchy, { publicArea });
     await flush(tpm, made.handle);
-    return { handle, names: [made.name] };
+    return { handle, names: [made.name], auth };
   };
   const counter = (handle: number) => {
     const { fresh, written } = counterAt(handle);
-    return { handle, names: [fresh.name, written.name] };
+    return { handle, names: [fresh.name, written.name], auth };
   };
   return [
     await primary(places.root, owner, storageRoot(unique)),
     await primary(places.attestationKey, endorsement, attestationKey(unique)),
-    { handle: places.anchor, names: anchor === undefined ? [] : [nameOf(anchor.publicArea)] },
+    { handle: places.anchor, names: anchor === undefined ? [] : [nameOf(anchor.publicArea)], auth },
     counter(places.counter),
     counter(places.version),
   ];
 }
 
-async function remove(tpm: Tpm, owner: Use, { handle, names }: Own): Promise<void> {
+async function remove(tpm: Tpm, owner: Use, own: Own): Promise<void> {
+  const { handle, names } = own;
   const found = await nameAt(tpm, handle);
   if (found === undefined || !names.some((name) => bytesEqual(name, found))) return;
-  const object = { handle, name: found };
-  if (handle >>> 24 === 1) await nvUndefineSpace(tpm, owner, object);
-  else await evictControl(tpm, owner, object, handle);
+  if (handle >>> 24 === 1) await removeCounter(tpm, owner, own);
+  else await evictControl(tpm, owner, { handle, name: found }, handle);
+}
+
+/** A counter's Name says where it is, not whose: another identity's at the same place has the same. It counts for its own. */
+async function removeCounter(tpm: Tpm, owner: Use, { handle, auth }: Own): Promise<void> {
+  const index = await nvReadPublic(tpm, handle);
+  try {
+    const counted = await nvIncrement(tpm, { ...index, auth }, index);
+    await nvUndefineSpace(tpm, owner, counted);
+  } catch (thrown) {
+    if (!isRefusal(thrown, "bad-auth")) throw thrown;
+  }
 }
 
 /** In a TPM that was cleared there is less to remove; in another one nothing, and the record would be lost for this one. */

@@ -77,7 +77,7 @@ export { RemoteSigner, type RemoteSignerOptions } from "./signer/socket/remote-s
 export { SignerServer, type SignerServerOptions } from "./signer/socket/server.js";
 export { createSoftwareAnchor, createSoftwareHalf } from "./signer/software-anchor.js";
 export type { TpmAccess } from "./tpm/access.js";
-export { type PresentBoot, presentBoot } from "./tpm/boot.js";
+export { MOST_VERSION_STEPS, type PresentBoot, presentBoot } from "./tpm/boot.js";
 export { bootApprovalsIn } from "./tpm/boot-folder.js";
 export {
   activate,

@@ -33,7 +33,7 @@ export type BootVerdict =
   | { readonly refused: BootRefusal };
 
 /** An approval takes the version counter so many steps further, at most: each wears the TPM's memory. */
-const MOST_VERSION_STEPS = 100;
+export const MOST_VERSION_STEPS = 100;
 
 export async function readBoot(tpm: Tpm, pcrs: readonly number[]): Promise<PresentBoot> {
   const values = await pcrRead(tpm, { hash: ALG.sha256, pcrs });

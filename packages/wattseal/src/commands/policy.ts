@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { bytesEqual, fromHex, messageOf, toHex } from "@wattseal/base";
+import { fromHex, messageOf, toHex } from "@wattseal/base";
 import {
   createP256KeyFile,
   formatP256PublicKey,
@@ -14,7 +14,7 @@ import { systemEntropy } from "../ports/system.js";
 import { exists, readRequired, writeWhole } from "../state/files.js";
 import { layoutOf } from "../state/layout.js";
 import type { TpmAddress } from "../tpm/address.js";
-import { type ApprovalFile, readApprovals } from "../tpm/approvals.js";
+import { type Fit, fitOf, readApprovals } from "../tpm/approvals.js";
 import { digestOf, type Pcrs, parsePcrs, readPcrs, readPresent } from "../tpm/pcrs.js";
 import { writeOut } from "../view/output.js";
 
@@ -92,16 +92,13 @@ export async function policyShow(options: {
   const present = read === undefined ? undefined : digestOf(read.values, pcrs, "the TPM");
   const confirmed = read?.confirmed;
   const approvals = (await readApprovals(gateway.boot, document)).map((approval) =>
-    fitOf(approval, present, confirmed ?? 0),
+    fitOf(approval, present, confirmed),
   );
   const shown = { lct: document.lct, pcrs, values: read?.values, present, confirmed, approvals };
   await writeOut(options.json ? `${JSON.stringify(jsonOf(shown))}\n` : textOf(shown));
   const fits = approvals.some(({ fit }) => fit === "fits");
   return present === undefined || fits ? EXIT.ok : EXIT.failed;
 }
-
-/** `fit`: whether it is good for the present boot, or why not. */
-type Fit = ApprovalFile & { readonly fit: string };
 
 interface Shown {
   readonly lct: string;
@@ -110,15 +107,6 @@ interface Shown {
   readonly present: Uint8Array | undefined;
   readonly confirmed: number | undefined;
   readonly approvals: readonly Fit[];
-}
-
-function fitOf(of: ApprovalFile, present: Uint8Array | undefined, confirmed: number): Fit {
-  if (of.approval === undefined) return { ...of, fit: `refused: ${of.problem}` };
-  if (present === undefined) return { ...of, fit: "not compared" };
-  if (of.approval.version < confirmed)
-    return { ...of, fit: `is older than ${confirmed}, in force` };
-  const same = bytesEqual(of.approval.pcrDigest, present);
-  return { ...of, fit: same ? "fits" : "is for another boot" };
 }
 
 function jsonOf({ lct, pcrs, values, present, confirmed, approvals }: Shown) {

@@ -1,7 +1,8 @@
 /** Boot approvals in a gateway's folder: `*.boot`, each of one boot. */
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { messageOf } from "@wattseal/base";
+import { bytesEqual, messageOf } from "@wattseal/base";
+import { MOST_VERSION_STEPS } from "@wattseal/lct-keys";
 import {
   type BootApproval,
   decodeBootApproval,
@@ -32,4 +33,25 @@ async function readApproval(file: string, document: LctDocument): Promise<Approv
   } catch (error) {
     return { file, problem: messageOf(error) };
   }
+}
+
+/** `fit`: whether it is good for the present boot, or why not. */
+export type Fit = ApprovalFile & { readonly fit: string };
+
+/** `present`: digest of the PCRs now. `confirmed`: version of the last boot that was; undefined where a TPM says neither. */
+export function fitOf(
+  of: ApprovalFile,
+  present: Uint8Array | undefined,
+  confirmed: number | undefined,
+): Fit {
+  const { approval, problem } = of;
+  if (approval === undefined) return { ...of, fit: `refused: ${problem}` };
+  if (present === undefined) return { ...of, fit: "not compared" };
+  const ahead = approval.version - (confirmed ?? approval.version);
+  if (ahead < 0) return { ...of, fit: `is older than ${confirmed}, in force` };
+  if (ahead > MOST_VERSION_STEPS) {
+    return { ...of, fit: `is more than ${MOST_VERSION_STEPS} above ${confirmed}, in force` };
+  }
+  const same = bytesEqual(approval.pcrDigest, present);
+  return { ...of, fit: same ? "fits" : "is for another boot" };
 }

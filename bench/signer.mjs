@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { millis, silentLogger, utf8 } from "@wattseal/base";
+import { millis, silentLogger } from "@wattseal/base";
 import { DeviceHalf } from "@wattseal/device-keys";
 import {
   createSoftwareAnchor,
@@ -13,8 +13,8 @@ import {
   SignerServer,
 } from "@wattseal/lct-keys";
 import { verifyLctDocument } from "@wattseal/lct-keys/verify";
-import { consistencyProof, leafHash, nodeHash, rootAt } from "@wattseal/tlog";
 import { formatFigures, formatTable } from "./lib/table.mjs";
+import { continuedLog, nextHead } from "./lib/tree.mjs";
 
 const ROUNDS = 5;
 const CALLS = 200;
@@ -22,22 +22,6 @@ const CALLS = 200;
 const AT_ONCE = 64;
 
 const entropy = { bytes: (/** @type {number} */ length) => new Uint8Array(randomBytes(length)) };
-
-/** @type {import("@wattseal/tlog").HashReader} */
-const read = (level, index) => {
-  const key = level * 2 ** 32 + index;
-  let hash = hashes.get(key);
-  if (hash === undefined) {
-    hash =
-      level === 0
-        ? leafHash(utf8(`entry ${index}`))
-        : nodeHash(read(level - 1, 2 * index), read(level - 1, 2 * index + 1));
-    hashes.set(key, hash);
-  }
-  return hash;
-};
-/** @type {Map<number, Uint8Array>} */
-const hashes = new Map();
 
 /**
  * Time for the call limits and nothing else: as if the calls came as fast as they are allowed to.
@@ -141,21 +125,13 @@ async function measure(service, before, half, peer) {
   let size = before + 1;
   const now = millis(Date.now());
   const epoch = await service.begin({
-    log: {
-      size,
-      root: rootAt(size, read),
-      lastCounter: 0,
-      bootVersion: 0,
-      head: undefined,
-      receipt: undefined,
-      consistencyProof: (from, to) => consistencyProof(from, to, read),
-    },
+    log: continuedLog(size),
     clock: { now: () => now, at: () => () => {} },
     synchronised: true,
   });
   const next = () => {
     size += 1;
-    return { size, root: rootAt(size, read), consistency: consistencyProof(size - 1, size, read) };
+    return nextHead(size);
   };
   // Trees are the log's work, not the signer's: made beforehand.
   const one = await rateOf(

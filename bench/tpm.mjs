@@ -29,6 +29,7 @@ import {
   underPolicy,
   unseal,
 } from "@wattseal/tpm2";
+import { firstCheckpointFigures } from "./lib/first-checkpoint.mjs";
 import { median } from "./lib/measure.mjs";
 import { options, startSwtpm } from "./lib/swtpm.mjs";
 import { formatFigures, formatLatencies } from "./lib/table.mjs";
@@ -68,10 +69,17 @@ export async function tpm(scratch) {
       rows.push({ what, inside, whole, peer });
     }
     const identity = await identityFigures(swtpm, scratch);
-    const delays = await loopDelays(swtpm.transport, made, scratch);
+    const slow = slowed(swtpm.transport);
+    const first = await firstCheckpointFigures(
+      swtpm.transport,
+      { transport: slow, ms: SLOW_TPM_MS },
+      scratch,
+    );
+    const delays = await loopDelays(slow, made, scratch);
     return [
       formatLatencies("TPM operations", "tpm2-tools", rows),
       formatFigures("Identity in a TPM", identity),
+      formatFigures("Start to the first signed checkpoint", first),
       formatFigures("Event loop beside a TPM", delays),
     ].join("\n");
   } finally {
@@ -250,18 +258,17 @@ function watchTurns() {
 }
 
 /**
- * The longest time that the event loop did not turn, while a TPM that takes its time works, and while nothing does.
+ * The same TPM, but each command takes as long as a discrete one's.
  *
  * @param {import("@wattseal/tpm2").Transport} transport
- * @param {Made} made
- * @param {string} scratch
+ * @returns {import("@wattseal/tpm2").Transport}
  */
-async function loopDelays(transport, made, scratch) {
-  const slow = {
+function slowed(transport) {
+  return {
     open: async () => {
       const connection = await transport.open();
       return {
-        transmit: async (/** @type {Uint8Array} */ command) => {
+        transmit: async (command) => {
           await pause(SLOW_TPM_MS);
           return connection.transmit(command);
         },
@@ -269,6 +276,16 @@ async function loopDelays(transport, made, scratch) {
       };
     },
   };
+}
+
+/**
+ * The longest time that the event loop did not turn, while a TPM that takes its time works, and while nothing does.
+ *
+ * @param {import("@wattseal/tpm2").Transport} slow
+ * @param {Made} made
+ * @param {string} scratch
+ */
+async function loopDelays(slow, made, scratch) {
   const delay = monitorEventLoopDelay({ resolution: 1 });
   const measured = async (/** @type {() => Promise<unknown>} */ work) => {
     const busiest = watchTurns();

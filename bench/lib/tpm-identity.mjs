@@ -42,7 +42,7 @@ export function identityIn(transport, directory) {
   return {
     make,
     undo: () => retireTpmIdentity(access, {}, folder),
-    /** The anchor, and an epoch's body to be stated. */
+    /** The anchor, an epoch's body to be stated, and the anchor opened as each start does. */
     async open() {
       const identity = await make();
       const bytes = issueLctDocument(authority, {
@@ -63,13 +63,8 @@ export function identityIn(transport, directory) {
         signBootApproval(updateKey, document, { version: 1, pcrDigest }),
       );
       const approvals = () => Promise.resolve([approval]);
-      const anchor = await TpmAnchor.open({
-        ...access,
-        folder,
-        document,
-        approvals,
-        rationed: false,
-      });
+      const openAnchor = () =>
+        TpmAnchor.open({ ...access, folder, document, approvals, rationed: false });
       const body = encodeEpochBody({
         lct: document.lct,
         epoch: 2,
@@ -80,7 +75,7 @@ export function identityIn(transport, directory) {
         time: document.created,
         synchronised: true,
       });
-      return { anchor, body };
+      return { anchor: await openAnchor(), body, document, openAnchor };
     },
     clean,
   };

@@ -12,7 +12,7 @@ import { approvalOf, Board, documentOf, OPTIONS, startSigner } from "./tpm.fixtu
 
 /** Odd, so that cuts before and after a step take turns. */
 const CUT_STEP = Number(process.env["WATTSEAL_CUT_STEP"] ?? 11);
-const CUTS_OF_ONE_BOARD = CUT_STEP === 1 ? 100 : 25;
+const CUTS_OF_ONE_BOARD = 100;
 const NEVER = Number.POSITIVE_INFINITY;
 const NAME = hasSwtpm() ? "a power cut" : "power cuts (skipped: swtpm is not installed)";
 

@@ -56,14 +56,14 @@ export class Swtpm {
     return swtpm;
   }
 
-  /** Starts the emulator, and the TPM in it (TPM2_Startup(CLEAR)). */
-  async powerOn(): Promise<void> {
+  /** Starts the emulator, and the TPM in it (TPM2_Startup(CLEAR)), unless that is left to the caller. */
+  async powerOn({ started = true } = {}): Promise<void> {
     await rm(this.socket, { force: true });
     const state = ["--tpmstate", `dir=${this.folder}`];
     const server = ["--server", `type=unixio,path=${this.socket}`];
     // Where tpm2-tools look for it.
     const control = ["--ctrl", `type=unixio,path=${this.socket}.ctrl`];
-    const flags = ["--flags", "not-need-init,startup-clear"];
+    const flags = ["--flags", started ? "not-need-init,startup-clear" : "not-need-init"];
     const child = spawn(PROGRAM, ["socket", "--tpm2", ...state, ...server, ...control, ...flags], {
       stdio: "ignore",
     });

@@ -100,8 +100,15 @@ it("enrols a pack with key files, once, and its gateway is witnessed", async () 
   await gateway.line(({ msg }) => msg === "control.listening");
   await witnessed(state);
 
+  const ask = ["--registry", at.url, "--trust", at.trust, "--json"];
+  const standing = async () => {
+    const asked = await wattseal(["identity", "show", "--state", state, ...ask]);
+    return [asked.status, JSON.parse(asked.stdout).standing.state];
+  };
+  expect(await standing()).toEqual([0, "active"]);
   const voided = ["identity", "void", lct, "--reason", "board stolen", "--state", at.state];
   expect((await wattseal(voided)).status).toBe(0);
+  expect(await standing()).toEqual([1, "void"]);
   const twice = await wattseal([...voided, "--json"]);
   expect([twice.status, JSON.parse(twice.stdout).code]).toEqual([1, "final"]);
 });

@@ -50,10 +50,12 @@ export function addIdentity(wattseal: Command, report: Report): void {
       "--trust <file>",
       "accepted authorities and witnesses; without it: self-consistent only",
     )
+    .option("--registry <url>", "ask this registry too what became of it")
+    .option("--ca <file>", "certificate of the registry's authority, PEM")
     .option("--json", "print one JSON object", false)
     .addHelpText(
       "after",
-      "\nExit status: 0 it holds; 1 it does not, or its issuer is not trusted; 2 wrong usage; 3 a file is damaged.\n",
+      "\nExit status: 0 it holds; 1 it does not, its issuer is not trusted, or it is void, slashed or retired; 2 wrong usage; 3 a file is damaged, or no registry answers.\n",
     )
     .addHelpText("after", example("identity show --state ./pack --trust ./pack/gateway/trust.json"))
     .action(async (file, options) => report(await showIdentity(file, options)));

@@ -18,6 +18,12 @@ import { layoutOf } from "../state/layout.js";
 import { printable } from "../view/entry.js";
 import { identityLines } from "../view/identity.js";
 import { writeOut } from "../view/output.js";
+import {
+  isEnded,
+  type RegistryOptions,
+  standingAt,
+  type ToldStanding,
+} from "./identity-standing.js";
 
 /** A statement of an authority about this LCT, as the log holds it. */
 export interface StatedStatus {
@@ -47,6 +53,8 @@ export interface ShownIdentity {
   readonly authority: string | undefined;
   /** Of a state folder. */
   readonly held: Held | undefined;
+  /** At the registry that was asked. */
+  readonly standing: ToldStanding | undefined;
 }
 
 interface Held {
@@ -58,18 +66,27 @@ interface Held {
 /** Far above any document. */
 const LONGEST = 65_536;
 
+interface ShowOptions extends RegistryOptions {
+  readonly state?: string;
+  readonly trust?: string;
+  readonly json: boolean;
+}
+
 /** `wattseal identity show`. */
 export async function showIdentity(
   file: string | undefined,
-  options: { readonly state?: string; readonly trust?: string; readonly json: boolean },
+  options: ShowOptions,
 ): Promise<number> {
   if ((file === undefined) === (options.state === undefined)) {
     throw new CliError("usage", "Name a document, or the --state folder of a gateway.");
   }
+  if (options.ca !== undefined && options.registry === undefined) {
+    throw new CliError("usage", "--ca goes with --registry.");
+  }
   const trust = await readTrust(options.trust);
   let shown: ShownIdentity;
   try {
-    shown = await examine(file, options.state, trust);
+    shown = await examine(file, options, trust);
   } catch (error) {
     if (error instanceof CliError) throw error;
     const reason = messageOf(error);
@@ -82,12 +99,12 @@ export async function showIdentity(
   }
   const text = options.json ? JSON.stringify(identityJson(shown)) : identityLines(shown).join("\n");
   await writeOut(`${text}\n`);
-  return EXIT.ok;
+  return shown.standing !== undefined && isEnded(shown.standing) ? EXIT.failed : EXIT.ok;
 }
 
 async function examine(
   file: string | undefined,
-  state: string | undefined,
+  { state, registry, ca }: ShowOptions,
   trust: Trust | undefined,
 ): Promise<ShownIdentity> {
   const layout = layoutOf(resolve(state ?? "."));
@@ -101,6 +118,13 @@ async function examine(
     verdict: trust === undefined ? "self-consistent only" : "verified",
     authority: authority?.name,
     held: file === undefined ? await heldIn(layout, document, trust) : undefined,
+    standing:
+      registry === undefined
+        ? undefined
+        : await standingAt(registry, document, {
+            ...(ca === undefined ? {} : { ca }),
+            authorities: keys ?? [document.issuer.publicKey],
+          }),
   };
 }
 
@@ -114,19 +138,21 @@ async function readDocument(path: string): Promise<Uint8Array> {
 }
 
 async function heldIn(
-  { gateway }: ReturnType<typeof layoutOf>,
+  { gateway, tpm }: ReturnType<typeof layoutOf>,
   document: LctDocument,
   trust: Trust | undefined,
 ): Promise<Held> {
-  const anchor = await anchorIn(gateway.signer);
+  const anchor = await anchorIn(gateway.signer, tpm);
   if (!(await exists(gateway.log))) return { anchor, statuses: [], epochs: [] };
   return { anchor, ...(await followed(gateway.log, document, trust)) };
 }
 
-async function anchorIn(signer: string): Promise<string> {
+/** `emulator` is the folder of an emulated TPM's state, where there is one. */
+async function anchorIn(signer: string, emulator: string): Promise<string> {
   const [file, record] = [join(signer, "anchor.pem"), join(signer, "tpm.cbor")];
   if (await exists(file)) return `key file ${file}`;
-  return (await exists(record)) ? `TPM, by ${record}` : "not in this folder";
+  if (!(await exists(record))) return "not in this folder";
+  return `${(await exists(emulator)) ? "emulated TPM" : "TPM"}, by ${record}`;
 }
 
 /** The log's epochs and statements about the LCT, each verified; the rest of the log is for `ledger audit`. */
@@ -161,8 +187,8 @@ function shownEpoch(of: EpochChain["epochs"][number]): ShownEpoch {
   return { entry, epoch, time, state, softwareVersion, synchronised };
 }
 
-function identityJson({ document, verdict, authority, held }: ShownIdentity): unknown {
+function identityJson({ document, verdict, authority, held, standing }: ShownIdentity): unknown {
   const { bytes: _, genesisBody: __, ...said } = document;
   const ceilingBps = TRUST_CEILING_BPS[document.binding];
-  return printable({ verdict, authority, ...said, ceilingBps, ...held });
+  return printable({ verdict, authority, ...said, ceilingBps, ...held, standing });
 }

@@ -1,12 +1,21 @@
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { moduleUid, toHex } from "@wattseal/base";
+import { type LctId, type Millis, millis, moduleUid, toHex } from "@wattseal/base";
 import { labelText } from "@wattseal/device-keys";
-import { createEd25519KeyFile, formatP256PublicKey, P256SecretKey } from "@wattseal/lct-keys";
+import { encodeAs, type LctState, statusPayload } from "@wattseal/energy-ledger";
+import {
+  createEd25519KeyFile,
+  formatP256PublicKey,
+  openEd25519KeyFile,
+  P256SecretKey,
+  signAuthorityPayload,
+} from "@wattseal/lct-keys";
 import { verifyLctDocument } from "@wattseal/lct-keys/verify";
 import { encodeTrust } from "@wattseal/verifier";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { writtenPack } from "../export/pack.fixture.js";
 import { systemEntropy } from "../ports/system.js";
 import { runProgram } from "../program.fixture.js";
@@ -129,4 +138,81 @@ it("shows a gateway's identity with its anchor and the epochs of its log", async
   expect(said.epochs[0]).toMatchObject({ entry: 1, epoch: 1, state: "software" });
   const text = await runProgram("identity", "show", "--state", layout.root);
   expect(text.stdout).toMatch(/^epochs {5}1 software, /m);
+});
+
+describe("what became of it", () => {
+  /** A registry that tells of any LCT what is in `told`; undefined: it knows none. */
+  async function registryThat(told: readonly Uint8Array[] | undefined): Promise<string> {
+    const server = createServer((request, response) => {
+      const lct = request.url?.split("/").at(-1);
+      const statements = told?.map((bytes) => Buffer.from(bytes).toString("base64"));
+      const known = { lct, kind: "person", state: "active", since: 1, statements };
+      const unknown = { status: 404, detail: "not known", code: "lct" };
+      response.statusCode = told === undefined ? 404 : 200;
+      response.end(JSON.stringify(told === undefined ? unknown : known));
+    }).listen(0, "127.0.0.1");
+    onTestFinished(() => {
+      server.close();
+    });
+    await once(server, "listening");
+    const address = server.address();
+    return `http://127.0.0.1:${typeof address === "object" ? address?.port : address}`;
+  }
+
+  const [since, later] = [millis(1_760_000_000_000), millis(1_770_000_000_000)];
+  async function signed(lct: LctId, state: LctState, time: Millis, key = AUTHORITY) {
+    const reason = `is ${state}`;
+    const status = { purpose: "wattseal-status-1" as const, lct, state, since: time, reason };
+    return signAuthorityPayload(await openEd25519KeyFile(key), encodeAs(statusPayload, status));
+  }
+
+  it("is what the authority signed of it, however a registry puts it", async () => {
+    const { file, document } = await issued("--kind", "person", "--anchor", at("alice.pub"));
+    const active = await signed(document.lct, "active", since);
+    const ended = await signed(document.lct, "void", later);
+    const { document: another } = await issued("--kind", "app", "--anchor", at("alice.pub"));
+    const others = await signed(another.lct, "void", later);
+    const show = async (told: readonly Uint8Array[] | undefined, ...flags: string[]) => {
+      const asked = ["identity", "show", file, "--registry", await registryThat(told), ...flags];
+      const { status, stdout } = await runProgram(...asked, "--json");
+      return [status, JSON.parse(stdout)];
+    };
+    expect(await show([active], "--trust", TRUST)).toMatchObject([
+      0,
+      { verdict: "verified", standing: { state: "active", since, reason: "is active" } },
+    ]);
+    // not all in order, and one of another LCT among them
+    for (const told of [
+      [active, ended],
+      [ended, active],
+      [others, ended],
+    ]) {
+      expect(await show(told, "--trust", TRUST)).toMatchObject([
+        1,
+        { standing: { state: "void", since: later } },
+      ]);
+      expect(await show(told)).toMatchObject([1, { standing: { state: "void" } }]);
+    }
+    expect(await show([others])).toMatchObject([0, { standing: { state: "unknown" } }]);
+    expect(await show(undefined)).toMatchObject([0, { standing: { state: "unknown" } }]);
+
+    await createEd25519KeyFile(at("stranger.pem"), systemEntropy);
+    const forged = await signed(document.lct, "void", later, at("stranger.pem"));
+    expect(await show([forged])).toMatchObject([1, { verdict: "refused" }]);
+    const altered = ended.with(-1, (ended.at(-1) ?? 0) ^ 1);
+    expect(await show([altered], "--trust", TRUST)).toMatchObject([1, { verdict: "refused" }]);
+  });
+
+  it("is shown to people, and cannot be asked of nobody or in clear", async () => {
+    const { file, document } = await issued("--kind", "person", "--anchor", at("alice.pub"));
+    const url = await registryThat([await signed(document.lct, "slashed", later)]);
+    const shown = await runProgram("identity", "show", file, "--registry", url);
+    expect(shown.status).toBe(1);
+    expect(shown.stdout).toMatch(/^standing {3}slashed since 2026-02-02T.*: is slashed$/m);
+    const asked = (where: string) => runProgram("identity", "show", file, "--registry", where);
+    await expect(asked("http://127.0.0.1:1")).rejects.toMatchObject({ code: "unreachable" });
+    await expect(asked("http://192.0.2.1")).rejects.toMatchObject({ code: "usage" });
+    const alone = runProgram("identity", "show", file, "--ca", TRUST);
+    await expect(alone).rejects.toMatchObject({ code: "usage" });
+  });
 });

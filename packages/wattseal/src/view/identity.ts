@@ -10,7 +10,8 @@ const listed = (label: string, texts: readonly string[]) =>
   texts.map((text, i) => line(i === 0 ? label : "", text));
 
 /** An identity for people, a line each. */
-export function identityLines({ document, verdict, authority, held }: ShownIdentity): string[] {
+export function identityLines(shown: ShownIdentity): string[] {
+  const { document, verdict, authority, held, standing } = shown;
   const { anchor, binding, strengthBps, issuer } = document;
   const named = anchor.type === "policy" ? anchor.text : toHex(anchor.publicKey);
   const issuerName = authority === undefined ? "" : `${authority}, `;
@@ -32,8 +33,15 @@ export function identityLines({ document, verdict, authority, held }: ShownIdent
       document.mrh.map(({ relation, lct }) => `${relation} ${lct}`),
     ),
     ...(held === undefined ? [] : heldLines(held)),
+    ...(standing === undefined ? [] : [line("standing", standingText(standing))]),
     line("verdict", verdict),
   ];
+}
+
+function standingText(standing: NonNullable<ShownIdentity["standing"]>): string {
+  if (standing.state === "unknown") return "not known to this registry";
+  const { state, since, reason } = standing;
+  return `${state} since ${iso(since)}${reason === "" ? "" : `: ${reason}`}`;
 }
 
 function heldLines({ anchor, statuses, epochs }: NonNullable<ShownIdentity["held"]>): string[] {

@@ -1,15 +1,14 @@
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { fromHex, millis, silentLogger } from "@wattseal/base";
 import { LocalSigner, openSoftwareSigner, RemoteSigner } from "@wattseal/lct-keys";
 import { verifyLctDocument } from "@wattseal/lct-keys/verify";
 import { median } from "./measure.mjs";
-import { options } from "./swtpm.mjs";
+import { options, run } from "./swtpm.mjs";
 import { identityIn } from "./tpm-identity.mjs";
 import { continuedLog, nextHead } from "./tree.mjs";
 
@@ -17,7 +16,6 @@ const ROUNDS = 7;
 /** Of a TPM that takes its time. */
 const SLOW_ROUNDS = 2;
 const PROGRAM = fileURLToPath(new URL("../../packages/wattseal/bin/wattseal.mjs", import.meta.url));
-const run = promisify(execFile);
 const clock = { now: () => millis(Date.now()), at: () => () => {} };
 
 /**
@@ -79,6 +77,15 @@ async function connected(state) {
   }
 }
 
+/**
+ * @param {string} state
+ * @param {"swtpm" | "none"} tpm
+ */
+async function demonstration(state, tpm) {
+  rmSync(state, { recursive: true, force: true });
+  await run(process.execPath, [PROGRAM, "init", "--demo", "--state", state, "--tpm", tpm]);
+}
+
 /** @param {string} gateway */
 function documentOf(gateway) {
   return verifyLctDocument(readFileSync(join(gateway, "lct.cose")), "self-consistent");
@@ -92,8 +99,7 @@ function documentOf(gateway) {
  * @param {"swtpm" | "none"} tpm
  */
 async function ofProcess(state, tpm) {
-  rmSync(state, { recursive: true, force: true });
-  await run(process.execPath, [PROGRAM, "init", "--demo", "--state", state, "--tpm", tpm]);
+  await demonstration(state, tpm);
   /** @type {import("node:child_process").ChildProcess | undefined} */
   let child;
   const ended = async () => {
@@ -124,8 +130,7 @@ async function ofProcess(state, tpm) {
 
 /** @param {string} state */
 async function inFiles(state) {
-  rmSync(state, { recursive: true, force: true });
-  await run(process.execPath, [PROGRAM, "init", "--demo", "--state", state, "--tpm", "none"]);
+  await demonstration(state, "none");
   const gateway = join(state, "gateway");
   const directory = join(gateway, "signer");
   const document = documentOf(gateway);
@@ -138,12 +143,11 @@ async function inFiles(state) {
   return ms;
 }
 
-/** @param {string} state of a demonstration; nothing is done there */
-async function processAlone(state) {
+async function processAlone() {
   const times = [];
   for (let round = 0; round <= ROUNDS; round += 1) {
     const before = performance.now();
-    await run(process.execPath, [PROGRAM, "--version"], { cwd: state });
+    await run(process.execPath, [PROGRAM, "--version"]);
     if (round > 0) times.push(performance.now() - before);
   }
   return median(times);
@@ -173,7 +177,7 @@ export async function firstCheckpointFigures(transport, slow, scratch) {
       what: "`wattseal signer` from its process's start, emulated TPM started too",
       value: await ofProcess(state, "swtpm"),
     },
-    { what: "`wattseal --version`, a process alone", value: await processAlone(scratch) },
+    { what: "`wattseal --version`, a process alone", value: await processAlone() },
   ];
   return rows.map((row) => ({ ...row, unit: "ms" }));
 }

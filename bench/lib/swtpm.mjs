@@ -12,10 +12,10 @@ const PROGRAM = "swtpm";
 /**
  * @param {string} file
  * @param {readonly string[]} args
- * @param {string} cwd
+ * @param {string} [cwd]
  * @returns {Promise<void>}
  */
-function run(file, args, cwd) {
+export function run(file, args, cwd) {
   return new Promise((resolve, reject) => {
     execFile(file, args, { cwd }, (error) => {
       if (error === null) resolve();

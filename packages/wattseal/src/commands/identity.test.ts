@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -138,6 +138,20 @@ it("shows a gateway's identity with its anchor and the epochs of its log", async
   expect(said.epochs[0]).toMatchObject({ entry: 1, epoch: 1, state: "software" });
   const text = await runProgram("identity", "show", "--state", layout.root);
   expect(text.stdout).toMatch(/^epochs {5}1 software, /m);
+});
+
+it("says what holds the anchor: a key file, a TPM, or what emulates one", async () => {
+  const { layout } = await writtenPack(at("held"));
+  const said = async () => {
+    const { stdout } = await runProgram("identity", "show", "--state", layout.root);
+    return /^held {7}(.*)$/m.exec(stdout)?.[1];
+  };
+  const { signer } = layout.gateway;
+  expect(await said()).toBe(`key file ${join(signer, "anchor.pem")}`);
+  renameSync(join(signer, "anchor.pem"), join(signer, "tpm.cbor"));
+  expect(await said()).toBe(`TPM, by ${join(signer, "tpm.cbor")}`);
+  mkdirSync(layout.tpm);
+  expect(await said()).toBe(`emulated TPM, by ${join(signer, "tpm.cbor")}`);
 });
 
 describe("what became of it", () => {

@@ -10,7 +10,6 @@ export {
   RegistryRefusal,
 } from "./registry/client.js";
 export { type RegistryCode, RegistryError } from "./registry/errors.js";
-export { RegistryServer } from "./registry/http/server.js";
 export type { OpenRegistry, RegistrySetting } from "./registry/open.js";
 export type { FinalState, RegistryStore } from "./registry/port.js";
 export {

@@ -5,9 +5,9 @@ import { fromBase64, type LctId, lctId, messageOf, millis, toBase64, toHex } fro
 import type { LctState } from "@wattseal/energy-ledger";
 import type { EnrolmentGrant, Registry } from "@wattseal/lct-keys";
 import { z } from "zod";
+import { isLoopback } from "../http/loopback.js";
 import { RegistryError } from "./errors.js";
-import { isLoopback } from "./http/loopback.js";
-import { CBOR, JSON_TYPE } from "./http/routes.js";
+import { CBOR, JSON_TYPE } from "../http/route.js";
 import {
   done,
   granted,

@@ -12,8 +12,9 @@ import type { Ed25519SecretKey, HardwareRoots } from "@wattseal/lct-keys";
 import { type LctDocument, type TrustedKeys, verifyLctDocument } from "@wattseal/lct-keys/verify";
 import { type PackName, packName } from "@wattseal/uplink";
 import { FederationError } from "../errors.js";
+import type { Address, HttpServer } from "../http/server.js";
 import type { FederationStore } from "../store/port.js";
-import { RegistryServer, type TlsFiles } from "./http/server.js";
+import { listenForAnyone, listenForOperator } from "./http/server.js";
 import { LctRegistry } from "./registry.js";
 import { SqliteRegistryStore } from "./sqlite.js";
 import type { Standing } from "./standing.js";
@@ -26,7 +27,7 @@ export interface RegistrySetting {
   readonly roots: HardwareRoots;
   readonly updateKeys: readonly Uint8Array[] | "any";
   /** Undefined: nobody enrols over the network, and nobody asks. */
-  readonly listen?: { readonly host: string; readonly port: number; readonly tls?: TlsFiles };
+  readonly listen?: Address;
   /** Path of the operator's unix socket. */
   readonly socket: string;
 }
@@ -61,7 +62,7 @@ export async function openRegistry(
     );
   }
   const store = await SqliteRegistryStore.open(setting.directory);
-  const servers: RegistryServer[] = [];
+  const servers: HttpServer[] = [];
   const close = async () => {
     for (const server of servers) await server.close();
     await store.close();
@@ -78,8 +79,8 @@ export async function openRegistry(
       logger,
     });
     await slashProven(registry, logs);
-    servers.push(await RegistryServer.listenForOperator({ registry, clock, logger, socket }));
-    const anyone = listen && (await RegistryServer.listen({ registry, clock, logger, ...listen }));
+    servers.push(await listenForOperator({ registry, clock, logger, socket }));
+    const anyone = listen && (await listenForAnyone({ registry, clock, logger, ...listen }));
     if (anyone !== undefined) servers.push(anyone);
     return { standing: registry, url: anyone?.url, close };
   } catch (error) {

@@ -1,6 +1,7 @@
 /** What the registry serves: one table, which the server follows and the description is made of. */
 import { fromBase64, type LctId, lctId, millis, toBase64, toHex } from "@wattseal/base";
 import { z } from "zod";
+import { type Call, CBOR, json, type Route } from "../../http/route.js";
 import { RegistryError } from "../errors.js";
 import type { LctRegistry, LctStanding } from "../registry.js";
 import {
@@ -17,43 +18,9 @@ import {
   voiding,
 } from "./schemas.js";
 
-export interface Call {
-  /** The parts of the path that stand in braces. */
-  readonly parameters: ReadonlyMap<string, string>;
-  readonly query: URLSearchParams;
-  /** Of the Authorization header; empty without one. */
-  readonly token: string;
-  readonly body: Uint8Array;
-}
+type RegistryRoute = Route<LctRegistry>;
 
-export interface Reply {
-  readonly status: number;
-  readonly type: string;
-  readonly body: Uint8Array | object;
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
-export interface Route {
-  readonly id: string;
-  readonly method: "GET" | "POST" | "PUT";
-  /** With `{name}` for what varies. */
-  readonly path: string;
-  readonly summary: string;
-  /** `operator`: over the operator's socket alone. */
-  readonly audience: "anyone" | "operator";
-  readonly query?: Readonly<Record<string, string>>;
-  readonly needsToken?: boolean;
-  /** Undefined: it takes none. */
-  readonly request?: "cbor" | z.ZodType;
-  readonly status: 200 | 201;
-  readonly response: "cbor" | z.ZodType;
-  readonly handle: (registry: LctRegistry, call: Call) => Promise<Reply>;
-}
-
-export const CBOR = "application/cbor";
-export const JSON_TYPE = "application/json";
-
-export const ROUTES: readonly Route[] = [
+export const ROUTES: readonly RegistryRoute[] = [
   {
     id: "health",
     method: "GET",
@@ -70,7 +37,7 @@ export const ROUTES: readonly Route[] = [
     path: "/v1/lct",
     summary: "Every LCT that is not pending, in the order of their ids.",
     audience: "anyone",
-    query: { after: "An id: those after it." },
+    query: { after: z.string().describe("An id: those after it.") },
     status: 200,
     response: page,
     handle: async (registry, { query }) => {
@@ -205,10 +172,6 @@ export const ROUTES: readonly Route[] = [
 
 /** As `LctRegistry.lcts` gives at most. */
 const PAGE = 1_000;
-
-function json(body: object, status = 200): Reply {
-  return { status, type: JSON_TYPE, body };
-}
 
 function lctIn(parameters: Call["parameters"]): LctId {
   const given = parameters.get("lct") ?? "";

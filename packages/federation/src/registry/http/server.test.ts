@@ -6,14 +6,15 @@ import { utf8 } from "@wattseal/base";
 import { enrol, softwareApplicant } from "@wattseal/lct-keys";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { seededEntropy, temporaryDirectory } from "../../fleet.fixture.js";
+import type { HttpServer } from "../../http/server.js";
 import { RegistryClient, RegistryOperator } from "../client.js";
 import { anchorOf, ISSUER, requestOf, said, TestRegistry } from "../registry.fixture.js";
 import { ROUTES } from "./routes.js";
-import { RegistryServer } from "./server.js";
+import { listenForAnyone, listenForOperator } from "./server.js";
 
 let test: TestRegistry;
-let server: RegistryServer;
-let operators: RegistryServer;
+let server: HttpServer;
+let operators: HttpServer;
 let directory: ReturnType<typeof temporaryDirectory>;
 
 beforeEach(async () => {
@@ -21,9 +22,9 @@ beforeEach(async () => {
   directory = temporaryDirectory();
   const { registry, clock, logger } = test;
   const options = { registry, clock, logger };
-  server = await RegistryServer.listen({ ...options, host: "127.0.0.1", port: 0 });
+  server = await listenForAnyone({ ...options, host: "127.0.0.1", port: 0 });
   const socket = join(directory.path, "registry.sock");
-  operators = await RegistryServer.listenForOperator({ ...options, socket });
+  operators = await listenForOperator({ ...options, socket });
 });
 afterEach(async () => {
   await server.close();
@@ -162,17 +163,17 @@ describe("a registry over HTTP", () => {
     const { registry, clock, logger } = test;
     for (const host of ["0.0.0.0", "::", "192.0.2.1", "localhost", "example.org"]) {
       await expect(
-        RegistryServer.listen({ registry, clock, logger, host, port: 0 }),
+        listenForAnyone({ registry, clock, logger, host, port: 0 }),
       ).rejects.toMatchObject({ code: "listen" });
     }
     const file = join(directory.path, "precious");
     writeFileSync(file, "key");
-    const inTheWay = RegistryServer.listenForOperator({ registry, clock, logger, socket: file });
+    const inTheWay = listenForOperator({ registry, clock, logger, socket: file });
     await expect(inTheWay).rejects.toMatchObject({ code: "listen" });
     expect(readFileSync(file, "utf8")).toBe("key");
     const tls = { cert: "no certificate", key: "no key" };
     await expect(
-      RegistryServer.listen({ registry, clock, logger, host: "0.0.0.0", port: 0, tls }),
+      listenForAnyone({ registry, clock, logger, host: "0.0.0.0", port: 0, tls }),
     ).rejects.toMatchObject({ code: "listen" });
   });
 });

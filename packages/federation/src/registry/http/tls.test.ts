@@ -6,7 +6,7 @@ import { expect, it } from "vitest";
 import { temporaryDirectory } from "../../fleet.fixture.js";
 import { RegistryClient } from "../client.js";
 import { anchorOf, ISSUER, TestRegistry } from "../registry.fixture.js";
-import { RegistryServer } from "./server.js";
+import { listenForAnyone } from "./server.js";
 
 const PROGRAM: string = "openssl";
 const hasOpenssl = spawnSync(PROGRAM, ["version"]).status === 0;
@@ -32,7 +32,7 @@ it.skipIf(!hasOpenssl)(
     const test = await TestRegistry.open();
     const { registry, clock, logger } = test;
     const options = { registry, clock, logger, host: "127.0.0.1", port: 0, tls };
-    const server = await RegistryServer.listen(options);
+    const server = await listenForAnyone(options);
     expect(server.url).toMatch(/^https:\/\/127\.0\.0\.1:\d+$/);
     const { token } = await registry.grant({});
     const wish = { kind: "pack", context: [], authorities: [ISSUER.publicKey] } as const;

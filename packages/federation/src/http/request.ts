@@ -1,7 +1,7 @@
 /** What a request says, read within bounds. Each throws HttpRefusal. */
 import type { IncomingMessage } from "node:http";
 import { HttpRefusal } from "./problem.js";
-import { CBOR, JSON_TYPE, type Route } from "./routes.js";
+import { CBOR, JSON_TYPE, type Route } from "./route.js";
 
 const MOST_BODY = 32_768;
 const TOKEN = /^Bearer ([A-Za-z0-9_-]{20,100})$/;
@@ -13,21 +13,25 @@ export function targetOf({ url = "" }: IncomingMessage): URL {
   throw new HttpRefusal(400, "malformed", "that is no request target");
 }
 
+/** Undefined where the path is another. */
 export function parametersOf(
   template: string,
   path: string,
 ): ReadonlyMap<string, string> | undefined {
   const wanted = template.split("/");
   const given = path.split("/");
-  if (wanted.length !== given.length) return undefined;
   const parameters = new Map<string, string>();
   for (const [i, part] of wanted.entries()) {
-    const text = given[i] ?? "";
-    const name = /^\{(\w+)\}$/.exec(part)?.[1];
+    const [, name, rest] = /^\{(\w+)(\+?)\}$/.exec(part) ?? [];
+    if (name !== undefined && rest === "+") {
+      if (given.length <= i) return undefined;
+      return parameters.set(name, given.slice(i).map(unescaped).join("/"));
+    }
+    const text = given[i];
+    if (text === undefined || (name === undefined && part !== text)) return undefined;
     if (name !== undefined) parameters.set(name, unescaped(text));
-    else if (part !== text) return undefined;
   }
-  return parameters;
+  return wanted.length === given.length ? parameters : undefined;
 }
 
 /** A colon may come as it is or escaped (RFC 3986 §3.3). */
@@ -39,21 +43,23 @@ function unescaped(text: string): string {
   }
 }
 
-export function tokenOf({ headers }: IncomingMessage, { needsToken }: Route): string {
-  const token = TOKEN.exec(headers.authorization ?? "")?.[1];
-  if (token !== undefined || needsToken !== true) return token ?? "";
-  const challenge = { "www-authenticate": "Bearer" };
-  throw new HttpRefusal(
-    401,
-    "token",
-    "an enrolment needs a token: Authorization: Bearer …",
-    challenge,
-  );
+/** Empty where there is none. */
+export function tokenOf({ headers }: IncomingMessage): string {
+  return TOKEN.exec(headers.authorization ?? "")?.[1] ?? "";
 }
 
-export async function bodyOf(request: IncomingMessage, route: Route): Promise<Uint8Array> {
-  if (route.request === undefined) return new Uint8Array(0);
-  const wanted = route.request === "cbor" ? CBOR : JSON_TYPE;
+/** `what` it is for. */
+export function unauthorised(what: string): HttpRefusal {
+  const challenge = { "www-authenticate": "Bearer" };
+  return new HttpRefusal(401, "token", `${what}: Authorization: Bearer …`, challenge);
+}
+
+export async function bodyOf(
+  request: IncomingMessage,
+  takes: Route<unknown>["request"],
+): Promise<Uint8Array> {
+  if (takes === undefined) return new Uint8Array(0);
+  const wanted = takes === "cbor" ? CBOR : JSON_TYPE;
   const given = request.headers["content-type"]?.split(";")[0]?.trim().toLowerCase();
   if (given !== wanted) throw new HttpRefusal(415, "media-type", `this takes ${wanted}`);
   const parts: Buffer[] = [];

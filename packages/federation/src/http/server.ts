@@ -1,0 +1,209 @@
+/** An HTTP/1.1 server of few connections and short requests: at an address, or at a unix socket. */
+import { chmod, lstat, rm } from "node:fs/promises";
+import {
+  createServer as createHttp,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from "node:http";
+import { createServer as createHttps } from "node:https";
+import { isIP } from "node:net";
+import { type Clock, type Logger, messageOf } from "@wattseal/base";
+import { isLoopback } from "./loopback.js";
+import { HttpRefusal, PROBLEM_TYPE, type Problem, problem } from "./problem.js";
+import { RateLimit } from "./rate.js";
+import type { Reply } from "./route.js";
+
+export interface TlsFiles {
+  /** PEM, the server's own certificate first. */
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** What is served, and how its log lines and errors call it. */
+export interface Served {
+  /** For people: "registry". Its log events begin with it. */
+  readonly name: string;
+  readonly answer: (request: IncomingMessage) => Promise<Reply>;
+  /** Undefined: an error that is nobody's business but the log's. */
+  readonly problemOf: (thrown: unknown) => Problem | undefined;
+  /** What is thrown where it cannot be served. */
+  readonly unservable: (message: string, options?: ErrorOptions) => Error;
+  readonly logger: Logger;
+}
+
+export interface Address {
+  /** An address, not a name. Loopback, unless there is TLS. */
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly tls?: TlsFiles;
+}
+
+/** Of one address. */
+export interface Rate {
+  readonly clock: Pick<Clock, "now">;
+  /** Requests at once, at most. */
+  readonly burst: number;
+  readonly perSecond: number;
+}
+
+const MOST_CONNECTIONS = 256;
+const REQUEST_MS = 10_000;
+const CLOSE_MS = 1_000;
+const SOCKET_MODE = 0o600;
+const ADDRESSES = 4_096;
+
+const TIMES: ServerOptions = {
+  requestTimeout: REQUEST_MS,
+  headersTimeout: REQUEST_MS,
+  connectionsCheckingInterval: REQUEST_MS / 10,
+};
+
+export class HttpServer {
+  readonly #server: Server;
+  /** Where it is reached. */
+  readonly url: string;
+  readonly #left: () => Promise<void>;
+
+  private constructor(server: Server, url: string, left: () => Promise<void>) {
+    this.#server = server;
+    this.url = url;
+    this.#left = left;
+  }
+
+  /** Throws what `unservable` makes. */
+  static async listen(
+    served: Served,
+    { host, port, tls }: Address,
+    rate: Rate,
+  ): Promise<HttpServer> {
+    requireAddress(served, host, tls);
+    const listener = listenerOf(served, new RateLimit({ ...rate, addresses: ADDRESSES }));
+    const server = tls === undefined ? createHttp(TIMES, listener) : secure(served, tls, listener);
+    server.maxConnections = MOST_CONNECTIONS;
+    await listening(served, server, host, () => server.listen(port, host));
+    const bound = server.address();
+    const at = typeof bound === "object" && bound !== null ? bound.port : port;
+    const name = isIP(host) === 6 ? `[${host}]` : host;
+    const url = `${tls === undefined ? "http" : "https"}://${name}:${at}`;
+    served.logger.info(`${served.name}.listening`, { url });
+    return new HttpServer(server, url, async () => {});
+  }
+
+  /** On a socket of its owner's alone. The caller holds a lock: a socket that is left there is a dead one's. */
+  static async listenAt(served: Served, socket: string): Promise<HttpServer> {
+    await removeDead(served, socket);
+    const server = createHttp(TIMES, listenerOf(served, undefined));
+    server.maxConnections = MOST_CONNECTIONS;
+    await listening(served, server, socket, () => server.listen(socket));
+    await chmod(socket, SOCKET_MODE);
+    served.logger.info(`${served.name}.operator`, { socket });
+    return new HttpServer(server, socket, () => rm(socket, { force: true }));
+  }
+
+  /** Takes no new requests, and lets those under way end, for a moment. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+    });
+    this.#server.closeIdleConnections();
+    const late = setTimeout(() => this.#server.closeAllConnections(), CLOSE_MS);
+    await closed;
+    clearTimeout(late);
+    await this.#left();
+  }
+}
+
+async function removeDead({ unservable }: Served, socket: string): Promise<void> {
+  const present = await lstat(socket).catch(() => undefined);
+  if (present === undefined) return;
+  if (!present.isSocket()) {
+    throw unservable(`${socket} is something else than a socket: remove it`);
+  }
+  await rm(socket);
+}
+
+/** In clear only to this machine: a token must not be read on its way. */
+function requireAddress(
+  { name, unservable }: Served,
+  host: string,
+  tls: TlsFiles | undefined,
+): void {
+  if (isIP(host) === 0) {
+    throw unservable(`${host} is no address: use one such as 127.0.0.1 or ::1`);
+  }
+  if (tls !== undefined || isLoopback(host)) return;
+  throw unservable(`${host} is not loopback: a ${name} there needs TLS`);
+}
+
+function secure(
+  { unservable }: Served,
+  { cert, key }: TlsFiles,
+  listener: RequestListener,
+): Server {
+  try {
+    return createHttps({ ...TIMES, cert, key, minVersion: "TLSv1.2" }, listener);
+  } catch (cause) {
+    throw unservable(`certificate or key cannot be used: ${messageOf(cause)}`, { cause });
+  }
+}
+
+function listening(
+  { name, unservable }: Served,
+  server: Server,
+  where: string,
+  listen: () => Server,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (cause) => {
+      const message = `the ${name} cannot be served at ${where}: ${messageOf(cause)}`;
+      reject(unservable(message, { cause }));
+    });
+    server.once("listening", () => resolve());
+    listen();
+  });
+}
+
+function listenerOf(served: Served, rate: RateLimit | undefined): RequestListener {
+  return (request, response) => {
+    const answered = async () => {
+      const wait = rate?.take(request.socket.remoteAddress ?? "") ?? 0;
+      if (wait > 0) {
+        const headers = { "retry-after": String(wait) };
+        throw new HttpRefusal(429, "rate-limited", `too many requests: in ${wait} s`, headers);
+      }
+      return served.answer(request);
+    };
+    void answered()
+      .catch((thrown: unknown) => refusalOf(thrown, served))
+      .then((reply) => send(request, response, reply));
+  };
+}
+
+function send(request: IncomingMessage, response: ServerResponse, reply: Reply): void {
+  if (response.destroyed) return;
+  const { status, type, body, headers } = reply;
+  const bytes = body instanceof Uint8Array ? body : Buffer.from(JSON.stringify(body));
+  response.writeHead(status, {
+    "content-type": type,
+    "content-length": bytes.length,
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    ...headers,
+  });
+  response.end(bytes);
+  // What is left of a body that nobody reads, so that its sender gets to the answer.
+  request.resume();
+}
+
+function refusalOf(thrown: unknown, { name, problemOf, logger }: Served): Reply {
+  const known = problemOf(thrown);
+  if (known === undefined) logger.error(`${name}.failed`, { error: messageOf(thrown) });
+  const body =
+    known ?? problem(500, "internal", `The ${name} could not do this. Its log says why.`);
+  const headers = thrown instanceof HttpRefusal ? thrown.headers : undefined;
+  return { status: body.status, type: PROBLEM_TYPE, body, ...(headers && { headers }) };
+}

@@ -46,6 +46,7 @@ export {
   type TimeSource,
 } from "./ports.js";
 export { sha256, verifyEd25519, verifyP256 } from "./primitives.js";
+export { printable } from "./printable.js";
 export {
   type Branded,
   type LctId,

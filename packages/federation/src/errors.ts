@@ -4,7 +4,7 @@ import { type ErrorKind, WattsealError } from "@wattseal/base";
  * platform: not Linux · store-locked: another process has the store · store-unreachable: the database does not answer ·
  * store-access: it does not let us in, or not do this · store-version: a newer program made it · store-corrupt: the store
  * is not what was committed · store-failed: it did not do what it was asked, and may do so later · store-closed: used after close ·
- * broker: cannot listen or connect · configuration: refused settings.
+ * broker: cannot listen or connect · listen: queries cannot be served there · configuration: refused settings.
  */
 export type FederationCode =
   | "platform"
@@ -16,6 +16,7 @@ export type FederationCode =
   | "store-failed"
   | "store-closed"
   | "broker"
+  | "listen"
   | "configuration";
 
 const KIND: Readonly<Record<FederationCode, ErrorKind>> = {
@@ -28,6 +29,7 @@ const KIND: Readonly<Record<FederationCode, ErrorKind>> = {
   "store-failed": "hardware",
   "store-closed": "usage",
   broker: "hardware",
+  listen: "usage",
   configuration: "usage",
 };
 

@@ -1,9 +1,11 @@
-/** Composition of one federation: store, worker, broker connection. */
+/** Composition of one federation: store, worker, broker connection, and who may ask. */
 import type { Clock, Entropy, Logger } from "@wattseal/base";
 import type { TrustedKeys } from "@wattseal/lct-keys/verify";
 import { formatVkey, type NoteSigner } from "@wattseal/tlog";
 import { fleetName, type PackName } from "@wattseal/uplink";
 import { FederationError } from "./errors.js";
+import { Metrics } from "./query/metrics.js";
+import { type QuerySetting, serveQueries } from "./query/server.js";
 import { openRegistry, type RegistrySetting } from "./registry/open.js";
 import { openStore, type StoreOptions } from "./store/open.js";
 import { type ModuleTwice, readStoredLog } from "./store/port.js";
@@ -26,6 +28,8 @@ export interface FederationOptions {
   readonly authorityKeys: TrustedKeys;
   /** Enrols LCTs and keeps their standing; without it nobody's ends here. */
   readonly registry?: RegistrySetting;
+  /** Answers queries over HTTP; without it nobody's. */
+  readonly query?: QuerySetting;
   /** Cosignature times and waiting. */
   readonly clock: Clock;
   readonly entropy: Entropy;
@@ -40,6 +44,8 @@ export interface Federation {
   readonly stats: FederationStats;
   /** Where applicants and auditors reach the registry, if there is one that listens. */
   readonly registryUrl: string | undefined;
+  /** Where queries are answered, if anywhere. */
+  readonly queryUrl: string | undefined;
   /** Every stored leaf of a pack, in order: byte for byte the gateway's log. */
   readStoredLog(pack: PackName): AsyncIterable<Uint8Array>;
   /** Every module that two logs claim the same of. */
@@ -72,12 +78,17 @@ export async function startFederation(options: FederationOptions): Promise<Feder
     const registry = options.registry && (await openRegistry(options.registry, options, store));
     if (registry !== undefined) closing.push(() => registry.close());
     const link: { fleet?: FleetPort } = {};
+    const metrics = new Metrics({
+      stats: () => worker.stats,
+      storeBytes: () => store.bytes(),
+    });
     const worker = await FederationWorker.start({
       store,
       witness,
       authorityKeys,
       clock,
       logger,
+      committed: (ms) => metrics.committed(ms),
       publish: (pack, channel, payload) => link.fleet?.publish(pack, channel, payload),
       ...(registry && { standing: registry.standing }),
     });
@@ -90,14 +101,19 @@ export async function startFederation(options: FederationOptions): Promise<Feder
       () => worker.stop(),
     );
     await port.ready;
+    const witnessVkey = formatVkey({ ...witness, type: "cosignature" });
+    const queried = { store, fleet, witness: witnessVkey, stats: () => worker.stats, metrics };
+    const query = options.query && (await serveQueries(options.query, queried, options));
+    if (query !== undefined) closing.push(() => query.close());
     logger.info("federation.started", { broker: transport.url, fleet, packs: worker.stats.packs });
     return {
       brokerUrl: transport.url,
-      witnessVkey: formatVkey({ ...witness, type: "cosignature" }),
+      witnessVkey,
       get stats() {
         return worker.stats;
       },
       registryUrl: registry?.url,
+      queryUrl: query?.url,
       readStoredLog: (pack) => readStoredLog(store, pack),
       modulesTwice: () => store.modulesTwice("all"),
       receipt: async (pack) => (await store.pack(pack))?.receipt?.text,

@@ -62,15 +62,20 @@ const TIMES: ServerOptions = {
   connectionsCheckingInterval: REQUEST_MS / 10,
 };
 
+/** Requests that are being answered: whoever closes what they ask waits for them. */
+type Answers = Set<Promise<void>>;
+
 export class HttpServer {
   readonly #server: Server;
   /** Where it is reached. */
   readonly url: string;
+  readonly #answers: Answers;
   readonly #left: () => Promise<void>;
 
-  private constructor(server: Server, url: string, left: () => Promise<void>) {
+  private constructor(server: Server, url: string, answers: Answers, left: () => Promise<void>) {
     this.#server = server;
     this.url = url;
+    this.#answers = answers;
     this.#left = left;
   }
 
@@ -81,7 +86,9 @@ export class HttpServer {
     rate: Rate,
   ): Promise<HttpServer> {
     requireAddress(served, host, tls);
-    const listener = listenerOf(served, new RateLimit({ ...rate, addresses: ADDRESSES }));
+    const answers: Answers = new Set();
+    const limit = new RateLimit({ ...rate, addresses: ADDRESSES });
+    const listener = listenerOf(served, answers, limit);
     const server = tls === undefined ? createHttp(TIMES, listener) : secure(served, tls, listener);
     server.maxConnections = MOST_CONNECTIONS;
     await listening(served, server, host, () => server.listen(port, host));
@@ -90,21 +97,22 @@ export class HttpServer {
     const name = isIP(host) === 6 ? `[${host}]` : host;
     const url = `${tls === undefined ? "http" : "https"}://${name}:${at}`;
     served.logger.info(`${served.name}.listening`, { url });
-    return new HttpServer(server, url, async () => {});
+    return new HttpServer(server, url, answers, async () => {});
   }
 
   /** On a socket of its owner's alone. The caller holds a lock: a socket that is left there is a dead one's. */
   static async listenAt(served: Served, socket: string): Promise<HttpServer> {
     await removeDead(served, socket);
-    const server = createHttp(TIMES, listenerOf(served, undefined));
+    const answers: Answers = new Set();
+    const server = createHttp(TIMES, listenerOf(served, answers, undefined));
     server.maxConnections = MOST_CONNECTIONS;
     await listening(served, server, socket, () => server.listen(socket));
     await chmod(socket, SOCKET_MODE);
     served.logger.info(`${served.name}.operator`, { socket });
-    return new HttpServer(server, socket, () => rm(socket, { force: true }));
+    return new HttpServer(server, socket, answers, () => rm(socket, { force: true }));
   }
 
-  /** Takes no new requests, and lets those under way end, for a moment. */
+  /** Takes no new requests, and lets those under way end, their callers for a moment only. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
@@ -113,6 +121,7 @@ export class HttpServer {
     const late = setTimeout(() => this.#server.closeAllConnections(), CLOSE_MS);
     await closed;
     clearTimeout(late);
+    await Promise.all(this.#answers);
     await this.#left();
   }
 }
@@ -167,7 +176,11 @@ function listening(
   });
 }
 
-function listenerOf(served: Served, rate: RateLimit | undefined): RequestListener {
+function listenerOf(
+  served: Served,
+  answers: Answers,
+  rate: RateLimit | undefined,
+): RequestListener {
   return (request, response) => {
     const answered = async () => {
       const wait = rate?.take(request.socket.remoteAddress ?? "") ?? 0;
@@ -177,9 +190,11 @@ function listenerOf(served: Served, rate: RateLimit | undefined): RequestListene
       }
       return served.answer(request);
     };
-    void answered()
+    const answer = answered()
       .catch((thrown: unknown) => refusalOf(thrown, served))
-      .then((reply) => send(request, response, reply));
+      .then((reply) => send(request, response, reply))
+      .finally(() => answers.delete(answer));
+    answers.add(answer);
   };
 }
 

@@ -6,8 +6,8 @@ import type { LctState } from "@wattseal/energy-ledger";
 import type { EnrolmentGrant, Registry } from "@wattseal/lct-keys";
 import { z } from "zod";
 import { isLoopback } from "../http/loopback.js";
-import { RegistryError } from "./errors.js";
 import { CBOR, JSON_TYPE } from "../http/route.js";
+import { RegistryError } from "./errors.js";
 import {
   done,
   granted,

@@ -87,6 +87,19 @@ describe.each([
     expect(await store.packs()).toHaveLength(1);
   });
 
+  test("lists packs by name, a page at a time, and says what it takes on disk", async () => {
+    const before = await store.bytes();
+    await store.commit([growth(0, 300), growth(0, 3, { pack: B })]);
+    const names = async (after: string, limit: number) =>
+      (await store.packsAfter(after, limit)).map(({ pack }) => pack);
+    expect(await names("", 9)).toEqual([A, B]);
+    expect(await names("", 1)).toEqual([A]);
+    expect(await names(A, 1)).toEqual([B]);
+    expect(await names(B, 1)).toEqual([]);
+    expect((await store.packsAfter("", 1))[0]).toEqual(await store.pack(A));
+    expect(await store.bytes()).toBeGreaterThanOrEqual(before);
+  });
+
   test("reads any range of leaves, whatever bundles they came in", async () => {
     await store.commit([growth(0, 5)]);
     await store.commit([growth(5, 6)]);

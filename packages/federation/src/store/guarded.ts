@@ -10,6 +10,7 @@ import type { FederationStore } from "./port.js";
 export function guarded(store: FederationStore): FederationStore {
   return {
     packs: () => guard(() => store.packs()),
+    packsAfter: (after, limit) => guard(() => store.packsAfter(after, limit)),
     pack: (pack) => guard(() => store.pack(pack)),
     leaves: (pack, from, limit) => guard(() => store.leaves(pack, from, limit)),
     head: (pack, size) => guard(() => store.head(pack, size)),
@@ -20,6 +21,7 @@ export function guarded(store: FederationStore): FederationStore {
     told: (found) => guard(() => store.told(found)),
     forks: () => guard(() => store.forks()),
     parked: () => guard(() => store.parked()),
+    bytes: () => guard(() => store.bytes()),
     close: () => guard(() => store.close()),
   };
 }

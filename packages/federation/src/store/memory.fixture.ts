@@ -37,6 +37,15 @@ export class MemoryStore implements FederationStore {
     return rows.sort((a, b) => (a.pack < b.pack ? -1 : 1));
   }
 
+  async packsAfter(after: string, limit: number) {
+    return (await this.packs()).filter(({ pack }) => pack > after).slice(0, limit);
+  }
+
+  async bytes() {
+    const all = [...this.#packs.values()].flatMap(({ leaves }) => leaves);
+    return all.reduce((sum, { length }) => sum + length, 0);
+  }
+
   async pack(pack: PackName) {
     return this.#packs.get(pack)?.row;
   }

@@ -79,6 +79,8 @@ export interface Poison {
 
 export interface FederationStore {
   packs(): Promise<readonly StoredPack[]>;
+  /** Up to `limit` of them, in the order of their names, after `after`. */
+  packsAfter(after: string, limit: number): Promise<readonly StoredPack[]>;
   pack(pack: PackName): Promise<StoredPack | undefined>;
   /** Up to `limit` leaves from index `from` on; fewer at the end of what is stored. */
   leaves(pack: PackName, from: number, limit: number): Promise<readonly Uint8Array[]>;
@@ -100,6 +102,8 @@ export interface FederationStore {
   told(found: readonly ModuleTwice[]): Promise<void>;
   forks(): Promise<readonly ForkEvidence[]>;
   parked(): Promise<readonly Poison[]>;
+  /** What all of it takes on disk. */
+  bytes(): Promise<number>;
   close(): Promise<void>;
 }
 

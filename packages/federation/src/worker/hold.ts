@@ -57,6 +57,12 @@ export class HoldArea {
     this.#expired = expired;
   }
 
+  get count(): { readonly messages: number; readonly bytes: number } {
+    let messages = 0;
+    for (const { held } of this.#watches.values()) messages += held.length;
+    return { messages, bytes: this.#bytes };
+  }
+
   /** False when there is no room: the message is dropped, and asked for later. */
   hold(held: HeldDelivery): boolean {
     const { pack, payload } = held.delivery;

@@ -55,10 +55,10 @@ export class Refusals {
   }
 
   async #keepFork({ pack, payload }: Delivery, fork: ForkFound): Promise<void> {
-    const { store } = this.#options;
+    const { store, stats } = this.#options;
     const receipt = (await store.pack(pack))?.receipt?.text ?? "";
     const { contradiction: kind, size } = fork;
-    await store.keepFork({ pack, kind, size, payload, receipt });
+    if (await store.keepFork({ pack, kind, size, payload, receipt })) stats.fork();
   }
 
   /** To be looked into; but strangers could fill the disk with theirs. */
@@ -68,6 +68,7 @@ export class Refusals {
   }
 
   async #park({ pack, payload }: Delivery, { code: reason, message }: Refused): Promise<void> {
-    await this.#options.store.park({ pack, reason, message, payload });
+    const { store, stats } = this.#options;
+    if (await store.park({ pack, reason, message, payload })) stats.parked();
   }
 }

@@ -1,6 +1,7 @@
 import type { EpochState, VerifiedEpoch } from "@wattseal/lct-keys/verify";
 import type { PackName } from "@wattseal/uplink";
 import type { StoredPack } from "../store/port.js";
+import type { IngestChannel } from "./ports.js";
 import type { RefusalReason } from "./refused.js";
 
 export interface PackSummary {
@@ -19,12 +20,25 @@ export interface FederationStats {
   /** Messages not taken since the start. `store`: of packs whose stored log is damaged. */
   readonly refused: Readonly<Partial<Record<RefusalReason | "store", number>>>;
   readonly requests: number;
+  /** Messages that the transport brought since the start, by channel; one that it brings again counts again. */
+  readonly messages: Readonly<Partial<Record<IngestChannel, number>>>;
+  /** Messages kept since the start because their pack signed what is refused, and because they contradict its log. */
+  readonly parked: number;
+  readonly forks: number;
+  /** What waits for its predecessors. */
+  readonly held: HeldCount;
   /** Modules that two logs claim the same of: pairs of logs, over all time. */
   readonly modulesTwice: number;
   readonly latest: ReadonlyMap<PackName, PackSummary>;
   /** Epochs in a pack's log by what vouches for them: of packs that were heard since the start. */
   readonly epochs: ReadonlyMap<PackName, EpochCount>;
 }
+
+export interface HeldCount {
+  readonly messages: number;
+  readonly bytes: number;
+}
+const NOTHING_HELD: HeldCount = { messages: 0, bytes: 0 };
 
 export type EpochCount = Readonly<Partial<Record<EpochState, number>>>;
 
@@ -36,6 +50,9 @@ export class StatsKeeper {
   #receipts = 0;
   #requests = 0;
   #modulesTwice = 0;
+  readonly #messages: Partial<Record<IngestChannel, number>> = {};
+  #parked = 0;
+  #forks = 0;
 
   constructor(packs: readonly StoredPack[]) {
     for (const { pack, size, receipt } of packs) this.grown(pack, size, receipt?.size ?? 0);
@@ -61,6 +78,18 @@ export class StatsKeeper {
     this.#modulesTwice = found;
   }
 
+  message(channel: IngestChannel): void {
+    this.#messages[channel] = (this.#messages[channel] ?? 0) + 1;
+  }
+
+  parked(): void {
+    this.#parked += 1;
+  }
+
+  fork(): void {
+    this.#forks += 1;
+  }
+
   request(): void {
     this.#requests += 1;
   }
@@ -69,13 +98,17 @@ export class StatsKeeper {
     this.#refused[reason] = (this.#refused[reason] ?? 0) + 1;
   }
 
-  snapshot(): FederationStats {
+  snapshot(held: HeldCount = NOTHING_HELD): FederationStats {
     return {
       packs: this.#latest.size,
       entries: this.#entries,
       receipts: this.#receipts,
       requests: this.#requests,
       modulesTwice: this.#modulesTwice,
+      messages: { ...this.#messages },
+      parked: this.#parked,
+      forks: this.#forks,
+      held,
       refused: { ...this.#refused },
       latest: new Map(this.#latest),
       epochs: new Map(this.#epochs),

@@ -51,6 +51,8 @@ export interface WorkerOptions {
   readonly publish: Publish;
   /** Whose word is taken no more; without it everyone's is that an accepted authority has vouched for. */
   readonly standing?: Standing;
+  /** How long a group's transaction took, ms. */
+  readonly committed?: (ms: number) => void;
   /** Longest wait for company in a transaction, ms. Default 20. */
   readonly groupMs?: number;
   /** Messages in a transaction, at most. Default 64. */
@@ -107,12 +109,14 @@ export class FederationWorker {
   }
 
   get stats(): FederationStats {
-    return this.#stats.snapshot();
+    return this.#stats.snapshot(this.#hold.count);
   }
 
   /** Takes a message; its `settle` is called when it is dealt with. After `stop` it is ignored, unsettled. */
   deliver(delivery: Delivery): void {
-    if (!this.#stopped) this.#inbox.push(delivery);
+    if (this.#stopped) return;
+    this.#stats.message(delivery.channel);
+    this.#inbox.push(delivery);
   }
 
   /** Finishes what was delivered; what is held for its predecessors is dropped, and asked for after the next start. */
@@ -280,7 +284,10 @@ export class FederationWorker {
   async #commit(round: Round): Promise<void> {
     const shares = [...round.parts.values()].flatMap((part) => this.#share(part));
     if (shares.length === 0) return;
-    const outcomes = await this.#options.store.commit(shares.map(({ commit }) => commit));
+    const { store, clock, committed } = this.#options;
+    const begun = clock.now();
+    const outcomes = await store.commit(shares.map(({ commit }) => commit));
+    committed?.(clock.now() - begun);
     for (const [i, { part, commit }] of shares.entries()) {
       if (outcomes[i] === "stored") this.#stored(commit.pack, part, commit.receipt);
       else this.#conflicted(commit.pack, part);
@@ -311,7 +318,9 @@ export class FederationWorker {
       this.#sendReceipt(pack, receipt.text);
     }
     this.#stats.grown(pack, part.size, state.receipt?.size ?? 0);
-    for (const delivery of part.deliveries) delivery.settle();
+    for (const delivery of part.deliveries) {
+      delivery.settle();
+    }
     if (part.aim > part.size) this.#hold.ahead(pack, part.aim);
     this.#inbox.unshift(...this.#hold.grown(pack, part.size));
     if (part.aim > part.size) this.#request(pack, part.size);

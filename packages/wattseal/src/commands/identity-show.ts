@@ -1,6 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { messageOf } from "@wattseal/base";
+import { messageOf, printable } from "@wattseal/base";
 import { decodeAs, decodeEntry, type LctState, statusPayload } from "@wattseal/energy-ledger";
 import {
   EpochChain,
@@ -15,7 +15,6 @@ import { openLog, readTrust } from "../audit/folder.js";
 import { CliError, EXIT } from "../errors.js";
 import { exists } from "../state/files.js";
 import { layoutOf } from "../state/layout.js";
-import { printable } from "../view/entry.js";
 import { identityLines } from "../view/identity.js";
 import { writeOut } from "../view/output.js";
 import {

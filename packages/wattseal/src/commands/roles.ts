@@ -147,6 +147,7 @@ export async function runFederation(options: {
   logger.info("federation.running", {
     broker: federation.brokerUrl,
     registry: federation.registryUrl,
+    queries: federation.queryUrl,
   });
   logger.info("federation.stopping", { reason: await signal });
   await federation.stop();

@@ -1,6 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import { messageOf, WattsealError } from "@wattseal/base";
+import { messageOf, printable, WattsealError } from "@wattseal/base";
 import { isAttestationFile } from "@wattseal/lct-keys/verify";
 import {
   isEvidenceFile,
@@ -15,7 +15,7 @@ import { CliError, EXIT } from "../errors.js";
 import { checkSeals, findInRecording } from "../evidence/seals.js";
 import { type EvidenceFinding, findingJson, findingOf, findingText } from "../evidence/view.js";
 import { attestedJson, attestedText } from "../view/attestation.js";
-import { entryText, printable } from "../view/entry.js";
+import { entryText } from "../view/entry.js";
 
 /** Of a file to check, bytes; an evidence file has at most 8 MiB. */
 const LONGEST = 8 * 1_048_576;

@@ -260,6 +260,14 @@ export const gatewaySchema = z
   });
 export type GatewayConfig = z.infer<typeof gatewaySchema>;
 
+const listenAddress = z
+  .string()
+  .regex(
+    /^$|^(\d+\.\d+\.\d+\.\d+|\[[0-9a-fA-F:.]+\]):\d{1,5}$/,
+    "use address:port or [address]:port",
+  )
+  .default("");
+
 /** federation.toml */
 export const federationSchema = z.strictObject({
   fleet,
@@ -313,16 +321,9 @@ export const federationSchema = z.strictObject({
         .describe(
           "Authority's key (Ed25519, PEM) that enrols LCTs and keeps their standing: one that trust.json accepts. Relative paths here start at this file's folder. Empty: no registry.",
         ),
-      listen: z
-        .string()
-        .regex(
-          /^$|^(\d+\.\d+\.\d+\.\d+|\[[0-9a-fA-F:.]+\]):\d{1,5}$/,
-          "use address:port or [address]:port",
-        )
-        .default("")
-        .describe(
-          "Where applicants and auditors reach it, such as 127.0.0.1:8443; anything but loopback needs a certificate. Empty: nowhere.",
-        ),
+      listen: listenAddress.describe(
+        "Where applicants and auditors reach it, such as 127.0.0.1:8443; anything but loopback needs a certificate. Empty: nowhere.",
+      ),
       certificate: z.string().default("").describe("The registry's TLS certificate, PEM."),
       certificateKey: z
         .string()
@@ -348,6 +349,26 @@ export const federationSchema = z.strictObject({
     })
     .prefault({})
     .describe("Enrolment and standing of LCTs (docs/registry.md)."),
+  query: z
+    .strictObject({
+      listen: listenAddress.describe(
+        "Where programs ask for what is stored, and Prometheus for metrics, such as 127.0.0.1:8480; anything but loopback needs a certificate. Empty: nowhere.",
+      ),
+      tokenFile: z
+        .string()
+        .min(1)
+        .default("query.token")
+        .describe(
+          "File with the token that callers show, its owner's alone: openssl rand -hex 32. A relative path starts at this file's folder.",
+        ),
+      certificate: z.string().default("").describe("The query API's TLS certificate, PEM."),
+      certificateKey: z
+        .string()
+        .default("")
+        .describe("Its key, PEM, in a file of its owner's alone."),
+    })
+    .prefault({})
+    .describe("Queries over what is stored, and metrics (docs/federation-api.md)."),
   log,
 });
 export type FederationConfig = z.infer<typeof federationSchema>;

@@ -1,6 +1,6 @@
+import { printable } from "@wattseal/base";
 import type { FieldFinding } from "@wattseal/energy-ledger";
 import type { EvidenceReport } from "@wattseal/verifier";
-import { printable } from "../view/entry.js";
 import type { RecordingFinding, SealFinding } from "./seals.js";
 
 export type EvidenceVerdict = "derived" | "different" | "not derivable";

@@ -9,6 +9,7 @@ import { systemClock, systemEntropy } from "../ports/system.js";
 import { readBrokerAccess } from "../state/broker-access.js";
 import { readRequired, readSecret } from "../state/files.js";
 import type { Layout } from "../state/layout.js";
+import { querySettingOf } from "./query.js";
 import { registrySettingOf } from "./registry.js";
 
 /** A federation worker with its store, its witness key and, if configured, its own broker. */
@@ -37,6 +38,7 @@ export async function openFederation(options: {
     now: clock.now(),
   });
   const registry = await registrySettingOf(layout, config);
+  const query = await querySettingOf(layout, config);
   return startFederation({
     store: await storeOf(layout, config),
     fleet: config.fleet,
@@ -46,6 +48,7 @@ export async function openFederation(options: {
     witnessKey: { ...own, sign: (message) => key.sign(message) },
     authorityKeys: trust.authorities.map(({ publicKey }) => publicKey),
     ...(registry && { registry }),
+    ...(query && { query }),
     clock,
     entropy: systemEntropy,
     logger,

@@ -5,10 +5,9 @@ import type { RegistrySetting } from "@wattseal/federation";
 import { hardwareRoot, openEd25519KeyFile, parseP256PublicKey } from "@wattseal/lct-keys";
 import type { FederationConfig } from "../config/schema.js";
 import { CliError } from "../errors.js";
-import { makeFolder, readRequired, readSecret } from "../state/files.js";
+import { makeFolder, readRequired } from "../state/files.js";
 import type { Layout } from "../state/layout.js";
-
-type RegistryConfig = FederationConfig["registry"];
+import { listenOf } from "./listen.js";
 
 const PEM = /-----BEGIN ([A-Z ]+)-----[^-]+-----END \1-----/g;
 
@@ -21,7 +20,7 @@ export async function registrySettingOf(
   const at = (path: string) => resolve(layout.federation.directory, path);
   const socket = at(registry.socket);
   await makeFolder(dirname(socket));
-  const listen = await listenOf(registry, at, layout.federation.config);
+  const listen = await listenOf("registry", registry, layout);
   return {
     directory: layout.federation.registry,
     authority: await openEd25519KeyFile(at(registry.key)),
@@ -33,30 +32,6 @@ export async function registrySettingOf(
     socket,
     ...(listen === undefined ? {} : { listen }),
   };
-}
-
-async function listenOf(
-  { listen, certificate, certificateKey }: RegistryConfig,
-  at: (path: string) => string,
-  config: string,
-): Promise<RegistrySetting["listen"]> {
-  if (listen === "") return undefined;
-  const { hostname, port } = new URL(`http://${listen}`);
-  // URL leaves out the port that is a scheme's own.
-  const address = {
-    host: hostname.replace(/^\[(.*)\]$/, "$1"),
-    port: port === "" ? 80 : Number(port),
-  };
-  if ((certificate === "") !== (certificateKey === "")) {
-    throw new CliError(
-      "config",
-      `${config}: registry.certificate and registry.certificateKey go together; give both, or none`,
-    );
-  }
-  if (certificate === "") return address;
-  const cert = fromUtf8(await readRequired(at(certificate)));
-  const key = fromUtf8(await readSecret(at(certificateKey), "registry.certificateKey names it"));
-  return { ...address, tls: { cert, key } };
 }
 
 /** What each PEM block of a file holds; nothing where no file is named. */

@@ -1,6 +1,5 @@
-import { toHex } from "@wattseal/base";
+import { printable, toHex } from "@wattseal/base";
 import type { CheckedAttestation } from "../audit/attestation.js";
-import { printable } from "./entry.js";
 
 const freshness = ({ nonce, fresh }: CheckedAttestation) =>
   fresh

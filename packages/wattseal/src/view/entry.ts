@@ -1,4 +1,4 @@
-import { decodeSign1, toHex } from "@wattseal/base";
+import { decodeSign1, printable } from "@wattseal/base";
 import { unverifiedCounterStatement } from "@wattseal/device-keys";
 import {
   decodeAs,
@@ -55,12 +55,4 @@ function briefly(body: object): string {
     if (typeof value === "number" || typeof value === "string") parts.push(`${name}=${value}`);
   }
   return parts.join(" ");
-}
-
-/** Byte strings as hexadecimal. Done before JSON sees them, because some of them bring a toJSON of their own. */
-export function printable(value: unknown): unknown {
-  if (value instanceof Uint8Array) return toHex(value);
-  if (Array.isArray(value)) return value.map(printable);
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, printable(field)]));
 }

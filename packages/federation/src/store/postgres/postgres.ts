@@ -55,6 +55,14 @@ export class PostgresStore implements FederationStore {
     return (await this.#database.all(`${PACK} ORDER BY name`)).map(storedPack);
   }
 
+  async packsAfter(after: string, limit: number): Promise<readonly StoredPack[]> {
+    const rows = await this.#database.all(`${PACK} WHERE name > $1 ORDER BY name LIMIT $2`, [
+      after,
+      limit,
+    ]);
+    return rows.map(storedPack);
+  }
+
   async pack(pack: PackName): Promise<StoredPack | undefined> {
     const [row] = await this.#database.all(`${PACK} WHERE name = $1`, [pack]);
     return row === undefined ? undefined : storedPack(row);
@@ -134,6 +142,14 @@ export class PostgresStore implements FederationStore {
       message: text(row, "message"),
       payload: blob(row, "payload"),
     }));
+  }
+
+  async bytes(): Promise<number> {
+    const [row = new Map()] = await this.#database.all(
+      `SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint AS bytes FROM pg_class
+        WHERE relnamespace = 'wattseal'::regnamespace AND relkind = 'r'`,
+    );
+    return integer(row, "bytes");
   }
 
   async close(): Promise<void> {

@@ -39,6 +39,7 @@ type Database = InstanceType<typeof sqlite.Database>;
 type Statement = InstanceType<typeof sqlite.Statement>;
 
 const FILE = "federation.db";
+const PACK = "SELECT name, size, nodes, receipt_size, receipt FROM pack";
 
 export class SqliteStore implements FederationStore {
   readonly #db: Database;
@@ -71,16 +72,17 @@ export class SqliteStore implements FederationStore {
   }
 
   async packs(): Promise<readonly StoredPack[]> {
-    return this.#all("SELECT name, size, nodes, receipt_size, receipt FROM pack ORDER BY name").map(
+    return this.#all(`${PACK} ORDER BY name`).map(storedPack);
+  }
+
+  async packsAfter(after: string, limit: number): Promise<readonly StoredPack[]> {
+    return this.#all(`${PACK} WHERE name > ? ORDER BY name LIMIT ?`, [after, limit]).map(
       storedPack,
     );
   }
 
   async pack(pack: PackName): Promise<StoredPack | undefined> {
-    const row = this.#get(
-      "SELECT name, size, nodes, receipt_size, receipt FROM pack WHERE name = ?",
-      [pack],
-    );
+    const row = this.#get(`${PACK} WHERE name = ?`, [pack]);
     return row === undefined ? undefined : storedPack(row);
   }
 
@@ -157,6 +159,11 @@ export class SqliteStore implements FederationStore {
         payload: blob(row, "payload"),
       }),
     );
+  }
+
+  async bytes(): Promise<number> {
+    this.#open();
+    return pragma(this.#db, "page_count") * pragma(this.#db, "page_size");
   }
 
   async close(): Promise<void> {

@@ -66,6 +66,12 @@ export class NoStore {
   async packs() {
     return [];
   }
+  async packsAfter() {
+    return [];
+  }
+  async bytes() {
+    return 0;
+  }
   /** @param {import("@wattseal/uplink").PackName} pack */
   async pack(pack) {
     return this.#packs.get(pack);

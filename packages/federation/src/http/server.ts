@@ -193,7 +193,7 @@ function listenerOf(
     const answer = answered()
       .catch((thrown: unknown) => refusalOf(thrown, served))
       .then((reply) => send(request, response, reply))
-      .finally(() => answers.delete(answer));
+      .finally(() => void answers.delete(answer));
     answers.add(answer);
   };
 }

@@ -1,9 +1,9 @@
 /** What is asked and answered; the description is made of these too. */
 import { z } from "zod";
 
-export const count = z.int().min(0);
-export const time = z.int().min(0).describe("UTC, ms since 1970.");
-export const base64 = z.string().describe("Base64.");
+const count = z.int().min(0);
+const time = z.int().min(0).describe("UTC, ms since 1970.");
+const base64 = z.string().describe("Base64.");
 export const packText = z
   .string()
   .regex(/^[a-z2-7]{32}$/)
@@ -11,8 +11,8 @@ export const packText = z
 
 /** A number in a query string. */
 const whole = (most: number) => z.coerce.number().int().min(0).max(most);
-export const MOST_PACKS = 500;
-export const MOST_ENTRIES = 256;
+const MOST_PACKS = 500;
+const MOST_ENTRIES = 256;
 
 export const packsQuery = {
   after: z.string().max(32).default("").describe("A pack: those after it."),
@@ -26,7 +26,7 @@ export const entriesQuery = {
     .describe(`Entries at most, up to ${MOST_ENTRIES}, and fewer where they are long.`),
 };
 
-export const receipt = z.object({
+const receipt = z.object({
   size: count.describe("Entries that it covers."),
   text: z.string().describe("C2SP signed note: the pack's checkpoint with the cosignature."),
 });

@@ -227,6 +227,47 @@ async function readBack(it, fill, count) {
   }
 }
 
+const KINDS = 4;
+const MODULES = 8;
+const BLOCK = 256;
+const NONE = { in: 0, out: 0 };
+const REST = { suspect: NONE, unauthenticated: NONE, gap: NONE };
+const SOCIETY = {
+  ...{ supply: 0, atp: 0, reserved: 0, adp: 0, eligible: 0, withheld: 0, unclaimed: 0 },
+  ...{ deficit: 0, opening: 0, net: 0, recordedLoss: 0, claims: 0, conversionLoss: 0, wasted: 0 },
+};
+
+/**
+ * As much as eight modules' entries add to folds.
+ *
+ * @param {number} from
+ * @param {number} to
+ * @returns {import("@wattseal/federation").PackCommit["fold"]}
+ */
+function foldOf(from, to) {
+  const blocks = [];
+  for (let block = Math.floor(from / BLOCK); block * BLOCK < to; block += 1) blocks.push(block);
+  const keys = Array.from({ length: KINDS + MODULES }, (_, i) => `key of a type or module ${i}`);
+  const marks = blocks.flatMap((block) =>
+    keys.map((key) => ({ key, block, bits: new Uint8Array(32).fill(block) })),
+  );
+  const energy = { consistent: { in: 1, out: 1 }, ...REST };
+  const start = Math.floor(to / 600) * 3_600_000;
+  const day = start - (start % 86_400_000);
+  return {
+    version: 1,
+    summary: { time: to, society: SOCIETY, epochs: { software: 1 }, modules: keys, alarms: {} },
+    energy: [
+      { span: "hour", start, energy },
+      { span: "day", start: day, energy },
+    ],
+    marks,
+    subtrees: blocks
+      .filter((block) => (block + 1) * BLOCK <= to)
+      .map((index) => ({ tile: 1, index, root: new Uint8Array(32) })),
+  };
+}
+
 /** Growth of packs without end, of leaves that look like entries. */
 class Fill {
   entries = 0;
@@ -254,6 +295,7 @@ class Fill {
         heads: [{ size, root: frontier.root() }],
         receipt: { size, text: "receipt ".repeat(48) },
         stays: [],
+        fold: foldOf(first, size),
       };
     });
   }

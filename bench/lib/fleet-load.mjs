@@ -72,6 +72,27 @@ export class NoStore {
   async bytes() {
     return 0;
   }
+  async fold() {
+    return undefined;
+  }
+  async foldsAfter() {
+    return [];
+  }
+  async foldsBehind() {
+    return [];
+  }
+  async advanceFold() {
+    return false;
+  }
+  async energy() {
+    return [];
+  }
+  async marks() {
+    return [];
+  }
+  async subtrees() {
+    return [];
+  }
   /** @param {import("@wattseal/uplink").PackName} pack */
   async pack(pack) {
     return this.#packs.get(pack);

@@ -4,6 +4,7 @@ import type { TrustedKeys } from "@wattseal/lct-keys/verify";
 import { formatVkey, type NoteSigner } from "@wattseal/tlog";
 import { fleetName, type PackName } from "@wattseal/uplink";
 import { FederationError } from "./errors.js";
+import { FoldKeeper } from "./folds/keeper.js";
 import { Metrics } from "./query/metrics.js";
 import { type QuerySetting, serveQueries } from "./query/server.js";
 import { openRegistry, type RegistrySetting } from "./registry/open.js";
@@ -92,6 +93,9 @@ export async function startFederation(options: FederationOptions): Promise<Feder
       publish: (pack, channel, payload) => link.fleet?.publish(pack, channel, payload),
       ...(registry && { standing: registry.standing }),
     });
+    const keeper = new FoldKeeper({ store, authorityKeys, clock, logger });
+    closing.push(() => keeper.stop());
+    keeper.start();
     const transport = await transportTo({ ...options, fleet });
     closing.push(() => transport.close());
     const port = transport.open((delivery) => worker.deliver(delivery));

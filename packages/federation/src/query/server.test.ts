@@ -2,9 +2,11 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { fromBase64, type Logger, silentLogger } from "@wattseal/base";
 import { decodeEntry } from "@wattseal/energy-ledger";
-import { verifyCosignature } from "@wattseal/tlog";
+import { decodeBundle, Frontier, leafHash, rootOf, verifyCosignature } from "@wattseal/tlog";
+import { verifyProofFile } from "@wattseal/verifier";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { TestClock, type TestPack, WITNESS } from "../fleet.fixture.js";
+import { AUTHORITY, START, TestClock, type TestPack, WITNESS } from "../fleet.fixture.js";
+import { History, MODULES } from "../folds/history.fixture.js";
 import type { HttpServer } from "../http/server.js";
 import { bench, pack } from "../worker/bench.fixture.js";
 import { Metrics } from "./metrics.js";
@@ -55,13 +57,25 @@ async function ask(path: string, headers?: Record<string, string>) {
   const body: unknown = await response.json().catch(() => undefined);
   return { status: response.status, body, headers: response.headers };
 }
+/** What an operation needs to be asked. */
+const EXAMPLES: Readonly<Record<string, string>> = {
+  getEnergy: "?from=0",
+  getFleetEnergy: "?from=0&by=day",
+  search: "?type=ops.clock",
+};
+const named = (template: string) =>
+  template.replace("{pack}", known.name).replace("{index}", "3").replace("{tile+}", "0/000");
 const path = (rest: string) => `/v1/packs/${known.name}${rest}`;
 
 describe("the query API", () => {
   it("tells of packs, their entries byte for byte, and their receipts", async () => {
     const line = { pack: known.name, entries: 600, witnessed: 600 };
     expect((await ask("/v1/packs")).body).toEqual({ packs: [line] });
-    expect((await ask(path(""))).body).toEqual(line);
+    expect((await ask(path(""))).body).toMatchObject({
+      ...line,
+      summed: 600,
+      summary: { epochs: { software: 1 }, epoch: { epoch: 1, state: "software", entry: 1 } },
+    });
     expect((await ask(`/v1/packs?limit=1&after=${known.name}`)).body).toEqual({ packs: [] });
     const leaves: Uint8Array[] = [];
     for (let from: unknown = 0; typeof from === "number"; ) {
@@ -98,7 +112,7 @@ describe("the query API", () => {
       { authorization: TOKEN },
     ]) {
       for (const { path: template, needsToken } of ROUTES) {
-        const { status, body } = await ask(template.replace("{pack}", known.name), { ...headers });
+        const { status, body } = await ask(named(template), { ...headers });
         expect(status, template).toBe(needsToken === false ? 200 : 401);
         if (needsToken !== false) expect(body).toMatchObject({ code: "token" });
       }
@@ -115,6 +129,18 @@ describe("the query API", () => {
       [path("/entries?limit=257"), 400, "malformed"],
       [path("/entries?from=1.5"), 400, "malformed"],
       [path("/entries?form=1"), 400, "malformed"],
+      [path("/entries/600/proof"), 404, "entry"],
+      [path("/tile/0/002"), 404, "tile"],
+      [path("/tile/0/002.p/89"), 404, "tile"],
+      [path("/tile/0/2"), 404, "tile"],
+      [path("/tile/1/000.p/3"), 404, "tile"],
+      [path("/tile/9/000"), 404, "tile"],
+      [path("/tile/0/000.p/256"), 404, "tile"],
+      [path("/energy"), 400, "malformed"],
+      [path("/energy?from=0&by=week"), 400, "malformed"],
+      ["/v1/search", 400, "malformed"],
+      ["/v1/search?type=ops.clock&after=x", 400, "malformed"],
+      [path("/alarms?limit=101"), 400, "malformed"],
     ] as const;
     for (const [wrong, wanted, code] of refusals) {
       const { status, body, headers } = await ask(wrong);
@@ -140,6 +166,160 @@ describe("the query API", () => {
   });
 });
 
+describe("proofs and tiles", () => {
+  it("prove any entry offline, as wattseal verify takes it", async () => {
+    known.beginEpoch();
+    known.work(500);
+    await at.give(known, "batch", known.batch(600));
+    known.beginEpoch();
+    known.work(3);
+    await at.give(known, "batch", known.batch(1101));
+    const { name, publicKey } = WITNESS;
+    const authorities = [{ name: "authority", publicKey: AUTHORITY.publicKey }];
+    const trust = { authorities, witnesses: [{ name, publicKey }] };
+    for (const index of [0, 1, 2, 255, 256, 511, 599, 600, 601, 1000, 1101, 1104]) {
+      const response = await raw(path(`/entries/${index}/proof`));
+      expect(response.status, `entry ${index}`).toBe(200);
+      const proof = new Uint8Array(await response.arrayBuffer());
+      const report = verifyProofFile(proof, trust);
+      expect(report).toMatchObject({ index, verdict: "verified" });
+    }
+  });
+
+  it("are refused, and said to come, while hashes are made again", async () => {
+    at.store.forgetFolds();
+    const { status, body } = await ask(path("/entries/3/proof"));
+    expect({ status, body }).toMatchObject({ status: 503, body: { code: "folds" } });
+    expect((await ask(path(""))).body).toMatchObject({ entries: 600, summed: 0 });
+  });
+
+  it("lie where C2SP tlog-tiles says, and give the checkpoint's root", async () => {
+    const bytes = async (rest: string) => {
+      const response = await raw(path(rest));
+      expect(response.status, rest).toBe(200);
+      return new Uint8Array(await response.arrayBuffer());
+    };
+    const frontier = new Frontier();
+    const entries: Uint8Array[] = [];
+    for (const [index, width] of [
+      ["000", 256],
+      ["001", 256],
+      ["002.p/88", 88],
+    ] as const) {
+      const tile = await bytes(`/tile/0/${index}`);
+      expect(tile.length).toBe(32 * width);
+      for (let i = 0; i < width; i += 1) frontier.append(tile.slice(32 * i, 32 * (i + 1)));
+      entries.push(...decodeBundle(await bytes(`/tile/entries/${index}`), width));
+    }
+    expect(entries).toEqual(known.leaves);
+    const note = new TextDecoder().decode(await bytes("/checkpoint"));
+    const { checkpoint } = verifyCosignature(note, { ...WITNESS, origin: known.origin });
+    expect(checkpoint).toMatchObject({ size: 600, root: frontier.root() });
+    const upper = await bytes("/tile/1/000.p/2");
+    const hashes = known.leaves.map((leaf) => leafHash(leaf));
+    expect(upper.slice(0, 32)).toEqual(rootOf(hashes.slice(0, 256)));
+    expect(upper.slice(32)).toEqual(rootOf(hashes.slice(256, 512)));
+  });
+});
+
+describe("sums and searches", () => {
+  const MINUTE = 60_000;
+  let first: History;
+  let second: History;
+  beforeEach(async () => {
+    [first, second] = [new History("one"), new History("two")];
+    for (const [i, history] of [first, second].entries()) {
+      history.minute(MODULES[0]!, 1_000);
+      history.window();
+      history.pass(120);
+      history.alarm("lost", 2 + i, MODULES[1]);
+      history.clocks(400);
+      history.alarm("tag-failure", 7);
+      history.minute(MODULES[0]!, 30);
+      history.window();
+      await at.give(history.pack, "batch", history.pack.batch(0));
+    }
+  });
+  const find = async (query: string) =>
+    form.searched.parse((await ask(`/v1/search?${query}`)).body);
+
+  it("tell energy by hour and by day, of a pack and of all", async () => {
+    const of = async (where: string, by: string, more = "") => {
+      const { body } = await ask(`${where}/energy?from=0&to=${START * 2}&by=${by}${more}`);
+      return body;
+    };
+    const here = `/v1/packs/${first.pack.name}`;
+    const none = { in: 0, out: 0 };
+    const rest = { suspect: none, unauthenticated: none };
+    const at0 = Math.floor((START + MINUTE - 1) / 3_600_000) * 3_600_000;
+    const early = { start: at0, consistent: { in: 1_000, out: 0 }, gap: none, ...rest };
+    const from = at0;
+    const reached = await ask(`${here}/energy?from=${from}`);
+    expect(reached.body).toMatchObject({
+      by: "hour",
+      sums: [early, { consistent: { in: 30, out: 0 } }],
+    });
+    expect((await ask(`/v1/energy?from=${from}`)).body).toMatchObject({
+      sums: [{ start: at0, consistent: { in: 2_000 } }, { consistent: { in: 60 } }],
+    });
+    expect((await ask(`${here}/energy?from=${from + 1}&by=hour`)).body).toMatchObject({
+      sums: [{ consistent: { in: 30 } }],
+    });
+    expect(await of(here, "hour")).toEqual({ by: "hour", sums: [] }); // a thousand hours from 1970 on
+    const day = Math.floor(START / 86_400_000) * 86_400_000;
+    const days = form.energy.parse((await ask(`${here}/energy?from=${day}&by=day`)).body);
+    const sum = days.sums.reduce((total, it) => total + form.inOut.parse(it.consistent).in, 0);
+    expect(sum).toBe(1_030);
+  });
+
+  it("find entries by type, module, pack and time, page by page", async () => {
+    const clocks = [first, second].flatMap(({ pack }) =>
+      pack.leaves.flatMap((leaf, index) =>
+        decodeEntry(leaf).type === "ops.clock" ? [`${pack.name}:${index}`] : [],
+      ),
+    );
+    const all: string[] = [];
+    for (let next: string | undefined = ""; next !== undefined; ) {
+      const after: string = next === "" ? "" : `&after=${next}`;
+      const page = await find(`type=ops.clock&limit=100${after}`);
+      all.push(...page.entries.map(({ pack, index }) => `${pack}:${index}`));
+      next = page.next;
+    }
+    expect(all.filter((it) => !it.startsWith(known.name))).toEqual(clocks);
+    expect(all.length - clocks.length).toBe(598);
+    const alarms = await find(`type=link.alarm&module=${MODULES[1]}`);
+    expect(alarms.entries.map(({ pack, body }) => [pack, body])).toMatchObject([
+      [first.pack.name, { alarm: "lost", count: 2 }],
+      [second.pack.name, { alarm: "lost", count: 3 }],
+    ]);
+    const later = START + 60 * MINUTE;
+    const one = `type=energy.interval&pack=${second.pack.name}`;
+    const early = await find(`${one}&to=${later}`);
+    expect(early.entries.map(({ body }) => body)).toMatchObject([{ in: 1_000 }]);
+    const late = await find(`${one}&from=${later}`);
+    expect(late.entries.map(({ body }) => body)).toMatchObject([{ in: 30 }]);
+    expect((await find(`type=energy.interval&from=${later}`)).entries).toHaveLength(2);
+    expect((await find(`${one}&from=${later}&to=${later}`)).entries).toEqual([]);
+    expect(await find("module=ffffffffffffffff")).toEqual({ entries: [] });
+  });
+
+  it("tell alarms, the newest first, and the fleet's sums", async () => {
+    const { body } = await ask(`/v1/packs/${first.pack.name}/alarms`);
+    expect(body).toMatchObject({
+      counts: { lost: 2, "tag-failure": 7 },
+      newest: [{ body: { alarm: "tag-failure" } }, { body: { alarm: "lost" } }],
+    });
+    expect((await ask("/v1/fleet")).body).toMatchObject({
+      packs: 3,
+      epochs: { software: 3 },
+      alarms: { lost: 5, "tag-failure": 14 },
+      society: { net: first.society.net + second.society.net },
+      entries: 600 + first.pack.size + second.pack.size,
+      summed: 600 + first.pack.size + second.pack.size,
+    });
+  });
+});
+
 describe("docs/federation-api.md", () => {
   const file = (name: string) =>
     fileURLToPath(new URL(`../../../../docs/${name}`, import.meta.url));
@@ -150,9 +330,9 @@ describe("docs/federation-api.md", () => {
   });
 
   it("names operations that answer, each as described", async () => {
-    for (const { path: template, response } of ROUTES) {
+    for (const { id, path: template, response } of ROUTES) {
       if (response === "cbor" || "media" in response) continue;
-      const { body, status } = await ask(template.replace("{pack}", known.name));
+      const { body, status } = await ask(`${named(template)}${EXAMPLES[id] ?? ""}`);
       expect(status, template).toBe(200);
       expect(response.safeParse(body).error, template).toBeUndefined();
     }
@@ -160,7 +340,9 @@ describe("docs/federation-api.md", () => {
 
   it("names every operation and every metric that is served, and no other", async () => {
     const page = readFileSync(file("federation-api.md"), "utf8");
-    for (const { path: template } of ROUTES) expect(page).toContain(`\`${template}\``);
+    for (const { path: template } of ROUTES) {
+      expect(page).toContain(`\`${template.replace("+}", "}")}\``);
+    }
     const text = await (await raw("/metrics")).text();
     const served = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
     const documented = [...page.matchAll(/`(wattseal_federation_\w+)/g)].map(([, name]) => name);

@@ -10,8 +10,9 @@ import { FederationError } from "../errors.js";
 import { problem, problemOf } from "../http/problem.js";
 import { replyTo, type Service } from "../http/router.js";
 import { type Address, HttpServer } from "../http/server.js";
+import type { Queried } from "./asked.js";
 import { queryOpenApi } from "./openapi.js";
-import { type Queried, ROUTES } from "./routes.js";
+import { ROUTES } from "./routes.js";
 
 export interface QuerySetting {
   readonly listen: Address;

@@ -6,7 +6,19 @@ import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { PostgresServer, postgresMissing } from "../../../../scripts/lib/postgres.mjs";
 import { temporaryDirectory } from "../fleet.fixture.js";
-import { A, B, growth, growthOf, leaf, position, positionOf, stay } from "./growth.fixture.js";
+import type { MarksQuery } from "../folds/port.js";
+import {
+  A,
+  B,
+  energySum,
+  foldGrowth,
+  growth,
+  growthOf,
+  leaf,
+  position,
+  positionOf,
+  stay,
+} from "./growth.fixture.js";
 import { MemoryStore } from "./memory.fixture.js";
 import { type FederationStore, MAX_STAYS, type PackCommit, readStoredLog } from "./port.js";
 import { PostgresStore } from "./postgres/postgres.js";
@@ -22,7 +34,10 @@ const missing = postgresMissing();
 const without = missing === undefined ? "" : ` (skipped: ${missing})`;
 let server: PostgresServer | undefined;
 let database = "";
-const TABLES = ["pack", "bundle", "head", "fork", "poison", "module", "stay", "twice"];
+const TABLES = [
+  ...["pack", "bundle", "head", "fork", "poison", "module", "stay", "twice"],
+  ...["energy", "mark", "subtree"],
+];
 
 async function memoryBed(): Promise<Bed> {
   return { workers: [new MemoryStore()], close: async () => {} };
@@ -98,6 +113,108 @@ describe.each([
     expect(await names(B, 1)).toEqual([]);
     expect((await store.packsAfter("", 1))[0]).toEqual(await store.pack(A));
     expect(await store.bytes()).toBeGreaterThanOrEqual(before);
+  });
+
+  test("folds grow with their log's commits, and with no other", async () => {
+    const sum = (inward: number) => [
+      energySum("hour", 3_600_000, inward),
+      energySum("day", 0, inward),
+    ];
+    const marks = (at: number) => [{ key: "energy.gap", block: 0, bits: bitsOf(at) }];
+    const root = leafHash(leaf(0));
+    const subtrees = [{ tile: 1, index: 0, root }];
+    const first = foldGrowth(5, { energy: sum(7), marks: marks(1) });
+    const second = foldGrowth(9, { energy: sum(70), marks: marks(3), subtrees });
+    const group = [growth(0, 5, { fold: first }), growth(5, 9, { fold: second })];
+    expect(await store.commit([...group, growth(0, 5, { fold: first })])).toEqual([
+      "stored",
+      "stored",
+      "conflict",
+    ]);
+    await store.commit([growth(0, 5, { pack: B, fold: first })]);
+    const { version, summary } = second;
+    expect(await store.fold(A)).toEqual({ pack: A, version, size: 9, summary });
+    expect((await store.foldsAfter("", 9)).map(({ pack, size }) => [pack, size])).toEqual([
+      [A, 9],
+      [B, 5],
+    ]);
+    const hours = (pack: PackName | undefined, from: number, to: number) =>
+      store.energy({ pack, span: "hour", from, to });
+    expect(await hours(A, 0, 3_600_001)).toEqual([energySum("hour", 3_600_000, 77)]);
+    expect(await hours(undefined, 0, 3_600_001)).toEqual([energySum("hour", 3_600_000, 84)]);
+    expect(await hours(A, 0, 3_600_000)).toEqual([]);
+    expect(await store.energy({ pack: B, span: "day", from: 0, to: 1 })).toEqual([
+      energySum("day", 0, 7),
+    ]);
+    const found = await store.marks({ keys: ["energy.gap"], pack: A, from: undefined, limit: 9 });
+    expect(found).toEqual([{ pack: A, block: 0, bits: bitsOf(3) }]);
+    expect(await store.subtrees(A, 1, 0, 9)).toEqual([root]);
+    expect(await store.subtrees(A, 1, 1, 9)).toEqual([]);
+    expect(await store.foldsBehind(version, "", 9)).toEqual([]);
+  });
+
+  test("folds of another version stay where they are until they are made again from entry 0 on", async () => {
+    const older = foldGrowth(5, { version: 1, energy: [energySum("hour", 0, 7)] });
+    const newer = foldGrowth(5, { version: 2, energy: [energySum("hour", 0, 1)] });
+    await store.commit([growth(0, 5, { fold: older })]);
+    await store.commit([growth(5, 9, { fold: newer })]);
+    expect(await store.fold(A)).toMatchObject({ version: 1, size: 5 });
+    expect(await store.foldsBehind(2, "", 9)).toEqual([A]);
+    expect(await store.foldsBehind(2, A, 9)).toEqual([]);
+    expect(await store.advanceFold(A, 5, 9, newer)).toBe(false);
+    expect(await store.advanceFold(A, 0, 10, newer)).toBe(false);
+    expect(await store.advanceFold(B, 0, 5, newer)).toBe(false);
+    const both = (bed?.workers ?? []).map((worker) => worker.advanceFold(A, 0, 4, newer));
+    expect((await Promise.all(both)).filter(Boolean)).toHaveLength(1);
+    expect(await store.foldsBehind(2, "", 9)).toEqual([A]);
+    expect(await store.advanceFold(A, 4, 9, newer)).toBe(true);
+    expect(await store.fold(A)).toMatchObject({ version: 2, size: 9 });
+    const sums = await store.energy({ pack: A, span: "hour", from: 0, to: 1 });
+    expect(sums).toEqual([energySum("hour", 0, 2)]);
+    expect(await store.advanceFold(A, 0, 9, older)).toBe(false);
+    await store.commit([growth(9, 12, { fold: newer })]);
+    expect(await store.fold(A)).toMatchObject({ version: 2, size: 12 });
+  });
+
+  test("energy stays at 2^53 - 1 once there, of a pack and of all", async () => {
+    const most = Number.MAX_SAFE_INTEGER;
+    const fold = foldGrowth(5, { energy: [energySum("hour", 0, most)] });
+    await store.commit([growth(0, 5, { fold }), growth(0, 5, { pack: B, fold })]);
+    await store.commit([growth(5, 6, { fold })]);
+    for (const pack of [A, undefined]) {
+      const sums = await store.energy({ pack, span: "hour", from: 0, to: 1 });
+      expect(sums).toEqual([energySum("hour", 0, most)]);
+    }
+  });
+
+  test("finds marked blocks of one key or two, onwards from a place or backwards", async () => {
+    const mark = (key: string, block: number, ...at: number[]) => ({
+      key,
+      block,
+      bits: bitsOf(...at),
+    });
+    const marks = [mark("a", 0, 1, 2), mark("b", 0, 2, 3), mark("a", 2, 0), mark("b", 7, 9)];
+    await store.commit([growth(0, 5, { fold: foldGrowth(5, { marks }) })]);
+    const others = [mark("a", 1, 255)];
+    await store.commit([growth(0, 5, { pack: B, fold: foldGrowth(5, { marks: others }) })]);
+    const ask = async (query: Partial<MarksQuery>) => {
+      const all = { keys: ["a"], pack: undefined, from: undefined, limit: 9 } as const;
+      const found = await store.marks({ ...all, ...query });
+      return found.map(({ pack, block, bits }) => [pack, block, String(bits)]);
+    };
+    const [first, second, third] = [
+      [A, 0, String(bitsOf(1, 2))],
+      [A, 2, String(bitsOf(0))],
+      [B, 1, String(bitsOf(255))],
+    ];
+    expect(await ask({})).toEqual([first, second, third]);
+    expect(await ask({ limit: 2 })).toEqual([first, second]);
+    expect(await ask({ backwards: true, limit: 2 })).toEqual([third, second]);
+    expect(await ask({ pack: B })).toEqual([third]);
+    expect(await ask({ from: { pack: A, index: 511 } })).toEqual([second, third]);
+    expect(await ask({ from: { pack: A, index: Number.MAX_SAFE_INTEGER } })).toEqual([third]);
+    expect(await ask({ keys: ["a", "b"] })).toEqual([[A, 0, String(bitsOf(2))]]);
+    expect(await ask({ keys: ["c"] })).toEqual([]);
   });
 
   test("reads any range of leaves, whatever bundles they came in", async () => {
@@ -308,6 +425,12 @@ const group = fc.array(wish, { minLength: 1, maxLength: 4 });
 const round = fc.array(group, { minLength: 1, maxLength: 3 });
 
 type Wish = typeof wish extends fc.Arbitrary<infer T> ? T : never;
+
+function bitsOf(...entries: readonly number[]): Uint8Array {
+  const bits = new Uint8Array(32);
+  for (const at of entries) bits[at >> 3] = (bits[at >> 3] ?? 0) | (1 << (at & 7));
+  return bits;
+}
 
 const DIGITS = "abcdefghijklmnopqrstuvwxyz234567";
 

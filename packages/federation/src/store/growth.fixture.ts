@@ -3,6 +3,7 @@ import { millis, moduleUid, utf8 } from "@wattseal/base";
 import type { Stay } from "@wattseal/energy-ledger";
 import { Frontier, leafHash } from "@wattseal/tlog";
 import { type PackName, packName } from "@wattseal/uplink";
+import { type EnergySum, FOLD_VERSION, type FoldGrowth, type Span } from "../folds/growth.js";
 import type { PackCommit, StoredPosition } from "./port.js";
 
 export const A = packName("a".repeat(32));
@@ -45,7 +46,33 @@ export function growthOf(
     heads: [{ size, root: leafHash(leaves.at(-1) ?? new Uint8Array(0)) }],
     receipt: { size, text: `receipt ${size}` },
     stays: [],
+    fold: foldGrowth(size),
   };
+}
+
+const NONE = { in: 0, out: 0 };
+
+/** Of a log whose last entry is at `time`. */
+export function foldGrowth(time: number, change: Partial<FoldGrowth> = {}): FoldGrowth {
+  const accounts = {
+    supply: 0,
+    atp: 0,
+    reserved: 0,
+    adp: 0,
+    eligible: 0,
+    withheld: 0,
+    unclaimed: 0,
+  };
+  const more = { deficit: 0, opening: 0, net: 0, recordedLoss: 0, claims: 0, conversionLoss: 0 };
+  const society = { ...accounts, ...more, wasted: 0 };
+  const summary = { time, society, epochs: { software: 1 }, modules: [], alarms: {} };
+  return { version: FOLD_VERSION, summary, energy: [], marks: [], subtrees: [], ...change };
+}
+
+/** Consistent energy in of an hour or a day. */
+export function energySum(span: Span, start: number, inward: number): EnergySum {
+  const consistent = { in: inward, out: 0 };
+  return { span, start, energy: { consistent, suspect: NONE, unauthenticated: NONE, gap: NONE } };
 }
 
 /** A stay of one module from entry `first` on, in which it counted energy in from `from` to `to`, mWh. */

@@ -21,6 +21,13 @@ export function guarded(store: FederationStore): FederationStore {
     told: (found) => guard(() => store.told(found)),
     forks: () => guard(() => store.forks()),
     parked: () => guard(() => store.parked()),
+    fold: (pack) => guard(() => store.fold(pack)),
+    foldsAfter: (after, limit) => guard(() => store.foldsAfter(after, limit)),
+    foldsBehind: (version, after, limit) => guard(() => store.foldsBehind(version, after, limit)),
+    advanceFold: (pack, from, to, growth) => guard(() => store.advanceFold(pack, from, to, growth)),
+    energy: (query) => guard(() => store.energy(query)),
+    marks: (query) => guard(() => store.marks(query)),
+    subtrees: (pack, tile, index, count) => guard(() => store.subtrees(pack, tile, index, count)),
     bytes: () => guard(() => store.bytes()),
     close: () => guard(() => store.close()),
   };

@@ -2,7 +2,19 @@
 import { bytesEqual } from "@wattseal/base";
 import { claimedTwice, type Stay } from "@wattseal/energy-ledger";
 import type { PackName } from "@wattseal/uplink";
+import {
+  BLOCK,
+  type EnergySum,
+  type FoldGrowth,
+  type FoldSummary,
+  latestMarks,
+  type Marks,
+  mergedEnergy,
+  type Subtree,
+} from "../folds/growth.js";
+import type { EnergyQuery, MarksQuery } from "../folds/port.js";
 import { samePosition } from "../worker/pack-log.js";
+import { sharedBits } from "./fold-row.js";
 import {
   type FederationStore,
   type ForkEvidence,
@@ -22,7 +34,17 @@ interface MemoryPack {
   readonly heads: ReadonlyMap<number, Uint8Array>;
 }
 
+interface MemoryFold {
+  version: number;
+  size: number;
+  summary: FoldSummary | undefined;
+  energy: readonly EnergySum[];
+  marks: readonly Marks[];
+  subtrees: readonly Subtree[];
+}
+
 export class MemoryStore implements FederationStore {
+  readonly #folds = new Map<PackName, MemoryFold>();
   readonly #packs = new Map<PackName, MemoryPack>();
   readonly #forks: ForkEvidence[] = [];
   readonly #parked: Poison[] = [];
@@ -69,7 +91,7 @@ export class MemoryStore implements FederationStore {
     return outcomes;
   }
 
-  #commit({ pack, previous, next, leaves, heads, receipt, stays }: PackCommit) {
+  #commit({ pack, previous, next, leaves, heads, receipt, stays, fold }: PackCommit) {
     const stored = this.#packs.get(pack);
     if (!samePosition(stored?.row ?? { size: 0, nodes: [] }, previous)) return "conflict" as const;
     this.#packs.set(pack, {
@@ -80,8 +102,93 @@ export class MemoryStore implements FederationStore {
         ...heads.map(({ size, root }) => [size, root] as const),
       ]),
     });
+    this.#growFold(pack, previous.size, next.size, fold);
     for (const stay of stays) this.#stay(pack, stay);
     return "stored" as const;
+  }
+
+  #growFold(pack: PackName, from: number, to: number, growth: FoldGrowth): boolean {
+    const known = this.#folds.get(pack) ?? NO_FOLD;
+    const isThere = known.version === growth.version && known.size === from;
+    if (!isThere && !(from === 0 && known.version < growth.version)) return false;
+    if ((this.#packs.get(pack)?.row.size ?? 0) < to) return false;
+    this.#folds.set(pack, {
+      version: growth.version,
+      size: to,
+      summary: growth.summary,
+      energy: mergedEnergy([...(from === 0 ? [] : known.energy), ...growth.energy]),
+      marks: latestMarks([...known.marks, ...growth.marks]),
+      subtrees: [...known.subtrees, ...growth.subtrees],
+    });
+    return true;
+  }
+
+  /** As if an older program had made them. */
+  forgetFolds(): void {
+    this.#folds.clear();
+  }
+
+  async fold(pack: PackName) {
+    if (!this.#packs.has(pack)) return undefined;
+    const { version, size, summary } = this.#folds.get(pack) ?? NO_FOLD;
+    return { pack, version, size, summary };
+  }
+
+  async foldsAfter(after: string, limit: number) {
+    const packs = await this.packsAfter(after, limit);
+    return packs
+      .map(({ pack }) => ({ ...NO_FOLD, ...this.#folds.get(pack), pack }))
+      .map(({ pack, version, size, summary }) => ({ pack, version, size, summary }));
+  }
+
+  async foldsBehind(version: number, after: string, limit: number) {
+    const behind = (await this.packsAfter(after, this.#packs.size)).filter(({ pack, size }) => {
+      const fold = this.#folds.get(pack) ?? NO_FOLD;
+      return fold.version < version || (fold.version === version && fold.size < size);
+    });
+    return behind.map(({ pack }) => pack).slice(0, limit);
+  }
+
+  async advanceFold(pack: PackName, from: number, to: number, growth: FoldGrowth) {
+    return this.#growFold(pack, from, to, growth);
+  }
+
+  async energy({ pack, span, from, to }: EnergyQuery) {
+    const sums = [...this.#folds]
+      .filter(([name]) => pack === undefined || pack === name)
+      .flatMap(([, { energy }]) => energy)
+      .filter((sum) => sum.span === span && sum.start >= from && sum.start < to);
+    return mergedEnergy(sums).sort((a, b) => a.start - b.start);
+  }
+
+  async marks({ keys, pack, from, limit, backwards }: MarksQuery) {
+    const names = [...this.#packs.keys()];
+    const place = (name: PackName, block: number) =>
+      names.indexOf(name) * 2 ** 40 + Math.min(block, 2 ** 39);
+    const least = from === undefined ? 0 : place(from.pack, Math.floor(from.index / BLOCK));
+    const found = names.flatMap((name) => {
+      const all = this.#folds.get(name)?.marks ?? [];
+      return all
+        .filter(({ key }) => key === keys[0])
+        .flatMap(({ block }) => {
+          const of = keys.map((key) => all.find((it) => it.key === key && it.block === block));
+          const bits = of.flatMap((it) => (it === undefined ? [] : [it.bits]));
+          return bits.length < keys.length ? [] : [{ pack: name, block, bits: sharedBits(bits) }];
+        })
+        .sort((a, b) => a.block - b.block);
+    });
+    const ordered = backwards === true ? found.toReversed() : found;
+    return ordered
+      .filter((it) => pack === undefined || it.pack === pack)
+      .filter((it) => place(it.pack, it.block) >= least)
+      .slice(0, limit);
+  }
+
+  async subtrees(pack: PackName, tile: number, index: number, count: number) {
+    return (this.#folds.get(pack)?.subtrees ?? [])
+      .filter((it) => it.tile === tile && it.index >= index && it.index < index + count)
+      .sort((a, b) => a.index - b.index)
+      .map(({ root }) => root);
   }
 
   #stay(pack: PackName, stay: Stay): void {
@@ -135,6 +242,15 @@ export class MemoryStore implements FederationStore {
 
   async close() {}
 }
+
+const NO_FOLD: MemoryFold = {
+  version: 0,
+  size: 0,
+  summary: undefined,
+  energy: [],
+  marks: [],
+  subtrees: [],
+};
 
 function nameOf({ module, stays: [a, b] }: ModuleTwice): string {
   return `${module} ${a.pack} ${b.pack}`;

@@ -2,6 +2,8 @@
 import type { ModuleUid } from "@wattseal/base";
 import type { Stay } from "@wattseal/energy-ledger";
 import type { PackName } from "@wattseal/uplink";
+import type { FoldGrowth } from "../folds/growth.js";
+import type { FoldStore } from "../folds/port.js";
 
 /** The right edge of a stored log. `nodes` as `Frontier.nodes()`. */
 export interface StoredPosition {
@@ -43,6 +45,8 @@ export interface PackCommit {
   readonly receipt: StoredReceipt | undefined;
   /** What the leaves say of where modules are: stays that are new, or longer than they were. */
   readonly stays: readonly Stay[];
+  /** What the leaves add to the folds: taken where those are at `previous`, else left to whoever brings them up. */
+  readonly fold: FoldGrowth;
 }
 
 /** One module in two logs that both claim some of what it counted. */
@@ -77,7 +81,7 @@ export interface Poison {
   readonly payload: Uint8Array;
 }
 
-export interface FederationStore {
+export interface FederationStore extends FoldStore {
   packs(): Promise<readonly StoredPack[]>;
   /** Up to `limit` of them, in the order of their names, after `after`. */
   packsAfter(after: string, limit: number): Promise<readonly StoredPack[]>;

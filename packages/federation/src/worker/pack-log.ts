@@ -6,6 +6,8 @@ import { type Checkpoint, type Frontier, leafHash } from "@wattseal/tlog";
 import type { PackName } from "@wattseal/uplink";
 import { type DecodedLeaf, LogReplay } from "@wattseal/verifier";
 import { FederationError } from "../errors.js";
+import { FoldBook } from "../folds/book.js";
+import { BLOCK, type FoldGrowth } from "../folds/growth.js";
 import {
   type FederationStore,
   readStoredLog,
@@ -25,10 +27,14 @@ export interface Growth {
   readonly checkpoint: Checkpoint;
 }
 
+/** Entries: of a log that is only followed nothing is gained, and nothing kept. */
+const FORGET_EVERY = 8_192;
+
 export class PackLog {
   readonly pack: PackName;
   readonly #replay: LogReplay;
   readonly #stays = new StayBook();
+  readonly #folds = new FoldBook();
 
   constructor(pack: PackName, authorityKeys: TrustedKeys) {
     this.pack = pack;
@@ -54,8 +60,11 @@ export class PackLog {
   /** Takes up what is stored beyond this log, up to `stored`. Throws as `load`; this object is then no longer of use. */
   async follow(store: FederationStore, stored: StoredPosition): Promise<void> {
     const { size } = this;
-    for await (const leaf of readStoredLog(store, this.pack, stored.size, size))
-      this.#restore(leaf);
+    for await (const leaf of readStoredLog(store, this.pack, stored.size, size)) {
+      this.restore(leaf);
+      if (this.size % FORGET_EVERY === 0) this.#folds.forget();
+    }
+    this.#folds.forget();
     this.#stays.forgetPast();
     if (samePosition(this.position, stored)) return;
     throw new FederationError(
@@ -64,14 +73,22 @@ export class PackLog {
     );
   }
 
-  #restore(leaf: Uint8Array): void {
+  /** Takes the next stored leaf. Throws FederationError `store-corrupt`. */
+  restore(leaf: Uint8Array): void {
     try {
-      const index = this.size;
-      this.#stays.observe(index, this.#replay.append(leaf));
+      this.#take({ entry: decodeEntry(leaf), leafHash: leafHash(leaf) });
       if (this.size === 1) requireOwn(this.pack, this.chain);
     } catch (cause) {
       throw new FederationError("store-corrupt", `${this.pack}: ${messageOf(cause)}`, { cause });
     }
+  }
+
+  #take(leaf: DecodedLeaf): void {
+    const index = this.size;
+    const before = (index + 1) % BLOCK === 0 ? this.#replay.frontier : undefined;
+    this.#replay.take(leaf);
+    this.#stays.observe(index, leaf.entry);
+    this.#folds.observe(index, leaf, before);
   }
 
   get size(): number {
@@ -93,6 +110,11 @@ export class PackLog {
     return this.#stays.takeChanged();
   }
 
+  /** What the folds gain since the last call, or since this log was loaded. */
+  takeFold(): FoldGrowth {
+    return this.#folds.take(this.#replay);
+  }
+
   get position(): StoredPosition {
     const { frontier } = this;
     return { size: frontier.size, nodes: frontier.nodes() };
@@ -109,11 +131,7 @@ export class PackLog {
     if (growth.checkpoint.size === growth.frontier.size) chain.verifyCheckpoint(growth.note);
     else requireSignedAhead(growth.note, growth.checkpoint.size, chain, { offered, leaves: [] });
     try {
-      for (const leaf of leaves) {
-        const index = this.size;
-        this.#replay.take(leaf);
-        this.#stays.observe(index, leaf.entry);
-      }
+      for (const leaf of leaves) this.#take(leaf);
     } catch (cause) {
       throw new Refused("entry", messageOf(cause), { cause, attested: true });
     }

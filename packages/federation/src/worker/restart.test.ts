@@ -1,6 +1,7 @@
 import { fromUtf8 } from "@wattseal/base";
 import { describe, expect, it } from "vitest";
 import { TestClock } from "../fleet.fixture.js";
+import { foldGrowth } from "../store/growth.fixture.js";
 import { MemoryStore } from "../store/memory.fixture.js";
 import { bench, pack } from "./bench.fixture.js";
 
@@ -78,6 +79,7 @@ describe("the store", () => {
         leaves: [{ first: 0, leaves: p.leaves.with(7, p.leaves[6]!) }],
         heads: [],
         stays: [],
+        fold: foldGrowth(0),
         receipt: row!.receipt,
       },
     ]);

@@ -63,6 +63,7 @@ export class Part {
       heads: this.#heads,
       receipt: size === undefined || text === undefined ? undefined : { size, text },
       stays: this.state.log.takeStays(),
+      fold: this.state.log.takeFold(),
     };
   }
 }

@@ -9,6 +9,8 @@ export interface ProvableLog {
   readonly firstEntry: number;
   /** Entries below that are there for proofs alone, ascending. */
   readonly keptEntries: readonly number[];
+  /** Every epoch.begin's index, ascending, where the log knows them: else they are looked for. */
+  readonly epochBegins?: readonly number[];
   entry(index: number): Uint8Array;
   /** In the tree of the first `size` entries. */
   inclusionProof(index: number, size: number): readonly Uint8Array[];
@@ -16,11 +18,14 @@ export interface ProvableLog {
 }
 
 function beginsEpoch(log: ProvableLog, index: number): boolean {
+  if (log.epochBegins !== undefined) return log.epochBegins.includes(index);
   return decodeEntry(log.entry(index)).type === "epoch.begin";
 }
 
 /** Index of the last epoch.begin from `from` down to entry 1, where a log's first epoch begins. */
 function lastBegin(log: ProvableLog, from: number): number {
+  const known = log.epochBegins?.findLast((begin) => begin <= from);
+  if (known !== undefined) return known;
   for (let index = from; index > 0 && index >= log.firstEntry; index -= 1) {
     if (beginsEpoch(log, index)) return index;
   }
@@ -35,7 +40,7 @@ function epochBegins(log: ProvableLog, index: number, size: number): readonly nu
   const place = Math.max(index, 1);
   const signing = lastBegin(log, size - 1);
   if (signing <= place) return [signing];
-  let next = place + 1;
+  let next = log.epochBegins?.find((begin) => begin > place) ?? place + 1;
   while (next < signing && !beginsEpoch(log, next)) next += 1;
   const own = lastBegin(log, place);
   return next === signing ? [own, signing] : [own, next, signing];

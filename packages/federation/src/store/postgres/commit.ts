@@ -9,6 +9,7 @@ import { samePosition } from "../../worker/pack-log.js";
 import type { PackCommit, StoredPosition, StoredReceipt } from "../port.js";
 import { blob, integer, split, text } from "../row.js";
 import type { Parameter, Session } from "./database.js";
+import { growRows, type PackGrowth } from "./folds.js";
 import { type PackStay, storeStays } from "./stays.js";
 import { valueLists } from "./values.js";
 
@@ -18,6 +19,9 @@ interface LockedPack {
   position: StoredPosition;
   /** Undefined: as it was. */
   receipt: StoredReceipt | undefined;
+  fold: { readonly version: number; readonly size: number };
+  /** Undefined: as it was. */
+  summary: string | undefined;
   moved: boolean;
 }
 
@@ -28,6 +32,7 @@ export async function commitGroup(
   await enterNew(session, group);
   const packs = await lockPacks(session, group);
   const taken: { readonly id: number; readonly commit: PackCommit }[] = [];
+  const folded: PackGrowth[] = [];
   const outcomes = group.map((commit) => {
     const pack = packs.get(commit.pack);
     if (pack === undefined || !samePosition(pack.position, commit.previous)) return "conflict";
@@ -35,6 +40,7 @@ export async function commitGroup(
     pack.receipt = commit.receipt ?? pack.receipt;
     pack.moved = true;
     taken.push({ id: pack.id, commit });
+    if (takeFold(pack, commit)) folded.push({ id: pack.id, growth: commit.fold });
     return "stored";
   });
   await movePacks(
@@ -53,7 +59,18 @@ export async function commitGroup(
     commit.stays.map((stay) => ({ id, pack: commit.pack, stay })),
   );
   if (stays.length > 0) await storeStays(session, stays);
+  await growRows(session, folded);
   return outcomes;
+}
+
+/** False: the folds are behind the log, or of another version, and are brought up from the leaves. */
+function takeFold(pack: LockedPack, { previous, next, fold }: PackCommit): boolean {
+  const isNew = previous.size === 0;
+  if (pack.fold.size !== previous.size || !(isNew || pack.fold.version === fold.version))
+    return false;
+  pack.fold = { version: fold.version, size: next.size };
+  pack.summary = JSON.stringify(fold.summary);
+  return true;
 }
 
 /** Packs of which a commit says that they are new; a row that another worker has just entered is waited for. */
@@ -72,7 +89,7 @@ async function lockPacks(
   group: readonly PackCommit[],
 ): Promise<ReadonlyMap<PackName, LockedPack>> {
   const rows = await session.all(
-    "SELECT id, name, size, nodes FROM wattseal.pack WHERE name = ANY ($1) ORDER BY name FOR UPDATE",
+    "SELECT id, name, size, nodes, fold_version, fold_size FROM wattseal.pack WHERE name = ANY ($1) ORDER BY name FOR UPDATE",
     [namesOf(group)],
   );
   const byName = new Map(rows.map((row) => [text(row, "name"), row]));
@@ -81,25 +98,38 @@ async function lockPacks(
     const row = byName.get(pack);
     if (row === undefined || packs.has(pack)) continue;
     const position = { size: integer(row, "size"), nodes: split(blob(row, "nodes")) };
-    packs.set(pack, { id: integer(row, "id"), position, receipt: undefined, moved: false });
+    packs.set(pack, {
+      id: integer(row, "id"),
+      position,
+      receipt: undefined,
+      fold: { version: integer(row, "fold_version"), size: integer(row, "fold_size") },
+      summary: undefined,
+      moved: false,
+    });
   }
   return packs;
 }
 
+const MOVED = ["bigint", "bigint", "bytea", "bigint", "text", "integer", "bigint", "text"];
+
 async function movePacks(session: Session, packs: readonly LockedPack[]): Promise<void> {
-  const rows = packs.map(({ id, position, receipt }): Parameter[] => [
+  const rows = packs.map(({ id, position, receipt, fold, summary }): Parameter[] => [
     id,
     position.size,
     concatBytes(...position.nodes),
     receipt?.size ?? null,
     receipt?.text ?? null,
+    fold.version,
+    fold.size,
+    summary ?? null,
   ]);
   let moved = 0;
-  for (const list of valueLists(rows, ["bigint", "bigint", "bytea", "bigint", "text"])) {
+  for (const list of valueLists(rows, MOVED)) {
     moved += await session.run(
       `UPDATE wattseal.pack SET size = new.size, nodes = new.nodes,
-          receipt_size = coalesce(new.receipt_size, pack.receipt_size), receipt = coalesce(new.receipt, pack.receipt)
-        FROM (VALUES ${list.text}) AS new (id, size, nodes, receipt_size, receipt) WHERE pack.id = new.id`,
+          receipt_size = coalesce(new.receipt_size, pack.receipt_size), receipt = coalesce(new.receipt, pack.receipt),
+          fold_version = new.fold_version, fold_size = new.fold_size, summary = coalesce(new.summary, pack.summary)
+        FROM (VALUES ${list.text}) AS new (id, size, nodes, receipt_size, receipt, fold_version, fold_size, summary) WHERE pack.id = new.id`,
       list.values,
     );
   }

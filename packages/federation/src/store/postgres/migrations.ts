@@ -91,5 +91,40 @@ const FIRST = `
   CREATE INDEX twice_untold ON wattseal.twice (module, a, b) WHERE NOT told;
 `;
 
+/** They are made of the stored leaves. */
+const FOLDS = `
+  ALTER TABLE wattseal.pack ADD COLUMN fold_version integer NOT NULL DEFAULT 0,
+    ADD COLUMN fold_size bigint NOT NULL DEFAULT 0, ADD COLUMN summary text;
+  CREATE TABLE wattseal.energy (
+    pack bigint NOT NULL,
+    span bigint NOT NULL,
+    start bigint NOT NULL,
+    consistent_in bigint NOT NULL,
+    consistent_out bigint NOT NULL,
+    suspect_in bigint NOT NULL,
+    suspect_out bigint NOT NULL,
+    unauthenticated_in bigint NOT NULL,
+    unauthenticated_out bigint NOT NULL,
+    gap_in bigint NOT NULL,
+    gap_out bigint NOT NULL,
+    PRIMARY KEY (pack, span, start)
+  ) WITH (fillfactor = 70);
+  CREATE INDEX energy_time ON wattseal.energy (span, start);
+  CREATE TABLE wattseal.mark (
+    key text COLLATE "C" NOT NULL,
+    pack bigint NOT NULL,
+    block bigint NOT NULL,
+    bits bytea NOT NULL,
+    PRIMARY KEY (key, pack, block)
+  ) WITH (fillfactor = 70);
+  CREATE TABLE wattseal.subtree (
+    pack bigint NOT NULL,
+    tile integer NOT NULL,
+    place bigint NOT NULL,
+    root bytea NOT NULL,
+    PRIMARY KEY (pack, tile, place)
+  );
+`;
+
 /** The database's version is how many of these it has had. */
-export const MIGRATIONS: readonly string[] = [FIRST];
+export const MIGRATIONS: readonly string[] = [FIRST, FOLDS];

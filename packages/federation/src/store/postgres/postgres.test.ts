@@ -67,10 +67,12 @@ describe.skipIf(missing !== undefined)(`PostgresStore and its server${without}`,
   });
 
   describe("its tables", () => {
+    const all = (count: number) => Array.from({ length: count }, (_, i) => ({ version: i + 1 }));
+
     it("are made once, however many workers start at once", async () => {
       const url = await server.createDatabase();
       await Promise.all(Array.from({ length: 6 }, () => opened(url)));
-      expect(await versions(url)).toEqual([{ version: 1 }]);
+      expect(await versions(url)).toEqual(all(MIGRATIONS.length));
     });
 
     it("of a newer program are refused, and left as they are", async () => {
@@ -89,7 +91,7 @@ describe.skipIf(missing !== undefined)(`PostgresStore and its server${without}`,
       const broken = "CREATE TABLE wattseal.half (x integer); SELECT 1 / 0";
       await migrate(it, MIGRATIONS);
       await expect(migrate(it, [...MIGRATIONS, next, broken])).rejects.toThrow("division by zero");
-      expect(await versions(url)).toEqual([{ version: 1 }, { version: 2 }]);
+      expect(await versions(url)).toEqual(all(MIGRATIONS.length + 1));
       const [row] = await it.all(
         "SELECT to_regclass('wattseal.later') IS NOT NULL AS later, to_regclass('wattseal.half') IS NULL AS half",
       );
@@ -100,7 +102,7 @@ describe.skipIf(missing !== undefined)(`PostgresStore and its server${without}`,
         ]),
       );
       await migrate(it, [...MIGRATIONS, next, "CREATE TABLE wattseal.half (x integer)"]);
-      expect(await versions(url)).toHaveLength(3);
+      expect(await versions(url)).toEqual(all(MIGRATIONS.length + 2));
     });
   });
 

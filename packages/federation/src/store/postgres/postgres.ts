@@ -6,6 +6,8 @@ import { messageOf, sha256 } from "@wattseal/base";
 import { decodeBundle } from "@wattseal/tlog";
 import { type PackName, packName } from "@wattseal/uplink";
 import { FederationError } from "../../errors.js";
+import type { EnergySum, FoldGrowth } from "../../folds/growth.js";
+import type { EnergyQuery, MarkedBlock, MarksQuery, StoredFold } from "../../folds/port.js";
 import {
   type FederationStore,
   type ForkEvidence,
@@ -19,6 +21,7 @@ import { blob, integer, type Row, split, text, textOrNone } from "../row.js";
 import { requireWhole } from "../whole.js";
 import { commitGroup } from "./commit.js";
 import { Database, type Parameter } from "./database.js";
+import { advance, behindIn, energyIn, foldIn, foldsIn, marksIn, subtreesIn } from "./folds.js";
 import { migrate } from "./migrate.js";
 import { TWICE, tellTwice, twiceFrom } from "./stays.js";
 import { postgresTarget } from "./target.js";
@@ -142,6 +145,44 @@ export class PostgresStore implements FederationStore {
       message: text(row, "message"),
       payload: blob(row, "payload"),
     }));
+  }
+
+  async fold(pack: PackName): Promise<StoredFold | undefined> {
+    return foldIn(this.#database, pack);
+  }
+
+  async foldsAfter(after: string, limit: number): Promise<readonly StoredFold[]> {
+    return foldsIn(this.#database, after, limit);
+  }
+
+  async foldsBehind(version: number, after: string, limit: number): Promise<readonly PackName[]> {
+    return behindIn(this.#database, version, after, limit);
+  }
+
+  async energy(query: EnergyQuery): Promise<readonly EnergySum[]> {
+    return energyIn(this.#database, query);
+  }
+
+  async marks(query: MarksQuery): Promise<readonly MarkedBlock[]> {
+    return marksIn(this.#database, query);
+  }
+
+  async subtrees(
+    pack: PackName,
+    tile: number,
+    index: number,
+    count: number,
+  ): Promise<readonly Uint8Array[]> {
+    return subtreesIn(this.#database, pack, tile, { index, count });
+  }
+
+  async advanceFold(
+    pack: PackName,
+    from: number,
+    to: number,
+    growth: FoldGrowth,
+  ): Promise<boolean> {
+    return this.#database.transaction((session) => advance(session, pack, { from, to, growth }));
   }
 
   async bytes(): Promise<number> {

@@ -1,6 +1,8 @@
+import { ENERGY_COLUMNS } from "../fold-row.js";
+
 /** "wsfd": refuses to write into somebody else's database. */
 export const APPLICATION_ID = 0x77_73_66_64;
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 /** Since version 2: what a store of version 1 is given. It fills as packs are next heard. */
 export const STAYS = `
@@ -24,6 +26,35 @@ export const STAYS = `
     stays BLOB NOT NULL,
     told INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (module, a, b)
+  ) STRICT, WITHOUT ROWID;
+`;
+
+/** Since version 3; they are made of the stored leaves. */
+export const FOLDS = `
+  ALTER TABLE pack ADD COLUMN fold_version INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE pack ADD COLUMN fold_size INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE pack ADD COLUMN summary TEXT;
+  CREATE TABLE energy (
+    pack INTEGER NOT NULL REFERENCES pack (id),
+    span INTEGER NOT NULL,
+    start INTEGER NOT NULL,
+    ${ENERGY_COLUMNS.map((column) => `${column} INTEGER NOT NULL,`).join("\n    ")}
+    PRIMARY KEY (pack, span, start)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX energy_time ON energy (span, start);
+  CREATE TABLE mark (
+    key TEXT NOT NULL,
+    pack INTEGER NOT NULL REFERENCES pack (id),
+    block INTEGER NOT NULL,
+    bits BLOB NOT NULL,
+    PRIMARY KEY (key, pack, block)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE subtree (
+    pack INTEGER NOT NULL REFERENCES pack (id),
+    tile INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    root BLOB NOT NULL,
+    PRIMARY KEY (pack, tile, place)
   ) STRICT, WITHOUT ROWID;
   PRAGMA user_version = ${SCHEMA_VERSION};
 `;
@@ -69,4 +100,5 @@ export const SCHEMA = `
   ) STRICT;
   PRAGMA application_id = ${APPLICATION_ID};
   ${STAYS}
+  ${FOLDS}
 `;

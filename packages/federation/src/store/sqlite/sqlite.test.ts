@@ -3,7 +3,8 @@ import { join } from "node:path";
 import sqlite from "node-sqlite3-wasm";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { temporaryDirectory } from "../../fleet.fixture.js";
-import { A, B, growth } from "../growth.fixture.js";
+import { FOLD_VERSION } from "../../folds/growth.js";
+import { A, B, foldGrowth, growth } from "../growth.fixture.js";
 import { lockStore } from "./lock.js";
 import { SqliteStore } from "./sqlite.js";
 
@@ -52,16 +53,25 @@ describe("SqliteStore on disk", () => {
     await store.close();
   });
 
-  it("takes a store of version 1 as it is, and adds what is new", async () => {
+  it.each([1, 2])("takes a store of version %i as it is, and adds what is new", async (version) => {
     const first = await SqliteStore.open(directory.path);
     await first.commit([growth(0, 5)]);
     await first.close();
     const db = new sqlite.Database(join(directory.path, "federation.db"));
-    db.exec("DROP TABLE stay; DROP TABLE twice; PRAGMA user_version = 1");
+    db.exec("DROP TABLE energy; DROP TABLE mark; DROP TABLE subtree; PRAGMA user_version = 2");
+    for (const column of ["fold_version", "fold_size", "summary"]) {
+      db.exec(`ALTER TABLE pack DROP COLUMN ${column}`);
+    }
+    if (version === 1) db.exec("DROP TABLE stay; DROP TABLE twice; PRAGMA user_version = 1");
     db.close();
     const store = await SqliteStore.open(directory.path);
     expect((await store.pack(A))?.size).toBe(5);
     expect(await store.modulesTwice("all")).toEqual([]);
+    expect(await store.fold(A)).toEqual({ pack: A, version: 0, size: 0, summary: undefined });
+    expect(await store.commit([growth(5, 9)])).toEqual(["stored"]);
+    expect(await store.foldsBehind(FOLD_VERSION, "", 9)).toEqual([A]);
+    expect(await store.advanceFold(A, 0, 9, foldGrowth(9))).toBe(true);
+    expect(await store.foldsBehind(FOLD_VERSION, "", 9)).toEqual([]);
     await store.close();
   });
 

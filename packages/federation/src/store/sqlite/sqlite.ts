@@ -10,6 +10,8 @@ import { decodeBundle, encodeBundle } from "@wattseal/tlog";
 import { type PackName, packName } from "@wattseal/uplink";
 import sqlite from "node-sqlite3-wasm";
 import { FederationError } from "../../errors.js";
+import type { EnergySum, FoldGrowth } from "../../folds/growth.js";
+import type { EnergyQuery, MarkedBlock, MarksQuery, StoredFold } from "../../folds/port.js";
 import {
   type FederationStore,
   type ForkEvidence,
@@ -31,8 +33,9 @@ import {
   type Value,
 } from "../row.js";
 import { requireWhole } from "../whole.js";
+import { behindIn, energyIn, foldIn, foldsIn, growFold, marksIn, subtreesIn } from "./folds.js";
 import { lockStore } from "./lock.js";
-import { APPLICATION_ID, SCHEMA, SCHEMA_VERSION, STAYS } from "./schema.js";
+import { APPLICATION_ID, FOLDS, SCHEMA, SCHEMA_VERSION, STAYS } from "./schema.js";
 import { storeStay, tellTwice, twiceIn } from "./stays.js";
 
 type Database = InstanceType<typeof sqlite.Database>;
@@ -161,6 +164,47 @@ export class SqliteStore implements FederationStore {
     );
   }
 
+  async fold(pack: PackName): Promise<StoredFold | undefined> {
+    return foldIn(this.#access, pack);
+  }
+
+  async foldsAfter(after: string, limit: number): Promise<readonly StoredFold[]> {
+    return foldsIn(this.#access, after, limit);
+  }
+
+  async foldsBehind(version: number, after: string, limit: number): Promise<readonly PackName[]> {
+    return behindIn(this.#access, version, after, limit);
+  }
+
+  async energy(query: EnergyQuery): Promise<readonly EnergySum[]> {
+    return energyIn(this.#access, query);
+  }
+
+  async marks(query: MarksQuery): Promise<readonly MarkedBlock[]> {
+    return marksIn(this.#access, query);
+  }
+
+  async subtrees(
+    pack: PackName,
+    tile: number,
+    index: number,
+    count: number,
+  ): Promise<readonly Uint8Array[]> {
+    return subtreesIn(this.#access, pack, tile, { index, count });
+  }
+
+  async advanceFold(
+    pack: PackName,
+    from: number,
+    to: number,
+    growth: FoldGrowth,
+  ): Promise<boolean> {
+    return this.#transaction(() => {
+      const id = this.#idOf(pack);
+      return id !== undefined && growFold(this.#access, id, { from, to, growth });
+    });
+  }
+
   async bytes(): Promise<number> {
     this.#open();
     return pragma(this.#db, "page_count") * pragma(this.#db, "page_size");
@@ -208,6 +252,7 @@ export class SqliteStore implements FederationStore {
         id,
       ]);
     }
+    growFold(this.#access, id, { from: previous.size, to: next.size, growth: commit.fold });
     for (const stay of commit.stays) storeStay(this.#access, { id, pack }, stay);
     return "stored";
   }
@@ -287,8 +332,8 @@ function openDatabase(path: string): Database {
     const application = pragma(db, "application_id");
     if (version === 0 && application === 0) {
       db.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT;`);
-    } else if (version === 1 && application === APPLICATION_ID) {
-      db.exec(`BEGIN IMMEDIATE; ${STAYS} COMMIT;`);
+    } else if (application === APPLICATION_ID && version > 0 && version < SCHEMA_VERSION) {
+      db.exec(`BEGIN IMMEDIATE; ${version === 1 ? STAYS : ""} ${FOLDS} COMMIT;`);
     } else if (version !== SCHEMA_VERSION || application !== APPLICATION_ID) {
       db.close();
       throw new FederationError(

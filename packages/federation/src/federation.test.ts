@@ -2,7 +2,7 @@ import { type Clock, fromUtf8, millis, silentLogger } from "@wattseal/base";
 import { parseVkey, verifyCosignature } from "@wattseal/tlog";
 import { fleetName, topicOf } from "@wattseal/uplink";
 import { expect, it } from "vitest";
-import { startFederation } from "./federation.js";
+import { type FederationOptions, startFederation } from "./federation.js";
 import {
   AUTHORITY,
   START,
@@ -25,7 +25,7 @@ const eagerClock: Clock = {
 
 const fleet = fleetName("test");
 
-function federationIn(directory: string) {
+function federationIn(directory: string, more: Partial<FederationOptions> = {}) {
   return startFederation({
     store: { kind: "embedded", directory },
     fleet,
@@ -35,6 +35,7 @@ function federationIn(directory: string) {
     clock: eagerClock,
     entropy: seededEntropy("federation"),
     logger: silentLogger,
+    ...more,
   });
 }
 
@@ -77,6 +78,24 @@ it("stores a pack's log and answers with receipts, over its own broker, across a
     await client.endAsync(true);
     await federation.stop();
   }
+  directory.remove();
+});
+
+it("answers queries until it stops, and leaves no port open", async () => {
+  const directory = temporaryDirectory();
+  const token = "t".repeat(40);
+  const listen = { host: "127.0.0.1", port: 0 };
+  const federation = await federationIn(directory.path, { query: { listen, token } });
+  const url = `${federation.queryUrl}/v1/fleet`;
+  const headers = { authorization: `Bearer ${token}` };
+  const asked = fetch(url, { headers }).then((response) => response.json());
+  expect(await asked).toMatchObject({ fleet: "test", witness: federation.witnessVkey, packs: 0 });
+  await federation.stop();
+  await expect(fetch(url, { headers })).rejects.toThrow();
+  const open = { host: "0.0.0.0", port: 0 };
+  const refused = federationIn(directory.path, { query: { listen: open, token } });
+  await expect(refused).rejects.toMatchObject({ code: "listen" });
+  await (await federationIn(directory.path)).stop();
   directory.remove();
 });
 

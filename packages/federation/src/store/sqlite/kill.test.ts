@@ -8,6 +8,7 @@ import { Frontier, leafHash } from "@wattseal/tlog";
 import { packName } from "@wattseal/uplink";
 import { expect, it } from "vitest";
 import { temporaryDirectory } from "../../fleet.fixture.js";
+import { energySum, foldGrowth } from "../growth.fixture.js";
 import { SqliteStore } from "./sqlite.js";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
@@ -22,6 +23,7 @@ const CHILD = `
   const store = await SqliteStore.open(process.argv[1]);
   const stored = await store.pack("${PACK}");
   const frontier = Frontier.from(stored?.size ?? 0, stored?.nodes ?? []);
+  const fold = JSON.parse(process.argv[2]);
   console.log("open");
   for (;;) {
     const first = frontier.size;
@@ -31,16 +33,19 @@ const CHILD = `
     const next = { size: frontier.size, nodes: frontier.nodes() };
     const receipt = { size: next.size, text: "receipt " + next.size };
     const outcome = await store.commit([
-      { pack: "${PACK}", previous, next, leaves: [{ first, leaves }], heads: [], receipt, stays: [] },
+      { pack: "${PACK}", previous, next, leaves: [{ first, leaves }], heads: [], receipt, stays: [], fold },
     ]);
     if (outcome[0] !== "stored") throw new Error(outcome[0]);
     await new Promise((resolve) => process.stdout.write(next.size + "\\n", resolve));
   }
 `;
 
+/** What each commit adds to the folds: as much energy as leaves. */
+const FOLD = JSON.stringify(foldGrowth(0, { energy: [energySum("hour", 0, 10)] }));
+
 /** Runs the child until it has printed `lines` sizes and kills it; returns the last size it had announced. */
 async function killed(directory: string, lines: number): Promise<number> {
-  const child = spawn(process.execPath, ["--input-type=module", "-e", CHILD, directory], {
+  const child = spawn(process.execPath, ["--input-type=module", "-e", CHILD, directory, FOLD], {
     cwd: root,
     stdio: ["ignore", "pipe", "inherit"],
   });
@@ -77,6 +82,9 @@ it.skipIf(!built)(
       for (const leaf of leaves) frontier.append(leafHash(leaf));
       expect(row?.nodes.map(String)).toEqual(frontier.nodes().map(String));
       expect(row?.receipt?.size).toBe(size);
+      expect((await store.fold(PACK))?.size).toBe(size);
+      const energy = await store.energy({ pack: PACK, span: "hour", from: 0, to: 1 });
+      expect(energy).toEqual([energySum("hour", 0, size)]);
       before = size;
       await store.close();
     }

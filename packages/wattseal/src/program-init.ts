@@ -21,7 +21,7 @@ export function addInit(wattseal: Command, report: Report): void {
     .addOption(
       new Option(
         "--tpm <which>",
-        "what holds the keys: device, device:PATH, swtpm:PATH or none; of a demonstration also swtpm, or auto: swtpm where it is installed",
+        "what holds the keys: device, device:PATH, swtpm:PATH or none, to be named with --enrol; of a demonstration also swtpm, or auto: swtpm where it is installed",
       )
         .argParser(parseTpmChoice)
         .default("auto"),

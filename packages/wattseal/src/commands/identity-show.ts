@@ -1,16 +1,17 @@
 import { readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { messageOf, printable } from "@wattseal/base";
-import { decodeAs, decodeEntry, type LctState, statusPayload } from "@wattseal/energy-ledger";
+import { decodeAs, type LctState, statusPayload } from "@wattseal/energy-ledger";
 import {
-  EpochChain,
+  type EpochChain,
   type EpochState,
   type LctDocument,
   TRUST_CEILING_BPS,
   verifyAuthority,
   verifyLctDocument,
 } from "@wattseal/lct-keys/verify";
-import { firstReplay, type Trust } from "@wattseal/verifier";
+import type { Trust } from "@wattseal/verifier";
+import { followEpochs } from "../audit/epochs.js";
 import { openLog, readTrust } from "../audit/folder.js";
 import { CliError, EXIT } from "../errors.js";
 import { exists } from "../state/files.js";
@@ -161,22 +162,20 @@ async function followed(
   trust: Trust | undefined,
 ): Promise<Pick<Held, "statuses" | "epochs">> {
   const log = await openLog(path);
-  const start = firstReplay(log, trust);
-  const chain = start.chain ?? new EpochChain(document);
-  if (chain.document.lct !== document.lct) {
-    throw new CliError("config", `${path} is the log of ${chain.document.lct}`);
-  }
   const keys = trust?.authorities.map(({ publicKey }) => publicKey) ?? [document.issuer.publicKey];
   const statuses: StatedStatus[] = [];
-  for (let index = start.size; index < log.durableSize; index += 1) {
-    const { type, timeMs, body } = decodeEntry(log.entry(index));
-    if (type === "epoch.begin") {
-      chain.begin(body.evidence, { treeSize: index, treeRoot: log.root(index), time: timeMs });
-    }
-    if (type !== "lct.status") continue;
-    const { payload } = verifyAuthority(body.sign1, keys);
-    const { lct, state, since, reason } = decodeAs(statusPayload, payload, "LCT status");
-    if (lct === document.lct) statuses.push({ entry: index, state, since, reason });
+  const chain = followEpochs(log, {
+    document,
+    trust,
+    onEntry: (entry, { type, body }) => {
+      if (type !== "lct.status") return;
+      const { payload } = verifyAuthority(body.sign1, keys);
+      const { lct, state, since, reason } = decodeAs(statusPayload, payload, "LCT status");
+      if (lct === document.lct) statuses.push({ entry, state, since, reason });
+    },
+  });
+  if (chain.document.lct !== document.lct) {
+    throw new CliError("config", `${path} is the log of ${chain.document.lct}`);
   }
   return { statuses, epochs: chain.epochs.map(shownEpoch) };
 }

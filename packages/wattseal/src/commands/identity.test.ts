@@ -138,6 +138,10 @@ it("shows a gateway's identity with its anchor and the epochs of its log", async
   expect(said.epochs[0]).toMatchObject({ entry: 1, epoch: 1, state: "software" });
   const text = await runProgram("identity", "show", "--state", layout.root);
   expect(text.stdout).toMatch(/^epochs {5}1 software, /m);
+  const entry = await runProgram("ledger", "show", layout.gateway.log, "1");
+  expect(entry.stdout).toMatch(/^ {2}state: "software"$/m);
+  const json = await runProgram("ledger", "show", layout.gateway.log, "1", "--json");
+  expect(JSON.parse(json.stdout)).toMatchObject({ type: "epoch.begin", state: "software" });
 });
 
 it("says what holds the anchor: a key file, a TPM, or what emulates one", async () => {

@@ -1,7 +1,9 @@
+import { messageOf } from "@wattseal/base";
 import { decodeEntry, ENTRY_TYPES, type Entry } from "@wattseal/energy-ledger";
+import { followEpochs } from "../audit/epochs.js";
 import { openLog } from "../audit/folder.js";
 import { CliError, EXIT } from "../errors.js";
-import { entryJson, entryLine, entryText } from "../view/entry.js";
+import { type EpochWorth, entryJson, entryLine, entryText } from "../view/entry.js";
 import { writeOut } from "../view/output.js";
 
 /** The index of an entry, as typed. */
@@ -44,6 +46,20 @@ export async function showCommand(
   const log = await openLog(path);
   const index = parseIndex(entry, log.durableSize);
   const decoded = decodeEntry(log.entry(index));
-  await writeOut(options.json ? `${entryJson(index, decoded)}\n` : entryText(index, decoded));
+  const worth = decoded.type === "epoch.begin" ? worthOf(log, index) : undefined;
+  await writeOut(
+    options.json ? `${entryJson(index, decoded, worth)}\n` : entryText(index, decoded, worth),
+  );
   return EXIT.ok;
+}
+
+/** What the epoch is worth that begins at this entry. */
+function worthOf(log: Awaited<ReturnType<typeof openLog>>, index: number): EpochWorth {
+  try {
+    const { epochs } = followEpochs(log, { until: index + 1 });
+    const state = epochs.find(({ treeSize }) => treeSize === index)?.state;
+    return { state: state ?? "before the log's first snapshot" };
+  } catch (error) {
+    return { state: `refused: ${messageOf(error)}` };
+  }
 }

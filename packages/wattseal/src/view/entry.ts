@@ -11,11 +11,22 @@ import {
 } from "@wattseal/energy-ledger";
 import { decodeEpochEvidence, decodeGenesis } from "@wattseal/lct-keys/verify";
 
+/** Of an epoch.begin: its state, which its evidence alone does not say. */
+export interface EpochWorth {
+  readonly state: string;
+}
+
 /** JSON of one entry: byte strings as hexadecimal, absent fields left out. Times stay UTC milliseconds, energy mWh. */
-export function entryJson(index: number, entry: Entry): string {
+export function entryJson(index: number, entry: Entry, worth?: EpochWorth): string {
   const said = saidIn(entry);
   const body = printable(entry.body);
-  return JSON.stringify({ index, ...entry, body, ...(said && { said: printable(said) }) });
+  return JSON.stringify({
+    index,
+    ...entry,
+    body,
+    ...(said && { said: printable(said) }),
+    ...worth,
+  });
 }
 
 /** A line for a list: index, time, type, and the fields that fit. */
@@ -27,10 +38,10 @@ export function entryLine(index: number, entry: Entry, width: number): string {
 }
 
 /** Every field on a line of its own. */
-export function entryText(index: number, entry: Entry): string {
+export function entryText(index: number, entry: Entry, worth?: EpochWorth): string {
   const { type, timeMs, body } = entry;
   const lines = [`entry ${index}`, `type  ${type}`, `time  ${new Date(timeMs).toISOString()}`];
-  for (const [name, value] of Object.entries({ ...body, ...saidIn(entry) })) {
+  for (const [name, value] of Object.entries({ ...body, ...saidIn(entry), ...worth })) {
     if (value !== undefined) lines.push(`  ${name}: ${JSON.stringify(printable(value))}`);
   }
   return `${lines.join("\n")}\n`;

@@ -1,4 +1,5 @@
-import { type LctId, lctId, sha256, utf8 } from "@wattseal/base";
+import { type LctId, lctId, millis, sha256, utf8 } from "@wattseal/base";
+import type { PendingEnrolment } from "@wattseal/lct-keys";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { START, temporaryDirectory } from "../fleet.fixture.js";
 import type { Admission, Ending } from "./port.js";
@@ -67,4 +68,28 @@ describe("an enrolment that is settled", () => {
     expect(await store.end(ending("d", "void"))).toBe(true);
     expect(await settled(inTpm("f"))).toBe("admitted");
   });
+});
+
+it("holds so many challenges and no more, one for each token, until they have expired", async () => {
+  const challenge = (name: string, expires = START): PendingEnrolment => ({
+    id: new Uint8Array(16),
+    lct: idOf(name),
+    expires,
+    request: utf8("request"),
+    challenge: utf8("challenge"),
+    salt: new Uint8Array(32),
+    genesisBody: utf8("genesis body"),
+    secretHash: undefined,
+    hardware: undefined,
+    why: "a test",
+  });
+  const [one, two] = [await newToken(), await newToken()];
+  const limits = { most: 1, now: START };
+  expect(await store.keepPending(one, challenge("a"), limits)).toBe("kept");
+  expect(await store.keepPending(two, challenge("b"), limits)).toBe("full");
+  expect(await store.keepPending(one, challenge("c"), limits)).toBe("kept");
+  expect((await store.outstanding()).map(({ lct }) => lct)).toEqual([idOf("c")]);
+  const later = millis(START + 1);
+  expect(await store.keepPending(two, challenge("b", later), { most: 1, now: later })).toBe("kept");
+  expect((await store.outstanding()).map(({ lct }) => lct)).toEqual([idOf("b")]);
 });

@@ -127,6 +127,35 @@ describe("an enrolment of a software anchor", () => {
     );
   });
 
+  it("is no success where the registry names another predecessor, or hands out another document", async () => {
+    const { document: old } = await enrol(softwareApplicant(anchor), registryOf(software), wish);
+    const claim = { type: "software", publicKey: anchor.publicKey } as const;
+    const succeeding = encodeEnrolmentRequest({
+      kind: "pack",
+      context: ["bay 3"],
+      claim,
+      succeeds: old.lct,
+    });
+    const unasked: Registry = {
+      request: async () =>
+        software.challenge(succeeding, { ...GRANT, succeeds: old.lct }, NOW).challenge,
+      activate: () => Promise.reject(new Error("it proved something")),
+    };
+    await expect(enrol(softwareApplicant(anchor), unasked, wish)).rejects.toMatchObject({
+      code: "enrol-challenge",
+      message: expect.stringContaining("predecessor"),
+    });
+    const swapped: Registry = {
+      request: async (bytes) => software.challenge(bytes, { ...GRANT, context: [] }, NOW).challenge,
+      activate: async () =>
+        encodeEnrolmentResult({ document: old.bytes, status: new Uint8Array(1) }),
+    };
+    await expect(enrol(softwareApplicant(anchor), swapped, wish)).rejects.toMatchObject({
+      code: "enrol-challenge",
+      message: expect.stringContaining("not the one that it showed"),
+    });
+  });
+
   it("proves nothing to a registry that would sign something else", async () => {
     const applicant = {
       ...softwareApplicant(anchor),

@@ -6,6 +6,7 @@ import { encodePublic } from "@wattseal/tpm2/verify";
 import { encode as cborgEncode } from "cborg";
 import { describe, expect, it } from "vitest";
 import { signBootApproval } from "../boot-approval.js";
+import { enrolmentSignedBytes } from "../enrolment/messages.js";
 import { P256SecretKey } from "../keys/p256.js";
 import { codeOf, flips, seededEntropy, testPack } from "../lct-keys.fixture.js";
 import { approvalOf, BASE, BOOT, OTHER_BOOT, statementsOf, tpmPack } from "../tpm-pack.fixture.js";
@@ -24,6 +25,7 @@ import {
   updateKeyPublic,
   verifyBootApproval,
 } from "./boot-approval.js";
+import { epochSignedBytes } from "./evidence.js";
 
 const sha = (...parts: readonly Uint8Array[]) =>
   new Uint8Array(createHash("sha256").update(Buffer.concat(parts)).digest());
@@ -112,6 +114,18 @@ describe("an answer to a challenge", () => {
     expect(claims).toMatchObject({ pcrDigest: BOOT, counter: 12n, clock: { resetCount: 3 } });
     const bare = { ...statement, approval: undefined };
     expect(verifyAttestation(bare, document, nonce).state).toBe("unattested");
+  });
+
+  it("is over bytes that begin as nothing else does that an anchor signs", () => {
+    expect(signedBytes).toEqual(concatBytes(utf8("wattseal-attest-1"), nonce));
+    const begun = [epochSignedBytes, attestSignedBytes].map((of) => of(utf8("{")));
+    begun.push(enrolmentSignedBytes({ salt: nonce, genesisBody: nonce }), utf8("{"));
+    for (const [i, one] of begun.entries()) {
+      for (const [j, other] of begun.entries()) {
+        const least = Math.min(one.length, other.length, 15);
+        if (i !== j) expect(one.subarray(0, least)).not.toEqual(other.subarray(0, least));
+      }
+    }
   });
 
   it("is refused for another nonce, from another anchor, with other statements", () => {

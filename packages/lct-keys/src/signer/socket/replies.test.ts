@@ -1,9 +1,10 @@
 import { RangeViolation } from "@wattseal/base";
 import { DeviceKeysError } from "@wattseal/device-keys";
 import { describe, expect, it } from "vitest";
+import { testPack } from "../../lct-keys.fixture.js";
 import { type LctKeysCode, LctKeysError } from "../../verify/errors.js";
 import { FrameReader, frameOf } from "./frames.js";
-import { decodeReply, refusalReply } from "./replies.js";
+import { decodeIdentity, decodeReply, identityResult, refusalReply } from "./replies.js";
 
 const errorIn = (reply: Uint8Array) => {
   const decoded = decodeReply(reply).reply;
@@ -85,4 +86,14 @@ describe("frames", () => {
       expect(() => reader.next()).toThrow(/states \d+ bytes/);
     }
   });
+});
+
+it("a signer that speaks for another LCT than the one that was asked for is refused", () => {
+  const { document } = testPack("replies");
+  const { lct, origin, binding } = document;
+  const rest = { epoch: 1, publicKey: new Uint8Array(32), state: "software" } as const;
+  const result = identityResult({ lct, origin, binding, ...rest, evidence: new Uint8Array(1) });
+  expect(decodeIdentity(result, lct)).toMatchObject({ lct, epoch: 1 });
+  const other = testPack("another").document.lct;
+  expect(() => decodeIdentity(result, other)).toThrow(/of another LCT/);
 });

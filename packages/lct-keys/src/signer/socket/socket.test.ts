@@ -279,6 +279,14 @@ describe("whoever comes to the socket", () => {
     expect(stranger.told).toEqual([]);
   });
 
+  it("is refused a first frame by its length, before any of it is kept", async () => {
+    const { raw } = await setUp();
+    const stranger = await raw();
+    stranger.socket.write(Uint8Array.of(0, 0, 0, 65));
+    await stranger.closed;
+    expect(stranger.told).toEqual([]);
+  });
+
   it("and says nothing, or half a frame, has to leave", async () => {
     const { clock, raw, client } = await setUp();
     const silent = await raw();

@@ -95,6 +95,7 @@ it("enrols a pack with key files, once, and its gateway is witnessed", async () 
     2,
     expect.stringContaining("registry refuses (token)"),
   ]);
+  expect(other.stderr).toContain(`go on with --state ${folder}/other`);
 
   const gateway = new Role(["gateway", "--state", state, "--bus", await busOf(at)]);
   await gateway.line(({ msg }) => msg === "control.listening");

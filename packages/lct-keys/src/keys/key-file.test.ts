@@ -105,6 +105,7 @@ describe.each([
 describe("key files of the other sort", () => {
   it("are refused", async () => {
     await createEd25519KeyFile(path, entropy);
+    await expect(openP256KeyFile(path)).rejects.toThrow(path);
     expect(await refusal(openP256KeyFile(path))).toBe("key-malformed");
     const anchor = join(directory, "anchor.pem");
     await createP256KeyFile(anchor, entropy);

@@ -8,7 +8,7 @@
 import { createPrivateKey, type KeyObject } from "node:crypto";
 import { link, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
-import { type Entropy, toHex } from "@wattseal/base";
+import { type Entropy, messageOf, toHex } from "@wattseal/base";
 import { LctKeysError } from "../verify/errors.js";
 import { Ed25519SecretKey } from "./ed25519.js";
 import { pemOf } from "./opaque-key.js";
@@ -57,6 +57,15 @@ async function readKeyFile(path: string): Promise<KeyObject> {
   return parsePem(await readSecretFile(path), path);
 }
 
+/** A key of another algorithm: whoever gave several files learns which one is wrong. */
+function named<T>(path: string, open: () => T): T {
+  try {
+    return open();
+  } catch (cause) {
+    throw new LctKeysError("key-malformed", `${path}: ${messageOf(cause)}`, { cause });
+  }
+}
+
 /** Draws a key and writes it; its directory exists. Throws `key-exists`. */
 export async function createEd25519KeyFile(
   path: string,
@@ -76,10 +85,12 @@ export async function createP256KeyFile(path: string, entropy: Entropy): Promise
 
 /** Throws `key-missing`, `key-permissions`, `key-malformed`. */
 export async function openEd25519KeyFile(path: string): Promise<Ed25519SecretKey> {
-  return new Ed25519SecretKey(await readKeyFile(path));
+  const key = await readKeyFile(path);
+  return named(path, () => new Ed25519SecretKey(key));
 }
 
 /** Throws `key-missing`, `key-permissions`, `key-malformed`. */
 export async function openP256KeyFile(path: string): Promise<P256SecretKey> {
-  return new P256SecretKey(await readKeyFile(path));
+  const key = await readKeyFile(path);
+  return named(path, () => new P256SecretKey(key));
 }

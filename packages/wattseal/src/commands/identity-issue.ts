@@ -122,6 +122,7 @@ export async function issue(options: IssueOptions): Promise<number> {
   if (await exists(file)) {
     throw new CliError("state-exists", `${file} is there already: choose another --out`);
   }
+  requireStrength(options);
   const named = await anchorOf(options);
   const authority = await openEd25519KeyFile(resolve(options.authority));
   try {
@@ -148,6 +149,12 @@ export async function issue(options: IssueOptions): Promise<number> {
   } finally {
     authority.dispose();
   }
+}
+
+function requireStrength({ strength, binding }: IssueOptions): void {
+  const most = TRUST_CEILING_BPS[binding];
+  if (strength === undefined || strength <= most) return;
+  throw new CliError("usage", `--strength: binding ${binding} carries ${most / 100} % at most`);
 }
 
 interface Named {

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { type LctId, messageOf } from "@wattseal/base";
 import { RegistryClient, RegistryRefusal } from "@wattseal/federation";
@@ -71,10 +71,11 @@ export async function initPack(options: InitPackOptions): Promise<number> {
     options.updateKey === undefined
       ? undefined
       : await readGiven(options.updateKey, (bytes) => parseP256PublicKey(bytes.toString("utf8")));
-  const token = (await readToken(options.token)).trim();
+  const token = await readToken(options.token);
   const ca = options.ca === undefined ? {} : { ca: await readGiven(options.ca, String) };
   await requireConsent(options, layout, tpm);
   const document = await refusedPlainly(
+    layout,
     makePackIdentity({
       layout,
       tpm,
@@ -136,6 +137,7 @@ async function readGiven<T>(file: string, decode: (bytes: Buffer) => T): Promise
   }
 }
 
+const TOKEN = /^[A-Za-z0-9_-]{20,100}$/;
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----/g;
 
 async function chainOf(file: string | undefined): Promise<readonly Uint8Array[]> {
@@ -146,8 +148,15 @@ async function chainOf(file: string | undefined): Promise<readonly Uint8Array[]>
   return found.map((body) => new Uint8Array(Buffer.from(body, "base64")));
 }
 
+/** Anything else is refused before keys are made: a TPM has room for few. */
 async function readToken(file: string): Promise<string> {
-  if (file !== "-") return readGiven(file, String);
+  const token = (file === "-" ? await readStdin() : await readGiven(file, String)).trim();
+  if (TOKEN.test(token)) return token;
+  const where = file === "-" ? "standard input" : file;
+  throw new CliError("usage", `${where} holds no token, as wattseal federation token prints it`);
+}
+
+async function readStdin(): Promise<string> {
   let text = "";
   for await (const part of process.stdin.setEncoding("utf8")) text += String(part);
   return text;
@@ -171,14 +180,16 @@ async function requireConsent(
 }
 
 /** What the registry refuses is its answer; who has to act is the one who called. */
-async function refusedPlainly<T>(work: Promise<T>): Promise<T> {
+async function refusedPlainly<T>({ root }: Layout, work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (cause) {
     if (!(cause instanceof RegistryRefusal)) throw cause;
-    throw new CliError("usage", `The registry refuses (${cause.problem}): ${cause.message}`, {
-      cause,
-    });
+    throw new CliError(
+      "usage",
+      `The registry refuses (${cause.problem}): ${cause.message}. The keys are made: go on with --state ${root}`,
+      { cause },
+    );
   }
 }
 
@@ -189,17 +200,24 @@ function made(
   { lct, binding }: LctDocument,
 ): string {
   if (json) return `${JSON.stringify({ lct, binding, state: root, tpm: tpmSetting(tpm) })}\n`;
+  const unknownMaker =
+    binding === "software" && tpm !== undefined
+      ? [
+          "The registry takes this TPM for an emulator; its log says why (registry.enrolled). Where a certificate is missing in between: --ek-chain",
+        ]
+      : [];
   const approve =
     updateKey === undefined
       ? []
       : [
-          `Next: have this boot approved, into ${gateway.boot}: wattseal policy sign --lct ${gateway.document} …`,
+          `Next: have this boot approved: wattseal policy sign --key UPDATE.PEM --lct ${gateway.document} --version 1 --pcrs-from FILE --out ${join(gateway.boot, "1.boot")}`,
         ];
   return [
     lct,
     `Bound to ${binding}; in ${root}. No module is paired yet.`,
+    ...unknownMaker,
     ...approve,
-    `Then: wattseal gateway --state ${state}`,
+    `Then: wattseal gateway --state ${state}, with bus.address in ${gateway.config} naming a bus that is served`,
     "",
   ].join("\n");
 }

@@ -63,7 +63,7 @@ async function initDemoPack(options: InitDemoOptions): Promise<number> {
       `A demonstration pack of ${options.modules} modules in ${layout.root}.`,
       tpm === undefined
         ? "Its keys are files (a software anchor), and the authority that vouches for it lies beside it: for trying out only."
-        : "Its keys are in a TPM, and the authority that vouches for it lies beside it and takes every TPM for an emulator: for trying out only.",
+        : `Its keys are in a TPM (${tpmSetting(tpm)}), and the authority that vouches for it lies beside it and takes every TPM for an emulator: for trying out only.`,
       `Next: wattseal federation --state ${options.state}`,
       `      wattseal sim --state ${options.state}`,
       `      wattseal gateway --state ${options.state}`,

@@ -117,14 +117,19 @@ it("shows what lies in the folder, also what is not good there", async () => {
 });
 
 it("refuses other keys, packs without an update key, and values that are not there", async () => {
-  const to = ["--version", "1", "--out", at("never")];
+  const to = ["--version", "1", "--out", at("never.boot")];
   await runProgram("policy", "key", "--out", at("other.pem"));
   const digest = ["--digest", ONES];
   const other = ["--key", at("other.pem"), "--lct", PACK.document, ...to, ...digest];
-  await expect(runProgram("policy", "sign", ...other)).rejects.toThrow(/update key/);
+  await expect(runProgram("policy", "sign", ...other)).rejects.toMatchObject({
+    code: "usage",
+    message: expect.stringContaining("--key does not go with --lct"),
+  });
   writeFileSync(at("unmeasured.cose"), packDocument(undefined));
   const unmeasured = ["--key", KEY, "--lct", at("unmeasured.cose"), ...to, ...digest];
   await expect(runProgram("policy", "sign", ...unmeasured)).rejects.toThrow(/names no update key/);
+  const nowhere = ["--version", "1", "--out", at("never"), ...digest];
+  await expect(sign(...nowhere)).rejects.toThrow(/end in \.boot/);
   await expect(sign(...to)).rejects.toThrow(/one of --pcrs-from, --tpm and --digest/);
   writeFileSync(at("short.txt"), `sha256:\n 0 : 0x${ONES}\n`);
   await expect(sign(...to, "--pcrs-from", at("short.txt"))).rejects.toThrow(/PCR 7/);

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { fromHex, messageOf, toHex } from "@wattseal/base";
+import { fromHex, messageOf, toHex, WattsealError } from "@wattseal/base";
 import {
   createP256KeyFile,
   formatP256PublicKey,
@@ -59,12 +59,15 @@ export async function policySign(options: {
 }): Promise<number> {
   const { version } = options;
   const file = resolve(options.out);
+  if (!file.endsWith(".boot")) {
+    throw new CliError("usage", "--out has to end in .boot: a gateway looks for no other file");
+  }
   await requireFree(file);
   const document = await readDocument(options.lct);
   const pcrDigest = await chosenDigest(options, pcrsOf(document));
   const key = await openP256KeyFile(resolve(options.key));
   try {
-    await writeWhole(file, signBootApproval(key, document, { version, pcrDigest }), 0o644);
+    await writeWhole(file, signed(key, document, { version, pcrDigest }), 0o644);
   } finally {
     key.dispose();
   }
@@ -75,6 +78,16 @@ export async function policySign(options: {
       : `${file}: version ${version} of ${document.lct} for PCR digest ${digest}\nPut it into the pack's gateway/boot folder before it starts into that boot.\n`,
   );
   return EXIT.ok;
+}
+
+/** A wrong --key is the command line's fault, not some file's. */
+function signed(...given: Parameters<typeof signBootApproval>): Uint8Array {
+  try {
+    return signBootApproval(...given);
+  } catch (cause) {
+    if (!(cause instanceof WattsealError) || cause.kind !== "input") throw cause;
+    throw new CliError("usage", `--key does not go with --lct: ${messageOf(cause)}`, { cause });
+  }
 }
 
 /** `wattseal policy show`. */

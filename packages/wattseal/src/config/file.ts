@@ -72,7 +72,7 @@ async function readToml(path: string): Promise<Values> {
   } catch (cause) {
     throw new CliError(
       "state-missing",
-      `${path} cannot be read. Make it with: wattseal init --demo`,
+      `${path} cannot be read. Is --state the right folder? wattseal init makes one`,
       {
         cause,
       },

@@ -20,7 +20,7 @@ export async function holdModules(layout: Layout): Promise<() => Promise<void>> 
 function missing(layout: Layout, problem: string, cause?: unknown): CliError {
   return new CliError(
     "state-missing",
-    `${layout.sim.directory} holds no modules (${problem}). Make them with: wattseal init --demo --state ${layout.root}`,
+    `${layout.sim.directory} holds no modules (${problem}). Only a demonstration's pack has any: wattseal init --demo, with a --state of its own`,
     { cause },
   );
 }

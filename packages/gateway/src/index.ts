@@ -12,6 +12,7 @@ export {
   type EnergyLogOptions,
 } from "./ledger/energy-log.js";
 export type { StatementDraft } from "./ledger/entered.js";
+export { LogWriter, type LogWriterOptions } from "./ledger/log-writer.js";
 export { type Pruned, type PruneOptions, pruneLog } from "./ledger/prune.js";
 export { RECEIPT_PREFIX } from "./ledger/receipts.js";
 export type { LegacyStatus, LegacyUnit } from "./legacy/clear-bus.js";
@@ -21,7 +22,7 @@ export {
   type DailyRecordsOptions,
   dailyRecordDocument,
 } from "./records/daily-records.js";
-export type { WasteStatus } from "./society/books.js";
+export { Books, type BooksOptions, type WasteStatus } from "./society/books.js";
 export type {
   Committed,
   OpenedTicket,
@@ -32,3 +33,5 @@ export type {
 } from "./society/orders.js";
 export type { EscrowOrder, OpenTrade, Reported, Settled } from "./society/trades.js";
 export type { GatewayStatus, ModuleStatus, ShuntStatus } from "./status.js";
+export type { BrokerAccess } from "./uplink/client.js";
+export { Delivery, type DeliveryOptions, type Uplink } from "./uplink/delivery.js";

@@ -16,6 +16,7 @@ import { convert } from "./commands/trace.js";
 import { parseBitRate } from "./conformance/bus.js";
 import { LOG_LEVELS } from "./ports/system.js";
 import { addControl } from "./program-control.js";
+import { addFleet } from "./program-fleet.js";
 import { example, type Report } from "./program-help.js";
 import { addIdentity } from "./program-identity.js";
 import { addInit } from "./program-init.js";
@@ -143,6 +144,7 @@ function addRoles(wattseal: Command, report: Report): void {
     .addHelpText("after", example("sim dbc --modules 1-8 > modbatt.dbc"))
     .action((options) => report(dbc(options)));
   addConformance(sim, report);
+  addFleet(sim, report);
   wattseal
     .command("gateway")
     .description("the pack side: links, metering, ledger, uplink")

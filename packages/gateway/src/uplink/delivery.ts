@@ -7,6 +7,7 @@ import {
   leafBytes,
   PendingCheckpoints,
   packName,
+  type SenderStatus,
   UplinkCursors,
   UplinkError,
 } from "@wattseal/uplink";
@@ -30,6 +31,8 @@ export interface DeliveryOptions {
   /** Network time. */
   readonly clock: Clock;
   readonly logger: Logger;
+  /** A receipt moved a cursor; `witnessed` has what every destination has now. */
+  readonly onWitnessed?: (() => void) | undefined;
 }
 
 const PENDING_DOCUMENT = "pending";
@@ -97,6 +100,11 @@ export class Delivery {
     return this.#clients.every(({ status }) => status.connected);
   }
 
+  /** Of each uplink, in their order. */
+  get statuses(): readonly SenderStatus[] {
+    return this.#clients.map(({ status }) => status);
+  }
+
   /** The receipt that reaches furthest. */
   get receipt(): string | undefined {
     let furthest: string | undefined;
@@ -154,6 +162,7 @@ export class Delivery {
   #witnessed(): void {
     this.pending.prune(this.witnessed);
     for (const check of this.#onWitnessed) check();
+    this.#options.onWitnessed?.();
   }
 }
 

@@ -92,9 +92,9 @@ export async function initDemo(options: DemoOptions): Promise<LctDocument> {
   return document;
 }
 
-/** Numbered in the order in which the gateway enters them. */
-async function writeStatements(
-  layout: Layout,
+/** What an authority signs for a demonstration's society, numbered in the order in which the gateway enters them. */
+export async function writeStatements(
+  { gateway }: Pick<Layout, "gateway">,
   authority: Ed25519SecretKey,
   society: LctId,
   modules: number,
@@ -135,7 +135,7 @@ async function writeStatements(
   };
   for (const [name, payload] of Object.entries(statements)) {
     const signed = signAuthorityPayload(authority, payload);
-    await writeWhole(join(layout.gateway.genesis, `${name}.cose`), signed, 0o644);
+    await writeWhole(join(gateway.genesis, `${name}.cose`), signed, 0o644);
   }
 }
 

@@ -41,6 +41,8 @@ export function layoutOf(root: string) {
       store: join(federation, "store"),
       registry: join(federation, "registry"),
     },
+    /** Light packs of `sim fleet`, a layout each. */
+    fleet: join(root, "fleet"),
     sim: { directory: join(root, "sim"), bus: join(root, "sim", "bus.sock") },
   };
 }

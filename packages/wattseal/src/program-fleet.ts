@@ -29,7 +29,17 @@ export function addFleet(sim: Command, report: Report): void {
     )
     .option("--rate <entries/s>", "of each pack", parseRate, 1)
     .option("--modules <n>", "modules of a pack that is made, 1 to 31", parseModules, 4)
-    .option("--for <duration>", "stop after this long, such as 60s (default: at Ctrl-C)", parseDuration)
+    .option(
+      "--for <duration>",
+      "stop after this long, such as 60s (default: at Ctrl-C)",
+      parseDuration,
+    )
+    .option(
+      "--drain <duration>",
+      "wait so long for the last receipts (default: 60s)",
+      parseDuration,
+      60_000,
+    )
     .option("--seed <n>", "of what is metered, and of the packs' phases", parseSeed, 1)
     .option("--names", "make the packs, print their names, and end", false)
     .option("--json", "print one JSON object as the last line", false)

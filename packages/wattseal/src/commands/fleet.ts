@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { type Entropy, type Logger, sha256, utf8 } from "@wattseal/base";
+import type { Logger } from "@wattseal/base";
 import type { Federation } from "@wattseal/federation";
 import type { BrokerAccess } from "@wattseal/gateway";
 import { lockFolder } from "@wattseal/sim-hardware";
@@ -13,6 +13,7 @@ import { CliError, EXIT } from "../errors.js";
 import { Fleet, FleetTally, forEach } from "../fleet/fleet.js";
 import { LightPack } from "../fleet/light-pack.js";
 import { preparePacks } from "../fleet/pack-folders.js";
+import { seeded } from "../fleet/seeded.js";
 import { onStopSignal } from "../ports/signals.js";
 import {
   type LogLevel,
@@ -39,6 +40,8 @@ export interface FleetOptions {
   readonly rate: number;
   /** Wall ms; undefined: until Ctrl-C. */
   readonly for?: number;
+  /** ms that the last receipts are waited for. */
+  readonly drain: number;
   readonly broker?: string;
   readonly embedded: boolean;
   readonly certificates?: string;
@@ -51,7 +54,6 @@ export interface FleetOptions {
 
 /** Beside its modules' intervals a minute has a window, and every other one a charge. */
 const OTHERS_A_MINUTE = 1.5;
-const DRAIN_MS = 60_000;
 const MOST_PACKS = 9999;
 
 export function parsePacks(text: string): number {
@@ -124,18 +126,31 @@ async function runFleet(
       progress,
     }),
   );
-  const packs = await Promise.all(layouts.map(async (pack) => ({ pack, files: await readPackFiles(pack) })));
+  const packs = await Promise.all(
+    layouts.map(async (pack) => ({ pack, files: await readPackFiles(pack) })),
+  );
   if (names) {
     const labels = packs.map(({ files }) => files.document.label);
     await writeOut(`${json ? JSON.stringify(labels) : labels.join("\n")}\n`);
     return EXIT.ok;
   }
   const logger = pinoLogger("wattseal-fleet", options.logLevel, process.stderr);
-  const federation = options.embedded ? await openFederation({ layout, config, logger }) : undefined;
+  const federation = options.embedded
+    ? await openFederation({ layout, config, logger })
+    : undefined;
   if (federation !== undefined) opened.push(() => federation.stop());
   const residentBefore = process.memoryUsage().rss;
   const tally = new FleetTally(steadyClock());
-  const light = await openPacks({ layout, config, options, packs, federation, tally, logger, opened });
+  const light = await openPacks({
+    layout,
+    config,
+    options,
+    packs,
+    federation,
+    tally,
+    logger,
+    opened,
+  });
   return watch(new Fleet(light, tally), { options, federation, residentBefore });
 }
 
@@ -242,7 +257,7 @@ async function watch(
   const live = new LiveView(json ? process.stderr : process.stdout, () => view.render());
   await ended(options.for);
   const running = view.now();
-  await fleet.finish(DRAIN_MS);
+  await fleet.finish(options.drain);
   live.stop();
   const final = view.now();
   const differences = federation && (await fleet.differences(federation));
@@ -275,26 +290,4 @@ function ended(ms: number | undefined): Promise<void> {
       stop();
     });
   });
-}
-
-/** The same bytes for the same seed: never for keys. */
-function seeded(seed: string): Entropy {
-  let block = new Uint8Array(0);
-  let number = 0;
-  return {
-    bytes(length) {
-      const bytes = new Uint8Array(length);
-      for (let at = 0; at < length; ) {
-        if (block.length === 0) {
-          block = new Uint8Array(sha256(utf8(`${seed} ${number}`)));
-          number += 1;
-        }
-        const part = block.subarray(0, length - at);
-        bytes.set(part, at);
-        at += part.length;
-        block = block.subarray(part.length);
-      }
-      return bytes;
-    },
-  };
 }

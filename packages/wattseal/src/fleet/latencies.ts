@@ -9,7 +9,10 @@ export class Latencies {
 
   /** `count` things took `ms` each. */
   add(ms: number, count: number): void {
-    const bucket = Math.max(0, Math.ceil(Math.log(Math.max(ms, FIRST_MS) / FIRST_MS) / Math.log(RATIO)));
+    const bucket = Math.max(
+      0,
+      Math.ceil(Math.log(Math.max(ms, FIRST_MS) / FIRST_MS) / Math.log(RATIO)),
+    );
     this.#counts[bucket] = (this.#counts[bucket] ?? 0) + count;
     this.#total += count;
   }

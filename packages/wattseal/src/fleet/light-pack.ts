@@ -2,21 +2,8 @@
  * A pack without a bus: the gateway's own log, signer, books and uplink, on metering that is made up. Its time is its own:
  * a minute passes at each step.
  */
-import {
-  type Clock,
-  type Entropy,
-  type Logger,
-  type Millis,
-  micros,
-  millis,
-} from "@wattseal/base";
-import {
-  type BrokerAccess,
-  Books,
-  Delivery,
-  EnergyLog,
-  LogWriter,
-} from "@wattseal/gateway";
+import { type Clock, type Entropy, type Logger, type Millis, micros, millis } from "@wattseal/base";
+import { Books, type BrokerAccess, Delivery, EnergyLog, LogWriter } from "@wattseal/gateway";
 import { beginSoftwareEpoch } from "@wattseal/lct-keys";
 import type { Destination, FleetName, PackName, SenderStatus } from "@wattseal/uplink";
 import { packName } from "@wattseal/uplink";
@@ -107,7 +94,14 @@ export class LightPack {
     const { pairing } = options.files;
     const { logger } = options;
     this.#writer = new LogWriter({ log, logger });
-    this.#books = new Books({ log, writer: this.#writer, pairing, source: SOURCE, clock: time, logger });
+    this.#books = new Books({
+      log,
+      writer: this.#writer,
+      pairing,
+      source: SOURCE,
+      clock: time,
+      logger,
+    });
   }
 
   /** Goes on where the folder's log ends, in a new epoch; nothing is sent yet. */
@@ -153,7 +147,10 @@ export class LightPack {
   async #begin(): Promise<void> {
     const log = this.#log;
     const { pairing, statements } = this.#options.files;
-    await log.prepare({ pending: this.#delivery.pending, onSigned: (size) => this.#signedTo(size) });
+    await log.prepare({
+      pending: this.#delivery.pending,
+      onSigned: (size) => this.#signedTo(size),
+    });
     await log.beginEpoch(this.#delivery.receipt);
     const clock = { sync: "synchronised", source: "simulated", step: 0 } as const;
     await log.append({ type: "ops.clock", body: clock });

@@ -49,7 +49,7 @@ export class FleetView {
       ...moment,
       entriesPerSecond: rate(entries, first?.entries),
       receiptsPerSecond: rate(receipts, first?.receipts),
-      bytesPerPack: Math.round(moment.residentBytes / moment.packs),
+      bytesPerPack: Math.max(0, Math.round(moment.residentBytes / moment.packs)),
       refusedByWorker: federation?.refused ?? {},
     };
   }
@@ -95,13 +95,17 @@ export function renderFleetSummary(summary: FleetSummary, ok: boolean): readonly
 }
 
 function latencyLine({ entryToReceipt, signedToReceipt }: FleetFigures): string {
-  const pair = (of: FleetStatus["entryToReceipt"]) => `p50 ${duration(of.p50)}   p99 ${duration(of.p99)}`;
+  const pair = (of: FleetStatus["entryToReceipt"]) =>
+    `p50 ${duration(of.p50)}   p99 ${duration(of.p99)}`;
   return `receipt    entry to receipt ${pair(entryToReceipt)}   signed to receipt ${pair(signedToReceipt)}`;
 }
 
 function refusedOf({ refused, refusedByWorker }: FleetFigures): string {
   const worker = Object.entries(refusedByWorker).map(([reason, n]) => `${count(n)} ${reason}`);
-  return [count(refused), ...(worker.length === 0 ? [] : [`by the worker: ${worker.join(", ")}`])].join("   ");
+  return [
+    count(refused),
+    ...(worker.length === 0 ? [] : [`by the worker: ${worker.join(", ")}`]),
+  ].join("   ");
 }
 
 function duration(ms: number | undefined): string {

@@ -38,7 +38,6 @@ export function addFleet(sim: Command, report: Report): void {
       "--drain <duration>",
       "wait so long for the last receipts (default: 60s)",
       parseDuration,
-      60_000,
     )
     .option("--seed <n>", "of what is metered, and of the packs' phases", parseSeed, 1)
     .option("--names", "make the packs, print their names, and end", false)

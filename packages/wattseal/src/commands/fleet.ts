@@ -41,7 +41,7 @@ export interface FleetOptions {
   /** Wall ms; undefined: until Ctrl-C. */
   readonly for?: number;
   /** ms that the last receipts are waited for. */
-  readonly drain: number;
+  readonly drain?: number;
   readonly broker?: string;
   readonly embedded: boolean;
   readonly certificates?: string;
@@ -54,6 +54,7 @@ export interface FleetOptions {
 
 /** Beside its modules' intervals a minute has a window, and every other one a charge. */
 const OTHERS_A_MINUTE = 1.5;
+const DRAIN_MS = 60_000;
 const MOST_PACKS = 9999;
 
 export function parsePacks(text: string): number {
@@ -257,7 +258,7 @@ async function watch(
   const live = new LiveView(json ? process.stderr : process.stdout, () => view.render());
   await ended(options.for);
   const running = view.now();
-  await fleet.finish(options.drain);
+  await fleet.finish(options.drain ?? DRAIN_MS);
   live.stop();
   const final = view.now();
   const differences = federation && (await fleet.differences(federation));

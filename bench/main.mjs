@@ -11,6 +11,7 @@ import { sim } from "./sim.mjs";
 import { start } from "./start.mjs";
 import { store } from "./store.mjs";
 import { tpm } from "./tpm.mjs";
+import { uplink } from "./uplink.mjs";
 
 /**
  * @typedef {{ readonly sizes: readonly number[] }} Options entries of the logs that are measured by length
@@ -18,7 +19,7 @@ import { tpm } from "./tpm.mjs";
  */
 
 /** @type {Readonly<Record<string, Benchmark>>} */
-const BENCHMARKS = { aead, link, sim, ledger, audit, log, start, tpm, signer, store };
+const BENCHMARKS = { aead, link, sim, ledger, audit, log, start, tpm, signer, store, uplink };
 
 /**
  * Runs the named benchmarks, all of them by default, and writes Markdown to standard output.

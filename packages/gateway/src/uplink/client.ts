@@ -57,6 +57,8 @@ export interface UplinkClientOptions {
   readonly logger: Logger;
   /** Called after a receipt moved the durable cursor. */
   readonly onWitnessed: (size: number) => void;
+  /** Called as a message goes out; what it gives is called at the broker's PUBACK, if that comes. */
+  readonly onPublish?: (() => () => void) | undefined;
 }
 
 const RECONNECT_MS = 1000;
@@ -295,9 +297,11 @@ export class UplinkClient {
       done();
       return;
     }
+    const { logger, onPublish } = this.#options;
+    const acknowledged = onPublish?.();
     client.publish(topic, Buffer.from(payload), { qos: 1, retain }, (error) => {
-      if (error)
-        this.#options.logger.warn("uplink.publish-failed", { topic, error: error.message });
+      if (error) logger.warn("uplink.publish-failed", { topic, error: error.message });
+      else acknowledged?.();
       done();
     });
   }

@@ -33,6 +33,8 @@ export interface DeliveryOptions {
   readonly logger: Logger;
   /** A receipt moved a cursor; `witnessed` has what every destination has now. */
   readonly onWitnessed?: (() => void) | undefined;
+  /** Called as a message goes out; what it gives is called at the broker's PUBACK, if that comes. */
+  readonly onPublish?: (() => () => void) | undefined;
 }
 
 const PENDING_DOCUMENT = "pending";
@@ -53,7 +55,7 @@ export class Delivery {
     this.pending = pending;
     this.#options = options;
     this.#cursors = cursors;
-    const { log, document, fleet, uplinks, clock, logger } = options;
+    const { log, document, fleet, uplinks, clock, logger, onPublish } = options;
     this.#clients = uplinks.map(
       ({ broker, access, destination }) =>
         new UplinkClient({
@@ -70,6 +72,7 @@ export class Delivery {
           clock,
           logger,
           onWitnessed: () => this.#witnessed(),
+          onPublish,
         }),
     );
   }

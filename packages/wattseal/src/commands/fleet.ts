@@ -267,6 +267,7 @@ async function watch(
     // of the run alone: what was signed at its end did not wait to become due
     entryToReceipt: running.entryToReceipt,
     signedToReceipt: running.signedToReceipt,
+    publishToPuback: running.publishToPuback,
     comparedByteForByte: differences !== undefined,
     differences: differences ?? [],
   };

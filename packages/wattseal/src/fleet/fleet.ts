@@ -4,6 +4,12 @@ import type { Federation } from "@wattseal/federation";
 import { Latencies } from "./latencies.js";
 import type { LightPack, LightPackListener } from "./light-pack.js";
 
+/** ms; undefined before the first. */
+export interface Quantiles {
+  readonly p50: number | undefined;
+  readonly p99: number | undefined;
+}
+
 /** Counts and times of a fleet at one moment. */
 export interface FleetStatus {
   readonly packs: number;
@@ -15,9 +21,10 @@ export interface FleetStatus {
   readonly durable: number;
   readonly batchesInFlight: number;
   readonly receipts: number;
-  /** ms. */
-  readonly entryToReceipt: { readonly p50: number | undefined; readonly p99: number | undefined };
-  readonly signedToReceipt: { readonly p50: number | undefined; readonly p99: number | undefined };
+  readonly entryToReceipt: Quantiles;
+  readonly signedToReceipt: Quantiles;
+  /** The broker's own answer to what was published, which proves nothing. */
+  readonly publishToPuback: Quantiles;
   /** Entries and receipts that a pack refused. */
   readonly refused: number;
   /** Why packs record no more. */
@@ -48,6 +55,7 @@ export async function forEach<T>(
 export class FleetTally implements LightPackListener {
   readonly entryToReceipt = new Latencies();
   readonly signedToReceipt = new Latencies();
+  readonly publishToPuback = new Latencies();
   readonly #clock: Clock;
   receipts = 0;
   refusedReceipts = 0;
@@ -64,6 +72,11 @@ export class FleetTally implements LightPackListener {
 
   receipt(): void {
     this.receipts += 1;
+  }
+
+  published(): () => void {
+    const since = performance.now();
+    return () => this.publishToPuback.add(performance.now() - since, 1);
   }
 
   /** `logger`, with receipts counted that a pack does not believe. */
@@ -115,7 +128,8 @@ export class Fleet {
 
   status(): FleetStatus {
     const packs = this.#packs;
-    const { entryToReceipt, signedToReceipt, receipts, refusedReceipts } = this.#tally;
+    const { entryToReceipt, signedToReceipt, publishToPuback, receipts, refusedReceipts } =
+      this.#tally;
     const durable = sum(packs, ({ size }) => size);
     return {
       packs: packs.length,
@@ -127,6 +141,7 @@ export class Fleet {
       receipts,
       entryToReceipt: quantiles(entryToReceipt),
       signedToReceipt: quantiles(signedToReceipt),
+      publishToPuback: quantiles(publishToPuback),
       refused: refusedReceipts + sum(packs, ({ refused }) => refused),
       stopped: [...packs.flatMap(({ stopped }) => stopped ?? []), ...this.#failures],
     };
@@ -170,7 +185,7 @@ async function differenceOf(
   return own.next().done === true ? undefined : `entry ${index} is not stored`;
 }
 
-function quantiles(latencies: Latencies) {
+function quantiles(latencies: Latencies): Quantiles {
   return { p50: latencies.quantile(0.5), p99: latencies.quantile(0.99) };
 }
 

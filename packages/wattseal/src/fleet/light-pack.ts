@@ -35,6 +35,8 @@ export interface LightPackListener {
   receipted(entries: number, enteredAt: Millis, signedAt: Millis): void;
   /** A receipt moved the pack's cursor. */
   receipt(): void;
+  /** A message goes out; what it gives is called at the broker's PUBACK. */
+  published(): () => void;
 }
 
 /** Entries on their way to the disk beyond which a step waits. */
@@ -137,6 +139,7 @@ export class LightPack {
       clock,
       logger,
       onWitnessed: () => opened.witnessed?.(),
+      onPublish: () => options.listener.published(),
     });
     const pack = new LightPack(options, { log, time, delivery });
     opened.witnessed = () => pack.#witnessed();

@@ -1,5 +1,5 @@
 import type { FederationStats } from "@wattseal/federation";
-import type { FleetStatus } from "../fleet/fleet.js";
+import type { FleetStatus, Quantiles } from "../fleet/fleet.js";
 import { count } from "./units.js";
 
 export interface FleetMoment extends FleetStatus {
@@ -94,10 +94,10 @@ export function renderFleetSummary(summary: FleetSummary, ok: boolean): readonly
   ];
 }
 
-function latencyLine({ entryToReceipt, signedToReceipt }: FleetFigures): string {
-  const pair = (of: FleetStatus["entryToReceipt"]) =>
-    `p50 ${duration(of.p50)}   p99 ${duration(of.p99)}`;
-  return `receipt    entry to receipt ${pair(entryToReceipt)}   signed to receipt ${pair(signedToReceipt)}`;
+function latencyLine(figures: FleetFigures): string {
+  const pair = ({ p50, p99 }: Quantiles) => `p50 ${duration(p50)}   p99 ${duration(p99)}`;
+  const { entryToReceipt, signedToReceipt, publishToPuback } = figures;
+  return `receipt    from the entry ${pair(entryToReceipt)}   from its checkpoint ${pair(signedToReceipt)}   (PUBACK ${pair(publishToPuback)})`;
 }
 
 function refusedOf({ refused, refusedByWorker }: FleetFigures): string {

@@ -215,7 +215,7 @@ async function openPacks(of: {
 /** `ca.pem`, and NAME.pem with NAME.key for each pack. */
 async function accessOf(
   { gateway }: Layout,
-  { certificates }: FleetOptions,
+  { certificates, broker = "" }: FleetOptions,
   name: string,
 ): Promise<BrokerAccess | undefined> {
   if (certificates === undefined) return undefined;
@@ -223,6 +223,7 @@ async function accessOf(
   return readBrokerAccess({
     path: gateway.config,
     table: "uplink",
+    url: broker,
     config: {
       ca: file("ca.pem"),
       certificate: file(`${name}.pem`),

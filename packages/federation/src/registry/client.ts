@@ -74,7 +74,8 @@ function sent(
   };
   return new Promise((resolve, reject) => {
     const fail = (cause: unknown) => {
-      const message = `no registry answers at ${where}: ${messageOf(cause)}`;
+      const cure = isUntrusted(cause) ? UNTRUSTED : "";
+      const message = `no registry answers at ${where}: ${messageOf(cause)}${cure}`;
       reject(new RegistryError("unreachable", message, { cause }));
     };
     const asked = { ...options, agent: false, method, path, timeout: TIMEOUT_MS, headers };
@@ -90,6 +91,22 @@ function sent(
     });
     outgoing.end(body);
   });
+}
+
+/** Node's words for a chain that does not lead to an authority it was given (X509_V_ERR_…). */
+const UNTRUSTED_CODES: readonly unknown[] = [
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "CERT_SIGNATURE_FAILURE",
+];
+const UNTRUSTED =
+  "; nothing was told to it. Give the certificate of the authority that signed the registry's (--ca), from its operator";
+
+function isUntrusted(cause: unknown): boolean {
+  return cause instanceof Error && "code" in cause && UNTRUSTED_CODES.includes(cause.code);
 }
 
 async function bytesOf(response: IncomingMessage): Promise<Buffer> {

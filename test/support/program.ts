@@ -25,20 +25,33 @@ export async function temporaryFolder(): Promise<string> {
 
 export interface Finished {
   readonly status: number | null;
+  /** It was killed. */
+  readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
+}
+
+export interface RunOptions {
+  readonly cwd?: string;
+  /** Node's own options, before the program. */
+  readonly node?: readonly string[];
+  /** What it reads from standard input; else nothing is there. */
+  readonly input?: string;
+  /** Told how to kill it with -9, before it has done anything. */
+  readonly started?: (kill: () => void) => void;
 }
 
 /** Runs the program to its end. */
 export function wattseal(
   args: readonly string[],
-  options: { cwd?: string } = {},
+  { cwd, node = [], input, started }: RunOptions = {},
 ): Promise<Finished> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [PROGRAM, ...args], {
-      ...options,
-      stdio: ["ignore", "pipe", "pipe"],
+    const child = spawn(process.execPath, [...node, PROGRAM, ...args], {
+      cwd,
+      stdio: ["pipe", "pipe", "pipe"],
     });
+    started?.(() => child.kill("SIGKILL"));
     let stdout = "";
     let stderr = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
@@ -47,8 +60,10 @@ export function wattseal(
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       stderr += text;
     });
+    child.stdin.once("error", () => {}); // it need not read
+    child.stdin.end(input);
     child.once("error", reject);
-    child.once("close", (status) => resolve({ status, stdout, stderr }));
+    child.once("close", (status, signal) => resolve({ status, signal, stdout, stderr }));
   });
 }
 

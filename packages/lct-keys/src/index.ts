@@ -50,6 +50,7 @@ export {
   createP256KeyFile,
   openEd25519KeyFile,
   openP256KeyFile,
+  removeDrafts,
 } from "./keys/key-file.js";
 export { P256SecretKey } from "./keys/p256.js";
 export { formatP256PublicKey, parseP256PublicKey } from "./keys/public-key.js";

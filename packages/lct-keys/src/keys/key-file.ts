@@ -6,8 +6,8 @@
  * have another accepted in its place: its public half is in the LCT document, or pinned by those who trust it.
  */
 import { createPrivateKey, type KeyObject } from "node:crypto";
-import { link, unlink } from "node:fs/promises";
-import { dirname } from "node:path";
+import { link, readdir, unlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { type Entropy, messageOf, toHex } from "@wattseal/base";
 import { LctKeysError } from "../verify/errors.js";
 import { Ed25519SecretKey } from "./ed25519.js";
@@ -15,6 +15,7 @@ import { pemOf } from "./opaque-key.js";
 import { P256SecretKey } from "./p256.js";
 import { createPrivately, errorCode, readPrivately, syncDirectory } from "./private-file.js";
 
+const DRAFT = ".draft";
 const KIND = { what: "key file", most: 4_096 } as const;
 
 /** A link to the finished file: the name appears with its whole content or not at all, and never replaces another. */
@@ -23,7 +24,7 @@ export async function createSecretFile(
   content: string | Uint8Array,
   suffix: string,
 ): Promise<void> {
-  const draft = `${path}.${suffix}.draft`;
+  const draft = `${path}.${suffix}${DRAFT}`;
   try {
     await createPrivately(draft, content);
     await link(draft, path);
@@ -36,6 +37,13 @@ export async function createSecretFile(
     await unlink(draft).catch(() => undefined);
   }
   await syncDirectory(dirname(path));
+}
+
+/** What a creation that was killed left behind in this directory; none may be under way in it. */
+export async function removeDrafts(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    if (name.endsWith(DRAFT)) await unlink(join(directory, name));
+  }
 }
 
 function parsePem(pem: Buffer, path: string): KeyObject {

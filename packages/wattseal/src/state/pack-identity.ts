@@ -15,6 +15,7 @@ import {
   openP256KeyFile,
   provision,
   type Registry,
+  removeDrafts,
   softwareApplicant,
   tpmApplicant,
   tpmFolder,
@@ -52,6 +53,7 @@ export async function makePackIdentity(options: PackIdentityOptions): Promise<Lc
   for (const folder of [gateway.directory, gateway.signer, gateway.genesis, gateway.boot]) {
     await makeFolder(folder);
   }
+  await removeDrafts(gateway.signer);
   if (!(await exists(gateway.document))) {
     const document = (await alreadyEnrolled(options)) ?? (await enrolled(options));
     await writeWhole(gateway.document, document.bytes, 0o644);
@@ -61,27 +63,38 @@ export async function makePackIdentity(options: PackIdentityOptions): Promise<Lc
   return document;
 }
 
-/** The id that the registry showed before anything was proven: what an interrupted enrolment asks for again. */
+/** The id of what this pack proved to be: what it asks for where the answer was lost. */
 const pendingFile = ({ gateway }: Layout) => join(gateway.directory, "lct.pending");
 
-async function alreadyEnrolled(options: PackIdentityOptions): Promise<LctDocument | undefined> {
-  const pending = await readFile(pendingFile(options.layout), "utf8").catch(() => undefined);
+async function alreadyEnrolled({
+  layout,
+  registry,
+  authorities,
+}: PackIdentityOptions): Promise<LctDocument | undefined> {
+  const pending = await readFile(pendingFile(layout), "utf8").catch(() => undefined);
   if (pending === undefined) return undefined;
-  const standing = await options.registry.standing(lctId(pending.trim()));
+  const lct = lctId(pending.trim());
+  const standing = await registry.standing(lct);
   if (standing?.document === undefined) return undefined;
-  return verifyLctDocument(standing.document, options.authorities);
+  const document = verifyLctDocument(standing.document, authorities);
+  if (document.lct === lct) return document;
+  throw new CliError("unreachable", `asked for ${lct}, the registry gives ${document.lct}`);
 }
 
 async function enrolled(options: PackIdentityOptions): Promise<LctDocument> {
   const { layout, context, succeeds, authorities, registry } = options;
+  let shown = "";
   const noted: Registry = {
     async request(bytes) {
       const challenge = await registry.request(bytes);
-      const { lct } = decodeEnrolmentChallenge(challenge);
-      await writeWhole(pendingFile(layout), `${lct}\n`, 0o644);
+      shown = decodeEnrolmentChallenge(challenge).lct;
       return challenge;
     },
-    activate: (id, bytes) => registry.activate(id, bytes),
+    // Only here: before it was checked, what a registry shows may be another pack's.
+    async activate(id, bytes) {
+      await writeWhole(pendingFile(layout), `${shown}\n`, 0o644);
+      return registry.activate(id, bytes);
+    },
   };
   const wish = { kind: "pack", context, authorities, ...(succeeds && { succeeds }) } as const;
   return asApplicant(options, async (applicant) => {

@@ -7,7 +7,7 @@ import { Swtpm } from "@wattseal/tpm2/testing";
 import { encodeTrust } from "@wattseal/verifier";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { WITNESS } from "../packages/federation/src/fleet.fixture.js";
-import { RegistryServer } from "../packages/federation/src/registry/http/server.js";
+import { listenForAnyone } from "../packages/federation/src/registry/http/server.js";
 import {
   anchorOf,
   ISSUER,
@@ -27,7 +27,7 @@ async function enrolling(tpm: string, cutter: Cutter, instead?: (m: string, a: B
   const state = `${folder}/pack`;
   const test = await TestRegistry.open();
   const { registry, clock, logger } = test;
-  const server = await RegistryServer.listen({
+  const server = await listenForAnyone({
     registry,
     clock,
     logger,

@@ -1,4 +1,5 @@
 /** Cuts the program off at a step that is named: killed once the step is done, before it can know that it is. */
+import { once } from "node:events";
 import { createServer as createHttp } from "node:http";
 import { type AddressInfo, createServer as createSocket, type Socket } from "node:net";
 import { buffer } from "node:stream/consumers";
@@ -104,7 +105,8 @@ export async function wayToRegistry(
     };
     forward().catch(() => incoming.socket.destroy());
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
   onTestFinished(() => {
     server.closeAllConnections();
     server.close();
@@ -120,7 +122,8 @@ export async function wayToTpm(swtpm: Swtpm, isCut: IsCut): Promise<string> {
   const server = createSocket((client) => {
     turn = turn.then(() => serveClient(swtpm, client, isCut)).catch(() => {});
   });
-  await new Promise<void>((resolve) => server.listen(path, resolve));
+  server.listen(path);
+  await once(server, "listening");
   onTestFinished(() => void server.close());
   return path;
 }

@@ -51,7 +51,7 @@ export function wattseal(
       cwd,
       stdio: ["pipe", "pipe", "pipe"],
     });
-    started?.(() => child.kill("SIGKILL"));
+    started?.(() => void child.kill("SIGKILL"));
     let stdout = "";
     let stderr = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => {

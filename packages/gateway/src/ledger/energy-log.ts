@@ -334,16 +334,31 @@ export class EnergyLog {
   }
 
   /**
-   * The epoch's last entry, signed. Only a next epoch follows it. Nothing where nobody signs what came before it: the epoch
-   * is left open, so that entries can follow should the signer be away at the next start, too.
+   * The epoch's last entry, signed. Only a next epoch follows it. Nothing where the next start might have to wait for one,
+   * because nobody signs what came before it, or because the anchor's next start is not paid for: the epoch is left open,
+   * so that the next run enters under it meanwhile.
    */
   async endEpoch(reason: "shutdown" | "renewal"): Promise<void> {
     const epoch = this.fold.epoch?.epoch;
     if (epoch === undefined || this.#stopped !== undefined) return;
     await this.flush();
     if (!this.signing) return;
+    if (reason === "shutdown" && !(await this.#nextStartPaid(epoch))) return;
     await this.append({ type: "epoch.end", body: { epoch, reason } });
     await this.flush();
+  }
+
+  /** Not where the signer cannot say: an epoch that is left open costs nothing. */
+  async #nextStartPaid(epoch: number): Promise<boolean> {
+    const { logger } = this.#options;
+    try {
+      const nextStartMs = (await this.#running?.signer?.nextStartMs()) ?? 0;
+      if (nextStartMs > 0) logger.info("epoch.left-open", { epoch, nextStartMs });
+      return nextStartMs === 0;
+    } catch (error) {
+      logger.warn("epoch.left-open", { epoch, error: messageOf(error) });
+      return false;
+    }
   }
 
   /** Forgets the epoch key and closes the files. */

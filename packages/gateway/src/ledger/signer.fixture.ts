@@ -38,6 +38,10 @@ export class FarSigner {
     return {
       identity: () => signer.identity(),
       ocmf: (day) => signer.ocmf(day),
+      nextStartMs: async () => {
+        this.#answer();
+        return signer.nextStartMs();
+      },
       close: () => signer.close(),
       epochEvidence: signer.epochEvidence,
       get lastSigned() {

@@ -77,6 +77,11 @@ export class EpochSigner implements Signer {
     return this.#options.ocmf(day);
   }
 
+  async nextStartMs(): Promise<number | undefined> {
+    if (this.#stopped !== undefined) throw this.#stopped;
+    return this.#options.starts?.nextStartMs();
+  }
+
   async close(): Promise<void> {
     await this.#turns.run(async () => {
       this.#stop(new LctKeysError("signer-closed", "the epoch is over"));

@@ -107,6 +107,10 @@ export class LocalSigner implements SignerService {
     return signDay({ directory, document, anchor: this.#anchor }, own);
   }
 
+  async nextStartMs(): Promise<number | undefined> {
+    return this.#epochOptions.starts?.nextStartMs();
+  }
+
   begin(start: EpochStart): Promise<Signer> {
     return this.#turns.run(async () => {
       await this.#endEpoch();

@@ -38,7 +38,15 @@ export interface OcmfSigner {
   ocmf(day: OcmfDay): Promise<string>;
 }
 
-export interface Signer extends OcmfSigner {
+export interface RationedStarts {
+  /**
+   * ms until the next start is paid for, 0 where it is; undefined where starts are not rationed. What is paid for stays
+   * so over restarts, also where the machine's clock is set back.
+   */
+  nextStartMs(): Promise<number | undefined>;
+}
+
+export interface Signer extends OcmfSigner, RationedStarts {
   identity(): SignerIdentity;
   /** Belongs into the log as epoch.begin, at the index that is the continued tree's size, before anything is signed. */
   readonly epochEvidence: Uint8Array;
@@ -83,7 +91,7 @@ export interface EpochStart {
  * Whoever holds the anchor, in this process or behind a socket: the device halves and the anchor's own word at any
  * time, checkpoints within an epoch. One epoch at a time.
  */
-export interface SignerService extends OcmfSigner {
+export interface SignerService extends OcmfSigner, RationedStarts {
   /** What became of each device half at the signer's start. Undefined where no signer was reached yet. */
   readonly halves: readonly HalfStatus[] | undefined;
   /**

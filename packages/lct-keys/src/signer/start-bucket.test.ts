@@ -84,6 +84,41 @@ describe("starts of an anchor that wears out", () => {
     expect(await refusalOf(bucket.take())).toBeUndefined();
   });
 
+  it("are paid for when it says so: that start is taken then, and one ms before it is not", async () => {
+    const { bucket, clock } = bucketIn();
+    expect(await bucket.nextStartMs()).toBe(0);
+    await empty(bucket);
+    expect(await bucket.nextStartMs()).toBe(TEN_MINUTES);
+    clock.set(START + 1234);
+    const ms = await bucket.nextStartMs();
+    expect(ms).toBe(TEN_MINUTES - 1234);
+    clock.set(START + 1234 + ms - 1);
+    expect(await bucket.nextStartMs()).toBe(1);
+    expect(await refusalOf(bucket.take())).toMatchObject({ after: 1 });
+    clock.set(START + 1234 + ms);
+    expect(await bucket.nextStartMs()).toBe(0);
+    expect(await refusalOf(bucket.take())).toBeUndefined();
+  });
+
+  it("stay paid for over a restart, also where the clock is set back meanwhile", async () => {
+    const before = bucketIn();
+    await empty(before.bucket);
+    before.clock.set(START + TEN_MINUTES);
+    expect(await before.bucket.nextStartMs()).toBe(0);
+    const after = bucketIn();
+    after.clock.set(START - 10 * 3_600_000);
+    expect(await refusalOf(after.bucket.take())).toBeUndefined();
+    expect(await refusalOf(after.bucket.take())).toMatchObject({ after: TEN_MINUTES });
+  });
+
+  it("are given once, whoever asks meanwhile what is left", async () => {
+    const { bucket } = bucketIn();
+    const asked: Promise<unknown>[] = [];
+    for (let start = 0; start < 20; start += 1) asked.push(bucket.take(), bucket.nextStartMs());
+    await Promise.all(asked);
+    expect(await refusalOf(bucket.take())).toMatchObject({ code: "epoch-rationed" });
+  });
+
   it("are never more than 20 and what the running clock brought, whatever is asked when", async () => {
     const step = fc.record({
       ms: fc.integer({ min: -TEN_MINUTES, max: TEN_MINUTES }),
@@ -151,8 +186,25 @@ describe("a signer on such an anchor", () => {
     expect((await begin(1, 5)).identity().epoch).toBe(2);
   });
 
-  it("is not rationed where nothing wears out", async () => {
-    const { begin } = await service(false);
-    for (let epoch = 1; epoch <= 30; epoch += 1) await begin(epoch - 1);
+  it("says when the next start is paid for, within an epoch and outside of one", async () => {
+    const { clock, signer, begin } = await service(true);
+    expect(await signer.nextStartMs()).toBe(0);
+    for (let epoch = 1; epoch < 20; epoch += 1) {
+      expect(await (await begin(epoch - 1)).nextStartMs()).toBe(0);
+    }
+    const last = await begin(19);
+    expect(await last.nextStartMs()).toBe(TEN_MINUTES);
+    expect(await signer.nextStartMs()).toBe(TEN_MINUTES);
+    clock.set(START + TEN_MINUTES);
+    expect(await last.nextStartMs()).toBe(0);
+    await last.close();
+    expect(await last.nextStartMs().then(() => "nothing", codeOfThrown)).toBe("signer-closed");
+  });
+
+  it("is not rationed where nothing wears out, and says so", async () => {
+    const { begin, signer } = await service(false);
+    expect(await signer.nextStartMs()).toBeUndefined();
+    expect(await (await begin(0)).nextStartMs()).toBeUndefined();
+    for (let epoch = 2; epoch <= 30; epoch += 1) await begin(epoch - 1);
   });
 });

@@ -14,6 +14,7 @@ import {
   sha256,
 } from "@wattseal/base";
 import { LctKeysError } from "../verify/errors.js";
+import { Turns } from "./turns.js";
 
 /** A durable small file, whole or not at all. */
 export interface SmallFile {
@@ -36,6 +37,7 @@ interface Level {
 export class StartBucket {
   readonly #file: SmallFile;
   readonly #clock: Clock;
+  readonly #turns = new Turns();
 
   /** `clock`: the machine's, over its restarts. */
   constructor(file: SmallFile, clock: Clock) {
@@ -44,15 +46,26 @@ export class StartBucket {
   }
 
   /** Throws `epoch-rationed` with `retryAfterMs` while no start is left. */
-  async require(): Promise<void> {
-    requireStart(await this.#level());
+  require(): Promise<void> {
+    return this.#turns.run(async () => requireStart(await this.#level()));
+  }
+
+  /** ms until the next start is paid for, 0 where it is. What has gathered is durable before it returns. */
+  nextStartMs(): Promise<number> {
+    return this.#turns.run(async () => {
+      const level = await this.#level();
+      await this.#file.write(encodeLevel(level));
+      return missingMs(level);
+    });
   }
 
   /** Spends one start, durably before it returns. */
-  async take(): Promise<void> {
-    const level = await this.#level();
-    requireStart(level);
-    await this.#file.write(encodeLevel({ ms: level.ms - START_MS, at: level.at }));
+  take(): Promise<void> {
+    return this.#turns.run(async () => {
+      const level = await this.#level();
+      requireStart(level);
+      await this.#file.write(encodeLevel({ ms: level.ms - START_MS, at: level.at }));
+    });
   }
 
   /** A clock set back refills nothing, and goes on from where it now stands; what cannot be read is an empty bucket. */
@@ -70,9 +83,11 @@ export class StartBucket {
   }
 }
 
-function requireStart({ ms }: Level): void {
-  if (ms >= START_MS) return;
-  const retryAfterMs = START_MS - ms;
+const missingMs = ({ ms }: Level): number => Math.max(0, START_MS - ms);
+
+function requireStart(level: Level): void {
+  const retryAfterMs = missingMs(level);
+  if (retryAfterMs === 0) return;
   throw new LctKeysError(
     "epoch-rationed",
     `this anchor has begun 20 epochs in a short time, and its counter wears out; the next may begin in ${Math.ceil(retryAfterMs / 1000)} s`,

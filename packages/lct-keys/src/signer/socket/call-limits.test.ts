@@ -15,7 +15,7 @@ function refusalOf(act: () => void): number | undefined {
 }
 
 describe("calls of each kind", () => {
-  it.each(["identity", "sign", "attest", "dh", "ocmf", "half"] as const)(
+  it.each(["identity", "sign", "attest", "dh", "ocmf", "half", "starts"] as const)(
     "%s: run out, and come back when they are said to",
     (call) => {
       const clock = new SteppedClock();

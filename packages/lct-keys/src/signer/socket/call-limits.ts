@@ -21,6 +21,7 @@ interface Limit {
  *   may do so twice before they wait.
  * - `ocmf`: a day's record each; a pack that was off signs its days one after the other.
  * - `half`: a roll is made by people.
+ * - `starts`: asked where an epoch may end, so as often as one begins; writes a small file.
  */
 const LIMITS: Readonly<Record<Call, Limit>> = {
   identity: { burst: 20, everyMs: 5_000 },
@@ -29,6 +30,7 @@ const LIMITS: Readonly<Record<Call, Limit>> = {
   dh: { burst: 256, everyMs: 25 },
   ocmf: { burst: 64, everyMs: 5_000 },
   half: { burst: 4, everyMs: 3_600_000 },
+  starts: { burst: 20, everyMs: 5_000 },
 };
 
 /** `ms` of refilling have gathered at `at`. */

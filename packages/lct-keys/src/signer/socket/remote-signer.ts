@@ -21,6 +21,7 @@ import {
   decodeAttestation,
   decodeHalf,
   decodeIdentity,
+  decodeNextStart,
   decodeNotes,
   decodeRecord,
   decodeSecret,
@@ -76,6 +77,11 @@ export class RemoteSigner implements SignerService {
   async ocmf(day: OcmfDay): Promise<string> {
     const link = await this.#linked();
     return decodeRecord(await link.call({ call: "ocmf", day }));
+  }
+
+  async nextStartMs(): Promise<number | undefined> {
+    const link = await this.#linked();
+    return decodeNextStart(await link.call({ call: "starts" }));
   }
 
   async begin({ log, clock, synchronised }: EpochStart): Promise<Signer> {
@@ -158,6 +164,11 @@ class RemoteEpoch implements Signer {
   async ocmf(day: OcmfDay): Promise<string> {
     this.#requireOpen();
     return this.#service.ocmf(day);
+  }
+
+  async nextStartMs(): Promise<number | undefined> {
+    this.#requireOpen();
+    return this.#service.nextStartMs();
   }
 
   /** The signer forgets the key when the next epoch begins, or the connection ends. */

@@ -1,10 +1,17 @@
-import { RangeViolation } from "@wattseal/base";
+import { DecodeError, RangeViolation } from "@wattseal/base";
 import { DeviceKeysError } from "@wattseal/device-keys";
 import { describe, expect, it } from "vitest";
 import { testPack } from "../../lct-keys.fixture.js";
 import { type LctKeysCode, LctKeysError } from "../../verify/errors.js";
 import { FrameReader, frameOf } from "./frames.js";
-import { decodeIdentity, decodeReply, identityResult, refusalReply } from "./replies.js";
+import {
+  decodeIdentity,
+  decodeNextStart,
+  decodeReply,
+  identityResult,
+  nextStartResult,
+  refusalReply,
+} from "./replies.js";
 
 const errorIn = (reply: Uint8Array) => {
   const decoded = decodeReply(reply).reply;
@@ -55,6 +62,19 @@ describe("a refusal", () => {
     const error = errorIn(refusalReply(7, new Error(`\ud800${"x".repeat(100_000)}`)));
     expect(error).toMatchObject({ code: "signer-faulted" });
     expect(error?.message.length).toBeLessThan(3_000);
+  });
+});
+
+describe("when the next start is paid for", () => {
+  it.each([undefined, 0, 1, 599_999])("%s is the same on the other side", (ms) => {
+    expect(decodeNextStart(nextStartResult(ms))).toBe(ms);
+  });
+
+  it("is never said too early, and nothing else is believed", () => {
+    expect(decodeNextStart(nextStartResult(0.4))).toBe(1);
+    for (const result of [undefined, 5, [-1], [1, 2], ["soon"], [[]]]) {
+      expect(() => decodeNextStart(result)).toThrow(DecodeError);
+    }
   });
 });
 

@@ -138,6 +138,14 @@ export function decodeRecord(result: CborValue | undefined): string {
   return new Fields(result, "OCMF record", 1).text(0, "record", { least: 1, most: 65_536 });
 }
 
+export const nextStartResult = (ms: number | undefined): CborValue =>
+  ms === undefined ? [] : [Math.ceil(ms)];
+
+export function decodeNextStart(result: CborValue | undefined): number | undefined {
+  const fields = new Fields(result, "next start", { least: 0, most: 1 });
+  return fields.each((index) => fields.integer(index, "ms", NATURAL))[0];
+}
+
 export function halfItem(half: HalfStatus): CborValue {
   const { reference, publicKey = [] } = half;
   return [reference, publicKey, half.state === "open" ? [] : half.reason.slice(0, LONGEST_MESSAGE)];

@@ -33,14 +33,15 @@ export type Ask =
   | { readonly call: "attest"; readonly nonce: Uint8Array }
   | { readonly call: "dh"; readonly own: Uint8Array; readonly peer: Uint8Array }
   | { readonly call: "ocmf"; readonly day: OcmfDay }
-  | { readonly call: "half" };
+  | { readonly call: "half" }
+  | { readonly call: "starts" };
 
 export type Request =
   | Ask
   /** Answers the signer's question within the identity request of this id. */
   | { readonly call: "proof"; readonly proof: readonly Uint8Array[] };
 
-const CALLS = ["identity", "sign", "attest", "dh", "ocmf", "half", "proof"] as const;
+const CALLS = ["identity", "sign", "attest", "dh", "ocmf", "half", "starts", "proof"] as const;
 
 const ANY_INTEGER: Bounds = { least: Number.MIN_SAFE_INTEGER, most: Number.MAX_SAFE_INTEGER };
 export const NATURAL: Bounds = { least: 0, most: Number.MAX_SAFE_INTEGER };
@@ -82,6 +83,7 @@ function argumentsOf(request: Request): readonly CborValue[] {
     case "ocmf":
       return dayItems(request.day);
     case "half":
+    case "starts":
       return [];
     case "proof":
       return request.proof;
@@ -143,7 +145,8 @@ function requestOf(call: Request["call"], value: CborValue | undefined): Request
     case "ocmf":
       return { call, day: dayOf(new Fields(value, "day", 9)) };
     case "half":
-      new Fields(value, "half request", 0);
+    case "starts":
+      new Fields(value, `${call} request`, 0);
       return { call };
     case "proof":
       return { call, proof: hashesOf(new Fields(value, "proof", PROOF)) };

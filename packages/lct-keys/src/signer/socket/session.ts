@@ -18,6 +18,7 @@ import {
   attestationResult,
   halfItem,
   identityResult,
+  nextStartResult,
   okReply,
   proofQuestion,
   refusalReply,
@@ -143,6 +144,8 @@ export class Session {
         return [await service.ocmf(request.day)];
       case "half":
         return halfItem(await service.createHalf());
+      case "starts":
+        return nextStartResult(await service.nextStartMs());
     }
   }
 

@@ -71,11 +71,13 @@ const pack = testPack("socket");
 export async function testSigner(
   onFinished: (cleanUp: () => Promise<void>) => void,
   files?: (directory: string) => StateFiles,
+  rationed = false,
 ): Promise<TestSigner> {
   const directory = await mkdtemp(join(tmpdir(), "wattseal-socket-"));
   const path = join(directory, "signer.sock");
   const clock = new SteppedClock();
   const anchor = new CountingAnchor(pack.anchor);
+  anchor.rationed = rationed;
   const said: string[] = [];
   const say = (event: string) => void said.push(event);
   const logger = { ...silentLogger, warn: say, error: say };

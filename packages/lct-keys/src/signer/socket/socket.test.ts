@@ -211,6 +211,27 @@ describe("one client at a time", () => {
     expect(said).toContain("signer.second-client");
   });
 
+  it("is told when the next start is paid for, and nothing where starts are not rationed", async () => {
+    const free = await setUp();
+    const unrationed = await free.client();
+    expect(await unrationed.nextStartMs()).toBeUndefined();
+    expect(await (await free.begin(unrationed, 1, 0)).nextStartMs()).toBeUndefined();
+
+    const { begin, client, clock } = await testSigner(onTestFinished, undefined, true);
+    const gateway = await client();
+    expect(await gateway.nextStartMs()).toBe(0);
+    for (let epoch = 0; epoch < 19; epoch += 1) await begin(gateway, 1, epoch);
+    const last = await begin(gateway, 1, 19);
+    expect(await last.nextStartMs()).toBe(600_000);
+    clock.advance(599_999);
+    expect(await last.nextStartMs()).toBe(1);
+    clock.advance(1);
+    expect(await last.nextStartMs()).toBe(0);
+    await last.close();
+    expect(await refusal(last.nextStartMs())).toBe("signer-closed");
+    expect(await gateway.nextStartMs()).toBe(0);
+  });
+
   it("an epoch ends with its connection: nothing is signed under it by who comes next", async () => {
     const { begin, client, raw } = await setUp();
     const first = await client();

@@ -52,6 +52,7 @@ const asks: readonly Ask[] = [
   { call: "dh", own: entropy.bytes(32), peer: entropy.bytes(32) },
   { call: "ocmf", day: dayOf() },
   { call: "half" },
+  { call: "starts" },
 ];
 
 /** One client after the other, each until it is not believed any more. */

@@ -210,6 +210,23 @@ describe("a signer that is away at the start", () => {
     expect(entriesOf(here.log)).not.toContain("epoch.end");
     expect(entriesOf(here.log).slice(-3)).toEqual(["a", "ops.clock", "new"]);
   });
+
+  it("is found out by the stop also where everything was signed: the epoch stays open", async () => {
+    const { signer, run, pass } = await pack();
+    const first = await run();
+    await first.keeper.start();
+    await first.log.append(alarm("a"));
+    await pass(11_000, first);
+    expect(first.signed).toEqual([first.log.store.durableSize]);
+    signer.die();
+    await first.keeper.stop();
+    await first.log.endEpoch("shutdown");
+    await first.log.close();
+    const here = await run();
+    await here.keeper.start();
+    expect(here.log.accepting).toBe(true);
+    expect(entriesOf(here.log)).not.toContain("epoch.end");
+  });
 });
 
 describe("a signer that dies while the gateway runs", () => {

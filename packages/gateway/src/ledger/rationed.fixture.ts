@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { bytesEqual, silentLogger } from "@wattseal/base";
+import { silentLogger } from "@wattseal/base";
 import {
   type Anchor,
   LctKeysError,
@@ -74,7 +74,7 @@ class WearingAnchor implements Anchor {
   }
 }
 
-export interface RationedSigner {
+interface RationedSigner {
   /** As a gateway connects that has just been started: whoever came before has left. */
   connect(): Promise<{
     open(log: ContinuedLog): Promise<Signer>;
@@ -129,6 +129,3 @@ async function untilAdmitted(client: RemoteSigner): Promise<void> {
     }
   }
 }
-
-export const startsWith = (whole: readonly Uint8Array[], part: readonly Uint8Array[]) =>
-  part.every((bytes, index) => bytesEqual(bytes, whole[index] ?? new Uint8Array(0)));

@@ -1,9 +1,8 @@
 /** Runs of a gateway as far as its log, its epochs and its metering go, one after the other on one pack. */
 import { setImmediate } from "node:timers/promises";
-import { type Logger, micros, silentLogger } from "@wattseal/base";
+import { bytesEqual, type Logger, micros, silentLogger } from "@wattseal/base";
 import { encodeModuleMessage } from "@wattseal/can-protocol";
 import type { PairedModule } from "@wattseal/device-keys";
-import { decodeEntry, type Entry } from "@wattseal/energy-ledger";
 import type { Signer } from "@wattseal/lct-keys";
 import { auditLog } from "@wattseal/verifier";
 import { onTestFinished } from "vitest";
@@ -18,7 +17,13 @@ import { EpochKeeper } from "./epoch-keeper.js";
 import { LogWriter } from "./log-writer.js";
 
 type Pack = Awaited<ReturnType<typeof makePack>>;
-export type Run = Awaited<ReturnType<ReturnType<typeof gatewayRuns>["start"]>>;
+
+/** What a run left. */
+interface Stopped {
+  readonly entries: readonly Uint8Array[];
+  /** The last signed checkpoint. */
+  readonly head: string | undefined;
+}
 
 /** At 350.01 V, and read once a second. */
 const AMPS = 10;
@@ -97,13 +102,13 @@ export function gatewayRuns(pack: Pack, modules: readonly PairedModule[]) {
       }
     };
     /** As Gateway.stop does it. */
-    const stop = async () => {
+    const stop = async (): Promise<Stopped> => {
       recorder.stop();
       await keeper.stop();
       if (log.accepting) recorder.closeEarly();
       await writer.settled();
       await log.endEpoch("shutdown");
-      const run = { entries: entriesOf(log.store), head: log.store.head?.note };
+      const run = { entries: [...log.store.entries()], head: log.store.head?.note };
       await log.close();
       return run;
     };
@@ -111,15 +116,11 @@ export function gatewayRuns(pack: Pack, modules: readonly PairedModule[]) {
   };
 
   /** What a verifier makes of it. */
-  const audit = ({ entries, head }: Awaited<ReturnType<Run["stop"]>>) =>
+  const audit = ({ entries, head }: Stopped) =>
     auditLog({ entries, checkpoint: head }, { trust: pack.trust });
 
   return { start, counted, audit };
 }
 
-const entriesOf = (store: { entries(): Iterable<Uint8Array> }) => [...store.entries()];
-
-/** Of one type, in their order. */
-export function ofType<T extends Entry["type"]>(entries: readonly Uint8Array[], type: T) {
-  return entries.map(decodeEntry).filter((entry): entry is Entry<T> => entry.type === type);
-}
+export const startsWith = (whole: readonly Uint8Array[], part: readonly Uint8Array[]) =>
+  part.every((bytes, index) => bytesEqual(bytes, whole[index] ?? new Uint8Array(0)));

@@ -1,8 +1,8 @@
 // Input that waits for an epoch is bounded; what does not fit is not vouched for minute by minute, but not lost either.
 import { describe, expect, it, onTestFinished } from "vitest";
-import { moduleAt } from "../metering/recording.fixture.js";
+import { bodiesOf, moduleAt } from "../metering/recording.fixture.js";
 import { makePack } from "../pack.fixture.js";
-import { gatewayRuns, ofType } from "./run.fixture.js";
+import { gatewayRuns } from "./run.fixture.js";
 import { FarSigner, unreachable } from "./signer.fixture.js";
 
 const LONG = { timeout: 120_000 };
@@ -33,12 +33,9 @@ async function awayFor(seconds: number) {
 
 /** The record of each module: it tiles its counters, from the first reading to the last, and sums up to their progress. */
 function expectWhole(entries: readonly Uint8Array[], counted: number): void {
-  const parts = [...ofType(entries, "energy.interval"), ...ofType(entries, "energy.gap")];
+  const parts = [...bodiesOf(entries, "energy.interval"), ...bodiesOf(entries, "energy.gap")];
   for (const { uid } of modules) {
-    const record = parts
-      .map(({ body }) => body)
-      .filter((body) => body.module === uid)
-      .toSorted((a, b) => a.t0 - b.t0);
+    const record = parts.filter((body) => body.module === uid).toSorted((a, b) => a.t0 - b.t0);
     for (const [index, part] of record.slice(1).entries()) {
       expect([part.t0, part.start]).toEqual([record[index]?.t1, record[index]?.end]);
     }
@@ -61,11 +58,11 @@ describe("input that waits for an epoch", () => {
       expect(writer.refused).toBe(0);
       expectWhole(entries, counted);
       for (const { uid } of modules) {
-        const silent = ofType(entries, "energy.gap").filter(
-          ({ body }) => body.module === uid && body.reason === "silence",
+        const silent = bodiesOf(entries, "energy.gap").filter(
+          ({ module, reason }) => module === uid && reason === "silence",
         );
         expect(silent).toHaveLength(1);
-        const { t0, t1, in: inward } = silent[0]!.body;
+        const { t0, t1, in: inward } = silent[0]!;
         expect(t1 - t0).toBeGreaterThan(60 * SILENCE_MS);
         expect(inward).toBeGreaterThan(0);
       }
@@ -76,8 +73,8 @@ describe("input that waits for an epoch", () => {
         signed: entries.length,
         epochs: 2,
       });
-      const intervals = ofType(entries, "energy.interval").reduce(
-        (sum, { body }) => sum + body.in,
+      const intervals = bodiesOf(entries, "energy.interval").reduce(
+        (sum, { in: inward }) => sum + inward,
         0,
       );
       expect(report.energy.inMwh + report.energy.uncountedMwh).toBe(intervals);
@@ -89,7 +86,7 @@ describe("input that waits for an epoch", () => {
     expect(waited).toBeLessThan(4096);
     expect(said).not.toContain("recorder.overflowed");
     expectWhole(entries, counted);
-    expect(ofType(entries, "energy.gap").map(({ body }) => body.t1 - body.t0)).toEqual(
+    expect(bodiesOf(entries, "energy.gap").map(({ t0, t1 }) => t1 - t0)).toEqual(
       modules.map(() => 1000),
     );
     expect(report).toMatchObject({ difference: undefined, signed: entries.length });

@@ -182,14 +182,8 @@ export async function recording(
     }
     return at;
   };
-  const entries = <T extends EntryType>(type: T): EntryBody<T>[] => {
-    const found: EntryBody<T>[] = [];
-    for (const bytes of log.store.entries()) {
-      const entry = decodeEntry(bytes);
-      if (isType(entry, type)) found.push(entry.body);
-    }
-    return found;
-  };
+  const entries = <T extends EntryType>(type: T): EntryBody<T>[] =>
+    bodiesOf(log.store.entries(), type);
   const told = { complaints, warnings };
   return {
     ...pack,
@@ -208,6 +202,19 @@ export async function recording(
     modules,
     ...told,
   };
+}
+
+/** Of the entries of one type, in their order. */
+export function bodiesOf<T extends EntryType>(
+  entries: Iterable<Uint8Array>,
+  type: T,
+): EntryBody<T>[] {
+  const found: EntryBody<T>[] = [];
+  for (const bytes of entries) {
+    const entry = decodeEntry(bytes);
+    if (isType(entry, type)) found.push(entry.body);
+  }
+  return found;
 }
 
 function isType<T extends EntryType>(

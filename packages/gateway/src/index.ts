@@ -5,12 +5,8 @@ export { type KeptEvidence, readEvidence } from "./evidence/read.js";
 export { type KeptInterval, type PartlyKept, selectInterval } from "./evidence/select.js";
 export { type EvidenceLimits, EvidenceStore } from "./evidence/store.js";
 export { Gateway } from "./gateway.js";
-export {
-  type ContinuedLog,
-  type Draft,
-  EnergyLog,
-  type EnergyLogOptions,
-} from "./ledger/energy-log.js";
+export { EnergyLog } from "./ledger/energy-log.js";
+export type { ContinuedLog, Draft, EnergyLogOptions } from "./ledger/energy-log-options.js";
 export type { StatementDraft } from "./ledger/entered.js";
 export { LogWriter, type LogWriterOptions } from "./ledger/log-writer.js";
 export { type Pruned, type PruneOptions, pruneLog } from "./ledger/prune.js";

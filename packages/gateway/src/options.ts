@@ -6,7 +6,7 @@ import type { LctDocument } from "@wattseal/lct-keys/verify";
 import type { FleetName } from "@wattseal/uplink";
 import type { Trust } from "@wattseal/verifier";
 import type { EvidenceSink } from "./evidence/sink.js";
-import type { ContinuedLog } from "./ledger/energy-log.js";
+import type { ContinuedLog } from "./ledger/energy-log-options.js";
 import type { StatementDraft } from "./ledger/entered.js";
 import type { LegacyUnit } from "./legacy/clear-bus.js";
 import type { Uplink } from "./uplink/delivery.js";

@@ -16,7 +16,8 @@ import {
 import { verifyLctDocument } from "@wattseal/lct-keys/verify";
 import { PendingCheckpoints } from "@wattseal/uplink";
 import { HandClock, START } from "./clock.fixture.js";
-import { type ContinuedLog, EnergyLog, type EnergyLogOptions } from "./ledger/energy-log.js";
+import { EnergyLog } from "./ledger/energy-log.js";
+import type { ContinuedLog, EnergyLogOptions } from "./ledger/energy-log-options.js";
 import type { StatementDraft } from "./ledger/entered.js";
 
 const entropy = { bytes: (length: number) => new Uint8Array(randomBytes(length)) };

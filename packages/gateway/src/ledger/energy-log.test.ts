@@ -6,7 +6,7 @@ import { unverifiedCheckpoint } from "@wattseal/tlog";
 import { leafBytes } from "@wattseal/uplink";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { makePack } from "../pack.fixture.js";
-import type { Draft } from "./energy-log.js";
+import type { Draft } from "./energy-log-options.js";
 
 const uid = moduleUid("5701000000000001");
 const alarm = (detail: string): Draft => ({

@@ -1,5 +1,6 @@
 import { type Logger, messageOf } from "@wattseal/base";
-import type { Draft, EnergyLog } from "./energy-log.js";
+import type { EnergyLog } from "./energy-log.js";
+import type { Draft } from "./energy-log-options.js";
 
 export interface LogWriterOptions {
   readonly log: EnergyLog;

@@ -17,7 +17,7 @@ import {
 import { attestSignedBytes, epochSignedBytes } from "@wattseal/lct-keys/verify";
 import { onTestFinished } from "vitest";
 import type { makePack } from "../pack.fixture.js";
-import type { ContinuedLog } from "./energy-log.js";
+import type { ContinuedLog } from "./energy-log-options.js";
 
 type Pack = Awaited<ReturnType<typeof makePack>>;
 

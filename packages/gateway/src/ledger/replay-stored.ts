@@ -3,7 +3,7 @@ import { verifyCheckpoint } from "@wattseal/tlog";
 import type { LogStore } from "@wattseal/tlog/store";
 import { LogReplay } from "@wattseal/verifier";
 import { GatewayError } from "../errors.js";
-import type { EnergyLogOptions } from "./energy-log.js";
+import type { EnergyLogOptions } from "./energy-log-options.js";
 import type { SnapshotFiles } from "./snapshots.js";
 
 type Options = Pick<EnergyLogOptions, "directory" | "document" | "trust" | "logger">;

@@ -12,7 +12,7 @@ import { pairingOf, SESSION, telemetryOf } from "../metering/recording.fixture.j
 import type { makePack } from "../pack.fixture.js";
 import { Books } from "../society/books.js";
 import { LogClock } from "../time/log-clock.js";
-import type { ContinuedLog } from "./energy-log.js";
+import type { ContinuedLog } from "./energy-log-options.js";
 import { EpochKeeper } from "./epoch-keeper.js";
 import { LogWriter } from "./log-writer.js";
 

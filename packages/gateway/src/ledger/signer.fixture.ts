@@ -1,6 +1,6 @@
 /** A signer in a process of its own, as its client sees it: it comes, goes, and dies in the middle of a call. */
 import { LctKeysError, type Signer } from "@wattseal/lct-keys";
-import type { ContinuedLog } from "./energy-log.js";
+import type { ContinuedLog } from "./energy-log-options.js";
 
 export class FarSigner {
   readonly #begin: (log: ContinuedLog) => Promise<Signer>;

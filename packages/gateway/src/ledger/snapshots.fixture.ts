@@ -5,7 +5,8 @@ import { type LogFields, milliwattHours, moduleUid, silentLogger, slot } from "@
 import { snapshotName } from "@wattseal/verifier";
 import { onTestFinished } from "vitest";
 import { makePack } from "../pack.fixture.js";
-import type { Draft, EnergyLog } from "./energy-log.js";
+import type { EnergyLog } from "./energy-log.js";
+import type { Draft } from "./energy-log-options.js";
 
 const uid = moduleUid("5701000000000001");
 export const SPACING = 1_024;

@@ -1,7 +1,8 @@
 import { type LctId, type Millis, type MilliwattHours, messageOf, millis } from "@wattseal/base";
 import { LedgerError, type SocietyReport, type TradeTerms, tradeId } from "@wattseal/energy-ledger";
 import { verifyProofFile } from "@wattseal/verifier";
-import type { Draft, EnergyLog } from "../ledger/energy-log.js";
+import type { EnergyLog } from "../ledger/energy-log.js";
+import type { Draft } from "../ledger/energy-log-options.js";
 import type { Enter } from "./turn.js";
 
 export interface EscrowOrder

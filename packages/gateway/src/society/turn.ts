@@ -1,5 +1,5 @@
 import type { Millis } from "@wattseal/base";
-import type { Draft } from "../ledger/energy-log.js";
+import type { Draft } from "../ledger/energy-log-options.js";
 
 /** An order's entry, and what is told of it once the disk has it. */
 export interface Turn<T> {

@@ -77,7 +77,9 @@ describe.skipIf(!hasMaker)(`the boot of a pack with a TPM${NEEDS_MAKER}`, () => 
 
     expect(await shown(board)).toEqual(["attested", "unattested", "attested", "unattested"]);
     const audit = ["ledger", "audit", `${state}/gateway/log`, "--json"];
-    expect(JSON.parse((await wattseal(audit)).stdout).problem).toBeUndefined();
+    const audited = JSON.parse((await wattseal(audit)).stdout);
+    expect(audited.problem).toBeUndefined();
+    expect(audited).toMatchObject({ epochs: 4, epochStates: { attested: 2, unattested: 2 } });
   });
 
   it("counts for nothing where nobody approved one", async () => {

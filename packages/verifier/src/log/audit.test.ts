@@ -25,6 +25,7 @@ describe("an audit", () => {
       authority: "Demo authority",
       lct: pack.document.lct,
       epochs: 2,
+      epochStates: { software: 2 },
       energy: pack.replay.fold.totals,
       society: pack.replay.fold.summary(),
     });

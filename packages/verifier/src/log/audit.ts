@@ -1,5 +1,6 @@
 import { bytesEqual, InvariantViolation, type LctId, messageOf } from "@wattseal/base";
 import type { EnergyTotals, SocietySummary } from "@wattseal/energy-ledger";
+import type { EpochChain, EpochState } from "@wattseal/lct-keys/verify";
 import { VerifierError, type VerifierErrorCode } from "../errors.js";
 import type { Trust } from "../trust/trust.js";
 import { HeadCheck } from "./heads.js";
@@ -62,6 +63,8 @@ export interface AuditReport {
   readonly authority: string | undefined;
   readonly lct: LctId | undefined;
   readonly epochs: number;
+  /** How many of them are worth what; a state that none is in is left out. */
+  readonly epochStates: Readonly<Partial<Record<EpochState, number>>>;
   readonly energy: EnergyTotals;
   readonly society: SocietySummary;
 }
@@ -143,7 +146,14 @@ function reportOf(
     authority: authority?.name,
     lct: fold.lct,
     epochs: chain?.epochs.length ?? 0,
+    epochStates: countStates(chain?.epochs ?? []),
     energy: fold.totals,
     society: fold.summary(),
   };
+}
+
+function countStates(epochs: EpochChain["epochs"]): AuditReport["epochStates"] {
+  const counts: Partial<Record<EpochState, number>> = {};
+  for (const { state } of epochs) counts[state] = (counts[state] ?? 0) + 1;
+  return counts;
 }

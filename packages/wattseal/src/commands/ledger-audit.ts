@@ -48,13 +48,18 @@ function reportLines(report: AuditReport, trusted: boolean): string[] {
     `log        ${report.lct ?? "unknown"}`,
     `entries    ${count(report.entries)} hold; ${count(report.signed)} signed, ${count(report.witnessed)} witnessed${report.witnesses.map((name) => ` by ${name}`).join(",")}`,
     ...fromLines(report),
-    `epochs     ${count(report.epochs)}`,
+    epochsLine(report),
     `energy     in ${wattHours(energy.inMwh)}, out ${wattHours(energy.outMwh)} over ${count(energy.intervals)} intervals of whatever verdict; gaps not in it`,
     `society    supply ${wattHours(society.supply)} = ATP ${wattHours(society.atp)} + reserved ${wattHours(society.reserved)} + ADP ${wattHours(society.adp)}`,
     ...claimLines(society),
     ...openLines(report, trusted),
     `authority  ${report.authority ?? (trusted ? "none of the trust file's" : "not checked: no --trust file was given")}`,
   ];
+}
+
+function epochsLine({ epochs, epochStates }: AuditReport): string {
+  const states = Object.entries(epochStates).map(([state, number]) => `${count(number)} ${state}`);
+  return `epochs     ${count(epochs)}${states.length === 0 ? "" : `: ${states.join(", ")}`}`;
 }
 
 /** What `verified in part` waits for. */

@@ -116,6 +116,7 @@ describe("wattseal ledger prune", () => {
     expect(status).toBe(EXIT.ok);
     expect(text).toMatch(/verdict {4}verified$/m);
     expect(text).not.toMatch(/^open/m);
+    expect(text).toMatch(/^epochs {5}1: 1 software$/m);
     expect(text).toMatch(/^energy .* intervals of whatever verdict; gaps not in it$/m);
     writeFileSync(join(log, `snapshot.${snapshot.toString(16).padStart(16, "0")}`), "forged");
     const spoilt = await said("stdout", run);
@@ -145,6 +146,7 @@ describe("wattseal ledger prune", () => {
       from: snapshot,
       entries: size,
       epochs: 1,
+      epochStates: { software: 1 },
     });
     const alone = await auditFolder(log, undefined);
     expect(alone.verdict).toBe("self-consistent only");

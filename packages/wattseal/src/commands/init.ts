@@ -64,11 +64,20 @@ async function initDemoPack(options: InitDemoOptions): Promise<number> {
       tpm === undefined
         ? "Its keys are files (a software anchor), and the authority that vouches for it lies beside it: for trying out only."
         : `Its keys are in a TPM (${tpmSetting(tpm)}), and the authority that vouches for it lies beside it and takes every TPM for an emulator: for trying out only.`,
-      `Next: wattseal federation --state ${options.state}`,
+      `Next: ${federationFor(options)}`,
       `      wattseal sim --state ${options.state}`,
       `      wattseal gateway --state ${options.state}`,
       "",
     ].join("\n"),
   );
   return EXIT.ok;
+}
+
+/** The embedded broker listens on 127.0.0.1, at 1883 unless it is told; another broker is somebody else's. */
+function federationFor({ state, broker }: Pick<InitDemoOptions, "state" | "broker">): string {
+  const command = `wattseal federation --state ${state}`;
+  const own = /^mqtt:\/\/(?:127\.0\.0\.1|localhost)(?::(?<port>\d+))?\/?$/.exec(broker);
+  if (own === null) return `${command} --broker ${broker}`;
+  const { port = "1883" } = own.groups ?? {};
+  return port === "1883" ? command : `${command} --port ${port}`;
 }

@@ -234,3 +234,22 @@ describe("what became of it", () => {
     await expect(alone).rejects.toMatchObject({ code: "usage" });
   });
 });
+
+it("says what to start where no federation runs that could be told", async () => {
+  const state = at("no-federation");
+  mkdirSync(join(state, "federation"), { recursive: true });
+  writeFileSync(
+    join(state, "federation", "federation.toml"),
+    '[registry]\nkey = "authority.pem"\n',
+  );
+  const lct = `lct:pack:${"a".repeat(32)}`;
+  for (const asked of [
+    ["federation", "token"],
+    ["identity", "void", lct, "--reason", "lost"],
+  ]) {
+    await expect(runProgram(...asked, "--state", state)).rejects.toMatchObject({
+      code: "unreachable",
+      message: expect.stringContaining(`Start it: wattseal federation --state ${state}`),
+    });
+  }
+});

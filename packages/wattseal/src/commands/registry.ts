@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { type LctId, messageOf } from "@wattseal/base";
-import { RegistryOperator, RegistryRefusal } from "@wattseal/federation";
+import { RegistryError, RegistryOperator, RegistryRefusal } from "@wattseal/federation";
 import { ENROLLED_KINDS } from "@wattseal/lct-keys";
 import type { LctKind } from "@wattseal/lct-keys/verify";
 import { InvalidArgumentError } from "commander";
@@ -74,17 +74,31 @@ async function asked(
   options: OperatorOptions,
   work: (operator: RegistryOperator) => Promise<string>,
 ): Promise<number> {
-  const operator = new RegistryOperator(await socketOf(options));
+  const socket = await socketOf(options);
+  const operator = new RegistryOperator(socket);
   try {
     await writeOut(`${await work(operator)}\n`);
     return EXIT.ok;
   } catch (error) {
+    if (error instanceof RegistryError && error.code === "unreachable") {
+      throw unreachable(socket, options, error);
+    }
     if (!(error instanceof RegistryRefusal)) throw error;
     const { problem: code, message: detail } = error;
     if (options.json) await writeOut(`${JSON.stringify({ code, detail })}\n`);
     process.stderr.write(`wattseal: ${detail}\n`);
     return EXIT.failed;
   }
+}
+
+function unreachable(socket: string, { state = "DIR" }: OperatorOptions, error: RegistryError) {
+  const { cause } = error;
+  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+  const message =
+    code === "EACCES"
+      ? `You may not open ${socket}: be its owner, or in its group.`
+      : `No federation answers at ${socket} (${messageOf(cause)}). Start it: wattseal federation --state ${state}`;
+  return new CliError("unreachable", message, { cause: error });
 }
 
 async function socketOf({ state, socket }: OperatorOptions): Promise<string> {

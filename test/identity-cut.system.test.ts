@@ -57,6 +57,7 @@ async function onlyDocument({ test, gateway }: Awaited<ReturnType<typeof enrolli
   expect(made?.state).toBe("active");
   expect((await test.store.tokens()).map(({ spentOn }) => spentOn)).toEqual([made?.lct]);
   expect(new Uint8Array(await readFile(`${gateway}/lct.cose`))).toEqual(made?.document);
+  expect(await readdir(gateway)).not.toContain("lct.pending");
   return made?.lct;
 }
 
@@ -80,6 +81,7 @@ const ENROLLED: readonly Step[] = [
   { file: /^rename lct\.pending$/ },
   { http: "PUT" },
   { file: /^rename lct\.cose$/ },
+  { file: /^rm lct\.pending$/ },
   { file: HALF },
   { file: /^rename pairings\.cbor$/ },
   { file: /^rename trust\.json$/ },

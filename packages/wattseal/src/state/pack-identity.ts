@@ -2,7 +2,7 @@
  * A pack's identity, from nothing or from where an interrupted call left it: keys in a TPM or in a file, an LCT from a
  * registry, a device half. Nothing that is there is overwritten.
  */
-import { readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type LctId, type Logger, lctId } from "@wattseal/base";
 import { encodePackPairing } from "@wattseal/device-keys";
@@ -58,6 +58,8 @@ export async function makePackIdentity(options: PackIdentityOptions): Promise<Lc
     const document = (await alreadyEnrolled(options)) ?? (await enrolled(options));
     await writeWhole(gateway.document, document.bytes, 0o644);
   }
+  // The document is durable: nothing is pending, also where an earlier call was cut just here.
+  await rm(pendingFile(layout), { force: true });
   const document = verifyLctDocument(await readFile(gateway.document), authorities);
   if (!(await exists(gateway.pairings))) await writeFirstPairing(options, document);
   return document;

@@ -24,7 +24,7 @@ describe.skipIf(!hasMaker)(`a pack with a TPM${NEEDS_MAKER}`, () => {
     await pointAt(config, board.swtpm.socket, thief.socket);
     const stolen = board.gateway(`${board.folder}/stolen`);
     expect(await stolen.ended).not.toBe(0);
-    expect(stolen.lines.at(-1)!.msg).toContain("another TPM");
+    expect(stolen.lines.at(-1)!.msg).toContain("wattseal: tpm-replaced: this is another TPM");
 
     await board.running();
     await statusOnce(board.state, ({ modules }) => modules[0]!.linked);
@@ -45,7 +45,9 @@ describe.skipIf(!hasMaker)(`a pack with a TPM${NEEDS_MAKER}`, () => {
     await board.copy("snapshot", "state/gateway");
     const restored = board.gateway();
     expect(await restored.ended).not.toBe(0);
-    expect(restored.lines.at(-1)!.msg).toMatch(/wattseal: .*(older|put back|rolled back)/);
+    expect(restored.lines.at(-1)!.msg).toMatch(
+      /wattseal: state-rolled-back: .*older copy; put the newest/,
+    );
   });
 
   it("speaks no more once it is void: the federation takes nothing of it, and the pack is not harmed", async () => {

@@ -1,5 +1,6 @@
 import { messageOf, WattsealError } from "@wattseal/base";
 import { CommanderError } from "commander";
+import { errorLine } from "./error-line.js";
 import { EXIT } from "./errors.js";
 import { program } from "./program.js";
 
@@ -23,7 +24,7 @@ try {
   }).parseAsync();
 } catch (error) {
   // Commander has printed its own message, help or version by now.
-  if (!(error instanceof CommanderError)) process.stderr.write(`wattseal: ${messageOf(error)}\n`);
+  if (!(error instanceof CommanderError)) process.stderr.write(errorLine(error));
   // What a failed start has left open must not keep the process.
   process.exit(statusOf(error));
 }

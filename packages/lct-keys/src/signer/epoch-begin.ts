@@ -54,7 +54,7 @@ async function claimNext(setting: EpochSetting, earlier: readonly number[]): Pro
   if (newest === counter + 1 && (await files.read(newest)).length === 0) return newest;
   throw new LctKeysError(
     "counter-rolled-back",
-    `epoch ${newest} was begun, but the anchor's counter stands at ${counter}: it was turned back, or is another one's. This anchor signs no more; the pack needs a new LCT`,
+    `epoch ${newest} was begun, but the anchor's counter stands at ${counter}: it was turned back, or is another one's. This anchor signs no more: have the registry void this LCT, and make a new identity that succeeds it (wattseal init --succeeds)`,
   );
 }
 

@@ -24,7 +24,9 @@ export interface ContinuedLog extends TreeHead {
   readonly receipt: string | undefined;
 }
 
-export const REMEDY = "the federation's copy of the log decides what is true";
+/** What the federation stored decides what is true: a signer that does not know it signs no more. */
+export const REMEDY =
+  "put the newest copy of log and signer back, both together; where there is none, have the registry void this LCT, and make a new identity that succeeds it (wattseal init --succeeds)";
 
 function refuseState(problem: string, options?: ErrorOptions): never {
   throw new LctKeysError("state-rolled-back", `${problem}; ${REMEDY}`, options);

@@ -1,5 +1,7 @@
 import { STATUS_CODES } from "node:http";
 import { GatewayError } from "@wattseal/gateway";
+import { LctKeysError } from "@wattseal/lct-keys/verify";
+import { TpmError } from "@wattseal/tpm2";
 import { z } from "zod";
 import { RequestError } from "./errors.js";
 
@@ -43,12 +45,22 @@ export function problemOf(thrown: unknown): ProblemReply | undefined {
       headers,
     };
   }
+  if (thrown instanceof LctKeysError || thrown instanceof TpmError) return signerProblem(thrown);
   if (!(thrown instanceof GatewayError)) return undefined;
   const { code, message } = thrown;
   const status = GATEWAY_STATUS[code];
   if (status === undefined) return undefined;
   const headers = code === "busy" ? { "retry-after": "1" } : {};
   return { problem: { title: titleOf(status), status, detail: message, code }, headers };
+}
+
+/** The signer cannot now, or its TPM: who asked may ask again once that is put right. */
+function signerProblem(thrown: LctKeysError | TpmError): ProblemReply {
+  const { code, message } = thrown;
+  const retryAfterMs = thrown instanceof LctKeysError ? thrown.retryAfterMs : undefined;
+  const headers: ProblemReply["headers"] =
+    retryAfterMs === undefined ? {} : { "retry-after": String(Math.ceil(retryAfterMs / 1000)) };
+  return { problem: { title: titleOf(503), status: 503, detail: message, code }, headers };
 }
 
 export const INTERNAL: ProblemReply = {

@@ -3,6 +3,8 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { silentLogger } from "@wattseal/base";
 import { GatewayError } from "@wattseal/gateway";
+import { LctKeysError } from "@wattseal/lct-keys/verify";
+import { TpmError } from "@wattseal/tpm2";
 import { describe, expect, it } from "vitest";
 import { MOST_BODY } from "./body.js";
 import { ask, gatewayOf, serving, temporaryFolder, WORKER } from "./control.fixture.js";
@@ -118,6 +120,23 @@ describe("the control socket", () => {
       const answer = await ask(path, "POST", "/society/rollback", '{"ticket":1}');
       expect(answer.status).toBe(status);
       expect(answer.json).toMatchObject({ code, detail: "Do this instead." });
+    }
+  });
+
+  it("gives the reason of a signer or a TPM that is away, and when to ask again", async () => {
+    const refusals = [
+      [new TpmError("tpm-unreachable", "No TPM answers."), undefined],
+      [new LctKeysError("signer-unreachable", "Start the signer."), undefined],
+      [new LctKeysError("rate-limited", "Too often.", { retryAfterMs: 1_500 }), "2"],
+    ] as const;
+    for (const [refusal, retryAfter] of refusals) {
+      const { gateway } = gatewayOf();
+      const signer = { ...gateway.signer, attest: () => Promise.reject(refusal) };
+      const { path } = await serving({ ...gateway, signer });
+      const body = JSON.stringify({ nonce: "00".repeat(32) });
+      const { status, headers, json } = await ask(path, "POST", "/identity/attest", body);
+      expect([status, headers["retry-after"]]).toEqual([503, retryAfter]);
+      expect(json).toMatchObject({ code: refusal.code, detail: refusal.message });
     }
   });
 

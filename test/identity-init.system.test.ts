@@ -1,8 +1,10 @@
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { handlesFrom } from "@wattseal/tpm2";
 import { Swtpm } from "@wattseal/tpm2/testing";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { hasMaker, Maker, NEEDS_MAKER } from "./support/maker.js";
 import { Role, temporaryFolder, wattseal } from "./support/program.js";
+import { hasSwtpm, NEEDS_SWTPM } from "./support/swtpm.js";
 
 // Several processes are started one after the other, on a machine that may be busy.
 vi.setConfig({ testTimeout: 400_000 });
@@ -121,6 +123,74 @@ async function witnessed(state: string): Promise<void> {
     if (stdout !== "" && JSON.parse(stdout).log.witnessed > 0) return;
   }
 }
+
+describe.skipIf(!hasSwtpm)(`what init made in a TPM${NEEDS_SWTPM}`, () => {
+  it("is given back: after a refusal for the asking, after a document when its end is said", async () => {
+    const folder = await temporaryFolder();
+    const [swtpm, other] = [await Swtpm.start(), await Swtpm.start()];
+    onTestFinished(async () => {
+      await swtpm.remove();
+      await other.remove();
+    });
+    const at = await fleet(folder);
+    const state = `${folder}/pack`;
+    const tpm = ["--tpm", `swtpm:${swtpm.socket}`];
+    const handles = () =>
+      swtpm.use(async (asked) => [
+        ...(await handlesFrom(asked, 0x81000000)),
+        ...(await handlesFrom(asked, 0x01000000)),
+      ]);
+    const retire = async (...flags: string[]) => {
+      const ended = await wattseal(["identity", "retire", "--state", state, ...flags]);
+      return { ...ended, said: `${ended.status} ${ended.stderr}` };
+    };
+    const theirs = await handles();
+    expect((await retire("--yes", ...tpm)).said).toMatch(/^2 .*records nothing in a TPM/);
+
+    await writeFile(`${folder}/unknown`, "A".repeat(43));
+    const refused = await init(at, state, `${folder}/unknown`, ...tpm);
+    expect([refused.status, refused.stderr]).toEqual([
+      2,
+      expect.stringContaining(`wattseal identity retire --state ${state} --tpm swtpm:`),
+    ]);
+    const made = (await handles()).filter((handle) => !theirs.includes(handle));
+    expect(made).toHaveLength(4);
+
+    expect((await retire("--yes")).said).toMatch(/^2 .*Name the TPM/);
+    expect((await retire(...tpm)).said).toMatch(/^2 .*Say --yes/);
+    const elsewhere = await retire("--yes", "--tpm", `swtpm:${other.socket}`);
+    expect(elsewhere.said).toMatch(/^3 .*another TPM/);
+    expect(await handles()).toEqual([...theirs, ...made]);
+    const given = await retire("--yes", ...tpm);
+    expect(given.said).toBe("0 ");
+    for (const handle of made)
+      expect(given.stdout).toContain(`0x${handle.toString(16).padStart(8, "0")}`);
+    expect(await handles()).toEqual(theirs);
+
+    // The folder is as good as new.
+    const enrolled = await init(at, state, await at.token(), ...tpm);
+    expect(enrolled).toMatchObject({ status: 0, stderr: "" });
+    expect((await retire("--yes")).said).toMatch(/^2 .*--yes-the-lct-ends/);
+    const ending = ["--yes", "--yes-the-lct-ends", "--json"];
+    const bus = await busOf(at);
+    const gateway = new Role(["gateway", "--state", state, "--bus", bus]);
+    await gateway.line(({ msg }) => msg === "control.listening");
+    expect((await retire(...ending)).said).toMatch(/^2 .*gateway of this folder runs/);
+    await gateway.kill();
+    const signer = new Role(["signer", "--state", state]);
+    await signer.line(({ msg }) => msg === "signer.running");
+    expect((await retire(...ending)).said).toMatch(/^2 .*signer of this folder runs/);
+    await signer.kill();
+    expect(await handles()).toHaveLength(theirs.length + 4);
+
+    const ended = await retire(...ending);
+    expect(ended.said).toBe("0 ");
+    const { removed, halves } = JSON.parse(ended.stdout);
+    expect([removed, halves]).toMatchObject([{ length: 4 }, { length: 1 }]);
+    expect(await handles()).toEqual(theirs);
+    expect(await readdir(`${state}/gateway/signer`)).not.toContain("tpm.cbor");
+  });
+});
 
 describe.skipIf(!hasMaker)(`a board with a TPM${NEEDS_MAKER}`, () => {
   it("is enrolled as hardware, and attested once its boot is approved", async () => {

@@ -93,6 +93,6 @@ export {
   type ProvisionOptions,
   provision,
 } from "./tpm/provision.js";
-export { retireTpmIdentity } from "./tpm/retire.js";
+export { type RetiredTpmIdentity, retireTpmIdentity } from "./tpm/retire.js";
 export { attestationOf, TpmAnchor, type TpmAnchorOptions } from "./tpm/tpm-anchor.js";
 export { type LctKeysCode, LctKeysError } from "./verify/errors.js";

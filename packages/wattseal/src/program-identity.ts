@@ -10,9 +10,11 @@ import {
   parseLink,
   parseUid,
 } from "./commands/identity-issue.js";
+import { retireIdentity } from "./commands/identity-retire.js";
 import { showIdentity } from "./commands/identity-show.js";
 import { controls, example, type Report } from "./program-help.js";
 import { addVoid } from "./program-registry.js";
+import { parseTpmAddress } from "./tpm/address.js";
 
 const listed = (text: string, before: readonly string[] = []) => [...before, text];
 
@@ -20,10 +22,11 @@ const listed = (text: string, before: readonly string[] = []) => [...before, tex
 export function addIdentity(wattseal: Command, report: Report): void {
   const identity = wattseal
     .command("identity")
-    .description("identities (LCTs): issue, show, attest, void (docs/identity.md)")
+    .description("identities (LCTs): issue, show, attest, void, retire (docs/identity.md)")
     .addHelpText("after", example("identity show --state ./pack"));
   addIssue(identity, report);
   addVoid(identity, report);
+  addRetire(identity, report);
   controls(identity.command("attest"))
     .description("have a running gateway's anchor say who it is and which boot it runs in")
     .addOption(
@@ -111,4 +114,26 @@ function addIssue(identity: Command, report: Report): void {
       ),
     )
     .action(async (options) => report(await issue(options)));
+}
+
+function addRetire(identity: Command, report: Report): void {
+  identity
+    .command("retire")
+    .description("take out of the TPM what a state folder records there, for good; asks first")
+    .requiredOption("--state <dir>", "state folder, whose gateway and signer do not run")
+    .addOption(
+      new Option(
+        "--tpm <which>",
+        "device, device:PATH or swtpm:PATH (default: as gateway.toml has it)",
+      ).argParser(parseTpmAddress),
+    )
+    .option("--yes", "do not ask", false)
+    .option("--yes-the-lct-ends", "also where a document was issued for these keys", false)
+    .option("--json", "print one JSON object", false)
+    .addHelpText(
+      "after",
+      "\nExit status: 0 nothing of it is left in the TPM; 2 wrong usage, or a gateway or signer runs; 3 another TPM, or none answers.\n",
+    )
+    .addHelpText("after", example("identity retire --state ./refused --tpm device"))
+    .action(async (options) => report(await retireIdentity(options)));
 }

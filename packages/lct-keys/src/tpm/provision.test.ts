@@ -152,8 +152,12 @@ describe.skipIf(!hasSwtpm())(NAME, () => {
       expect(await nvReadCounter(tpm, { ...index, auth: theirAuth }, index)).toBe(1n);
       expect((await nvReadPublic(tpm, places.version)).name).toEqual(unwritten.name);
     });
-    await retireTpmIdentity(board.access, {}, board.folder);
+    const all = await handles();
+    const retired = await retireTpmIdentity(board.access, {}, board.folder);
     expect(await handles()).toEqual(theirs);
+    const gone = all.filter((handle) => !theirs.includes(handle));
+    expect(retired).toEqual({ handles: expect.any(Array), halves: [] });
+    expect(retired.handles.toSorted()).toEqual(gone.toSorted());
   });
 
   it("goes on where the TPM was cleared after a cut", async () => {

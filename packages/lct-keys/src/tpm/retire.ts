@@ -64,22 +64,26 @@ async function ofPlan(tpm: Tpm, plan: TpmPlan, owner: Use, endorsement: Use): Pr
   ];
 }
 
-async function remove(tpm: Tpm, owner: Use, own: Own): Promise<void> {
+/** Whether it was there, and ours. */
+async function remove(tpm: Tpm, owner: Use, own: Own): Promise<boolean> {
   const { handle, names } = own;
   const found = await nameAt(tpm, handle);
-  if (found === undefined || !names.some((name) => bytesEqual(name, found))) return;
-  if (handle >>> 24 === 1) await removeCounter(tpm, owner, own);
-  else await evictControl(tpm, owner, { handle, name: found }, handle);
+  if (found === undefined || !names.some((name) => bytesEqual(name, found))) return false;
+  if (handle >>> 24 === 1) return removeCounter(tpm, owner, own);
+  await evictControl(tpm, owner, { handle, name: found }, handle);
+  return true;
 }
 
 /** A counter's Name says where it is, not whose: another identity's at the same place has the same. It counts for its own. */
-async function removeCounter(tpm: Tpm, owner: Use, { handle, auth }: Own): Promise<void> {
+async function removeCounter(tpm: Tpm, owner: Use, { handle, auth }: Own): Promise<boolean> {
   const index = await nvReadPublic(tpm, handle);
   try {
     const counted = await nvIncrement(tpm, { ...index, auth }, index);
     await nvUndefineSpace(tpm, owner, counted);
+    return true;
   } catch (thrown) {
     if (!isRefusal(thrown, "bad-auth")) throw thrown;
+    return false;
   }
 }
 
@@ -96,6 +100,14 @@ async function requireOwn(
   }
 }
 
+/** What a removal took away. */
+export interface RetiredTpmIdentity {
+  /** Persistent handles and NV indices that are free again. */
+  readonly handles: readonly number[];
+  /** Names of the files of sealed halves. */
+  readonly halves: readonly string[];
+}
+
 /**
  * Removes the keys and counters of the identity in this folder, also of one that was only begun, then the sealed halves
  * and the record: whatever was signed stays verifiable, and nothing can be signed or unsealed any more. What else stands
@@ -105,18 +117,21 @@ export async function retireTpmIdentity(
   access: TpmAccess,
   auths: HierarchyAuths,
   folder: TpmFolder,
-): Promise<void> {
+): Promise<RetiredTpmIdentity> {
   const identity = await openTpmIdentity(folder);
   const plan = await openTpmPlan(folder);
   if (identity !== undefined) await requireOwn(access, identity, auths);
   const owner = permanent(RH.owner, auths.owner);
   const endorsement = permanent(RH.endorsement, auths.endorsement);
+  const handles: number[] = [];
   await transact(access, undefined, async (tpm) => {
     await protectByEndorsement(tpm, auths.endorsement);
     const own = identity === undefined ? [] : ofIdentity(identity);
     if (plan !== undefined) own.push(...(await ofPlan(tpm, plan, owner, endorsement)));
-    for (const each of own) await remove(tpm, owner, each);
+    for (const each of own) if (await remove(tpm, owner, each)) handles.push(each.handle);
   });
-  for (const name of await folder.names()) if (isSealedHalf(name)) await folder.remove(name);
+  const halves = (await folder.names()).filter(isSealedHalf);
+  for (const name of halves) await folder.remove(name);
   await forgetTpmIdentity(folder);
+  return { handles, halves };
 }

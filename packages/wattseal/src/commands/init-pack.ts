@@ -1,6 +1,5 @@
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { createInterface } from "node:readline/promises";
 import { type LctId, messageOf } from "@wattseal/base";
 import { RegistryClient, RegistryRefusal } from "@wattseal/federation";
 import { parseP256PublicKey } from "@wattseal/lct-keys";
@@ -17,6 +16,7 @@ import { type Layout, layoutOf } from "../state/layout.js";
 import { makePackIdentity } from "../state/pack-identity.js";
 import { chosenTpm, type TpmAddress, type TpmChoice, tpmSetting } from "../tpm/address.js";
 import { writeOut } from "../view/output.js";
+import { requireYes } from "./consent.js";
 
 export interface InitPackOptions {
   readonly state: string;
@@ -76,6 +76,7 @@ export async function initPack(options: InitPackOptions): Promise<number> {
   await requireConsent(options, layout, tpm);
   const document = await refusedPlainly(
     layout,
+    tpm,
     makePackIdentity({
       layout,
       tpm,
@@ -170,24 +171,22 @@ async function requireConsent(
   if (yes) return;
   const where = tpm === undefined ? "key files" : tpmSetting(tpm);
   const plan = `An identity with its keys in ${where}, kept in ${layout.gateway.directory}, enrolled at ${enrol}`;
-  if (!process.stdin.isTTY || token === "-") {
-    throw new CliError("usage", `${plan}. Say --yes to have it made.`);
-  }
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await lines.question(`${plan}. Make it? [y/N] `);
-  lines.close();
-  if (!/^y(es)?$/i.test(answer.trim())) throw new CliError("usage", "Nothing was made.");
+  await requireYes({ plan, question: "Make it", done: "made", taken: token === "-" });
 }
 
 /** What the registry refuses is its answer; who has to act is the one who called. */
-async function refusedPlainly<T>({ root }: Layout, work: Promise<T>): Promise<T> {
+async function refusedPlainly<T>(
+  { root }: Layout,
+  tpm: TpmAddress | undefined,
+  work: Promise<T>,
+): Promise<T> {
   try {
     return await work;
   } catch (cause) {
     if (!(cause instanceof RegistryRefusal)) throw cause;
     throw new CliError(
       "usage",
-      `The registry refuses (${cause.problem}): ${cause.message}. The keys are made: go on with --state ${root}`,
+      `The registry refuses (${cause.problem}): ${cause.message}. The keys are made: go on with --state ${root}${tpm === undefined ? "" : `, or take them out of the TPM again: wattseal identity retire --state ${root} --tpm ${tpmSetting(tpm)}`}`,
       { cause },
     );
   }

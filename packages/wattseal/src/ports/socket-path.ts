@@ -42,7 +42,7 @@ export async function prepareSocketPath(path: string, use: SocketUse): Promise<v
 }
 
 /** Whether somebody listens there. */
-function answers(path: string): Promise<boolean> {
+export function answers(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = connect(path);
     const settle = (answer: boolean) => {

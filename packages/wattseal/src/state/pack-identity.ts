@@ -66,7 +66,7 @@ export async function makePackIdentity(options: PackIdentityOptions): Promise<Lc
 }
 
 /** The id of what this pack proved to be: what it asks for where the answer was lost. */
-const pendingFile = ({ gateway }: Layout) => join(gateway.directory, "lct.pending");
+export const pendingFile = ({ gateway }: Layout) => join(gateway.directory, "lct.pending");
 
 async function alreadyEnrolled({
   layout,

@@ -1,5 +1,6 @@
 import { readdir, rm } from "node:fs/promises";
-import { describe, expect, it, vi } from "vitest";
+import { Swtpm } from "@wattseal/tpm2/testing";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { Board, statusOnce } from "./support/board.js";
 import { hasMaker, NEEDS_MAKER } from "./support/maker.js";
 import { wattseal } from "./support/program.js";
@@ -62,13 +63,25 @@ describe.skipIf(!hasMaker)(`the boot of a pack with a TPM${NEEDS_MAKER}`, () => 
     expect((await readdir(`${state}/gateway/boot`)).sort()).toEqual(["1.boot", "2.boot"]);
     gateway = await board.running();
     const back = await statusOnce(state, ({ log }) => log.checkpoints > 0);
-    const tpm = `swtpm:${board.swtpm.socket}`;
-    const policy = await wattseal(["policy", "show", "--state", state, "--tpm", tpm, "--json"]);
+    const show = ["policy", "show", "--state", state];
+    const policy = await wattseal([...show, "--json"]);
     expect(policy.status).toBe(1);
     expect(JSON.parse(policy.stdout)).toMatchObject({
       confirmed: 2,
       approvals: [{ fit: "is older than 2, in force" }, { fit: "is for another boot" }],
     });
+    const foreign = await Swtpm.start();
+    onTestFinished(() => foreign.remove());
+    const elsewhere = [...show, "--tpm", `swtpm:${foreign.socket}`];
+    const stranger = await wattseal([...elsewhere, "--json"]);
+    expect([stranger.status, JSON.parse(stranger.stdout)]).toMatchObject([
+      1,
+      {
+        refused: { code: "tpm-replaced" },
+        approvals: [{ fit: "not compared" }, { fit: "not compared" }],
+      },
+    ]);
+    expect((await wattseal(elsewhere)).stdout).toContain("not this pack's TPM: tpm-replaced: ");
     expect(back.signer).toMatchObject({
       epoch: { state: "unattested" },
       halves: [{ state: "refused", reason: expect.stringContaining("rolled-back") }],

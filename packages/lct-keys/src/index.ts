@@ -94,5 +94,6 @@ export {
   provision,
 } from "./tpm/provision.js";
 export { type RetiredTpmIdentity, retireTpmIdentity } from "./tpm/retire.js";
+export { requireSameTpm } from "./tpm/same-tpm.js";
 export { attestationOf, TpmAnchor, type TpmAnchorOptions } from "./tpm/tpm-anchor.js";
 export { type LctKeysCode, LctKeysError } from "./verify/errors.js";

@@ -60,7 +60,7 @@ export function addPolicy(wattseal: Command, report: Report): void {
     .option("--json", "print one JSON object", false)
     .addHelpText(
       "after",
-      "\nExit status: 0 an approval fits, or no TPM was asked; 1 none fits; 2 wrong usage; 3 the TPM does not answer.\n",
+      "\nExit status: 0 an approval fits, or no TPM was asked; 1 none fits, or the TPM is not this pack's; 2 wrong usage; 3 the TPM does not answer.\n",
     )
     .addHelpText("after", example("policy show --state ./pack --tpm device"))
     .action(async (options) => report(await policyShow(options)));

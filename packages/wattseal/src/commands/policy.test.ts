@@ -116,6 +116,17 @@ it("shows what lies in the folder, also what is not good there", async () => {
   expect(text.stdout).toMatch(/2\.boot {2}version 2 {2}[0-9a-f]{64} {2}not compared$/m);
 });
 
+it("asks the TPM that the gateway is configured with", async () => {
+  const uplink = 'fleet = "demo"\n[uplink]\nwitness = "witness"\n';
+  writeFileSync(PACK.config, `${uplink}[signer]\ntpm = "swtpm:away.sock"\n`);
+  const shown = runProgram("policy", "show", "--state", at("pack"));
+  await expect(shown).rejects.toMatchObject({
+    code: "tpm-unreachable",
+    message: expect.stringContaining(join(PACK.directory, "away.sock")),
+  });
+  rmSync(PACK.config);
+});
+
 it("refuses other keys, packs without an update key, and values that are not there", async () => {
   const to = ["--version", "1", "--out", at("never.boot")];
   await runProgram("policy", "key", "--out", at("other.pem"));

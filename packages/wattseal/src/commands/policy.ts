@@ -4,16 +4,19 @@ import { fromHex, messageOf, toHex, WattsealError } from "@wattseal/base";
 import {
   createP256KeyFile,
   formatP256PublicKey,
+  type LctKeysError,
   openP256KeyFile,
   signBootApproval,
 } from "@wattseal/lct-keys";
 import { type LctDocument, verifyLctDocument } from "@wattseal/lct-keys/verify";
 import { InvalidArgumentError } from "commander";
+import { loadConfig } from "../config/file.js";
+import { gatewaySchema } from "../config/schema.js";
 import { CliError, EXIT } from "../errors.js";
 import { systemEntropy } from "../ports/system.js";
 import { exists, readRequired, writeWhole } from "../state/files.js";
-import { layoutOf } from "../state/layout.js";
-import type { TpmAddress } from "../tpm/address.js";
+import { type Layout, layoutOf } from "../state/layout.js";
+import { type TpmAddress, tpmOfSetting } from "../tpm/address.js";
 import { type Fit, fitOf, readApprovals } from "../tpm/approvals.js";
 import { digestOf, type Pcrs, parsePcrs, readPcrs, readPresent } from "../tpm/pcrs.js";
 import { writeOut } from "../view/output.js";
@@ -99,18 +102,31 @@ export async function policyShow(options: {
   const { gateway, tpm: directory } = layoutOf(resolve(options.state));
   const document = verifyLctDocument(await readRequired(gateway.document), "self-consistent");
   const pcrs = pcrsOf(document);
-  const own = (await exists(directory)) ? ({ type: "emulator", directory } as const) : undefined;
-  const tpm = options.tpm ?? own;
+  const tpm = options.tpm ?? (await configuredTpm(gateway, directory));
   const read = tpm === undefined ? undefined : await readPresent(tpm, pcrs, gateway.signer);
   const present = read === undefined ? undefined : digestOf(read.values, pcrs, "the TPM");
-  const confirmed = read?.confirmed;
+  const { confirmed, refused } = read ?? {};
+  // What another TPM is in says nothing about this pack's boot.
+  const compared = refused === undefined ? present : undefined;
   const approvals = (await readApprovals(gateway.boot, document)).map((approval) =>
-    fitOf(approval, present, confirmed),
+    fitOf(approval, compared, confirmed),
   );
-  const shown = { lct: document.lct, pcrs, values: read?.values, present, confirmed, approvals };
+  const { lct } = document;
+  const shown = { lct, pcrs, values: read?.values, present, confirmed, refused, approvals };
   await writeOut(options.json ? `${JSON.stringify(jsonOf(shown))}\n` : textOf(shown));
   const fits = approvals.some(({ fit }) => fit === "fits");
   return present === undefined || fits ? EXIT.ok : EXIT.failed;
+}
+
+/** Of a signer that keeps the identity elsewhere, the gateway's configuration names none. */
+async function configuredTpm(
+  { config: path, directory: folder }: Layout["gateway"],
+  directory: string,
+): Promise<TpmAddress | undefined> {
+  if (!(await exists(path))) return undefined;
+  const given = { path, environment: process.env, flags: {} };
+  const { signer } = await loadConfig({ schema: gatewaySchema, ...given });
+  return tpmOfSetting(signer.tpm, folder, directory);
 }
 
 interface Shown {
@@ -119,16 +135,18 @@ interface Shown {
   readonly values: Pcrs | undefined;
   readonly present: Uint8Array | undefined;
   readonly confirmed: number | undefined;
+  readonly refused: LctKeysError | undefined;
   readonly approvals: readonly Fit[];
 }
 
-function jsonOf({ lct, pcrs, values, present, confirmed, approvals }: Shown) {
+function jsonOf({ lct, pcrs, values, present, confirmed, refused, approvals }: Shown) {
   const entries = [...(values ?? [])].map(([pcr, value]) => [pcr, toHex(value)]);
   return {
     lct,
     pcrs,
     present: present && { pcrDigest: toHex(present), values: Object.fromEntries(entries) },
     confirmed,
+    refused: refused && { code: refused.code, detail: refused.message },
     approvals: approvals.map(({ file, approval, fit }) => ({
       file,
       version: approval?.version,
@@ -139,7 +157,7 @@ function jsonOf({ lct, pcrs, values, present, confirmed, approvals }: Shown) {
 }
 
 /** The values as tpm2_pcrread prints them, so that --pcrs-from takes what is shown. */
-function textOf({ lct, pcrs, values, present, confirmed, approvals }: Shown): string {
+function textOf({ lct, pcrs, values, present, confirmed, refused, approvals }: Shown): string {
   const shown = [...(values ?? [])].map(
     ([pcr, value]) => `  ${String(pcr).padEnd(2)}: 0x${toHex(value).toUpperCase()}`,
   );
@@ -149,6 +167,7 @@ function textOf({ lct, pcrs, values, present, confirmed, approvals }: Shown): st
     ...(present === undefined
       ? ["present    not read: name the TPM with --tpm"]
       : ["sha256:", ...shown, `present    ${toHex(present)}`]),
+    ...(refused === undefined ? [] : [`not this pack's TPM: ${refused.code}: ${refused.message}`]),
     ...(confirmed === undefined ? [] : [`in force   version ${confirmed}`]),
     ...(approvals.length === 0 ? ["approvals  none"] : []),
     ...approvals.map(({ file, approval, fit }) =>

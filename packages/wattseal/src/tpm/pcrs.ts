@@ -1,6 +1,12 @@
 /** PCR values of the SHA-256 bank: from a TPM, or from what tpm2_pcrread printed elsewhere. */
 import { fromHex } from "@wattseal/base";
-import { openTpmIdentity, tpmFolder } from "@wattseal/lct-keys";
+import {
+  LctKeysError,
+  openTpmIdentity,
+  requireSameTpm,
+  type TpmIdentity,
+  tpmFolder,
+} from "@wattseal/lct-keys";
 import { ALG, nvReadCounter, pcrRead, Tpm, TpmError } from "@wattseal/tpm2";
 import { pcrDigest } from "@wattseal/tpm2/verify";
 import { CliError } from "../errors.js";
@@ -20,11 +26,13 @@ export async function readPcrs(address: TpmAddress, pcrs: readonly number[]): Pr
 /** The boot that a machine is in, for whoever wants to know which approval is good for it. */
 export interface PresentPcrs {
   readonly values: Pcrs;
-  /** Version of the last boot that was confirmed, 0 before the first; undefined of a TPM that has not this pack's identity. */
+  /** Version of the last boot that was confirmed, 0 before the first; undefined where this TPM does not say. */
   readonly confirmed: number | undefined;
+  /** Why this is not the TPM that the pack's identity was made in: `tpm-replaced`, `tpm-cleared`. */
+  readonly refused: LctKeysError | undefined;
 }
 
-/** `signer`: the folder with the identity. */
+/** `signer`: the folder with the identity; without one in it, nothing tells whose TPM this is. */
 export async function readPresent(
   address: TpmAddress,
   pcrs: readonly number[],
@@ -33,19 +41,31 @@ export async function readPresent(
   const tpm = await openTpm(address);
   try {
     const values = await askTpm(tpm, (asked) => pcrRead(asked, { hash: ALG.sha256, pcrs }));
-    return { values, confirmed: await confirmedIn(tpm, signer) };
+    return { values, ...(await ownIn(tpm, signer)) };
   } finally {
     await tpm.close();
   }
 }
 
+async function ownIn(tpm: OpenTpm, signer: string): Promise<Omit<PresentPcrs, "values">> {
+  const identity = await openTpmIdentity(tpmFolder(signer));
+  if (identity === undefined) return { confirmed: undefined, refused: undefined };
+  try {
+    await requireSameTpm(tpm, identity);
+    return { confirmed: await confirmedIn(tpm, identity), refused: undefined };
+  } catch (error) {
+    if (!(error instanceof LctKeysError)) throw error;
+    return { confirmed: undefined, refused: error };
+  } finally {
+    identity.auth.dispose();
+  }
+}
+
 async function confirmedIn(
   { transport, entropy, pause }: OpenTpm,
-  signer: string,
+  { root: saltKey, auth, boot }: TpmIdentity,
 ): Promise<number | undefined> {
-  const identity = await openTpmIdentity(tpmFolder(signer));
-  if (identity?.boot === undefined) return undefined;
-  const { root: saltKey, auth, boot } = identity;
+  if (boot === undefined) return undefined;
   try {
     const use = { ...boot.version, auth };
     const read = (asked: Tpm) => nvReadCounter(asked, use, boot.version);
@@ -53,8 +73,6 @@ async function confirmedIn(
   } catch (error) {
     if (error instanceof TpmError && error.code !== "tpm-unreachable") return undefined;
     throw error;
-  } finally {
-    auth.dispose();
   }
 }
 

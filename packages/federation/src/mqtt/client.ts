@@ -103,14 +103,13 @@ export class MqttFleet implements FleetPort {
       this.#client.on("connect", () => {
         this.#client.subscribe(filters, { qos: 1 }, (error, granted) => {
           const refused = granted?.find(({ qos }) => qos === REFUSED_BY_BROKER);
-          if (error === null && refused === undefined) resolve();
-          else {
-            const what = refused?.topic ?? error?.message ?? "unknown";
+          if (refused !== undefined) {
+            const what = refused.topic;
             this.#options.logger.error("federation.subscribe-failed", { what });
-            if (refused !== undefined) {
-              reject(new FederationError("broker", `the broker refuses to subscribe ${what}`));
-            }
-          }
+            reject(new FederationError("broker", `the broker refuses to subscribe ${what}`));
+          } else if (error === null) resolve();
+          // The connection went meanwhile: the next one subscribes again.
+          else this.#options.logger.warn("federation.broker-error", { error: error.message });
         });
       });
     });

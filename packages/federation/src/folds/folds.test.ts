@@ -135,7 +135,8 @@ describe("folds", () => {
           let sent = 0;
           for (const [i, one] of steps.entries()) {
             happen(history, one);
-            if (!cuts.includes(i)) continue;
+            // Time that passes alone leaves nothing to send.
+            if (!cuts.includes(i) || pack.size === sent) continue;
             await at.give(pack, "batch", pack.batch(sent));
             sent = pack.size;
           }

@@ -104,8 +104,9 @@ export class Database {
 function openHandle(path: string, { application, version, sql }: Schema): Handle {
   try {
     const handle = new sqlite.Database(path);
+    // Not TRUNCATE: with this adapter a transaction that a kill cut was then left half done.
     handle.exec(
-      "PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON",
+      "PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON",
     );
     const found = {
       application: pragma(handle, "application_id"),

@@ -327,7 +327,8 @@ function openDatabase(path: string): Database {
   try {
     const db = new sqlite.Database(path);
     // TRUNCATE ends a transaction with one fsync of a file that stays; FULL syncs data before that.
-    db.exec("PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
+    // Not TRUNCATE: with this adapter a transaction that a kill cut was then left half done.
+    db.exec("PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
     const version = pragma(db, "user_version");
     const application = pragma(db, "application_id");
     if (version === 0 && application === 0) {

@@ -326,7 +326,7 @@ export class SqliteStore implements FederationStore {
 function openDatabase(path: string): Database {
   try {
     const db = new sqlite.Database(path);
-    // TRUNCATE ends a transaction with one fsync of a file that stays; FULL syncs data before that.
+    // FULL syncs data before the journal goes.
     // Not TRUNCATE: with this adapter a transaction that a kill cut was then left half done.
     db.exec("PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
     const version = pragma(db, "user_version");

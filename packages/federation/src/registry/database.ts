@@ -5,6 +5,7 @@ import { messageOf } from "@wattseal/base";
 import sqlite from "node-sqlite3-wasm";
 import { FederationError } from "../errors.js";
 import { integer, type Row, rowOf, type Value } from "../store/row.js";
+import { DURABLE } from "../store/sqlite/durable.js";
 import { lockStore } from "../store/sqlite/lock.js";
 
 type Handle = InstanceType<typeof sqlite.Database>;
@@ -104,10 +105,7 @@ export class Database {
 function openHandle(path: string, { application, version, sql }: Schema): Handle {
   try {
     const handle = new sqlite.Database(path);
-    // Not TRUNCATE: with this adapter a transaction that a kill cut was then left half done.
-    handle.exec(
-      "PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON",
-    );
+    handle.exec(DURABLE);
     const found = {
       application: pragma(handle, "application_id"),
       version: pragma(handle, "user_version"),

@@ -33,6 +33,7 @@ import {
   type Value,
 } from "../row.js";
 import { requireWhole } from "../whole.js";
+import { DURABLE } from "./durable.js";
 import { behindIn, energyIn, foldIn, foldsIn, growFold, marksIn, subtreesIn } from "./folds.js";
 import { lockStore } from "./lock.js";
 import { APPLICATION_ID, FOLDS, SCHEMA, SCHEMA_VERSION, STAYS } from "./schema.js";
@@ -326,9 +327,7 @@ export class SqliteStore implements FederationStore {
 function openDatabase(path: string): Database {
   try {
     const db = new sqlite.Database(path);
-    // FULL syncs data before the journal goes.
-    // Not TRUNCATE: with this adapter a transaction that a kill cut was then left half done.
-    db.exec("PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
+    db.exec(DURABLE);
     const version = pragma(db, "user_version");
     const application = pragma(db, "application_id");
     if (version === 0 && application === 0) {

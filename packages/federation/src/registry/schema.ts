@@ -1,14 +1,15 @@
-import type { Schema } from "./database.js";
+import type { Schema } from "../store/sqlite/database.js";
 
 /** "wsrg": refuses to write into somebody else's database. */
 const APPLICATION = 0x77_73_72_67;
 const VERSION = 1;
 
 export const REGISTRY_SCHEMA: Schema = {
+  name: "registry",
   file: "registry.db",
   application: APPLICATION,
   version: VERSION,
-  sql: `
+  from: () => `
     CREATE TABLE token (
       hash BLOB PRIMARY KEY,
       grants BLOB NOT NULL,

@@ -6,7 +6,7 @@ import { type LctId, lctId, type Millis, millis, sha256 } from "@wattseal/base";
 import type { PendingEnrolment } from "@wattseal/lct-keys";
 import { FederationError } from "../errors.js";
 import { blob, integer, type Row, text, textOrNone } from "../store/row.js";
-import { Database } from "./database.js";
+import { Database } from "../store/sqlite/database.js";
 import type {
   Admission,
   Admitted,

@@ -1,11 +1,12 @@
 import { ENERGY_COLUMNS } from "../fold-row.js";
+import type { Schema } from "./database.js";
 
 /** "wsfd": refuses to write into somebody else's database. */
-export const APPLICATION_ID = 0x77_73_66_64;
-export const SCHEMA_VERSION = 3;
+const APPLICATION_ID = 0x77_73_66_64;
+const SCHEMA_VERSION = 3;
 
 /** Since version 2: what a store of version 1 is given. It fills as packs are next heard. */
-export const STAYS = `
+const STAYS = `
   CREATE TABLE stay (
     pack INTEGER NOT NULL REFERENCES pack (id),
     module TEXT NOT NULL,
@@ -30,7 +31,7 @@ export const STAYS = `
 `;
 
 /** Since version 3; they are made of the stored leaves. */
-export const FOLDS = `
+const FOLDS = `
   ALTER TABLE pack ADD COLUMN fold_version INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE pack ADD COLUMN fold_size INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE pack ADD COLUMN summary TEXT;
@@ -59,7 +60,7 @@ export const FOLDS = `
   PRAGMA user_version = ${SCHEMA_VERSION};
 `;
 
-export const SCHEMA = `
+const FIRST = `
   CREATE TABLE pack (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
@@ -99,6 +100,12 @@ export const SCHEMA = `
     PRIMARY KEY (pack, digest)
   ) STRICT;
   PRAGMA application_id = ${APPLICATION_ID};
-  ${STAYS}
-  ${FOLDS}
 `;
+
+export const STORE_SCHEMA: Schema = {
+  name: "federation store",
+  file: "federation.db",
+  application: APPLICATION_ID,
+  version: SCHEMA_VERSION,
+  from: (version) => [FIRST, STAYS, FOLDS].slice(version).join("\n"),
+};

@@ -14,6 +14,13 @@ beforeEach(() => {
 });
 afterEach(() => directory.remove());
 
+/** As whoever else has the file. A write-ahead log asks for the exclusive lock, where there is no shared memory. */
+function plainly(path: string): InstanceType<typeof sqlite.Database> {
+  const db = new sqlite.Database(path);
+  db.exec("PRAGMA locking_mode = EXCLUSIVE");
+  return db;
+}
+
 describe("SqliteStore on disk", () => {
   it("is there again after closing", async () => {
     const store = await SqliteStore.open(directory.path);
@@ -57,7 +64,7 @@ describe("SqliteStore on disk", () => {
     const first = await SqliteStore.open(directory.path);
     await first.commit([growth(0, 5)]);
     await first.close();
-    const db = new sqlite.Database(join(directory.path, "federation.db"));
+    const db = plainly(join(directory.path, "federation.db"));
     db.exec("DROP TABLE energy; DROP TABLE mark; DROP TABLE subtree; PRAGMA user_version = 2");
     for (const column of ["fold_version", "fold_size", "summary"]) {
       db.exec(`ALTER TABLE pack DROP COLUMN ${column}`);
@@ -80,17 +87,26 @@ describe("SqliteStore on disk", () => {
     writeFileSync(path, "this is no database, but long enough to look like one".repeat(20));
     await expect(SqliteStore.open(directory.path)).rejects.toMatchObject({ code: "store-corrupt" });
     writeFileSync(path, "");
-    const db = new sqlite.Database(path);
+    const db = plainly(path);
     db.exec("PRAGMA user_version = 9; CREATE TABLE t (x)");
     db.close();
     await expect(SqliteStore.open(directory.path)).rejects.toThrow("version 9");
+  });
+
+  it("says how to go on from what a killed process of before the write-ahead log left half done", async () => {
+    await (await SqliteStore.open(directory.path)).close();
+    const journal = join(directory.path, "federation.db-journal");
+    writeFileSync(journal, Uint8Array.of(0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7));
+    await expect(SqliteStore.open(directory.path)).rejects.toThrow("rolls it back");
+    writeFileSync(journal, new Uint8Array(28));
+    await (await SqliteStore.open(directory.path)).close();
   });
 
   it("rolls a group back when one commit in it fails", async () => {
     const store = await SqliteStore.open(directory.path);
     const path = join(directory.path, "federation.db");
     await store.close();
-    const db = new sqlite.Database(path);
+    const db = plainly(path);
     db.exec(
       "CREATE TRIGGER full BEFORE INSERT ON bundle WHEN new.count = 5 BEGIN SELECT raise(abort, 'full'); END",
     );

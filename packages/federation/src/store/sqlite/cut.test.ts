@@ -1,0 +1,73 @@
+/** Every point at which a kill can cut a transaction: before each call that changes a file. */
+import fs from "node:fs";
+import { join } from "node:path";
+import { afterEach, expect, it, vi } from "vitest";
+import { temporaryDirectory } from "../../fleet.fixture.js";
+import { A, B, growth } from "../growth.fixture.js";
+import { SqliteStore } from "./sqlite.js";
+
+/** What node-sqlite3-wasm changes files by. */
+const CHANGES = ["openSync", "writeSync", "ftruncateSync", "unlinkSync", "fsyncSync", "rmdirSync"];
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+/** Calls `before` ahead of every change to a file; the adapter asks node:fs for each anew. */
+function beforeEachChange(before: () => void): void {
+  let within = false;
+  for (const name of CHANGES) {
+    const real = Reflect.get(fs, name);
+    vi.spyOn(fs, name as "writeSync").mockImplementation((...args: unknown[]) => {
+      if (!within) {
+        within = true;
+        before();
+        within = false;
+      }
+      return Reflect.apply(real, fs, args);
+    });
+  }
+}
+
+it("leaves whole commits wherever a kill comes, none of them lost that was answered for", async () => {
+  const home = temporaryDirectory();
+  const cuts: { readonly directory: string; readonly answered: number }[] = [];
+  const live = join(home.path, "live");
+  const steps = [
+    [growth(0, 5)],
+    [growth(5, 9), growth(0, 300, { pack: B })],
+    [growth(9, 12), growth(300, 301, { pack: B })],
+  ];
+  let answered = 0;
+  const store = await SqliteStore.open(live);
+  beforeEachChange(() => {
+    const directory = join(home.path, String(cuts.length));
+    fs.cpSync(live, directory, { recursive: true });
+    cuts.push({ directory, answered });
+  });
+  for (const group of steps) {
+    expect(new Set(await store.commit(group))).toEqual(new Set(["stored"]));
+    answered += 1;
+  }
+  await store.close();
+  vi.restoreAllMocks();
+
+  const states = [
+    [undefined, undefined],
+    [5, undefined],
+    [9, 300],
+    [12, 301],
+  ];
+  expect(cuts.length).toBeGreaterThan(20);
+  for (const [i, cut] of cuts.entries()) {
+    const after = await SqliteStore.open(cut.directory);
+    const [a, b] = [await after.pack(A), await after.pack(B)];
+    const state = states.findIndex(([x, y]) => x === a?.size && y === b?.size);
+    expect(state, `cut ${i}: ${a?.size} and ${b?.size}`).toBeGreaterThanOrEqual(cut.answered);
+    expect(await after.leaves(A, 0, 1000)).toHaveLength(a?.size ?? 0);
+    expect(await after.leaves(B, 0, 1000)).toHaveLength(b?.size ?? 0);
+    expect((await after.fold(A))?.size).toBe(a?.size);
+    await after.close();
+  }
+  home.remove();
+});

@@ -1,0 +1,187 @@
+/**
+ * One SQLite file of this process's own, such that a kill at any write leaves whole transactions. node-sqlite3-wasm
+ * takes its own lock folder for somebody's reserved lock, so that SQLite never rolls a rollback journal back (pager.c,
+ * hasHotJournal), in whatever mode; a write-ahead log is recovered by its checksums, and in exclusive mode without
+ * shared memory (sqlite.org/wal.html §6 and §8).
+ */
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { messageOf } from "@wattseal/base";
+import sqlite from "node-sqlite3-wasm";
+import { FederationError } from "../../errors.js";
+import { type Access, integer, type Row, rowOf, type Value } from "../row.js";
+import { lockStore } from "./lock.js";
+
+type Handle = InstanceType<typeof sqlite.Database>;
+type Statement = InstanceType<typeof sqlite.Statement>;
+
+export interface Schema {
+  /** What the file is, for people: "federation store". */
+  readonly name: string;
+  readonly file: string;
+  /** SQLite's application_id. */
+  readonly application: number;
+  /** SQLite's user_version. */
+  readonly version: number;
+  /** Statements that take an empty file (version 0) or one of an older version to this one, and set both. */
+  readonly from: (version: number) => string;
+}
+
+const SETTINGS =
+  "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON";
+
+export class Database implements Access {
+  readonly #handle: Handle;
+  readonly #name: string;
+  readonly #unlock: () => Promise<void>;
+  readonly #statements = new Map<string, Statement>();
+  #closed = false;
+
+  private constructor(handle: Handle, name: string, unlock: () => Promise<void>) {
+    this.#handle = handle;
+    this.#name = name;
+    this.#unlock = unlock;
+  }
+
+  /** Makes the directory and the file where there are none. Throws FederationError. */
+  static async open(directory: string, schema: Schema): Promise<Database> {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const unlock = await lockStore(directory);
+    try {
+      const handle = openHandle(join(directory, schema.file), schema);
+      syncDirectory(directory);
+      return new Database(handle, schema.name, unlock);
+    } catch (error) {
+      await unlock();
+      throw error;
+    }
+  }
+
+  transaction<T>(work: () => T): T {
+    this.#requireOpen();
+    this.#handle.exec("BEGIN IMMEDIATE");
+    try {
+      const result = work();
+      this.#handle.exec("COMMIT");
+      return result;
+    } catch (error) {
+      if (this.#handle.inTransaction) this.#handle.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
+  /** Rows changed. */
+  run(sql: string, values: Value[]): number {
+    return this.#with(sql, (statement) => statement.run(values).changes);
+  }
+
+  get(sql: string, values: Value[]): Row | undefined {
+    const row = this.#with(sql, (statement) => statement.get(values));
+    return row === null ? undefined : rowOf(row);
+  }
+
+  all(sql: string, values: Value[] = []): Row[] {
+    return this.#with(sql, (statement) => statement.all(values)).map(rowOf);
+  }
+
+  /** Of the file, without what the write-ahead log holds beyond it. */
+  bytes(): number {
+    this.#requireOpen();
+    return pragma(this.#handle, "page_count") * pragma(this.#handle, "page_size");
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const statement of this.#statements.values()) statement.finalize();
+    this.#handle.close();
+    await this.#unlock();
+  }
+
+  /** A statement that failed cannot be used again here (its reset reports the same failure): it is dropped. */
+  #with<T>(sql: string, use: (statement: Statement) => T): T {
+    this.#requireOpen();
+    const statement = this.#statements.get(sql) ?? this.#handle.prepare(sql);
+    this.#statements.set(sql, statement);
+    try {
+      return use(statement);
+    } catch (error) {
+      this.#statements.delete(sql);
+      try {
+        statement.finalize();
+      } catch {} // it repeats the error that is thrown here
+      throw error;
+    }
+  }
+
+  #requireOpen(): void {
+    if (this.#closed) throw new FederationError("store-closed", `the ${this.#name} is closed`);
+  }
+}
+
+function openHandle(path: string, schema: Schema): Handle {
+  // The adapter's own lock is a directory that a killed process leaves behind; with ours held it is stale.
+  rmSync(`${path}.lock`, { recursive: true, force: true });
+  requireNoHotJournal(path);
+  let handle: Handle | undefined;
+  try {
+    handle = new sqlite.Database(path);
+    handle.exec(SETTINGS);
+    migrate(handle, path, schema);
+    return handle;
+  } catch (cause) {
+    handle?.close();
+    if (cause instanceof FederationError) throw cause;
+    const message = `${path} cannot be opened: ${messageOf(cause)}`;
+    throw new FederationError("store-corrupt", message, { cause });
+  }
+}
+
+function migrate(handle: Handle, path: string, { name, application, version, from }: Schema): void {
+  const found = {
+    application: pragma(handle, "application_id"),
+    version: pragma(handle, "user_version"),
+  };
+  const isNew = found.version === 0 && found.application === 0;
+  const isOurs = found.application === application && found.version > 0;
+  if (isNew || (isOurs && found.version < version)) {
+    handle.exec(`BEGIN IMMEDIATE; ${from(found.version)} COMMIT;`);
+  } else if (!isOurs || found.version > version) {
+    throw new FederationError(
+      "store-corrupt",
+      `${path} is no ${name} of version ${version} (application ${found.application}, version ${found.version})`,
+    );
+  }
+}
+
+/** Files of before the write-ahead log: what a killed process left half done there, this adapter cannot roll back. */
+function requireNoHotJournal(path: string): void {
+  const journal = `${path}-journal`;
+  if (!existsSync(journal)) return;
+  const first = new Uint8Array(1);
+  const file = openSync(journal, "r");
+  try {
+    readSync(file, first);
+  } finally {
+    closeSync(file);
+  }
+  if (first[0] === 0) return; // empty, or its header zeroed: finished with
+  throw new FederationError(
+    "store-corrupt",
+    `${path} was left in the middle of a transaction: run \`sqlite3 ${path} 'PRAGMA integrity_check'\`, which rolls it back, and start again`,
+  );
+}
+
+/** What is committed to a write-ahead log is there after a power cut if the directory knows the log. */
+function syncDirectory(path: string): void {
+  const directory = openSync(path, "r");
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
+  }
+}
+
+function pragma(handle: Handle, name: string): number {
+  return integer(rowOf(handle.get(`PRAGMA ${name}`) ?? {}), name);
+}

@@ -20,9 +20,12 @@ export class Journal {
     this.#logger = logger;
   }
 
-  /** Something that the pack signed has come. `entries`: stored; `isNew`: the store had none before. */
+  /**
+   * Something that the pack signed has come. `entries`: stored; `isNew`: the store had none before. With none stored nothing is
+   * told: the commit of what came before it in its group is about to.
+   */
   heard(pack: PackName, entries: number, isNew = false): void {
-    if (this.#met.has(pack)) return;
+    if (entries === 0 || this.#met.has(pack)) return;
     this.#met.add(pack);
     this.#logger.info("federation.pack-contact", { pack, entries, new: isNew });
   }

@@ -101,6 +101,21 @@ describe("out of order", () => {
     ]);
   });
 
+  it.each(["head", "batch"] as const)(
+    "calls a pack new whose first batch is still to be committed when its %s comes",
+    async (channel) => {
+      const { deliver, clock, infos } = await bench();
+      const p = pack(40);
+      deliver(p, "batch", p.batch(0, 10));
+      deliver(p, channel, channel === "head" ? utf8(p.note()) : p.batch(20, 40));
+      await clock.advance(20);
+      expect(infos[0]).toEqual({
+        event: "federation.pack-contact",
+        fields: { pack: p.name, entries: 10, new: true },
+      });
+    },
+  );
+
   it("lets a late federation have the log in parts, up to a receipt", async () => {
     const { give, requests, receipts, stored, worker } = await bench();
     const p = pack(700);

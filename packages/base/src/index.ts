@@ -47,6 +47,7 @@ export {
 } from "./ports.js";
 export { sha256, verifyEd25519, verifyP256 } from "./primitives.js";
 export { printable } from "./printable.js";
+export { TokenBucket, type TokenBucketSize } from "./token-bucket.js";
 export {
   type Branded,
   type LctId,

@@ -5,7 +5,7 @@ import { RateLimit } from "./rate.js";
 
 function limit(addresses = 100) {
   const clock = { time: 0, now: () => millis(clock.time) };
-  return { clock, rate: new RateLimit({ clock, burst: 5, perSecond: 2, addresses }) };
+  return { clock, rate: new RateLimit({ clock, burst: 5, everyMs: 500, addresses }) };
 }
 
 describe("a rate limit", () => {

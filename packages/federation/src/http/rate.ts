@@ -1,24 +1,15 @@
 /** So many requests from one address, and no more: a bucket each, of a bounded number of addresses. */
-import type { Clock } from "@wattseal/base";
+import { type Clock, TokenBucket, type TokenBucketSize } from "@wattseal/base";
 
-interface Bucket {
-  tokens: number;
-  /** ms: when it was last filled up to. */
-  at: number;
-}
-
-export interface RateOptions {
+export interface RateOptions extends TokenBucketSize {
   readonly clock: Pick<Clock, "now">;
-  /** At once, at most. */
-  readonly burst: number;
-  readonly perSecond: number;
   /** Beyond them the one that was longest silent is forgotten. */
   readonly addresses: number;
 }
 
 export class RateLimit {
   readonly #options: RateOptions;
-  readonly #buckets = new Map<string, Bucket>();
+  readonly #buckets = new Map<string, TokenBucket>();
 
   constructor(options: RateOptions) {
     this.#options = options;
@@ -26,17 +17,15 @@ export class RateLimit {
 
   /** 0: go on; else the seconds after which to try again. */
   take(address: string): number {
-    const { clock, burst, perSecond, addresses } = this.#options;
+    const { clock, addresses } = this.#options;
     const key = networkOf(address);
     const now = clock.now();
-    const { tokens, at } = this.#buckets.get(key) ?? { tokens: burst, at: now };
-    const filled = Math.min(burst, tokens + ((now - at) / 1000) * perSecond);
-    const allowed = filled >= 1;
+    const bucket = this.#buckets.get(key) ?? new TokenBucket(this.#options, now);
     this.#buckets.delete(key);
-    this.#buckets.set(key, { tokens: allowed ? filled - 1 : filled, at: now });
+    this.#buckets.set(key, bucket);
     const [oldest] = this.#buckets.keys();
     if (this.#buckets.size > addresses && oldest !== undefined) this.#buckets.delete(oldest);
-    return allowed ? 0 : Math.max(1, Math.ceil((1 - filled) / perSecond));
+    return Math.ceil(bucket.take(now) / 1000);
   }
 }
 

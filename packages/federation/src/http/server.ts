@@ -10,10 +10,10 @@ import {
 } from "node:http";
 import { createServer as createHttps } from "node:https";
 import { isIP } from "node:net";
-import { type Clock, type Logger, messageOf } from "@wattseal/base";
+import { type Logger, messageOf } from "@wattseal/base";
 import { isLoopback } from "./loopback.js";
 import { HttpRefusal, PROBLEM_TYPE, type Problem, problem } from "./problem.js";
-import { RateLimit } from "./rate.js";
+import { RateLimit, type RateOptions } from "./rate.js";
 import type { Reply } from "./route.js";
 
 export interface TlsFiles {
@@ -43,12 +43,7 @@ export interface Address {
 }
 
 /** Of one address. */
-export interface Rate {
-  readonly clock: Pick<Clock, "now">;
-  /** Requests at once, at most. */
-  readonly burst: number;
-  readonly perSecond: number;
-}
+export type Rate = Omit<RateOptions, "addresses">;
 
 const MOST_CONNECTIONS = 256;
 const REQUEST_MS = 10_000;

@@ -21,7 +21,7 @@ export interface QuerySetting {
 }
 
 const TOKEN = /^[A-Za-z0-9_-]{20,100}$/;
-const RATE = { burst: 200, perSecond: 50 } as const;
+const RATE = { burst: 200, everyMs: 20 } as const;
 const UNAVAILABLE = 503;
 
 /** Throws FederationError `configuration`, `listen`. */

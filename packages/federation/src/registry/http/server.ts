@@ -21,7 +21,7 @@ export interface RegistryServerOptions {
   readonly logger: Logger;
 }
 
-const RATE = { burst: 40, perSecond: 4 } as const;
+const RATE = { burst: 40, everyMs: 250 } as const;
 
 /** What anyone may ask. Throws RegistryError `listen`. */
 export function listenForAnyone(options: RegistryServerOptions & Address): Promise<HttpServer> {

@@ -1,16 +1,9 @@
 /** How often a client may call: what an honest gateway needs with room to spare, and no more for one that is not. */
-import type { Clock } from "@wattseal/base";
+import { type Clock, TokenBucket, type TokenBucketSize } from "@wattseal/base";
 import { LctKeysError } from "../../verify/errors.js";
 import type { Ask } from "./requests.js";
 
 type Call = Ask["call"];
-
-interface Limit {
-  /** Calls at once, after a rest. */
-  readonly burst: number;
-  /** ms for one more. */
-  readonly everyMs: number;
-}
 
 /**
  * - `identity`: a gateway that systemd restarts over and over; each start costs the disk, and with a TPM its counter.
@@ -23,7 +16,7 @@ interface Limit {
  * - `half`: a roll is made by people.
  * - `starts`: asked where an epoch may end, so as often as one begins; writes a small file.
  */
-const LIMITS: Readonly<Record<Call, Limit>> = {
+const LIMITS: Readonly<Record<Call, TokenBucketSize>> = {
   identity: { burst: 20, everyMs: 5_000 },
   sign: { burst: 128, everyMs: 25 },
   attest: { burst: 4, everyMs: 10_000 },
@@ -33,16 +26,10 @@ const LIMITS: Readonly<Record<Call, Limit>> = {
   starts: { burst: 20, everyMs: 5_000 },
 };
 
-/** `ms` of refilling have gathered at `at`. */
-interface Bucket {
-  readonly ms: number;
-  readonly at: number;
-}
-
 /** Of one signer, whoever connects: a new connection brings no new calls. `clock` only runs. */
 export class CallLimits {
   readonly #clock: Clock;
-  readonly #buckets = new Map<Call, Bucket>();
+  readonly #buckets = new Map<Call, TokenBucket>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -51,12 +38,11 @@ export class CallLimits {
   /** Counts a call. Throws `rate-limited` with `retryAfterMs`; such a call does not count. */
   take(call: Call): void {
     const { burst, everyMs } = LIMITS[call];
-    const now: number = this.#clock.now();
-    const { ms: before, at } = this.#buckets.get(call) ?? { ms: burst * everyMs, at: now };
-    const ms = Math.min(burst * everyMs, before + now - at);
-    this.#buckets.set(call, { ms: ms < everyMs ? ms : ms - everyMs, at: now });
-    if (ms >= everyMs) return;
-    const retryAfterMs = everyMs - ms;
+    const now = this.#clock.now();
+    const bucket = this.#buckets.get(call) ?? new TokenBucket(LIMITS[call], now);
+    this.#buckets.set(call, bucket);
+    const retryAfterMs = bucket.take(now);
+    if (retryAfterMs === 0) return;
     throw new LctKeysError(
       "rate-limited",
       `the signer answers ${call} ${burst} times at once, and then every ${everyMs} ms; ask again in ${retryAfterMs} ms`,

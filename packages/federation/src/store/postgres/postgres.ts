@@ -8,6 +8,7 @@ import { type PackName, packName } from "@wattseal/uplink";
 import { FederationError } from "../../errors.js";
 import type { EnergySum, FoldGrowth } from "../../folds/growth.js";
 import type { EnergyQuery, MarkedBlock, MarksQuery, StoredFold } from "../../folds/port.js";
+import { FORK_COLUMNS, forkOf, POISON_COLUMNS, poisonOf } from "../kept-row.js";
 import {
   type FederationStore,
   type ForkEvidence,
@@ -124,27 +125,16 @@ export class PostgresStore implements FederationStore {
 
   async forks(): Promise<readonly ForkEvidence[]> {
     const rows = await this.#database.all(
-      "SELECT pack, kind, size, payload, receipt FROM wattseal.fork ORDER BY pack, size, kept",
+      `SELECT ${FORK_COLUMNS} FROM wattseal.fork ORDER BY pack, size, kept`,
     );
-    return rows.map((row) => ({
-      pack: packName(text(row, "pack")),
-      kind: text(row, "kind") === "epoch" ? "epoch" : "checkpoint",
-      size: integer(row, "size"),
-      payload: blob(row, "payload"),
-      receipt: text(row, "receipt"),
-    }));
+    return rows.map(forkOf);
   }
 
   async parked(): Promise<readonly Poison[]> {
     const rows = await this.#database.all(
-      "SELECT pack, reason, message, payload FROM wattseal.poison ORDER BY pack, kept",
+      `SELECT ${POISON_COLUMNS} FROM wattseal.poison ORDER BY pack, kept`,
     );
-    return rows.map((row) => ({
-      pack: packName(text(row, "pack")),
-      reason: text(row, "reason"),
-      message: text(row, "message"),
-      payload: blob(row, "payload"),
-    }));
+    return rows.map(poisonOf);
   }
 
   async fold(pack: PackName): Promise<StoredFold | undefined> {

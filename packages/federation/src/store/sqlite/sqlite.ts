@@ -9,6 +9,7 @@ import { type PackName, packName } from "@wattseal/uplink";
 import { FederationError } from "../../errors.js";
 import type { EnergySum, FoldGrowth } from "../../folds/growth.js";
 import type { EnergyQuery, MarkedBlock, MarksQuery, StoredFold } from "../../folds/port.js";
+import { FORK_COLUMNS, forkOf, POISON_COLUMNS, poisonOf } from "../kept-row.js";
 import {
   type FederationStore,
   type ForkEvidence,
@@ -107,26 +108,13 @@ export class SqliteStore implements FederationStore {
   }
 
   async forks(): Promise<readonly ForkEvidence[]> {
-    return this.#db
-      .all("SELECT pack, kind, size, payload, receipt FROM fork ORDER BY pack, size")
-      .map((row) => ({
-        pack: packName(textOf(row, "pack")),
-        kind: textOf(row, "kind") === "epoch" ? "epoch" : "checkpoint",
-        size: integer(row, "size"),
-        payload: blob(row, "payload"),
-        receipt: textOf(row, "receipt"),
-      }));
+    const rows = this.#db.all(`SELECT ${FORK_COLUMNS} FROM fork ORDER BY pack, size`);
+    return rows.map(forkOf);
   }
 
   async parked(): Promise<readonly Poison[]> {
-    return this.#db
-      .all("SELECT pack, reason, message, payload FROM poison ORDER BY pack, rowid")
-      .map((row) => ({
-        pack: packName(textOf(row, "pack")),
-        reason: textOf(row, "reason"),
-        message: textOf(row, "message"),
-        payload: blob(row, "payload"),
-      }));
+    const rows = this.#db.all(`SELECT ${POISON_COLUMNS} FROM poison ORDER BY pack, rowid`);
+    return rows.map(poisonOf);
   }
 
   async fold(pack: PackName): Promise<StoredFold | undefined> {

@@ -2,6 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 import { temporaryFolder, wattseal } from "./support/program.js";
+import { runScenario } from "./support/run.js";
 
 const SCENARIO = fileURLToPath(new URL("../scenarios/clock-steps.json", import.meta.url));
 const HOUR = 3_600_000;
@@ -11,28 +12,8 @@ it("a gateway whose clock is set back an hour and forward a day loses no module,
 }, async () => {
   const folder = await temporaryFolder();
   const state = `${folder}/state`;
-  const run = await wattseal([
-    ...[
-      "start",
-      "--tpm",
-      "none",
-      "--scenario",
-      SCENARIO,
-      "--speed",
-      "max",
-      "--json",
-      "--state",
-      state,
-    ],
-  ]);
-  expect(run.status, run.stderr).toBe(0);
-  expect(JSON.parse(run.stdout)).toMatchObject({ verified: true, linked: 4 });
-
-  const list = await wattseal(["ledger", "list", `${state}/gateway/log`, "--json"]);
-  const entries = list.stdout
-    .trimEnd()
-    .split("\n")
-    .map((line) => JSON.parse(line));
+  const { summary, entries } = await runScenario(SCENARIO, state);
+  expect(summary).toMatchObject({ verified: true, linked: 4 });
   const steps = entries.filter(({ type }) => type === "ops.clock").map(({ body }) => body);
   expect(steps.map(({ sync, step }) => [sync, step])).toEqual([
     ["synchronised", 0],
@@ -48,9 +29,9 @@ it("a gateway whose clock is set back an hour and forward a day loses no module,
   expect(gaps).toHaveLength(2 * 4);
   const windows = entries.filter(({ type }) => type === "energy.window").map(({ body }) => body);
   for (const [i, window] of windows.entries()) {
-    if (i > 0) expect(window.t0).toBe(windows[i - 1].t1);
+    if (i > 0) expect(window["t0"]).toBe(windows[i - 1]?.["t1"]);
   }
-  expect(entries.filter(({ body }) => body?.alarm === "lost")).toEqual([]);
+  expect(entries.filter(({ body }) => body?.["alarm"] === "lost")).toEqual([]);
 
   // The clock of a gateway in another process is not the simulator's to set.
   const scenario = JSON.parse(await readFile(SCENARIO, "utf8"));
@@ -73,27 +54,8 @@ it("a step past the end of the epoch begins the next one, which says the step; t
   };
   await writeFile(`${folder}/far.json`, JSON.stringify(scenario));
   const state = `${folder}/state`;
-  const run = await wattseal([
-    ...[
-      "start",
-      "--tpm",
-      "none",
-      "--scenario",
-      `${folder}/far.json`,
-      "--speed",
-      "max",
-      "--json",
-      "--state",
-      state,
-    ],
-  ]);
-  expect(run.status, run.stderr).toBe(0);
-  expect(JSON.parse(run.stdout)).toMatchObject({ verified: true });
-  const list = await wattseal(["ledger", "list", `${state}/gateway/log`, "--json"]);
-  const entries = list.stdout
-    .trimEnd()
-    .split("\n")
-    .map((line) => JSON.parse(line));
+  const { summary, entries } = await runScenario(`${folder}/far.json`, state);
+  expect(summary).toMatchObject({ verified: true });
   const second = entries.findLastIndex(({ type }) => type === "epoch.begin");
   expect(entries.filter(({ type }) => type === "epoch.begin")).toHaveLength(2);
   expect(entries[second + 1]).toMatchObject({ type: "ops.clock", body: { step } });

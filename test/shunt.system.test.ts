@@ -1,48 +1,22 @@
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 import { temporaryFolder, wattseal } from "./support/program.js";
+import { runScenario } from "./support/run.js";
 
 const SCENARIO = fileURLToPath(new URL("../scenarios/shunt-low.json", import.meta.url));
-
-interface Listed {
-  readonly index: number;
-  readonly type: string;
-  readonly body: Record<string, unknown>;
-}
 
 it("a shunt that shows 5 % less keeps what the modules took in from earning; a silent one keeps nothing, and is missed", {
   timeout: 120_000,
 }, async () => {
   const folder = await temporaryFolder();
   const state = `${folder}/state`;
-  const run = await wattseal([
-    ...[
-      "start",
-      "--tpm",
-      "none",
-      "--scenario",
-      SCENARIO,
-      "--speed",
-      "max",
-      "--json",
-      "--state",
-      state,
-    ],
-  ]);
-  expect(run.status, run.stderr).toBe(0);
-  const { shunt, verified } = JSON.parse(run.stdout);
-  expect(verified).toBe(true);
-  expect(run.stderr).toMatch(/^shunt +\d+ windows checked, \d+ suspect, \d+ without a check$/m);
-
-  const list = await wattseal(["ledger", "list", `${state}/gateway/log`, "--json"]);
-  const entries: Listed[] = list.stdout
-    .trimEnd()
-    .split("\n")
-    .map((line) => JSON.parse(line));
+  const { summary, told, entries } = await runScenario(SCENARIO, state);
+  expect(summary["verified"]).toBe(true);
+  expect(told).toMatch(/^shunt +\d+ windows checked, \d+ suspect, \d+ without a check$/m);
   const of = (type: string) => entries.filter((entry) => entry.type === type);
 
   const suspects = of("energy.check").filter(({ body }) => body["verdict"] === "suspect");
-  expect(shunt.suspect).toBe(suspects.length);
+  expect(summary["shunt"]).toMatchObject({ suspect: suspects.length });
   // 125 s hold one whole minute at least, two at most, and up to two in part.
   expect(suspects.length).toBeGreaterThanOrEqual(1);
   for (const { index } of suspects) {

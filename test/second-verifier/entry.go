@@ -120,6 +120,11 @@ type (
 
 	opsClock    struct{ synchronised bool }
 	opsSnapshot struct{ digest hash }
+	opsCommand  struct {
+		order []byte
+		key   hash
+	}
+	opsOutcome struct{ command int64 }
 )
 
 // decodeEntry: the bytes of an entry, as "Entries" says.
@@ -203,37 +208,16 @@ var bodies = map[string]func(*fields) any{
 		f.phrase()
 		return r
 	},
-	"energy.resolve": func(f *fields) any {
-		r := energyResolve{f.index(), f.word("accept", "reject")}
-		f.label()
-		f.phrase()
-		return r
-	},
+	"energy.resolve": func(f *fields) any { return readResolve(f) },
 	"society.mint":   func(f *fields) any { return societyMint{f.sign1()} },
 	"society.source": func(f *fields) any { return societySource{f.sign1()} },
 	"society.policy": func(f *fields) any { return societyPolicy{f.sign1()} },
 	"society.charge": func(f *fields) any {
 		return societyCharge{f.amount(), list(f, 1, 16, readPart), f.bps()}
 	},
-	"society.certify": func(f *fields) any {
-		c := societyCertify{f.amount()}
-		f.word("load", "application", "peer")
-		f.source()
-		optional(f, (*fields).hash)
-		return c
-	},
-	"society.reserve": func(f *fields) any {
-		r := societyReserve{f.amount(), f.lct()}
-		f.label()
-		optional(f, (*fields).hash)
-		return r
-	},
-	"society.commit": func(f *fields) any {
-		c := societyCommit{f.index(), optional(f, (*fields).amount)}
-		f.bps()
-		optional(f, (*fields).hash)
-		return c
-	},
+	"society.certify": func(f *fields) any { return readCertify(f) },
+	"society.reserve": func(f *fields) any { return readReserve(f) },
+	"society.commit":  func(f *fields) any { return readCommit(f) },
 	"society.rollback": func(f *fields) any {
 		return societyRollback{f.index(), f.word("failure", "deadline"), list(f, 0, 256, readLot)}
 	},
@@ -264,6 +248,13 @@ var bodies = map[string]func(*fields) any{
 		return c
 	},
 	"ops.snapshot": func(f *fields) any { return opsSnapshot{f.hash()} },
+	"ops.command":  func(f *fields) any { return opsCommand{f.bytes(1, maxOrder), f.hash()} },
+	"ops.outcome": func(f *fields) any {
+		o := opsOutcome{f.index()}
+		f.word("done", "partial", "refused")
+		f.phrase()
+		return o
+	},
 	"ops.config": func(f *fields) any {
 		f.phrase()
 		f.hash()
@@ -279,4 +270,33 @@ func readPart(f *fields) part {
 
 func readLot(f *fields) lot {
 	return array(f, func(f *fields) lot { return lot{f.index(), f.time(), f.amount()} })
+}
+
+func readResolve(f *fields) energyResolve {
+	r := energyResolve{f.index(), f.word("accept", "reject")}
+	f.label()
+	f.phrase()
+	return r
+}
+
+func readCertify(f *fields) societyCertify {
+	c := societyCertify{f.amount()}
+	f.word("load", "application", "peer")
+	f.source()
+	optional(f, (*fields).hash)
+	return c
+}
+
+func readReserve(f *fields) societyReserve {
+	r := societyReserve{f.amount(), f.lct()}
+	f.label()
+	optional(f, (*fields).hash)
+	return r
+}
+
+func readCommit(f *fields) societyCommit {
+	c := societyCommit{f.index(), optional(f, (*fields).amount)}
+	f.bps()
+	optional(f, (*fields).hash)
+	return c
 }

@@ -123,6 +123,10 @@ func (l *ledger) step(body any, at moment) {
 		l.society.record(b, at)
 	case opsSnapshot:
 		l.requireSnapshot(b, at.index)
+	case opsCommand:
+		l.command(b, at)
+	case opsOutcome:
+		b.requireAfter(at.index)
 	case unjudged:
 	}
 }

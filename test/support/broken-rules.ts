@@ -9,8 +9,10 @@ import {
   KeyedLog,
   LCT,
   listOf,
+  order,
   statement,
   typeOf,
+  WITNESS_KEY,
 } from "./keyed-log.js";
 
 interface BrokenLog {
@@ -105,6 +107,22 @@ function dropped(rule: string, what: string, type: string, after: string): Broke
   };
 }
 
+const ALLOW: readonly CborValue[] = ["allow", []];
+
+/** After the beginning of a log whose clock is synchronised, an order that may not be obeyed. */
+function commanded(what: string, fields: Body, key: Uint8Array = WITNESS_KEY[1]): BrokenRule {
+  return {
+    rule: "O-7",
+    what: `an order ${what}`,
+    broken: () => {
+      const log = new KeyedLog();
+      const signed = order(fields(log));
+      const bad = encodeCbor([1, "ops.command", log.now, [signed, key]]);
+      return { entries: [...log.entries, bad], at: log.entries.length };
+    },
+  };
+}
+
 const more = (value: CborValue | undefined, by = 1) => Number(value) + by;
 
 /** An interval that goes on where the module's record ends, a minute without energy. */
@@ -157,6 +175,33 @@ export const BROKEN_RULES: readonly BrokenRule[] = [
   },
   appended("O-6", "a snapshot right after the start", "ops.snapshot", (log) => [
     sha256(log.replay.snapshot()),
+  ]),
+  commanded("of another pack", ({ now }) => [LCT.replace(":pack:", ":app:"), ALLOW, now + 1, []]),
+  commanded("past its time", ({ now }) => [LCT, ALLOW, now, []]),
+  commanded("too far ahead", ({ now }) => [LCT, ALLOW, now + 300_001, []]),
+  commanded("by delegation", ({ now }) => [LCT, ALLOW, now + 1, [digest]]),
+  commanded("of an unknown action", ({ now }) => [LCT, ["explode", []], now + 1, []]),
+  commanded("of an action with more", ({ now }) => [LCT, ["isolate", [1]], now + 1, []]),
+  commanded("that no clock can judge", (log) => {
+    log.put("ops.clock", ["unsynchronised", "test", 0]);
+    return [LCT, ALLOW, log.now + 1, []];
+  }),
+  commanded("under another key", ({ now }) => [LCT, ALLOW, now + 1, []], digest),
+  {
+    rule: "O-7",
+    what: "an order with another signature",
+    broken: () => {
+      const log = new KeyedLog();
+      const signed = order([LCT, ALLOW, log.now + 1, []]);
+      signed[signed.length - 40]! ^= 1;
+      const bad = encodeCbor([1, "ops.command", log.now, [signed, WITNESS_KEY[1]]]);
+      return { entries: [...log.entries, bad], at: log.entries.length };
+    },
+  },
+  appended("O-8", "an outcome of itself", "ops.outcome", ({ entries }) => [
+    entries.length,
+    "done",
+    "",
   ]),
   appended("P-1", "of another LCT", "epoch.begin", (log) =>
     epochBody(log, [0, LCT.replace("pack", "agent")]),

@@ -2,7 +2,7 @@
 import { type CborValue, millis, milliwattHours, moduleUid, sha256 } from "@wattseal/base";
 import { encodeEntry, SNAPSHOT_SPACING } from "@wattseal/energy-ledger";
 import { VerifierError } from "@wattseal/verifier";
-import { KeyedLog, LCT } from "./keyed-log.js";
+import { KeyedLog, LCT, order, WITNESS_KEY } from "./keyed-log.js";
 import { Random } from "./random.js";
 
 const MINUTE = 60_000;
@@ -248,6 +248,7 @@ export class History {
       () => this.prove(),
       () => log.put("ops.clock", [this.#random.of(["synchronised", "unsynchronised"]), "ntp", -7]),
       () => log.put("ops.config", ["ünïcode 0.1", new Uint8Array(32)]),
+      () => this.command(uid),
       () => log.put("link.alarm", [[], 3, "injection", 2, ""]),
       () =>
         log.put("energy.statement", [
@@ -262,6 +263,25 @@ export class History {
       () => this.status(OTHER, "void"),
     ];
     this.#random.of(events)();
+  }
+
+  /** Somebody orders something, and is told what became of it. */
+  command(uid: string): void {
+    const { log } = this;
+    const actions: readonly CborValue[] = [
+      ["isolate", []],
+      ["allow", []],
+      ["reserve", [5, OTHER, "compute", []]],
+      ["commit", [7, [], 9_500, digest]],
+      ["rollback", [7]],
+      ["certify", [5, "load", "substation-4", []]],
+      ["resolve", [7, "reject", "operator", `módule ${uid}`]],
+    ];
+    const action = log.fold.synchronised ? this.#random.of(actions) : (actions[0] ?? []);
+    const late = log.fold.synchronised ? log.now + this.#random.of([1, 300_000]) : 0;
+    log.put("ops.command", [order([log.lct, action, late, []]), WITNESS_KEY[1]]);
+    const outcome = this.#random.of(["done", "partial", "refused"]);
+    log.put("ops.outcome", [log.entries.length - 1, outcome, "as the modules said"]);
   }
 
   status(lct: string, state: string): void {

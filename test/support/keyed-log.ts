@@ -83,6 +83,11 @@ export function strangers(payload: readonly CborValue[]): Uint8Array {
   return signAuthorityPayload(WITNESS, encodeCbor(payload));
 }
 
+/** Signed by the holder of WITNESS_KEY: pack, action, expiry and chain. */
+export function order(fields: readonly CborValue[]): Uint8Array {
+  return strangers(["wattseal-order-1", new Uint8Array(16).fill(3), ...fields]);
+}
+
 /** The anchor's signature over whatever a test likes. */
 export function anchorSigns(message: Uint8Array): Uint8Array {
   return ANCHOR.sign(message);

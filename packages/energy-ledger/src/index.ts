@@ -1,5 +1,20 @@
 export { MAX_ENERGY, TEXT } from "./codec/scalars.js";
 export { decodeAs, encodeAs, type Schema, type Value } from "./codec/schema.js";
+export {
+  decodeOrder,
+  encodeOrder,
+  MAX_ORDER_BYTES,
+  MAX_ORDER_LIFE,
+  type OpsCommand,
+  type OpsOutcome,
+  ORDER_ACTIONS,
+  type Order,
+  type OrderAction,
+  OrderError,
+  type OrderedAction,
+  orderKeyId,
+  type SignedOrder,
+} from "./entries/command.js";
 export type {
   Counters,
   EnergyCheck,

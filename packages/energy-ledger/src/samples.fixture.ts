@@ -272,5 +272,15 @@ export const SAMPLES: readonly Entry[] = [
     body: { sync: "synchronised", source: "ntp", step: -3 },
   },
   { type: "ops.snapshot", timeMs: millis(NOON), body: { digest: bytes(32, 13) } },
+  {
+    type: "ops.command",
+    timeMs: millis(NOON),
+    body: { order: bytes(200, 14), key: bytes(32, 15) },
+  },
+  {
+    type: "ops.outcome",
+    timeMs: millis(NOON),
+    body: { command: 24, outcome: "partial", detail: "1 of 2 modules" },
+  },
   { type: "ops.config", timeMs: millis(NOON), body: { software: "0.1.0", digest: bytes(32, 9) } },
 ];

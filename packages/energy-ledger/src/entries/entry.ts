@@ -2,6 +2,7 @@ import { DecodeError, MAX_ENTRY_LENGTH, type Millis, RangeViolation } from "@wat
 import { type FieldReader, Words } from "../codec/reader.js";
 import { time } from "../codec/scalars.js";
 import { decodeAs, encodeAs, type Schema, type Value } from "../codec/schema.js";
+import { opsCommand, opsOutcome } from "./command.js";
 import {
   energyCheck,
   energyGap,
@@ -86,6 +87,8 @@ const ROWS = [
   row("ops.clock", opsClock),
   row("ops.config", opsConfig),
   row("ops.snapshot", opsSnapshot),
+  row("ops.command", opsCommand),
+  row("ops.outcome", opsOutcome),
 ] as const;
 
 type Row = (typeof ROWS)[number];

@@ -11,6 +11,7 @@ import { SocietyFold } from "../society/fold.js";
 import type { EpochState } from "../society/policy.js";
 import type { SocietySummary } from "../society/summary.js";
 import type { EpochStanding, LedgerChecks } from "./checks.js";
+import { checkCommand, checkOutcome } from "./commands.js";
 import { ModuleBook } from "./modules.js";
 import { located, requireType } from "./refusal.js";
 import { ShuntBook, type ShuntReading } from "./shunt.js";
@@ -242,6 +243,12 @@ export class LedgerFold {
         break;
       case "ops.snapshot":
         this.#snapshot(index, entry.body.digest);
+        break;
+      case "ops.command":
+        checkCommand(entry.body, { ...this.#context, now: timeMs });
+        break;
+      case "ops.outcome":
+        checkOutcome(entry.body.command, index);
         break;
       case "energy.statement":
         this.#modules.statement(entry.body);

@@ -2,6 +2,7 @@ import { decodeSign1, printable } from "@wattseal/base";
 import { unverifiedCounterStatement } from "@wattseal/device-keys";
 import {
   decodeAs,
+  decodeOrder,
   decodePolicy,
   type Entry,
   mintPayload,
@@ -56,8 +57,15 @@ function saidIn({ type, body }: Entry): object | undefined {
   if (type === "society.source") return signed(sourcePayload);
   if (type === "lct.status") return signed(statusPayload);
   if (type === "lct.document") return decodeGenesis(decodeSign1(body.sign1).payload);
+  if (type === "ops.command") return orderIn(body.order);
   if (type === "energy.statement") return unverifiedCounterStatement(body.statement);
   return type === "epoch.begin" ? decodeEpochEvidence(body.evidence).body : undefined;
+}
+
+function orderIn(bytes: Uint8Array): object {
+  const { id, what, expires } = decodeOrder(bytes);
+  const { action, body } = what;
+  return { id, action, ...(Object.keys(body).length > 0 && { body }), expires };
 }
 
 function briefly(body: object): string {

@@ -4,6 +4,7 @@ export { type Federation, type FederationOptions, startFederation } from "./fede
 export { MqttFleet, type MqttFleetOptions } from "./mqtt/client.js";
 export { NatsFleet, type NatsFleetOptions } from "./nats/client.js";
 export type { QuerySetting } from "./query/server.js";
+export type { ReceiptLogStore, SignHead, StoredReceiptLog } from "./receipts/port.js";
 export {
   RegistryClient,
   type RegistryClientOptions,
@@ -25,6 +26,7 @@ export { openStore, type StoreOptions } from "./store/open.js";
 export {
   type FederationStore,
   type ForkEvidence,
+  type GivenReceipt,
   type ModuleTwice,
   type PackCommit,
   type Poison,

@@ -1,5 +1,5 @@
 /** Follows one log, entry by entry, and says what its folds gain. Bounded, whatever the log says. */
-import { type Frontier, nodeHash, TILE_HEIGHT } from "@wattseal/tlog";
+import type { Frontier } from "@wattseal/tlog";
 import type { DecodedLeaf, LogReplay } from "@wattseal/verifier";
 import { EnergyBook } from "./energy.js";
 import {
@@ -12,6 +12,7 @@ import {
   type Marks,
   type Subtree,
 } from "./growth.js";
+import { completedSubtrees } from "./subtrees.js";
 
 /** A log can name alarms as it likes. */
 const MOST_ALARMS = 64;
@@ -34,7 +35,7 @@ export class FoldBook {
       this.#mark(index, entry.body.module);
     }
     if (entry.type === "link.alarm") this.#alarm(entry.body.alarm, entry.body.count);
-    if (before !== undefined) this.#complete(index, leafHash, before);
+    if (before !== undefined) this.#subtrees.push(...completedSubtrees(index, leafHash, before));
   }
 
   /** What came since the last call, of a log whose entries were all observed. */
@@ -83,21 +84,5 @@ export class FoldBook {
     const isRoom = this.#alarms.size < MOST_ALARMS || this.#alarms.has(alarm);
     const kind = isRoom ? alarm : OTHER_ALARMS;
     this.#alarms.set(kind, addedUp(this.#alarms.get(kind) ?? 0, count));
-  }
-
-  /** The subtrees that a block's last leaf completes: the edge's lowest nodes are their left halves (RFC 6962 §2.1). */
-  #complete(index: number, leafHash: Uint8Array, before: Frontier): void {
-    const lefts = before.nodes().toReversed();
-    let root = leafHash;
-    let rest = index;
-    for (let level = 1; rest % 2 === 1; level += 1) {
-      const left = lefts[level - 1];
-      if (left === undefined) return;
-      root = nodeHash(left, root);
-      rest = (rest - 1) / 2;
-      if (level % TILE_HEIGHT === 0) {
-        this.#subtrees.push({ tile: level / TILE_HEIGHT, index: rest, root });
-      }
-    }
   }
 }

@@ -1,6 +1,6 @@
 /** What every store does, whatever it keeps its rows in. */
-import { utf8 } from "@wattseal/base";
-import { leafHash } from "@wattseal/tlog";
+import { InvariantViolation, utf8 } from "@wattseal/base";
+import { leafHash, rootOf } from "@wattseal/tlog";
 import { type PackName, packName } from "@wattseal/uplink";
 import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -36,7 +36,7 @@ let server: PostgresServer | undefined;
 let database = "";
 const TABLES = [
   ...["pack", "bundle", "head", "fork", "poison", "module", "stay", "twice"],
-  ...["energy", "mark", "subtree"],
+  ...["energy", "mark", "subtree", "receipt_log", "receipt_bundle", "receipt_subtree"],
 ];
 
 async function memoryBed(): Promise<Bed> {
@@ -317,6 +317,99 @@ describe.each([
     expect(kept?.message).toMatch(/^the log /);
   });
 
+  test("logs each record that comes with a stored receipt, in their order, and keeps the head that was signed", async () => {
+    expect(await store.receiptLog()).toEqual({ size: 0, nodes: [], note: undefined });
+    expect(await store.receiptRecords(0, 9)).toEqual([]);
+    const group = [
+      growth(0, 5, given(5)),
+      growth(0, 3, { pack: B, receipt: undefined }),
+      growth(0, 7, given(7)),
+      growth(5, 9, given(9)),
+    ];
+    expect(await store.commit(group, signed)).toEqual(["stored", "stored", "conflict", "stored"]);
+    const leaves = [utf8("record 5"), utf8("record 9")];
+    const log = positionOf(leaves);
+    expect(await store.receiptLog()).toEqual({ ...log, note: noteOf(leaves) });
+    expect((await store.receiptRecords(0, 9)).map(String)).toEqual(leaves.map(String));
+    await store.commit([growth(9, 12)], signed);
+    expect(await store.receiptLog()).toEqual({ ...log, note: noteOf(leaves) });
+    await store.commit([growth(12, 13, given(13))]);
+    const longer = positionOf([...leaves, utf8("record 13")]);
+    expect(await store.receiptLog()).toEqual({ ...longer, note: noteOf(leaves) });
+    await store.commit([growth(13, 14, given(14))], signed);
+    const all = [...leaves, utf8("record 13"), utf8("record 14")];
+    expect(await store.receiptLog()).toEqual({ ...positionOf(all), note: noteOf(all) });
+    for (let from = 0; from <= 4; from += 1) {
+      for (const limit of [1, 2, 9]) {
+        const page = await store.receiptRecords(from, limit);
+        expect(page.map(String)).toEqual(all.slice(from, from + limit).map(String));
+      }
+    }
+  });
+
+  test("logs no record where its commit fails, nor where no head of it can be signed", async () => {
+    const broken = growth(0, 5, { leaves: growth(0, 4).leaves, ...given(5) });
+    await expect(
+      store.commit([growth(0, 3, { pack: B, ...given(3) }), broken], signed),
+    ).rejects.toThrow();
+    const unsigned = store.commit([growth(0, 5, given(5))], () => {
+      throw new InvariantViolation("no key");
+    });
+    await expect(unsigned).rejects.toThrow("no key");
+    expect(await store.receiptLog()).toEqual({ size: 0, nodes: [], note: undefined });
+    expect(await store.packs()).toEqual([]);
+    await store.commit([growth(0, 5, given(5))], signed);
+    expect(await store.receiptLog()).toMatchObject({ size: 1 });
+  });
+
+  test("keeps the roots of the receipt log's complete blocks", async () => {
+    const records = Array.from({ length: 600 }, (_, i) => utf8(`record ${i + 1}`));
+    let size = 0;
+    for (const to of [200, 511, 512, 600]) {
+      const group = [];
+      for (; size < to; size += 1) group.push(growth(size, size + 1, given(size + 1)));
+      await store.commit(group, signed);
+    }
+    const hashes = records.map((record) => leafHash(record));
+    const roots = [0, 1].map((i) => rootOf(hashes.slice(256 * i, 256 * (i + 1))));
+    expect((await store.receiptSubtrees(1, 0, 9)).map(String)).toEqual(roots.map(String));
+    expect((await store.receiptSubtrees(1, 1, 1)).map(String)).toEqual([String(roots[1])]);
+    expect(await store.receiptSubtrees(1, 2, 1)).toEqual([]);
+    expect(await store.receiptSubtrees(2, 0, 1)).toEqual([]);
+  });
+
+  test("is one receipt log for all workers: each record once, every head an extension of the last", {
+    timeout: 60_000,
+  }, async () => {
+    const heads: { readonly size: number; readonly root: Uint8Array }[] = [];
+    const workers = bed?.workers ?? [];
+    const names = Array.from({ length: 6 }, (_, i) => nameOf(i));
+    await Promise.all(
+      names.map(async (pack, i) => {
+        const worker = workers[i % workers.length];
+        for (let size = 0; size < 12; size += 1) {
+          const receipt = { size: size + 1, text: "", record: utf8(`${pack} ${size + 1}`) };
+          await worker?.commit([growth(size, size + 1, { pack, receipt })], (head) => {
+            heads.push(head);
+            return signed(head);
+          });
+        }
+      }),
+    );
+    const log = await store.receiptRecords(0, 100);
+    expect(log).toHaveLength(72);
+    for (const pack of names) {
+      const own = log.map((record) => new TextDecoder().decode(record));
+      expect(own.filter((record) => record.startsWith(pack))).toEqual(
+        Array.from({ length: 12 }, (_, i) => `${pack} ${i + 1}`),
+      );
+    }
+    expect(await store.receiptLog()).toEqual({ ...positionOf(log), note: noteOf(log) });
+    for (const { size, root } of heads) {
+      expect(String(root)).toBe(String(rootOf(log.slice(0, size).map((it) => leafHash(it)))));
+    }
+  });
+
   test("finds a module in two logs with the commit that makes it so, and tells of it once", async () => {
     const stays = (...all: PackCommit["stays"]) => ({ stays: all });
     await store.commit([growth(0, 5, stays(stay(2, 0, 1_000)))]);
@@ -408,6 +501,19 @@ describe.each([
     );
   });
 });
+
+/** A receipt that has a record. */
+function given(size: number): Pick<PackCommit, "receipt"> {
+  return { receipt: { size, text: `receipt ${size}`, record: utf8(`record ${size}`) } };
+}
+
+function signed({ size, root }: { readonly size: number; readonly root: Uint8Array }): string {
+  return `${size} ${root}`;
+}
+
+function noteOf(leaves: readonly Uint8Array[]): string {
+  return signed({ size: leaves.length, root: rootOf(leaves.map((leaf) => leafHash(leaf))) });
+}
 
 /** What a worker wants to add to one of three packs, from where it believes the log ends. */
 const wish = fc.record({

@@ -14,7 +14,7 @@ export function guarded(store: FederationStore): FederationStore {
     pack: (pack) => guard(() => store.pack(pack)),
     leaves: (pack, from, limit) => guard(() => store.leaves(pack, from, limit)),
     head: (pack, size) => guard(() => store.head(pack, size)),
-    commit: (group) => guard(() => store.commit(group)),
+    commit: (group, sign) => guard(() => store.commit(group, sign)),
     keepFork: (fork) => guard(() => store.keepFork(fork)),
     park: (poison) => guard(() => store.park(poison)),
     modulesTwice: (which) => guard(() => store.modulesTwice(which)),
@@ -28,6 +28,9 @@ export function guarded(store: FederationStore): FederationStore {
     energy: (query) => guard(() => store.energy(query)),
     marks: (query) => guard(() => store.marks(query)),
     subtrees: (pack, tile, index, count) => guard(() => store.subtrees(pack, tile, index, count)),
+    receiptLog: () => guard(() => store.receiptLog()),
+    receiptRecords: (from, limit) => guard(() => store.receiptRecords(from, limit)),
+    receiptSubtrees: (tile, index, count) => guard(() => store.receiptSubtrees(tile, index, count)),
     bytes: () => guard(() => store.bytes()),
     close: () => guard(() => store.close()),
   };

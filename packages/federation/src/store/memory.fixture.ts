@@ -13,6 +13,8 @@ import {
   type Subtree,
 } from "../folds/growth.js";
 import type { EnergyQuery, MarksQuery } from "../folds/port.js";
+import { grownBy, NO_RECEIPTS, recordsOf } from "../receipts/growth.js";
+import type { SignHead, StoredReceiptLog } from "../receipts/port.js";
 import { samePosition } from "../worker/pack-log.js";
 import { sharedBits } from "./fold-row.js";
 import {
@@ -45,11 +47,14 @@ interface MemoryFold {
 
 export class MemoryStore implements FederationStore {
   readonly #folds = new Map<PackName, MemoryFold>();
-  readonly #packs = new Map<PackName, MemoryPack>();
+  #packs = new Map<PackName, MemoryPack>();
   readonly #forks: ForkEvidence[] = [];
   readonly #parked: Poison[] = [];
   readonly #stays = new Map<PackName, readonly Stay[]>();
   readonly #twice = new Map<string, { readonly found: ModuleTwice; told: boolean }>();
+  #receiptLog: StoredReceiptLog = NO_RECEIPTS;
+  readonly #records: Uint8Array[] = [];
+  readonly #receiptSubtrees: Subtree[] = [];
   commits = 0;
   /** Thrown by the next commit, before or after it takes effect. */
   failure: { readonly when: "before" | "after" } | undefined;
@@ -80,13 +85,20 @@ export class MemoryStore implements FederationStore {
     return this.#packs.get(pack)?.heads.get(size);
   }
 
-  async commit(group: readonly PackCommit[]) {
+  async commit(group: readonly PackCommit[], sign?: SignHead) {
     requireWhole(group);
     const { failure } = this;
     this.failure = undefined;
     if (failure?.when === "before") throw new Error("disk full");
     this.commits += 1;
+    const before = [...this.#packs];
     const outcomes = group.map((commit) => this.#commit(commit));
+    try {
+      this.#growReceiptLog(recordsOf(group.filter((_, i) => outcomes[i] === "stored")), sign);
+    } catch (error) {
+      this.#packs = new Map(before);
+      throw error;
+    }
     if (failure?.when === "after") throw new Error("disk failed late");
     return outcomes;
   }
@@ -94,8 +106,9 @@ export class MemoryStore implements FederationStore {
   #commit({ pack, previous, next, leaves, heads, receipt, stays, fold }: PackCommit) {
     const stored = this.#packs.get(pack);
     if (!samePosition(stored?.row ?? { size: 0, nodes: [] }, previous)) return "conflict" as const;
+    const kept = receipt && { size: receipt.size, text: receipt.text };
     this.#packs.set(pack, {
-      row: { pack, ...next, receipt: receipt ?? stored?.row.receipt },
+      row: { pack, ...next, receipt: kept ?? stored?.row.receipt },
       leaves: [...(stored?.leaves ?? []), ...leaves.flatMap((part) => part.leaves)],
       heads: new Map([
         ...(stored?.heads ?? []),
@@ -105,6 +118,28 @@ export class MemoryStore implements FederationStore {
     this.#growFold(pack, previous.size, next.size, fold);
     for (const stay of stays) this.#stay(pack, stay);
     return "stored" as const;
+  }
+
+  #growReceiptLog(records: readonly Uint8Array[], sign: SignHead | undefined): void {
+    if (records.length === 0) return;
+    const { next, subtrees } = grownBy(records, this.#receiptLog, sign);
+    this.#receiptLog = next;
+    this.#records.push(...records);
+    this.#receiptSubtrees.push(...subtrees);
+  }
+
+  async receiptLog() {
+    return this.#receiptLog;
+  }
+
+  async receiptRecords(from: number, limit: number) {
+    return this.#records.slice(from, from + limit);
+  }
+
+  async receiptSubtrees(tile: number, index: number, count: number) {
+    return this.#receiptSubtrees
+      .filter((it) => it.tile === tile && it.index >= index && it.index < index + count)
+      .map(({ root }) => root);
   }
 
   #growFold(pack: PackName, from: number, to: number, growth: FoldGrowth): boolean {

@@ -4,6 +4,7 @@ import type { Stay } from "@wattseal/energy-ledger";
 import type { PackName } from "@wattseal/uplink";
 import type { FoldGrowth } from "../folds/growth.js";
 import type { FoldStore } from "../folds/port.js";
+import type { ReceiptLogStore, SignHead } from "../receipts/port.js";
 
 /** The right edge of a stored log. `nodes` as `Frontier.nodes()`. */
 export interface StoredPosition {
@@ -20,6 +21,12 @@ export interface StoredPack extends StoredPosition {
 export interface StoredReceipt {
   readonly size: number;
   readonly text: string;
+}
+
+/** A receipt that is given now. */
+export interface GivenReceipt extends StoredReceipt {
+  /** What the receipt log says of it, one leaf. Absent where this federation gives it again, or gave it long ago. */
+  readonly record?: Uint8Array;
 }
 
 export interface StoredLeaves {
@@ -42,7 +49,7 @@ export interface PackCommit {
   /** Verified checkpoints in the range. */
   readonly heads: readonly StoredHead[];
   /** Replaces the last one; undefined keeps it. */
-  readonly receipt: StoredReceipt | undefined;
+  readonly receipt: GivenReceipt | undefined;
   /** What the leaves say of where modules are: stays that are new, or longer than they were. */
   readonly stays: readonly Stay[];
   /** What the leaves add to the folds: taken where those are at `previous`, else left to whoever brings them up. */
@@ -81,7 +88,7 @@ export interface Poison {
   readonly payload: Uint8Array;
 }
 
-export interface FederationStore extends FoldStore {
+export interface FederationStore extends FoldStore, ReceiptLogStore {
   packs(): Promise<readonly StoredPack[]>;
   /** Up to `limit` of them, in the order of their names, after `after`. */
   packsAfter(after: string, limit: number): Promise<readonly StoredPack[]>;
@@ -93,9 +100,13 @@ export interface FederationStore extends FoldStore {
   /**
    * All in one durable transaction, in order; a pack whose position moved meanwhile is left as it is: "conflict". When it
    * resolves, everything stored outlives the process and its machine's power; when it rejects, all or nothing may be
-   * stored. Throws InvariantViolation for a commit that is not whole: then nothing is.
+   * stored. Throws InvariantViolation for a commit that is not whole: then nothing is. Records of receipts that are stored
+   * are the receipt log's next leaves, and `sign` is asked for its head: without it the last signed head stays.
    */
-  commit(group: readonly PackCommit[]): Promise<readonly ("stored" | "conflict")[]>;
+  commit(
+    group: readonly PackCommit[],
+    sign?: SignHead,
+  ): Promise<readonly ("stored" | "conflict")[]>;
   /** At most 16 a pack are kept, each once. False: not kept. */
   keepFork(fork: ForkEvidence): Promise<boolean>;
   /** As `keepFork`. */

@@ -5,11 +5,14 @@
 import { concatBytes, InvariantViolation } from "@wattseal/base";
 import { encodeBundle } from "@wattseal/tlog";
 import type { PackName } from "@wattseal/uplink";
+import { recordsOf } from "../../receipts/growth.js";
+import type { SignHead } from "../../receipts/port.js";
 import { samePosition } from "../../worker/pack-log.js";
 import type { PackCommit, StoredPosition, StoredReceipt } from "../port.js";
 import { blob, integer, split, text } from "../row.js";
 import type { Parameter, Session } from "./database.js";
 import { growRows, type PackGrowth } from "./folds.js";
+import { growReceiptLog } from "./receipts.js";
 import { type PackStay, storeStays } from "./stays.js";
 import { valueLists } from "./values.js";
 
@@ -28,6 +31,7 @@ interface LockedPack {
 export async function commitGroup(
   session: Session,
   group: readonly PackCommit[],
+  sign?: SignHead,
 ): Promise<("stored" | "conflict")[]> {
   await enterNew(session, group);
   const packs = await lockPacks(session, group);
@@ -60,6 +64,7 @@ export async function commitGroup(
   );
   if (stays.length > 0) await storeStays(session, stays);
   await growRows(session, folded);
+  await growReceiptLog(session, recordsOf(taken.map(({ commit }) => commit)), sign);
   return outcomes;
 }
 

@@ -126,5 +126,30 @@ const FOLDS = `
   );
 `;
 
+/** Begins with the next receipt. */
+const RECEIPTS = `
+  CREATE TABLE wattseal.receipt_log (
+    id integer PRIMARY KEY CHECK (id = 1),
+    size bigint NOT NULL,
+    nodes bytea NOT NULL,
+    note text
+  ) WITH (fillfactor = 10); -- one row, written by every commit: its next version fits the same page
+  CREATE TABLE wattseal.receipt_bundle (
+    first bigint PRIMARY KEY,
+    count integer NOT NULL,
+    data bytea NOT NULL
+  );
+  DO $$ BEGIN
+    ALTER TABLE wattseal.receipt_bundle ALTER COLUMN data SET COMPRESSION lz4;
+  EXCEPTION WHEN feature_not_supported THEN NULL;
+  END $$;
+  CREATE TABLE wattseal.receipt_subtree (
+    tile integer NOT NULL,
+    place bigint NOT NULL,
+    root bytea NOT NULL,
+    PRIMARY KEY (tile, place)
+  );
+`;
+
 /** The database's version is how many of these it has had. */
-export const MIGRATIONS: readonly string[] = [FIRST, FOLDS];
+export const MIGRATIONS: readonly string[] = [FIRST, FOLDS, RECEIPTS];

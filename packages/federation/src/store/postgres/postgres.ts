@@ -2,12 +2,11 @@
  * PostgreSQL for any number of workers. Whoever can write to the database can take leaves away or replace them, and is
  * found out when a pack is next loaded: its leaves have to give the root that the pack and the witness signed.
  */
-import { messageOf, sha256 } from "@wattseal/base";
-import { decodeBundle } from "@wattseal/tlog";
+import { sha256 } from "@wattseal/base";
 import { type PackName, packName } from "@wattseal/uplink";
-import { FederationError } from "../../errors.js";
 import type { EnergySum, FoldGrowth } from "../../folds/growth.js";
 import type { EnergyQuery, MarkedBlock, MarksQuery, StoredFold } from "../../folds/port.js";
+import type { SignHead, StoredReceiptLog } from "../../receipts/port.js";
 import { FORK_COLUMNS, forkOf, POISON_COLUMNS, poisonOf } from "../kept-row.js";
 import {
   type FederationStore,
@@ -18,12 +17,14 @@ import {
   type Poison,
   type StoredPack,
 } from "../port.js";
+import { unbundled } from "../receipt-row.js";
 import { blob, integer, type Row, split, text, textOrNone } from "../row.js";
 import { requireWhole } from "../whole.js";
 import { commitGroup } from "./commit.js";
 import { Database, type Parameter } from "./database.js";
 import { advance, behindIn, energyIn, foldIn, foldsIn, marksIn, subtreesIn } from "./folds.js";
 import { migrate } from "./migrate.js";
+import { receiptLogIn, receiptRecordsIn, receiptSubtreesIn } from "./receipts.js";
 import { TWICE, tellTwice, twiceFrom } from "./stays.js";
 import { postgresTarget } from "./target.js";
 
@@ -80,13 +81,7 @@ export class PostgresStore implements FederationStore {
         ORDER BY first`,
       [pack, from, from + limit],
     );
-    const leaves: Uint8Array[] = [];
-    for (const row of rows) {
-      const first = integer(row, "first");
-      if (first > from + leaves.length) break; // a hole: the caller finds the log short
-      leaves.push(...unbundle(row, pack, first).slice(from + leaves.length - first));
-    }
-    return leaves.slice(0, limit);
+    return unbundled(rows, from, limit, pack);
   }
 
   async head(pack: PackName, size: number): Promise<Uint8Array | undefined> {
@@ -97,9 +92,28 @@ export class PostgresStore implements FederationStore {
     return row === undefined ? undefined : blob(row, "root");
   }
 
-  async commit(group: readonly PackCommit[]): Promise<readonly ("stored" | "conflict")[]> {
+  async commit(
+    group: readonly PackCommit[],
+    sign?: SignHead,
+  ): Promise<readonly ("stored" | "conflict")[]> {
     requireWhole(group);
-    return this.#database.transaction((session) => commitGroup(session, group));
+    return this.#database.transaction((session) => commitGroup(session, group, sign));
+  }
+
+  async receiptLog(): Promise<StoredReceiptLog> {
+    return receiptLogIn(this.#database);
+  }
+
+  async receiptRecords(from: number, limit: number): Promise<readonly Uint8Array[]> {
+    return receiptRecordsIn(this.#database, from, limit);
+  }
+
+  async receiptSubtrees(
+    tile: number,
+    index: number,
+    count: number,
+  ): Promise<readonly Uint8Array[]> {
+    return receiptSubtreesIn(this.#database, tile, { index, count });
   }
 
   async keepFork({ pack, kind, size, payload, receipt }: ForkEvidence): Promise<boolean> {
@@ -224,13 +238,4 @@ function storedPack(row: Row): StoredPack {
     receipt:
       receipt === undefined ? undefined : { size: integer(row, "receipt_size"), text: receipt },
   };
-}
-
-function unbundle(row: Row, pack: PackName, first: number): Uint8Array[] {
-  const what = `leaves of ${pack} from ${first}`;
-  try {
-    return decodeBundle(blob(row, "data"), integer(row, "count"), what);
-  } catch (cause) {
-    throw new FederationError("store-corrupt", messageOf(cause), { cause });
-  }
 }

@@ -3,7 +3,7 @@ import type { Schema } from "./database.js";
 
 /** "wsfd": refuses to write into somebody else's database. */
 const APPLICATION_ID = 0x77_73_66_64;
-const SCHEMA_VERSION = 3;
+const SCHEMA_VERSION = 4;
 
 /** Since version 2: what a store of version 1 is given. It fills as packs are next heard. */
 const STAYS = `
@@ -57,7 +57,27 @@ const FOLDS = `
     root BLOB NOT NULL,
     PRIMARY KEY (pack, tile, place)
   ) STRICT, WITHOUT ROWID;
-  PRAGMA user_version = ${SCHEMA_VERSION};
+`;
+
+/** Since version 4: begins with the next receipt. */
+const RECEIPTS = `
+  CREATE TABLE receipt_log (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    size INTEGER NOT NULL,
+    nodes BLOB NOT NULL,
+    note TEXT
+  ) STRICT;
+  CREATE TABLE receipt_bundle (
+    first INTEGER PRIMARY KEY,
+    count INTEGER NOT NULL,
+    data BLOB NOT NULL
+  ) STRICT;
+  CREATE TABLE receipt_subtree (
+    tile INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    root BLOB NOT NULL,
+    PRIMARY KEY (tile, place)
+  ) STRICT, WITHOUT ROWID;
 `;
 
 const FIRST = `
@@ -107,5 +127,9 @@ export const STORE_SCHEMA: Schema = {
   file: "federation.db",
   application: APPLICATION_ID,
   version: SCHEMA_VERSION,
-  from: (version) => [FIRST, STAYS, FOLDS].slice(version).join("\n"),
+  from: (version) =>
+    [FIRST, STAYS, FOLDS, RECEIPTS]
+      .slice(version)
+      .concat(`PRAGMA user_version = ${SCHEMA_VERSION};`)
+      .join("\n"),
 };

@@ -4,7 +4,7 @@ import sqlite from "node-sqlite3-wasm";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { temporaryDirectory } from "../../fleet.fixture.js";
 import { FOLD_VERSION } from "../../folds/growth.js";
-import { A, B, foldGrowth, growth } from "../growth.fixture.js";
+import { A, B, foldGrowth, growth, leaf } from "../growth.fixture.js";
 import { lockStore } from "./lock.js";
 import { SqliteStore } from "./sqlite.js";
 
@@ -60,27 +60,41 @@ describe("SqliteStore on disk", () => {
     await store.close();
   });
 
-  it.each([1, 2])("takes a store of version %i as it is, and adds what is new", async (version) => {
-    const first = await SqliteStore.open(directory.path);
-    await first.commit([growth(0, 5)]);
-    await first.close();
-    const db = plainly(join(directory.path, "federation.db"));
-    db.exec("DROP TABLE energy; DROP TABLE mark; DROP TABLE subtree; PRAGMA user_version = 2");
-    for (const column of ["fold_version", "fold_size", "summary"]) {
-      db.exec(`ALTER TABLE pack DROP COLUMN ${column}`);
-    }
-    if (version === 1) db.exec("DROP TABLE stay; DROP TABLE twice; PRAGMA user_version = 1");
-    db.close();
-    const store = await SqliteStore.open(directory.path);
-    expect((await store.pack(A))?.size).toBe(5);
-    expect(await store.modulesTwice("all")).toEqual([]);
-    expect(await store.fold(A)).toEqual({ pack: A, version: 0, size: 0, summary: undefined });
-    expect(await store.commit([growth(5, 9)])).toEqual(["stored"]);
-    expect(await store.foldsBehind(FOLD_VERSION, "", 9)).toEqual([A]);
-    expect(await store.advanceFold(A, 0, 9, foldGrowth(9))).toBe(true);
-    expect(await store.foldsBehind(FOLD_VERSION, "", 9)).toEqual([]);
-    await store.close();
-  });
+  it.each([1, 2, 3])(
+    "takes a store of version %i as it is, and adds what is new",
+    async (version) => {
+      const first = await SqliteStore.open(directory.path);
+      await first.commit([growth(0, 5)]);
+      await first.close();
+      const db = plainly(join(directory.path, "federation.db"));
+      for (const table of ["receipt_log", "receipt_bundle", "receipt_subtree"]) {
+        db.exec(`DROP TABLE ${table}`);
+      }
+      if (version < 3) {
+        db.exec("DROP TABLE energy; DROP TABLE mark; DROP TABLE subtree");
+        for (const column of ["fold_version", "fold_size", "summary"]) {
+          db.exec(`ALTER TABLE pack DROP COLUMN ${column}`);
+        }
+      }
+      if (version < 2) db.exec("DROP TABLE stay; DROP TABLE twice");
+      db.exec(`PRAGMA user_version = ${version}`);
+      db.close();
+      const store = await SqliteStore.open(directory.path);
+      expect((await store.pack(A))?.size).toBe(5);
+      expect(await store.modulesTwice("all")).toEqual([]);
+      expect(await store.receiptLog()).toMatchObject({ size: 0 });
+      const receipt = { size: 9, text: "receipt 9", record: leaf(9) };
+      expect(await store.commit([growth(5, 9, { receipt })])).toEqual(["stored"]);
+      expect(await store.receiptRecords(0, 9)).toEqual([leaf(9)]);
+      if (version < 3) {
+        expect(await store.foldsBehind(FOLD_VERSION, "", 9)).toEqual([A]);
+        expect(await store.advanceFold(A, 0, 9, foldGrowth(9))).toBe(true);
+      }
+      expect(await store.foldsBehind(FOLD_VERSION, "", 9)).toEqual([]);
+      expect((await store.fold(A))?.size).toBe(9);
+      await store.close();
+    },
+  );
 
   it("refuses a file that is no store of this version", async () => {
     const path = join(directory.path, "federation.db");

@@ -3,12 +3,13 @@
  * can take leaves away or replace them, and is found out when a pack is next loaded: its leaves have to give the
  * root that the pack and the witness signed. Synchronous: a commit blocks the process for its fsync.
  */
-import { concatBytes, messageOf, sha256 } from "@wattseal/base";
-import { decodeBundle, encodeBundle } from "@wattseal/tlog";
+import { concatBytes, sha256 } from "@wattseal/base";
+import { encodeBundle } from "@wattseal/tlog";
 import { type PackName, packName } from "@wattseal/uplink";
-import { FederationError } from "../../errors.js";
 import type { EnergySum, FoldGrowth } from "../../folds/growth.js";
 import type { EnergyQuery, MarkedBlock, MarksQuery, StoredFold } from "../../folds/port.js";
+import { recordsOf } from "../../receipts/growth.js";
+import type { SignHead, StoredReceiptLog } from "../../receipts/port.js";
 import { FORK_COLUMNS, forkOf, POISON_COLUMNS, poisonOf } from "../kept-row.js";
 import {
   type FederationStore,
@@ -19,10 +20,12 @@ import {
   type Poison,
   type StoredPack,
 } from "../port.js";
+import { unbundled } from "../receipt-row.js";
 import { blob, integer, type Row, split, text as textOf, textOrNone, type Value } from "../row.js";
 import { requireWhole } from "../whole.js";
 import { Database } from "./database.js";
 import { behindIn, energyIn, foldIn, foldsIn, growFold, marksIn, subtreesIn } from "./folds.js";
+import { growReceiptLog, receiptLogIn, receiptRecordsIn, receiptSubtreesIn } from "./receipts.js";
 import { STORE_SCHEMA } from "./schema.js";
 import { storeStay, tellTwice, twiceIn } from "./stays.js";
 
@@ -66,14 +69,7 @@ export class SqliteStore implements FederationStore {
       "SELECT first, count, data FROM bundle WHERE pack = ? AND first >= ? AND first < ? ORDER BY first",
       [id, begin === undefined ? 0 : integer(begin, "first", 0), from + limit],
     );
-    const leaves: Uint8Array[] = [];
-    for (const row of rows) {
-      const first = integer(row, "first");
-      if (first > from + leaves.length) break; // a hole: the caller finds the log short
-      const bundle = unbundle(row, pack, first);
-      leaves.push(...bundle.slice(from + leaves.length - first));
-    }
-    return leaves.slice(0, limit);
+    return unbundled(rows, from, limit, pack);
   }
 
   async head(pack: PackName, size: number): Promise<Uint8Array | undefined> {
@@ -84,9 +80,33 @@ export class SqliteStore implements FederationStore {
     return row === undefined ? undefined : blob(row, "root");
   }
 
-  async commit(group: readonly PackCommit[]): Promise<readonly ("stored" | "conflict")[]> {
+  async commit(
+    group: readonly PackCommit[],
+    sign?: SignHead,
+  ): Promise<readonly ("stored" | "conflict")[]> {
     requireWhole(group);
-    return this.#db.transaction(() => group.map((commit) => this.#commitPack(commit)));
+    return this.#db.transaction(() => {
+      const outcomes = group.map((commit) => this.#commitPack(commit));
+      const stored = group.filter((_, i) => outcomes[i] === "stored");
+      growReceiptLog(this.#db, recordsOf(stored), sign);
+      return outcomes;
+    });
+  }
+
+  async receiptLog(): Promise<StoredReceiptLog> {
+    return receiptLogIn(this.#db);
+  }
+
+  async receiptRecords(from: number, limit: number): Promise<readonly Uint8Array[]> {
+    return receiptRecordsIn(this.#db, from, limit);
+  }
+
+  async receiptSubtrees(
+    tile: number,
+    index: number,
+    count: number,
+  ): Promise<readonly Uint8Array[]> {
+    return receiptSubtreesIn(this.#db, tile, { index, count });
   }
 
   async keepFork(fork: ForkEvidence): Promise<boolean> {
@@ -235,13 +255,4 @@ function storedPack(row: Row): StoredPack {
     receipt:
       receipt === undefined ? undefined : { size: integer(row, "receipt_size"), text: receipt },
   };
-}
-
-function unbundle(row: Row, pack: PackName, first: number): Uint8Array[] {
-  const what = `leaves of ${pack} from ${first}`;
-  try {
-    return decodeBundle(blob(row, "data"), integer(row, "count"), what);
-  } catch (cause) {
-    throw new FederationError("store-corrupt", messageOf(cause), { cause });
-  }
 }

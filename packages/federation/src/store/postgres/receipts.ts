@@ -1,0 +1,86 @@
+/**
+ * The receipt log, one for all workers: whoever commits receipts holds the lock on its one row from here to the end of the
+ * transaction, so leaves have one order and each head extends the last. Nothing is locked after it.
+ */
+import { concatBytes } from "@wattseal/base";
+import { encodeBundle } from "@wattseal/tlog";
+import { grownBy, NO_RECEIPTS } from "../../receipts/growth.js";
+import type { SignHead, StoredReceiptLog } from "../../receipts/port.js";
+import { storedReceiptLog, unbundled } from "../receipt-row.js";
+import { blob, integer } from "../row.js";
+import type { Session } from "./database.js";
+import { valueLists } from "./values.js";
+
+type Reader = Pick<Session, "all">;
+
+const LOG = "SELECT size, nodes, note FROM wattseal.receipt_log";
+
+/** Inside the transaction of the receipts that the records are of, as its last statements. */
+export async function growReceiptLog(
+  session: Session,
+  records: readonly Uint8Array[],
+  sign: SignHead | undefined,
+): Promise<void> {
+  if (records.length === 0) return;
+  const { next, first, subtrees } = grownBy(records, await lockedLog(session), sign);
+  await session.run(
+    `WITH bundle AS (INSERT INTO wattseal.receipt_bundle (first, count, data) VALUES ($1, $2, $3))
+      UPDATE wattseal.receipt_log SET size = $4, nodes = $5, note = $6`,
+    [
+      first,
+      records.length,
+      encodeBundle(records),
+      next.size,
+      concatBytes(...next.nodes),
+      next.note ?? null,
+    ],
+  );
+  const rows = subtrees.map(({ tile, index, root }) => [tile, index, root]);
+  for (const list of valueLists(rows)) {
+    await session.run(
+      `INSERT INTO wattseal.receipt_subtree (tile, place, root) VALUES ${list.text}`,
+      list.values,
+    );
+  }
+}
+
+async function lockedLog(session: Session): Promise<StoredReceiptLog> {
+  const [row] = await session.all(`${LOG} FOR UPDATE`);
+  if (row !== undefined) return storedReceiptLog(row);
+  await session.run(
+    "INSERT INTO wattseal.receipt_log (id, size, nodes) VALUES (1, 0, '') ON CONFLICT DO NOTHING",
+  );
+  return lockedLog(session);
+}
+
+export async function receiptLogIn(reader: Reader): Promise<StoredReceiptLog> {
+  const [row] = await reader.all(LOG);
+  return row === undefined ? NO_RECEIPTS : storedReceiptLog(row);
+}
+
+export async function receiptRecordsIn(
+  reader: Reader,
+  from: number,
+  limit: number,
+): Promise<Uint8Array[]> {
+  const rows = await reader.all(
+    `SELECT first, count, data FROM wattseal.receipt_bundle WHERE first < $2
+      AND first >= (SELECT coalesce(max(first), 0) FROM wattseal.receipt_bundle WHERE first <= $1) ORDER BY first`,
+    [from, from + limit],
+  );
+  return unbundled(rows, from, limit, "receipt log");
+}
+
+export async function receiptSubtreesIn(
+  reader: Reader,
+  tile: number,
+  { index, count }: { readonly index: number; readonly count: number },
+): Promise<Uint8Array[]> {
+  const rows = await reader.all(
+    "SELECT place, root FROM wattseal.receipt_subtree WHERE tile = $1 AND place >= $2 AND place < $3 ORDER BY place",
+    [tile, index, index + count],
+  );
+  return rows
+    .filter((row, i) => integer(row, "place") === index + i)
+    .map((row) => blob(row, "root"));
+}

@@ -1,0 +1,62 @@
+/** The receipt log: its leaves as bundles, and its edge and newest head in one row. */
+import { concatBytes } from "@wattseal/base";
+import { encodeBundle } from "@wattseal/tlog";
+import { grownBy, NO_RECEIPTS } from "../../receipts/growth.js";
+import type { SignHead, StoredReceiptLog } from "../../receipts/port.js";
+import { storedReceiptLog, unbundled } from "../receipt-row.js";
+import { type Access, blob, integer } from "../row.js";
+
+/** Inside the transaction of the receipts that the records are of. */
+export function growReceiptLog(
+  access: Access,
+  records: readonly Uint8Array[],
+  sign: SignHead | undefined,
+): void {
+  if (records.length === 0) return;
+  const { next, first, subtrees } = grownBy(records, receiptLogIn(access), sign);
+  access.run("INSERT OR REPLACE INTO receipt_log (id, size, nodes, note) VALUES (1, ?, ?, ?)", [
+    next.size,
+    concatBytes(...next.nodes),
+    next.note ?? null,
+  ]);
+  access.run("INSERT INTO receipt_bundle (first, count, data) VALUES (?, ?, ?)", [
+    first,
+    records.length,
+    encodeBundle(records),
+  ]);
+  for (const { tile, index, root } of subtrees) {
+    access.run("INSERT INTO receipt_subtree (tile, place, root) VALUES (?, ?, ?)", [
+      tile,
+      index,
+      root,
+    ]);
+  }
+}
+
+export function receiptLogIn(access: Access): StoredReceiptLog {
+  const [row] = access.all("SELECT size, nodes, note FROM receipt_log", []);
+  return row === undefined ? NO_RECEIPTS : storedReceiptLog(row);
+}
+
+export function receiptRecordsIn(access: Access, from: number, limit: number): Uint8Array[] {
+  const rows = access.all(
+    `SELECT first, count, data FROM receipt_bundle WHERE first < ?
+      AND first >= (SELECT coalesce(max(first), 0) FROM receipt_bundle WHERE first <= ?) ORDER BY first`,
+    [from + limit, from],
+  );
+  return unbundled(rows, from, limit, "receipt log");
+}
+
+export function receiptSubtreesIn(
+  access: Access,
+  tile: number,
+  { index, count }: { readonly index: number; readonly count: number },
+): Uint8Array[] {
+  const rows = access.all(
+    "SELECT place, root FROM receipt_subtree WHERE tile = ? AND place >= ? AND place < ? ORDER BY place",
+    [tile, index, index + count],
+  );
+  return rows
+    .filter((row, i) => integer(row, "place") === index + i)
+    .map((row) => blob(row, "root"));
+}

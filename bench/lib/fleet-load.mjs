@@ -93,6 +93,15 @@ export class NoStore {
   async subtrees() {
     return [];
   }
+  async receiptLog() {
+    return { size: 0, nodes: [], note: undefined };
+  }
+  async receiptRecords() {
+    return [];
+  }
+  async receiptSubtrees() {
+    return [];
+  }
   /** @param {import("@wattseal/uplink").PackName} pack */
   async pack(pack) {
     return this.#packs.get(pack);

@@ -48,7 +48,9 @@ type (
 		module    uid
 		statement []byte
 	}
-	energyWindow struct {
+	energyResolution struct{ minutes int64 }
+	opsLoss          struct{ from, until int64 }
+	energyWindow     struct {
 		t0, t1     int64
 		first      *int64
 		count, net int64
@@ -209,6 +211,12 @@ var bodies = map[string]func(*fields) any{
 		return r
 	},
 	"energy.resolve": func(f *fields) any { return readResolve(f) },
+	"energy.resolution": func(f *fields) any {
+		r := energyResolution{f.integer(1, 60)}
+		f.label()
+		f.phrase()
+		return r
+	},
 	"society.mint":   func(f *fields) any { return societyMint{f.sign1()} },
 	"society.source": func(f *fields) any { return societySource{f.sign1()} },
 	"society.policy": func(f *fields) any { return societyPolicy{f.sign1()} },
@@ -246,6 +254,13 @@ var bodies = map[string]func(*fields) any{
 		f.label()
 		f.integer(-(1 << 52), 1<<52)
 		return c
+	},
+	"ops.loss": func(f *fields) any {
+		f.label()
+		l := opsLoss{f.time(), f.time()}
+		f.label()
+		f.phrase()
+		return l
 	},
 	"ops.snapshot": func(f *fields) any { return opsSnapshot{f.hash()} },
 	"ops.command":  func(f *fields) any { return opsCommand{f.bytes(1, maxOrder), f.hash()} },

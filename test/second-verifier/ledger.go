@@ -72,6 +72,8 @@ func (l *ledger) step(body any, at moment) {
 		l.meter.unpair(b)
 	case energyStatement:
 		l.meter.statement(b)
+	case energyResolution:
+		l.meter.resolve(b)
 	case energyReset:
 		l.meter.reset(b, at.now)
 	case energyInterval:
@@ -82,7 +84,7 @@ func (l *ledger) step(body any, at moment) {
 	case energyResolve:
 		l.window.resolve(b, at)
 	case energyCheck:
-		l.shunt.check(b, at, &l.window)
+		l.shunt.check(b, at, &l.window, l.meter.resolution)
 	case energyWindow:
 		l.society.requireNothingDue(at)
 		l.window.close(b, at, l.society.net)
@@ -127,6 +129,8 @@ func (l *ledger) step(body any, at moment) {
 		l.command(b, at)
 	case opsOutcome:
 		b.requireAfter(at.index)
+	case opsLoss:
+		require(b.from <= b.until && b.until <= at.now+clockSlack, "O-9", "a loss of another time than before its entry")
 	case unjudged:
 	}
 }

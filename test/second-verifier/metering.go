@@ -3,6 +3,8 @@ package main
 const (
 	minuteMs = 60_000
 	dayMs    = 86_400_000
+	// longestMs is the longest interval at a resolution of one minute.
+	longestMs = 65_000
 	// clockSlack is how far a module's time may be ahead of the log's, in ms.
 	clockSlack = 5_000
 	// unprovenMost is the most unproven energy, in mWh, of a module and minute where no capacity is known.
@@ -12,8 +14,9 @@ const (
 
 // meter is the metering state of every module.
 type meter struct {
-	modules map[uid]*module
-	totals  energyTotals
+	modules    map[uid]*module
+	totals     energyTotals
+	resolution int64 // minutes
 }
 
 type energyTotals struct {
@@ -53,7 +56,7 @@ func (m *module) capacity() int64 {
 	return m.pairing.capacity
 }
 
-func newMeter() meter { return meter{modules: map[uid]*module{}} }
+func newMeter() meter { return meter{modules: map[uid]*module{}, resolution: 1} }
 
 func (m *meter) module(id uid) *module {
 	if m.modules[id] == nil {
@@ -72,6 +75,13 @@ func (m *meter) unpair(p linkUnpaired) {
 func (m *meter) statement(s energyStatement) {
 	require(m.module(s.module).pairing != nil, "M-2", "module %v is not paired", s.module)
 	require(uid(*(*[8]byte)(s.statement)) == s.module, "M-2", "the statement is another module's")
+}
+
+// resolve: M-12.
+func (m *meter) resolve(r energyResolution) {
+	require(60%r.minutes == 0, "M-12", "%d minutes do not divide an hour", r.minutes)
+	require(r.minutes != m.resolution, "M-12", "the resolution is %d minutes already", r.minutes)
+	m.resolution = r.minutes
 }
 
 // tile: M-3 and the second half of M-4. It returns the tolerance used so far.
@@ -97,7 +107,7 @@ func (m *meter) interval(i energyInterval, now int64) counted {
 	mod := m.module(i.module)
 	used := mod.tile(i.t0, i.t1, i.start, now)
 	i.requireFigures(mod.pairing != nil)
-	i.requirePlausible()
+	i.requirePlausible(m.resolution)
 
 	computed, after := i.judge(used, mod.capacity())
 	stricter := computed == "consistent" && i.verdict == "suspect"
@@ -158,12 +168,14 @@ func (i energyInterval) requireFigures(paired bool) {
 }
 
 // requirePlausible: M-7.
-func (i energyInterval) requirePlausible() {
+func (i energyInterval) requirePlausible(resolution int64) {
 	for _, e := range []extremes{i.voltage, i.current, i.degree} {
 		require(e.low <= e.high, "M-7", "a lowest reading is above the highest")
 	}
 	require(i.readings >= 1, "M-7", "no readings")
-	require(i.t1-i.t0 <= 65_000, "M-7", "an interval of %d ms", i.t1-i.t0)
+	length := minuteMs * resolution
+	aggregated := resolution > 1 && i.t1/length*length-i.t0 <= 5_000
+	require(i.t1-i.t0 <= longestMs || aggregated, "M-7", "an interval of %d ms", i.t1-i.t0)
 	mostOf := func(power int64) int64 {
 		if power <= 0 {
 			return 0
@@ -176,6 +188,14 @@ func (i energyInterval) requirePlausible() {
 	require(possible, "M-7", "an integral is beyond what the extremes allow")
 }
 
+// minutesWithin: those of an aggregated interval, or check, in which no other can end (M-8, C-3).
+func minutesWithin(t0, t1 int64) int64 {
+	if t1-t0 <= longestMs {
+		return 0
+	}
+	return t1/minuteMs - t0/minuteMs - 1
+}
+
 // judge computes the verdict, and the tolerance used if it is to be consistent (M-8 to M-10).
 func (i energyInterval) judge(used tolerance, capacity int64) (string, tolerance) {
 	if i.start == nil {
@@ -184,7 +204,8 @@ func (i energyInterval) judge(used tolerance, capacity int64) (string, tolerance
 	if minute := i.t1 / minuteMs; used.minute != minute {
 		used = tolerance{minute: minute}
 	}
-	used.difference += distance(i.in, i.integralIn) + distance(i.out, i.integralOut)
+	difference := distance(i.in, i.integralIn) + distance(i.out, i.integralOut)
+	used.difference += most(0, difference-100*minutesWithin(i.t0, i.t1))
 	used.through += i.in + i.out
 	if 100*(used.difference-100) <= used.through && i.chargeAgrees(capacity) {
 		return "consistent", used

@@ -40,7 +40,11 @@ func (l *ledger) read(f *fields, index int64) {
 		l.meter.readModules(f)
 		l.window = array(f, readWindow)
 		l.shunt = array(f, readShunt)
-		return array(f, l.society.read)
+		array(f, l.society.read)
+		if len(f.rest) > 0 {
+			l.meter.resolution = f.integer(2, 60)
+		}
+		return nil
 	})
 	f.end()
 }

@@ -33,7 +33,7 @@ func (s *shunt) cover(index, t0, t1 int64, c counted, consistent bool) {
 }
 
 // check: C-2 to C-4.
-func (s *shunt) check(e energyCheck, at moment, w *window) {
+func (s *shunt) check(e energyCheck, at moment, w *window, resolution int64) {
 	all := s.covered
 	require(all != nil, "C-2", "the check covers nothing")
 	require(e.first == all.first && e.count == all.count, "C-2", "first or count is not what is covered")
@@ -43,7 +43,8 @@ func (s *shunt) check(e energyCheck, at moment, w *window) {
 	require(near, "C-2", "t0 or t1 is far from what is covered")
 
 	computed := "suspect"
-	if distance(all.in-all.out, e.in-e.out)-100 <= (all.in+all.out)/100 {
+	allowed := 100 * (1 + least(minutesWithin(e.t0, e.t1), resolution-1))
+	if distance(all.in-all.out, e.in-e.out)-allowed <= (all.in+all.out)/100 {
 		computed = "consistent"
 	}
 	require(e.verdict == computed, "C-3", "verdict %s, computed %s", e.verdict, computed)

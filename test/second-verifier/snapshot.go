@@ -29,6 +29,9 @@ func (l *ledger) snapshot() []any {
 		l.time, bit(l.synchronised), bit(!l.epochs.running), l.lastSnapshot, totals,
 		l.meter.snapshot(), l.window.snapshot(), l.shunt.snapshot(), l.society.snapshot(),
 	}
+	if l.meter.resolution > 1 {
+		state = append(state, l.meter.resolution)
+	}
 	return []any{"wattseal-snapshot-1", l.tree.size, roots, l.doc.sign1, begun, state}
 }
 

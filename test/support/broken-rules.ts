@@ -136,6 +136,24 @@ function next(log: KeyedLog, fields: { readonly [place: number]: CborValue }): C
   return interval.map((value, place) => fields[place] ?? value);
 }
 
+/** An interval of some ten minutes, begun `late` ms before them, of which counters and integral are `apart` mWh. */
+function aggregated(of: {
+  readonly minutes: number | undefined;
+  readonly late: number;
+  readonly apart?: number;
+}): BrokenLog {
+  const log = historyOf(10, 3);
+  const { late, minutes, apart = 0 } = of;
+  const start = Math.ceil(log.now / 600_000) * 600_000 + 600_000;
+  const { t1, counters } = ends(log);
+  log.now = start - late;
+  log.put("energy.gap", [uid, t1, log.now, 0, 0, counters, counters, "away"]);
+  if (minutes !== undefined) log.put("energy.resolution", [minutes, "disk-pressure", ""]);
+  log.now = start + 599_999;
+  const bad = encodeCbor([1, "energy.interval", log.now, next(log, { 7: apart })]);
+  return { entries: [...log.entries, bad], at: log.entries.length };
+}
+
 function ends(log: KeyedLog) {
   const { t1, end } = log.fold.moduleEnd(moduleUid(UID))!;
   return { t1, counters: [end!.in, end!.out, end!.boot] };
@@ -203,6 +221,20 @@ export const BROKEN_RULES: readonly BrokenRule[] = [
     "done",
     "",
   ]),
+  appended("O-9", "a loss that is yet to come", "ops.loss", (log) => [
+    "evidence",
+    log.now,
+    log.now + 5_001,
+    "x",
+    "",
+  ]),
+  appended("O-9", "a loss that ends before it begins", "ops.loss", (log) => [
+    "evidence",
+    log.now,
+    log.now - 1,
+    "x",
+    "",
+  ]),
   appended("P-1", "of another LCT", "epoch.begin", (log) =>
     epochBody(log, [0, LCT.replace("pack", "agent")]),
   ),
@@ -244,6 +276,23 @@ export const BROKEN_RULES: readonly BrokenRule[] = [
   appended("M-7", "more than the extremes allow", "energy.interval", (log) =>
     next(log, { 7: 9_000_000, 19: "suspect" }),
   ),
+  {
+    rule: "M-7",
+    what: "longer than a minute, where nothing says so",
+    broken: () => aggregated({ minutes: undefined, late: 5_000 }),
+  },
+  {
+    rule: "M-7",
+    what: "begun too long before its ten minutes",
+    broken: () => aggregated({ minutes: 10, late: 5_001 }),
+  },
+  {
+    rule: "M-10",
+    what: "aggregated, and further apart than its minutes allow",
+    broken: () => aggregated({ minutes: 10, late: 5_000, apart: 1_001 }),
+  },
+  appended("M-12", "no divisor of an hour", "energy.resolution", () => [7, "x", ""]),
+  appended("M-12", "the resolution that there is", "energy.resolution", () => [1, "x", ""]),
   appended("M-7", "no reading", "energy.interval", (log) => next(log, { 17: 0 })),
   changed("M-10", "milder than the figures", "energy.interval", (b) =>
     b[19] === "suspect" && Math.abs(more(b[3], -Number(b[7]))) > 40_000

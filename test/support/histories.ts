@@ -88,12 +88,12 @@ export class History {
     }
   }
 
-  /** What a module has moved since its last record; `off` mWh lie between its counters and the integral. */
-  interval(uid: string, off: number): void {
+  /** What a module has moved in at most `longest` ms; `off` mWh lie between its counters and the integral. */
+  interval(uid: string, off: number, longest = 65_000): void {
     const { log } = this;
     const last = log.fold.moduleEnd(moduleUid(uid));
     const t0 = last?.t1 ?? log.now - MINUTE;
-    if (log.now - t0 > 65_000) {
+    if (log.now - t0 > longest) {
       this.gap(uid);
       return;
     }
@@ -113,6 +113,30 @@ export class History {
     const measured = [...record, ...integral, ...FULL_SCALE, ...soc, 60, digest];
     if (sealed) this.#judged(measured);
     else log.put("energy.interval", [...measured, "unauthenticated"]);
+  }
+
+  /** Intervals get longer for a while: up to the 10 or 30 minutes of the hour at which they close then. */
+  aggregate(): void {
+    const { log } = this;
+    const minutes = this.#random.of([10, 30]);
+    const length = minutes * MINUTE;
+    const start = Math.ceil(log.now / length) * length;
+    const records = (longest?: number) => {
+      [this.#moved, this.#given] = [0, 0];
+      const since = log.fold.moduleEnd(moduleUid(SEALED[0]))?.t1;
+      for (const uid of [...SEALED, LEGACY]) {
+        this.interval(uid, this.#random.of([0, 20, 700, 850, 950, 1_100, 2_950, 50_000]), longest);
+      }
+      this.window(since);
+    };
+    log.now = start - this.#random.below(5_000);
+    records();
+    log.put("energy.resolution", [minutes, "disk-pressure", "test"]);
+    for (let i = 1; i <= 2; i += 1) {
+      log.now = start + i * length - 1 - this.#random.below(5_000);
+      records(length + 5_000);
+    }
+    log.put("ops.loss", ["evidence", start, log.now, "disk-pressure", "test"]);
   }
 
   /** As the ledger judges it, or now and then more strictly. */
@@ -167,10 +191,10 @@ export class History {
   }
 
   /** The pack's shunt, as the modules say together or far from it. */
-  check(): void {
+  check(since: number): void {
     const { log } = this;
-    const reading = { shunt: "pack-shunt", t0: millis(log.now - MINUTE), t1: millis(log.now) };
-    const off = this.#random.of([0, 0, 0, 40, 2_000_000]);
+    const reading = { shunt: "pack-shunt", t0: millis(since), t1: millis(log.now) };
+    const off = this.#random.of([0, 0, 0, 40, 950, 2_000_000]);
     const [inward, out] = [this.#moved + off, this.#given];
     const energy = { in: milliwattHours(inward), out: milliwattHours(out) };
     const body = log.fold.nextCheck({ ...reading, ...energy });
@@ -210,12 +234,12 @@ export class History {
     this.ifTaken(() => log.put("society.reserve", order));
   }
 
-  window(): void {
+  window(since = this.log.now - MINUTE): void {
     const { log } = this;
     const { fold } = log;
     const timeMs = millis(log.now);
     this.due();
-    if (this.#random.below(3) === 0) this.check();
+    if (this.#random.below(3) === 0) this.check(since);
     log.add(encodeEntry({ type: "energy.window", timeMs, body: fold.nextWindow(timeMs) }));
     const body = fold.society.chargeFor(timeMs, this.#random.of(["grid-1", "grid-1", "said-1"]));
     if (body !== undefined && this.#random.below(3) > 0) {
@@ -316,17 +340,25 @@ export class History {
   }
 }
 
+function halfway(history: History, seed: number): void {
+  if (seed % 5 === 4) history.status(history.log.lct, "retired");
+  if (seed % 7 === 3) snapshot(history.log);
+}
+
 /**
  * The log that took a history of so many minutes; of every fifth seed the society is closed after half of them, and
- * of every seventh a snapshot comes then.
+ * of every seventh a snapshot comes then. Of every sixth, intervals get longer after a third of them, until two thirds.
  */
 export function historyOf(seed: number, minutes: number, log = new KeyedLog()): KeyedLog {
   const history = new History(seed, log);
   const random = new Random(seed + 1);
   for (let i = 0; i < minutes; i += 1) {
     history.minute();
-    if (seed % 5 === 4 && 2 * i === minutes) history.status(log.lct, "retired");
-    if (seed % 7 === 3 && 2 * i === minutes) snapshot(history.log);
+    if (2 * i === minutes) halfway(history, seed);
+    if (seed % 6 === 2 && i === Math.floor(minutes / 3)) history.aggregate();
+    if (seed % 6 === 2 && i === Math.floor((2 * minutes) / 3)) {
+      log.put("energy.resolution", [1, "room", "test"]);
+    }
     if (random.below(3) === 0) history.ifTaken(() => history.event());
     if (random.below(3) === 0) history.ifTaken(() => history.work());
   }

@@ -5,7 +5,9 @@ import { type ErrorKind, WattsealError } from "@wattseal/base";
  * `order`, `time`, `epoch`: the entry may not stand where it stands. `pairing`, `tiling`, `record`, `verdict`,
  * `window`, `check`: it contradicts the metering entries before it. `authority`, `policy`, `source`, `mint`, `charge`,
  * `certify`, `ticket`, `expire`, `reconcile`, `resolve`, `closed`: the society's rules. `trade`: what is between
- * societies; `foreign`: the proof of another log's entry. `overflow`: a sum beyond 2^53 − 1. `command`: an order that may not be obeyed. `snapshot`: an ops.snapshot states another state than the log's. `reading`: a reading the meter cannot take.
+ * societies; `foreign`: the proof of another log's entry. `overflow`: a sum beyond 2^53 − 1. `command`: an order that may
+ * not be obeyed. `snapshot`: an ops.snapshot states another state than the log's. `resolution`: an energy.resolution says no
+ * other one, or none that there is. `reading`: a reading the meter cannot take.
  */
 export type LedgerErrorCode =
   | "order"
@@ -27,6 +29,7 @@ export type LedgerErrorCode =
   | "expire"
   | "reconcile"
   | "resolve"
+  | "resolution"
   | "closed"
   | "trade"
   | "foreign"

@@ -40,6 +40,7 @@ export {
   type LinkAlarm,
   type LinkPaired,
   type OpsClock,
+  type OpsLoss,
   type StatusPayload,
   statusPayload,
 } from "./entries/lifecycle.js";
@@ -120,7 +121,7 @@ export {
   telemetrySaid,
 } from "./metering/telemetry.js";
 export type { ToleranceUse } from "./metering/verdict.js";
-export { WINDOW, windowEnd, windowOf } from "./metering/window.js";
+export { closesAt, FULL_RESOLUTION, WINDOW, windowEnd, windowOf } from "./metering/window.js";
 export { decodeSnapshot, encodeSnapshot, type Snapshot } from "./snapshot/snapshot.js";
 export type { LedgerState, PairingState } from "./snapshot/state.js";
 export type { AuthorityEntry, ForeignEntry, SocietyContext } from "./society/charter.js";

@@ -271,6 +271,22 @@ export const SAMPLES: readonly Entry[] = [
     timeMs: millis(NOON),
     body: { sync: "synchronised", source: "ntp", step: -3 },
   },
+  {
+    type: "energy.resolution",
+    timeMs: millis(NOON),
+    body: { minutes: 10, reason: "disk-pressure", detail: "40 MiB free, of 64" },
+  },
+  {
+    type: "ops.loss",
+    timeMs: millis(NOON),
+    body: {
+      what: "evidence",
+      from: millis(NOON - 90_000),
+      until: millis(NOON - 30_000),
+      reason: "disk-pressure",
+      detail: "",
+    },
+  },
   { type: "ops.snapshot", timeMs: millis(NOON), body: { digest: bytes(32, 13) } },
   {
     type: "ops.command",

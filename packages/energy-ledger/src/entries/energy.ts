@@ -12,7 +12,9 @@ import {
   u16,
   u32,
 } from "../codec/scalars.js";
-import { byteString, oneOf, optional, record, type Value } from "../codec/schema.js";
+import { byteString, integer, oneOf, optional, record, type Value } from "../codec/schema.js";
+
+import { MOST_MINUTES } from "../metering/window.js";
 
 /** Why an interval may, or may not, earn: see metering/verdict.ts. */
 export const verdict = oneOf("verdict", "consistent", "suspect", "unauthenticated");
@@ -177,6 +179,16 @@ export const energyReconcile = record({
   basis: phrase,
 });
 export type EnergyReconcile = Value<typeof energyReconcile>;
+
+/** From here on intervals end at every so many UTC minutes, counted from the hour; at the log's start it is one. */
+export const energyResolution = record({
+  /** A divisor of 60. */
+  minutes: integer("a resolution in minutes", 1, MOST_MINUTES),
+  /** E.g. `disk-pressure`, `room`. */
+  reason: label,
+  /** For people. */
+  detail: phrase,
+});
 
 /** Settles a suspect interval. */
 export const energyResolve = record({

@@ -9,6 +9,7 @@ import {
   energyInterval,
   energyReconcile,
   energyReset,
+  energyResolution,
   energyResolve,
   energyStatement,
   energyWindow,
@@ -23,6 +24,7 @@ import {
   linkUnpaired,
   opsClock,
   opsConfig,
+  opsLoss,
   opsSnapshot,
 } from "./lifecycle.js";
 import {
@@ -69,6 +71,7 @@ const ROWS = [
   row("energy.check", energyCheck),
   row("energy.reconcile", energyReconcile),
   row("energy.resolve", energyResolve),
+  row("energy.resolution", energyResolution),
   row("society.mint", signedEntry),
   row("society.source", signedEntry),
   row("society.policy", signedEntry),
@@ -89,6 +92,7 @@ const ROWS = [
   row("ops.snapshot", opsSnapshot),
   row("ops.command", opsCommand),
   row("ops.outcome", opsOutcome),
+  row("ops.loss", opsLoss),
 ] as const;
 
 type Row = (typeof ROWS)[number];

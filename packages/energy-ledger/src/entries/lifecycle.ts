@@ -97,6 +97,19 @@ export const opsConfig = record({
   digest: hash32,
 });
 
+/** What this pack has let go, or could not keep, beside its log: it will not be had again. */
+export const opsLoss = record({
+  /** E.g. `evidence`: the readings behind intervals. */
+  what: label,
+  /** UTC ms: of when it was. */
+  from: time,
+  until: time,
+  /** E.g. `disk-pressure`. */
+  reason: label,
+  detail: phrase,
+});
+export type OpsLoss = Value<typeof opsLoss>;
+
 /** What vouches for a snapshot of the log: docs/ledger-format.md, Snapshot. Every replay recomputes it. */
 export const opsSnapshot = record({
   /** SHA-256 of the snapshot of everything before this entry. */

@@ -47,7 +47,7 @@ export class ModuleEvents {
     overTemperature: NO_EVENT,
     underTemperature: NO_EVENT,
   };
-  /** An interval counts whole where its extreme is beyond the bound: an upper bound, to the minute. */
+  /** An interval counts whole where its extreme is beyond the bound: an upper bound, to an interval. */
   readonly times: Record<ExtremeTime, number> = {
     highMs: 0,
     lowMs: 0,

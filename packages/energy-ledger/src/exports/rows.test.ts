@@ -96,7 +96,7 @@ describe("a row", () => {
     });
   });
 
-  it("is there for every entry about energy, and for no other", () => {
+  it("is there for every entry about energy and what is missing of it, and for no other", () => {
     const told = SAMPLES.filter((entry) => rowOf(1, entry, HEAD) !== undefined);
     expect([...new Set(told.map(({ type }) => type))].sort()).toEqual(
       [
@@ -106,6 +106,8 @@ describe("a row", () => {
         "energy.reconcile",
         "energy.reset",
         "energy.resolve",
+        "energy.resolution",
+        "ops.loss",
         "energy.window",
         "society.charge",
         "society.expire",

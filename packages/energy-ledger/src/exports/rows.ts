@@ -18,7 +18,9 @@ export interface LedgerRow {
     | "charge"
     | "expiry"
     | "reconcile"
-    | "resolve";
+    | "resolve"
+    | "resolution"
+    | "loss";
   readonly index: number;
   /** Of the entry. */
   readonly time: string;
@@ -92,6 +94,15 @@ function meteringRow(at: Place, { type, body }: Entry, head: ExportHead): Ledger
       note: shunt,
       proof: proofOf(head, first, at.index),
     };
+  }
+  if (type === "energy.resolution") {
+    const note = `${body.minutes} min, ${body.reason}: ${body.detail}`;
+    return { record: "resolution", ...at, note, proof };
+  }
+  if (type === "ops.loss") {
+    const { from, until, what, reason, detail } = body;
+    const note = `${what}, ${reason}: ${detail}`;
+    return { record: "loss", ...at, from: instant(from), to: instant(until), note, proof };
   }
   if (type !== "energy.window") return undefined;
   const { t0, t1, first = at.index, count, net } = body;

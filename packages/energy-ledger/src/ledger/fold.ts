@@ -4,7 +4,7 @@ import type { Entry } from "../entries/entry.js";
 import type { EpochBegin, EpochEnd } from "../entries/lifecycle.js";
 import { LedgerError } from "../errors.js";
 import type { ModuleEnd } from "../metering/meter.js";
-import { WINDOW } from "../metering/window.js";
+import { FULL_RESOLUTION, MOST_MINUTES, WINDOW } from "../metering/window.js";
 import type { LedgerState, PairingState } from "../snapshot/state.js";
 import type { SocietyContext } from "../society/charter.js";
 import { SocietyFold } from "../society/fold.js";
@@ -12,6 +12,7 @@ import type { EpochState } from "../society/policy.js";
 import type { SocietySummary } from "../society/summary.js";
 import type { EpochStanding, LedgerChecks } from "./checks.js";
 import { checkCommand, checkOutcome } from "./commands.js";
+import { checkLoss } from "./loss.js";
 import { ModuleBook } from "./modules.js";
 import { located, requireType } from "./refusal.js";
 import { ShuntBook, type ShuntReading } from "./shunt.js";
@@ -53,6 +54,7 @@ export class LedgerFold {
   #epoch: EpochStanding | undefined;
   #ended: boolean;
   #lastSnapshot: number;
+  #resolution: number;
 
   /** From entry 0 on, or from where `saved` stood: InvariantViolation, then, where its books do not balance. */
   constructor(checks: LedgerChecks, saved?: SavedLedger) {
@@ -75,6 +77,7 @@ export class LedgerFold {
     this.#epoch = saved?.epoch;
     this.#ended = state?.ended ?? false;
     this.#lastSnapshot = state?.lastSnapshot ?? 0;
+    this.#resolution = state?.resolution ?? FULL_RESOLUTION;
   }
 
   /** All that the entries so far leave, but for what the checks know: document and epochs. Shared, not to be written to. */
@@ -89,6 +92,7 @@ export class LedgerFold {
       window: this.#windows.save(),
       shunt: this.#shunt.save(),
       society: this.society.save(),
+      resolution: this.#resolution,
     };
   }
 
@@ -128,6 +132,11 @@ export class LedgerFold {
     return this.#lastSnapshot;
   }
 
+  /** UTC minutes that an interval may take from here on: 1, or more after an energy.resolution. */
+  get resolution(): number {
+    return this.#resolution;
+  }
+
   summary(): SocietySummary {
     return this.society.summary();
   }
@@ -159,12 +168,12 @@ export class LedgerFold {
 
   /** Body of the energy.check that this reading makes; undefined while there is nothing to check. */
   nextCheck(reading: ShuntReading): EnergyCheck | undefined {
-    return this.#shunt.next(reading);
+    return this.#shunt.next(reading, this.#resolution);
   }
 
   /** Why this check would be refused in an entry dated `now`, if so: its time may not be that of the modules' records. */
   checkFault(check: EnergyCheck, now: Millis): string | undefined {
-    return this.#shunt.faultOf(check, now);
+    return this.#shunt.faultOf(check, now, this.#resolution);
   }
 
   /**
@@ -220,6 +229,9 @@ export class LedgerFold {
       case "energy.check":
         this.#check(index, entry.body, timeMs);
         break;
+      case "energy.resolution":
+        this.#resolve(entry.body.minutes);
+        break;
       case "energy.resolve":
         this.#windows.resolve(index, entry.body, timeMs);
         break;
@@ -256,6 +268,9 @@ export class LedgerFold {
       case "link.alarm":
       case "ops.config":
         break;
+      case "ops.loss":
+        checkLoss(entry.body, timeMs);
+        break;
       case "lct.status":
       case "society.mint":
       case "society.source":
@@ -279,7 +294,7 @@ export class LedgerFold {
   }
 
   #interval(index: number, interval: EnergyInterval, now: Millis): void {
-    const counted = this.#modules.interval(interval, now);
+    const counted = this.#modules.interval(interval, now, this.#resolution);
     this.#count(index, interval, counted);
     if (interval.verdict === "suspect") this.#windows.suspect(index, counted.in, now);
     this.#totals.interval(counted);
@@ -293,12 +308,22 @@ export class LedgerFold {
 
   /** What the shunt does not bear out joins a later window, if it is settled. */
   #check(index: number, check: EnergyCheck, now: Millis): void {
-    const doubted = this.#shunt.check(check, now);
+    const doubted = this.#shunt.check(check, now, this.#resolution);
     if (check.verdict === "consistent") return;
     for (const [interval, inward] of doubted.intervals) {
       this.#windows.suspect(interval, inward, now);
     }
     this.#windows.add(index, 0 - doubted.inMwh);
+  }
+
+  #resolve(minutes: number): void {
+    if (MOST_MINUTES % minutes !== 0) {
+      throw new LedgerError("resolution", `${minutes} minutes do not divide an hour`);
+    }
+    if (minutes === this.#resolution) {
+      throw new LedgerError("resolution", `intervals are of ${minutes} minutes already`);
+    }
+    this.#resolution = minutes;
   }
 
   #snapshot(index: number, digest: Uint8Array): void {

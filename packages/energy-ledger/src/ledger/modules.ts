@@ -14,9 +14,10 @@ import type {
 } from "../entries/energy.js";
 import type { LinkPaired } from "../entries/lifecycle.js";
 import { LedgerError, type LedgerErrorCode } from "../errors.js";
-import { exceedsExtremes, LONGEST_INTERVAL, mostHeld } from "../metering/limits.js";
+import { exceedsExtremes, isTooLong, mostHeld } from "../metering/limits.js";
 import type { ModuleEnd } from "../metering/meter.js";
 import { judge, NOTHING_USED, type ToleranceUse } from "../metering/verdict.js";
+import { FULL_RESOLUTION } from "../metering/window.js";
 import type { ModulesState, PairingState } from "../snapshot/state.js";
 import { type Counted, UnprovenFlow } from "./unproven.js";
 
@@ -85,13 +86,13 @@ export class ModuleBook {
     else state.pairing = undefined;
   }
 
-  /** Takes an interval of an entry dated `now`; returns what counts of it. */
-  interval(interval: EnergyInterval, now: Millis): Counted {
+  /** Takes an interval of an entry dated `now`, at a resolution of `minutes`; returns what counts of it. */
+  interval(interval: EnergyInterval, now: Millis, minutes: number): Counted {
     const { module, t0, t1, start, end, in: inward, out } = interval;
     const known = this.#modules.get(module);
     checkTime(module, t0, t1, now);
     checkRecord(interval);
-    checkExtremes(interval);
+    checkExtremes(interval, minutes);
     const used = checkVerdict(interval, known);
     if (known?.end !== undefined) checkTiling(module, known.end, t0, start);
     const state = known ?? this.#state(module);
@@ -193,15 +194,17 @@ function checkRecord(interval: EnergyInterval): void {
 }
 
 /** What contradicts itself no gateway has measured; counters that the readings do not bear out are a verdict's matter. */
-function checkExtremes(i: EnergyInterval): void {
+function checkExtremes(i: EnergyInterval, minutes: number): void {
   const ordered =
     i.voltageLow <= i.voltageHigh &&
     i.currentLow <= i.currentHigh &&
     i.temperatureLow <= i.temperatureHigh;
   if (!ordered) refuse("record", i.module, "a lowest value is above the highest");
   if (i.readings === 0) refuse("record", i.module, "an interval without a reading");
-  if (i.t1 - i.t0 > LONGEST_INTERVAL) {
-    refuse("record", i.module, `an interval of ${i.t1 - i.t0} ms, where a minute closes it`);
+  if (isTooLong(i, minutes)) {
+    const closes =
+      minutes === FULL_RESOLUTION ? "a minute closes it" : `${minutes} minutes close it`;
+    refuse("record", i.module, `an interval of ${i.t1 - i.t0} ms, where ${closes}`);
   }
   if (exceedsExtremes(i)) {
     refuse("record", i.module, "the integral is more than its extremes allow in the time");

@@ -52,9 +52,9 @@ it("of more records than a suspect check can doubt the newest are doubted, and w
   more(0);
   book.close();
   more(1_000_000);
-  const check = book.next({ shunt: "test", t0, t1, in: zero, out: zero });
+  const check = book.next({ shunt: "test", t0, t1, in: zero, out: zero }, 1);
   expect(check?.verdict).toBe("suspect");
-  const doubted = book.check(check!, t1);
+  const doubted = book.check(check!, t1, 1);
   expect(doubted.inMwh).toBe(MOST_SUSPECTS + 5);
   expect(doubted.intervals.size).toBe(MOST_SUSPECTS);
   expect([...doubted.intervals.keys()][0]).toBe(1_000_005);

@@ -3,6 +3,7 @@ import { MOST_NET } from "../codec/scalars.js";
 import type { EnergyCheck, EnergyGap, EnergyInterval } from "../entries/energy.js";
 import { LedgerError } from "../errors.js";
 import { MAX_STEP } from "../metering/integral.js";
+import { minutesWithin, TOLERANCE_MWH } from "../metering/verdict.js";
 import type { ShuntState } from "../snapshot/state.js";
 import { AHEAD } from "./modules.js";
 import type { Counted } from "./unproven.js";
@@ -10,8 +11,7 @@ import { MOST_SUSPECTS } from "./windows.js";
 
 /** Its readings begin and end this close to the modules' records, ms: a step between readings. */
 const NEAR = MAX_STEP / 1_000;
-/** 100 mWh, and 1 % of what went through the modules: as for a module's counters. */
-const TOLERANCE_MWH = 100;
+/** 100 mWh a minute, and 1 % of what went through the modules: as for a module's counters. */
 const TOLERANCE_PART = 100;
 
 /** What the shunt measured. */
@@ -81,18 +81,19 @@ export class ShuntBook {
     if (this.#earning.size > MOST_SUSPECTS) this.#earning.delete(this.#oldest.next().value);
   }
 
-  next(reading: ShuntReading): EnergyCheck | undefined {
+  /** `minutes`: the log's resolution. */
+  next(reading: ShuntReading, minutes: number): EnergyCheck | undefined {
     const covered = this.#covered;
     if (covered === undefined) return undefined;
     const { first, count } = covered;
-    const verdict = bornOut(covered, reading) ? "consistent" : "suspect";
+    const verdict = bornOut(covered, reading, minutes) ? "consistent" : "suspect";
     const { shunt, t0, t1, in: inward, out } = reading;
     return { shunt, t0, t1, first, count, in: inward, out, verdict };
   }
 
   /** Takes a check; returns what it doubts if it is suspect. Throws LedgerError `check` and changes nothing. */
-  check(check: EnergyCheck, now: Millis): Doubted {
-    const wrong = this.faultOf(check, now);
+  check(check: EnergyCheck, now: Millis, minutes: number): Doubted {
+    const wrong = this.faultOf(check, now, minutes);
     if (wrong !== undefined) throw new LedgerError("check", wrong);
     const doubted = { inMwh: this.#earned, intervals: this.#earning };
     this.#lastEnd = check.t1;
@@ -110,9 +111,9 @@ export class ShuntBook {
   }
 
   /** Why `check` would be refused at `now`, if so. */
-  faultOf(check: EnergyCheck, now: Millis): string | undefined {
+  faultOf(check: EnergyCheck, now: Millis, minutes: number): string | undefined {
     const covered = this.#covered;
-    const due = this.next(check);
+    const due = this.next(check, minutes);
     if (covered === undefined || due === undefined) return "there is nothing to check";
     const { t0, t1, first, count, verdict } = check;
     if (first !== due.first || count !== due.count) {
@@ -130,8 +131,9 @@ export class ShuntBook {
   }
 }
 
-function bornOut(modules: Covered, shunt: ShuntReading): boolean {
+function bornOut(modules: Covered, shunt: ShuntReading, minutes: number): boolean {
   const difference = Math.abs(modules.in - modules.out - (shunt.in - shunt.out));
   const allowed = Math.floor((modules.in + modules.out) / TOLERANCE_PART);
-  return difference - TOLERANCE_MWH <= allowed;
+  const within = Math.min(minutes - 1, minutesWithin(shunt));
+  return difference - TOLERANCE_MWH * (1 + within) <= allowed;
 }

@@ -1,13 +1,21 @@
 /** What can be at all: bounds that hold whatever a module says. */
 import type { EnergyInterval } from "../entries/energy.js";
 import { MAX_STEP, rawPower } from "./integral.js";
-import { WINDOW } from "./window.js";
+import { FULL_RESOLUTION, WINDOW } from "./window.js";
 
+/** ms: the longest step between two readings of one interval. */
+const STEP = MAX_STEP / 1_000;
 /**
- * No interval is longer, ms: it ends in the minute in which its second reading came, and its first is at most
- * one step before that minute.
+ * At full resolution no interval is longer, ms: it ends in the minute in which its second reading came, and its first
+ * is at most one step before that minute.
  */
-export const LONGEST_INTERVAL = WINDOW + MAX_STEP / 1_000;
+export const LONGEST_INTERVAL = WINDOW + STEP;
+
+/** Whether an interval spans more than one of `minutes`, a divisor of 60, may: docs/ledger-format.md, M-7. */
+export function isTooLong({ t0, t1 }: Pick<EnergyInterval, "t0" | "t1">, minutes: number): boolean {
+  if (t1 - t0 <= LONGEST_INTERVAL) return false;
+  return minutes === FULL_RESOLUTION || t1 - (t1 % (minutes * WINDOW)) - t0 > STEP;
+}
 
 /** 1 mWh in units of 0.0003 W × 1 ms. */
 const RAW_MS_PER_MWH = 12_000_000;

@@ -323,7 +323,7 @@ class MeteredModule {
       this.book.reset(entry.body, entry.body.t1);
       return;
     }
-    if (entry.type === "energy.interval") this.book.interval(entry.body, entry.body.t1);
+    if (entry.type === "energy.interval") this.book.interval(entry.body, entry.body.t1, 1);
     else this.book.gap(entry.body, entry.body.t1);
     this.recorded.in += entry.body.in;
     this.recorded.out += entry.body.out;

@@ -21,7 +21,7 @@ import {
   wentBack,
 } from "./interval.js";
 import { judge, NOTHING_USED, type ToleranceUse } from "./verdict.js";
-import { crossesMinute } from "./window.js";
+import { crossesWindow, FULL_RESOLUTION } from "./window.js";
 
 /**
  * One accepted telemetry message of a module. `time`: when its last frame was on the bus; below the record's end it
@@ -55,6 +55,8 @@ export interface MeterOptions {
   readonly authenticated: boolean;
   /** The end of its record in the log: what passed since is then a gap. */
   readonly resume?: ModuleEnd | undefined;
+  /** UTC minutes of an interval, a divisor of 60; absent: one. */
+  readonly minutes?: number;
 }
 
 /** How the last reading was taken: what deriving its interval again needs beside it. */
@@ -83,11 +85,13 @@ export class ModuleMeter {
   #last: Point | undefined;
   #open: OpenInterval | undefined;
   #continued = false;
+  #minutes: number;
 
   constructor(options: MeterOptions) {
     this.#options = options;
     this.#resume = options.resume;
     this.#used = options.resume?.used ?? NOTHING_USED;
+    this.#minutes = options.minutes ?? FULL_RESOLUTION;
   }
 
   get module(): ModuleUid {
@@ -107,6 +111,11 @@ export class ModuleMeter {
   session(handshakeHash: Uint8Array): void {
     if (this.#session !== undefined && bytesEqual(this.#session, handshakeHash)) return;
     this.#session = handshakeHash.slice();
+  }
+
+  /** Intervals end at every so many UTC minutes from now on. Where that is sooner, the caller has closed what is open. */
+  closeEvery(minutes: number): void {
+    this.#minutes = minutes;
   }
 
   /** Takes a reading; returns the entries that it completes, mostly none. */
@@ -184,7 +193,7 @@ export class ModuleMeter {
     if (wentBack(last.counters, point.counters) || point.time - last.time > MAX_STEP) {
       return [...this.#breakOff(), this.#hole(endOf(last), endOf(point), "silence")];
     }
-    const done = crossesMinute(last.time, point.time) ? this.close() : [];
+    const done = crossesWindow(last.time, point.time, this.#minutes) ? this.close() : [];
     this.#step(last, point);
     return done;
   }

@@ -12,7 +12,7 @@ import {
 } from "./interval.js";
 import { TELEMETRY_TYPE, type TelemetrySaid, telemetrySaid } from "./telemetry.js";
 import { judge, NOTHING_USED, type ToleranceUse } from "./verdict.js";
-import { crossesMinute } from "./window.js";
+import { crossesWindow, MOST_MINUTES } from "./window.js";
 
 /** One accepted telemetry as it was kept. */
 export interface RetainedReading {
@@ -142,7 +142,10 @@ export function underivable(reason: string): Derivation {
   return { fields, remainder: undefined, tickSpread: undefined };
 }
 
-/** What ends an interval in the meter: a counter that goes back, a step that is too long, a minute's end. */
+/**
+ * What ends an interval in the meter: a counter that goes back, a step that is too long, an hour's end. Whether intervals
+ * ended at each minute is for the log to say (energy.resolution), and nothing that is derived hangs on it.
+ */
 function requireOneInterval(last: Point, next: Point, isFirst: boolean): void {
   const problem =
     next.time < last.time
@@ -151,8 +154,8 @@ function requireOneInterval(last: Point, next: Point, isFirst: boolean): void {
         ? "have counters that go back"
         : next.time - last.time > MAX_STEP
           ? `are more than ${MAX_STEP / 1_000_000} s apart`
-          : !isFirst && crossesMinute(last.time, next.time)
-            ? "have a minute's end between them"
+          : !isFirst && crossesWindow(last.time, next.time, MOST_MINUTES)
+            ? "have an hour's end between them"
             : undefined;
   if (problem === undefined) return;
   throw new LedgerError(

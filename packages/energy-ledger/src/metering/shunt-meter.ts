@@ -6,8 +6,8 @@ import {
   milliwattHours,
 } from "@wattseal/base";
 import { ExactIntegral, MAX_STEP } from "./integral.js";
-import { countersAgree } from "./verdict.js";
-import { WINDOW } from "./window.js";
+import { countersAgree, minutesWithin, TOLERANCE_MWH } from "./verdict.js";
+import { crossesWindow, FULL_RESOLUTION } from "./window.js";
 
 /** One reading of the pack's shunt. */
 export interface ShuntPoint {
@@ -72,14 +72,22 @@ export class ShuntMeter {
   /** Steps of power × their time, 0.0003 W · µs: the largest, and all of them. */
   #edge = 0;
   #edges = 0;
-  /** Of the minute that a reading past its end has closed. */
+  /** Of the window that a reading past its end has closed. */
   #closed: ShuntTaken | undefined;
+  #minutes = FULL_RESOLUTION;
+
+  /** Spans end at every so many UTC minutes, a divisor of 60, from now on. The caller has closed what is open. */
+  closeEvery(minutes: number): void {
+    this.#minutes = minutes;
+  }
 
   accept(point: ShuntPoint): void {
     const last = this.#last;
     const time = last !== undefined && point.time < last.time ? last.time : point.time;
     const next: Point = { ...point, time, power: point.voltage * point.current };
-    if (last !== undefined && minuteOf(last) !== minuteOf(next)) this.#closed = this.#close();
+    if (last !== undefined && crossesWindow(last.time, next.time, this.#minutes)) {
+      this.#closed = this.#close();
+    }
     this.#from ??= next;
     this.#last = next;
     if (last === undefined) return;
@@ -169,13 +177,10 @@ function contradicts(
   const inward = last.inMwh - from.inMwh;
   const outward = last.outMwh - from.outMwh;
   const difference = Math.abs(inward - measured.in) + Math.abs(outward - measured.out);
-  return !countersAgree({ difference: difference - 2 * edges, through: inward + outward });
+  const within = TOLERANCE_MWH * minutesWithin({ t0: msOf(from), t1: msOf(last) });
+  return !countersAgree({ difference: difference - 2 * edges - within, through: inward + outward });
 }
 
 function msOf({ time }: Point): Millis {
   return millis(Math.floor(time / 1000));
-}
-
-function minuteOf({ time }: Point): number {
-  return Math.floor(time / (1000 * WINDOW));
 }

@@ -1,9 +1,10 @@
 import type { EnergyInterval, Verdict } from "../entries/energy.js";
+import { LONGEST_INTERVAL } from "./limits.js";
 import { windowOf } from "./window.js";
 
 /** 1 % of what went through, and 100 mWh: design, ledger. */
 const TOLERANCE_PERCENT = 1;
-const TOLERANCE_MWH = 100;
+export const TOLERANCE_MWH = 100;
 
 /** Steps of 0.5 %: below 5 % the state of charge says too little, and the check abstains. */
 const LEAST_SOC_STEPS = 10;
@@ -17,7 +18,7 @@ const SOC_TOLERANCE_STEPS = 2n;
 
 type Measured = Pick<
   EnergyInterval,
-  "t1" | "in" | "out" | "start" | "integralIn" | "integralOut" | "socStart" | "socEnd"
+  "t0" | "t1" | "in" | "out" | "start" | "integralIn" | "integralOut" | "socStart" | "socEnd"
 >;
 
 /**
@@ -35,9 +36,16 @@ export interface ToleranceUse {
 }
 export const NOTHING_USED: ToleranceUse = { window: 0, difference: 0, through: 0 };
 
+/** Minutes that lie wholly within what was aggregated: no other interval ends in them. Else none. */
+export function minutesWithin({ t0, t1 }: Pick<EnergyInterval, "t0" | "t1">): number {
+  return t1 - t0 <= LONGEST_INTERVAL ? 0 : windowOf(t1) - windowOf(t0) - 1;
+}
+
 function usedWith(used: ToleranceUse, interval: Measured): ToleranceUse {
-  const difference =
+  const apart =
     Math.abs(interval.in - interval.integralIn) + Math.abs(interval.out - interval.integralOut);
+  // As each of them would have allowed alone: what is too small for a step of the current is not suspect for being added up.
+  const difference = Math.max(0, apart - TOLERANCE_MWH * minutesWithin(interval));
   const through = interval.in + interval.out;
   const window = windowOf(interval.t1);
   if (used.window !== window) return { window, difference, through };

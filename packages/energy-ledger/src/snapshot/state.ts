@@ -29,6 +29,7 @@ import {
 import { counters } from "../entries/energy.js";
 import { anyPolicy, policyWitness, sourcePayload } from "../entries/society.js";
 import { tradeTerms } from "../entries/trade.js";
+import { FULL_RESOLUTION, MOST_MINUTES } from "../metering/window.js";
 
 /** No list is longer than a snapshot, whose length bounds them all. */
 export const MAX_SNAPSHOT_LENGTH = 2 ** 26;
@@ -213,7 +214,7 @@ export const totalsState = record({
 });
 export type TotalsState = Value<typeof totalsState>;
 
-export const ledgerState = record({
+const ledgerFields = {
   /** Of the last entry. */
   time,
   synchronised: flag("the clock's state"),
@@ -226,5 +227,25 @@ export const ledgerState = record({
   window: windowState,
   shunt: shuntState,
   society: societyState,
+};
+const atFullResolution = record(ledgerFields);
+const aggregated = record({
+  ...ledgerFields,
+  resolution: integer("a resolution in minutes", FULL_RESOLUTION + 1, MOST_MINUTES),
 });
-export type LedgerState = Value<typeof ledgerState>;
+
+export interface LedgerState extends Value<typeof atFullResolution> {
+  /** UTC minutes of an interval. Not written at all where it is one: so it was before there was another. */
+  readonly resolution: number;
+}
+
+export const ledgerState: Schema<LedgerState> = {
+  read(reader) {
+    if (reader.peekArray() !== Object.keys(ledgerFields).length) return aggregated.read(reader);
+    return { ...atFullResolution.read(reader), resolution: FULL_RESOLUTION };
+  },
+  write(writer, state) {
+    if (state.resolution === FULL_RESOLUTION) atFullResolution.write(writer, state);
+    else aggregated.write(writer, state);
+  },
+};

@@ -14,9 +14,15 @@ const listed = (text: string, before: readonly string[] = []) => [...before, tex
 export function addInit(wattseal: Command, report: Report): void {
   wattseal
     .command("init")
-    .description("make a pack's identity and configuration in a new state folder")
+    .description(
+      "make a pack's identity, or a federation's keys, and configuration in a new state folder",
+    )
     .option("--demo", "a demonstration pack, simulated modules, and an authority of its own", false)
     .option("--enrol <url>", "instead: a real pack, enrolled at this registry (docs/identity.md)")
+    .option(
+      "--federation <name>",
+      "instead: a fleet's federation, and the name of its cosignatures",
+    )
     .requiredOption("--state <dir>", "state folder to create; an interrupted init goes on there")
     .addOption(
       new Option(
@@ -33,7 +39,7 @@ export function addInit(wattseal: Command, report: Report): void {
     )
     .option("--modules <n>", "demo: modules of the simulated pack, 1 to 31", parseModules, 8)
     .option("--legacy <n>", "demo: clear-text modules beside them", parseLegacy, 0)
-    .option("--fleet <name>", "enrol: fleet that the pack belongs to", "demo")
+    .option("--fleet <name>", "enrol, federation: name of the fleet", "demo")
     .option("--token <file>", "enrol: the token that the registry's operator gave; - reads it")
     .option("--trust <file>", "enrol: accepted authorities and witnesses, for the pack to keep")
     .option("--witness <name>", "enrol: whose receipts count, where the trust file names several")
@@ -47,12 +53,17 @@ export function addInit(wattseal: Command, report: Report): void {
     .option("--ek-chain <file>", "enrol: certificates between the TPM's and its maker's root, PEM")
     .option("--context <text>", "enrol: what the document is to say; several times", listed)
     .option("--succeeds <lct>", "enrol: LCT of the board that this one replaces", parseLct)
-    .option("--yes", "enrol: do not ask", false)
+    .option(
+      "--authority <file>",
+      "federation: key file of an authority that there is; else one is made",
+    )
+    .option("--yes", "enrol, federation: do not ask", false)
     .option("--json", "print one JSON object", false)
     .addHelpText(
       "after",
       example(
         "init --demo --state ./pack\n" +
+          "  $ wattseal init --federation fleet.example --fleet depot-3 --state /var/lib/wattseal-fleet\n" +
           "  $ wattseal init --state /var/lib/wattseal --fleet depot-3 --tpm device --update-key update.pem.pub --enrol https://fleet.example:8443 --token token.txt --trust trust.json",
       ),
     )

@@ -23,6 +23,7 @@ import { addInit } from "./program-init.js";
 import { addPolicy } from "./program-policy.js";
 import { addRecord } from "./program-record.js";
 import { addRegistry } from "./program-registry.js";
+import { addStatement } from "./program-statement.js";
 import { parseTpmChoice } from "./tpm/address.js";
 import { VERSION } from "./version.js";
 
@@ -63,6 +64,7 @@ export function program(report: Report): Command {
   addControl(wattseal, report);
   addIdentity(wattseal, report);
   addPolicy(wattseal, report);
+  addStatement(wattseal, report);
   addRecord(wattseal, report);
   return wattseal;
 }

@@ -1,16 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import {
-  fromHex,
-  type LctId,
-  lctId,
-  type ModuleUid,
-  messageOf,
-  moduleUid,
-  WattsealError,
-} from "@wattseal/base";
+import { fromHex, type LctId, lctId, type ModuleUid, messageOf, moduleUid } from "@wattseal/base";
 import { compareLabel, labelText } from "@wattseal/device-keys";
-import { issueLctDocument, openEd25519KeyFile, parseP256PublicKey } from "@wattseal/lct-keys";
+import { issueLctDocument, parseP256PublicKey } from "@wattseal/lct-keys";
 import {
   type Binding,
   type LctAnchor,
@@ -23,7 +15,8 @@ import {
 import { InvalidArgumentError } from "commander";
 import { CliError, EXIT } from "../errors.js";
 import { systemClock } from "../ports/system.js";
-import { exists, writeWhole } from "../state/files.js";
+import { writeOut } from "../view/output.js";
+import { type Signing, signWith } from "./sign-with.js";
 
 const CLASSES: readonly LctClass[] = ["agentic", "responsive", "delegative"];
 const RELATIONS: readonly LctLink["relation"][] = ["bound", "paired", "witnessing", "succeeds"];
@@ -96,9 +89,8 @@ export function parseLct(text: string): LctId {
   }
 }
 
-export interface IssueOptions {
+export interface IssueOptions extends Signing {
   readonly kind: LctKind;
-  readonly authority: string;
   readonly anchor?: string;
   readonly half?: Uint8Array;
   readonly uid?: ModuleUid;
@@ -111,21 +103,16 @@ export interface IssueOptions {
   readonly context?: readonly string[];
   readonly witness?: readonly string[];
   readonly link?: readonly LctLink[];
-  readonly out: string;
   readonly json: boolean;
 }
 
 /** `wattseal identity issue`: a document signed by an authority, for what it vouches for itself. */
 export async function issue(options: IssueOptions): Promise<number> {
-  const { kind, binding, out } = options;
-  const file = resolve(out);
-  if (await exists(file)) {
-    throw new CliError("state-exists", `${file} is there already: choose another --out`);
-  }
+  const { kind, binding } = options;
   requireStrength(options);
   const named = await anchorOf(options);
-  const authority = await openEd25519KeyFile(resolve(options.authority));
-  try {
+  let lct: LctId | undefined;
+  const file = await signWith(options, (authority) => {
     const bytes = issueLctDocument(authority, {
       kind,
       class: options.class ?? CLASS_OF[kind],
@@ -137,18 +124,11 @@ export async function issue(options: IssueOptions): Promise<number> {
       witnesses: options.witness ?? [],
       mrh: options.link ?? [],
     });
-    const { lct } = verifyLctDocument(bytes, [authority.publicKey]);
-    await writeWhole(file, bytes, 0o644);
-    const text = options.json ? JSON.stringify({ lct, file }) : `${lct}\n${file}`;
-    process.stdout.write(`${text}\n`);
-    return EXIT.ok;
-  } catch (cause) {
-    // A field out of its bounds is the command line's here, not some file's.
-    if (!(cause instanceof WattsealError) || cause.kind !== "input") throw cause;
-    throw new CliError("usage", messageOf(cause), { cause });
-  } finally {
-    authority.dispose();
-  }
+    lct = verifyLctDocument(bytes, [authority.publicKey]).lct;
+    return bytes;
+  });
+  await writeOut(`${options.json ? JSON.stringify({ lct, file }) : `${lct}\n${file}`}\n`);
+  return EXIT.ok;
 }
 
 function requireStrength({ strength, binding }: IssueOptions): void {

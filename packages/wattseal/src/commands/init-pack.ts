@@ -102,7 +102,8 @@ export async function initPack(options: InitPackOptions): Promise<number> {
   return EXIT.ok;
 }
 
-function fleetOf(name: string): string {
+/** Throws CliError `usage`. */
+export function fleetOf(name: string): string {
   try {
     return fleetName(name);
   } catch (cause) {

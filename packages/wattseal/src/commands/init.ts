@@ -5,6 +5,7 @@ import { initDemo } from "../state/demo.js";
 import { layoutOf } from "../state/layout.js";
 import { checkModuleCount } from "../state/modules.js";
 import { chosenTpm, type TpmChoice, tpmSetting } from "../tpm/address.js";
+import { type InitFederationOptions, initFederation } from "./init-federation.js";
 import { type InitPackOptions, initPack } from "./init-pack.js";
 
 interface InitDemoOptions {
@@ -18,14 +19,20 @@ interface InitDemoOptions {
 
 type Given = InitDemoOptions &
   Omit<InitPackOptions, "enrol" | "token" | "trust"> &
-  Partial<Pick<InitPackOptions, "enrol" | "token" | "trust">> & { readonly demo: boolean };
+  Partial<Pick<InitPackOptions, "enrol" | "token" | "trust">> &
+  Omit<InitFederationOptions, "federation"> &
+  Partial<Pick<InitFederationOptions, "federation">> & { readonly demo: boolean };
 
-/** `wattseal init`. */
+/** `wattseal init`: of the demonstration, of a pack, or of a federation. */
 export async function init(options: Given): Promise<number> {
-  const { demo, enrol, token, trust } = options;
-  if (demo === (enrol !== undefined)) {
-    throw new CliError("usage", "Say which: --demo, or --enrol URL for a pack of your own.");
+  const { demo, enrol, token, trust, federation } = options;
+  if ([demo, enrol !== undefined, federation !== undefined].filter(Boolean).length !== 1) {
+    throw new CliError(
+      "usage",
+      "Say which: --demo, --enrol URL for a pack of your own, or --federation NAME for the fleet that it belongs to.",
+    );
   }
+  if (federation !== undefined) return initFederation({ ...options, federation });
   if (enrol === undefined) return initDemoPack(options);
   if (token === undefined || trust === undefined) {
     throw new CliError("usage", "--enrol needs --token FILE and --trust FILE.");

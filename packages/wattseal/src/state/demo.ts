@@ -21,12 +21,13 @@ import {
   writeLegacyModules,
   writeModuleFlash,
 } from "@wattseal/sim-hardware";
-import { encodeTrust, type Trust } from "@wattseal/verifier";
+import { encodeTrust } from "@wattseal/verifier";
 import { renderConfig } from "../config/file.js";
 import { federationSchema, gatewaySchema } from "../config/schema.js";
 import { CliError } from "../errors.js";
 import { tpmSetting } from "../tpm/address.js";
 import { type DemoIdentity, type DemoIdentityOptions, makeDemoIdentity } from "./demo-identity.js";
+import { makeFederationKeys } from "./federation-keys.js";
 import { exists, makeFolder, writeWhole } from "./files.js";
 import { type Layout, WITNESS_NAME } from "./layout.js";
 
@@ -74,21 +75,16 @@ export async function initDemo(options: DemoOptions): Promise<LctDocument> {
     await makeFolder(folder);
   }
   const authority = await createEd25519KeyFile(layout.authority.key, entropy);
-  const witness = await createEd25519KeyFile(layout.federation.witnessKey, entropy);
-  const trust: Trust = {
-    authorities: [{ name: "demonstration authority", publicKey: authority.publicKey }],
-    witnesses: [{ name: WITNESS_NAME, publicKey: witness.publicKey }],
-  };
+  const names = { authority: "demonstration authority", witness: WITNESS_NAME };
+  const trust = await makeFederationKeys({ layout, names, authority, entropy });
   const { document, half } = await makeDemoIdentity(options, authority);
   await writeStatements(layout, authority, document.lct, options.modules, clock.now());
   await pair(options, document, half);
   await writeWhole(layout.gateway.trust, encodeTrust(trust), 0o644);
-  await writeWhole(layout.federation.trust, encodeTrust(trust), 0o644);
   const legacy = provisionLegacyModules(options.legacy, entropy);
   if (legacy.length > 0) await writeLegacyModules(layout.sim.directory, legacy);
   await writeConfigs(options, legacy);
   authority.dispose();
-  witness.dispose();
   return document;
 }
 

@@ -87,7 +87,8 @@ async function fill(directory, size) {
   await pack.store.close();
   const trust = {
     authorities: [{ name: "bench", publicKey: authority.publicKey }],
-    witnesses: [{ name: "bench", publicKey: authority.publicKey }],
+    witnesses: [{ name: "bench", publicKeys: [authority.publicKey] }],
+    quorum: 1,
   };
   writeFileSync(join(directory, "trust.json"), encodeTrust(trust));
   writeFileSync(join(directory, "document.cose"), document.bytes);

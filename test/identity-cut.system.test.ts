@@ -40,7 +40,8 @@ async function enrolling(tpm: string, cutter: Cutter, instead?: (m: string, a: B
   });
   const trust = {
     authorities: [{ name: "fleet", publicKey: ISSUER.publicKey }],
-    witnesses: [WITNESS],
+    witnesses: [{ name: WITNESS.name, publicKeys: [WITNESS.publicKey] }],
+    quorum: 1,
   };
   await writeFile(`${folder}/trust.json`, encodeTrust(trust));
   await writeFile(`${folder}/token`, (await registry.grant({ context: ["depot 3"] })).token);

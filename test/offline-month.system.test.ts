@@ -74,7 +74,8 @@ class Pack {
     this.cursors = UplinkCursors.load({
       origin,
       log,
-      destinations: [WITNESS],
+      destinations: [{ name: WITNESS.name, publicKeys: [WITNESS.publicKey] }],
+      quorum: 1,
       stored: () => undefined,
       save: async () => {},
     });

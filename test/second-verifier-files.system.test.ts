@@ -1,5 +1,5 @@
 // Both verifiers on what is around the entries: files, heads, proofs, and what breaks them (docs/ledger-format.md).
-import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { encodeCbor } from "@wattseal/base";
 import { LogStore } from "@wattseal/tlog/store";
@@ -7,10 +7,15 @@ import { decodeTrust, type Trust, verifyProofFile } from "@wattseal/verifier";
 import { describe, expect, it } from "vitest";
 import { alteredCopies, HONEST, readerOf } from "./support/altered-files.js";
 import { BROKEN_FILES, BROKEN_FLOORS, HARMLESS_FILES } from "./support/broken-files.js";
-import { BROKEN_HEADS, HARMLESS_HEADS } from "./support/broken-heads.js";
-import { BROKEN_PROOFS, HONEST_PROOFS, type ProofCase } from "./support/broken-proofs.js";
+import { BROKEN_HEADS, HARMLESS_HEADS, QUORUM_HEADS, UNWITNESSED } from "./support/broken-heads.js";
+import {
+  BROKEN_PROOFS,
+  HONEST_PROOFS,
+  type ProofCase,
+  QUORUM_PROOFS,
+} from "./support/broken-proofs.js";
 import { historyOf } from "./support/histories.js";
-import { KeyedLog, RECEIPT, TRUST_FILE } from "./support/keyed-log.js";
+import { KeyedLog, QUORUM_FILE, RECEIPT, TRUST_FILE } from "./support/keyed-log.js";
 import { temporaryFolder } from "./support/program.js";
 import { Random } from "./support/random.js";
 import { tpmHistoryOf } from "./support/tpm-histories.js";
@@ -57,6 +62,30 @@ describe("a second verifier of files", () => {
       expect.soft(mine[i]!.verdict, `${rule}, ${what}`).toBe(verdict);
     }
   });
+
+  it.skipIf(!go)(
+    `counts what a quorum has witnessed, and nobody else's receipt${skipped}`,
+    async () => {
+      const { folders, trustFile, root } = await foldersOf([HONEST]);
+      const honest = folders[0]!;
+      const quorumFile = join(root, "quorum.json");
+      await writeFile(quorumFile, QUORUM_FILE);
+      for (const [all, by] of [
+        [UNWITNESSED.map((of) => ({ ...of, witnessed: 0 })), trustFile],
+        [QUORUM_HEADS, quorumFile],
+      ] as const) {
+        const made = await alteredCopies(honest, all);
+        const others = await second(made, by);
+        const mine = await atOnce(4, made, (folder) => first(folder, by));
+        for (const [i, { what, witnessed }] of all.entries()) {
+          const verdict = witnessed === HONEST.length ? "verified" : "verified in part";
+          expect.soft(mine[i], what).toMatchObject({ verdict, witnessed });
+          expect.soft(comparable(others[i]!), what).toEqual(comparable(mine[i]!));
+        }
+        await Promise.all(made.map((folder) => rm(folder, { recursive: true })));
+      }
+    },
+  );
 
   it.skipIf(!go)(`refuses a pruned log, and by each rule a broken floor${skipped}`, async () => {
     const { folders, trustFile } = await foldersOf([HONEST]);
@@ -126,7 +155,7 @@ describe("a second verifier of files", () => {
         what: "honest",
         file: () => made,
       }));
-      const cases = [...honest, ...BROKEN_PROOFS];
+      const cases = [...honest, ...BROKEN_PROOFS, ...QUORUM_PROOFS];
       const paths = cases.map((_, i) => join(root, `${i}.proof`));
       const trustFile = join(root, "trust.json");
       for (const of of new Set(cases.map((each) => each.trust ?? TRUST_FILE))) {

@@ -106,10 +106,28 @@ func (a *auditor) run(dir folder, r *report) {
 	if a.trust == nil {
 		return
 	}
+	sizes := map[string]int64{} // H-2
 	for _, receipt := range judged {
-		within(receipt.file, func() { receipt.requireCosigned(a.trust.witnesses) })
-		r.Witnessed = most(r.Witnessed, receipt.size)
+		within(receipt.file, func() {
+			for name := range receipt.cosigners(a.trust.witnesses) {
+				sizes[name] = most(sizes[name], receipt.size)
+			}
+		})
 	}
+	r.Witnessed = quorumSize(sizes, a.trust.quorum)
+}
+
+// quorumSize is the largest size that as many witnesses have reached (H-2).
+func quorumSize(sizes map[string]int64, quorum int) int64 {
+	var reached []int64
+	for _, size := range sizes {
+		reached = append(reached, size)
+	}
+	sort.Slice(reached, func(i, k int) bool { return reached[i] > reached[k] })
+	if len(reached) < quorum {
+		return 0
+	}
+	return reached[quorum-1]
 }
 
 func (a *auditor) entry(data []byte, leaf hash) {

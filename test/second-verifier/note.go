@@ -105,10 +105,9 @@ func (n note) requireSigned(k noteKey) {
 	require(verifyEd25519(k.key, []byte(n.text), found[0]), "N-4", "the log's signature does not hold")
 }
 
-// requireCosigned: an accepted witness at least signed (H-2), and each one's line holds (N-2, N-5). It returns who
-// did, in the order of witnesses.
-func (n note) requireCosigned(witnesses []noteKey) []string {
-	var names []string
+// cosigners are the names of the accepted witnesses that signed; each of their lines holds (N-2, N-5).
+func (n note) cosigners(witnesses []noteKey) map[string]bool {
+	names := map[string]bool{}
 	for _, witness := range witnesses {
 		found := n.signaturesOf(witness)
 		if len(found) == 0 {
@@ -116,9 +115,8 @@ func (n note) requireCosigned(witnesses []noteKey) []string {
 		}
 		require(len(found) == 1, "N-2", "%d cosignatures of %s", len(found), witness.name)
 		require(n.cosignatureHolds(witness, found[0]), "N-5", "the cosignature of %s does not hold", witness.name)
-		names = append(names, witness.name)
+		names[witness.name] = true
 	}
-	require(len(names) > 0, "H-2", "no accepted witness cosigned")
 	return names
 }
 

@@ -22,6 +22,13 @@ type proof struct {
 	note    string
 	epochs  []provenEpoch
 	genesis leaf
+	heads   []furtherHead
+}
+
+// furtherHead is a later head of the same log, for the witnesses that cosigned it.
+type furtherHead struct {
+	note        string
+	consistency []hash
 }
 
 type leaf struct {
@@ -58,7 +65,7 @@ type proven struct {
 	own         *epoch
 }
 
-// prove.
+// prove.
 func prove(data []byte, t *trust) proven {
 	p := decodeProof(data)
 	doc := p.document()
@@ -70,9 +77,10 @@ func prove(data []byte, t *trust) proven {
 	h := parseHead(parseNote([]byte(p.note)))
 	p.requireSigned(h, doc, begun)
 	p.requireInTree(h, begun)
+	heads := append([]head{h}, p.further(h)...)
 	if t != nil {
 		require(t.authorities[kidOf(doc.issuer)] != nil, "R-7", "the issuer is not accepted")
-		under("R-7", func() { h.requireCosigned(t.witnesses) })
+		under("R-7", func() { requireQuorum(heads, t) })
 	}
 	return proven{e, p.entry.index, h.size, doc, own}
 }
@@ -84,13 +92,19 @@ func decodeProof(data []byte) (p proof) {
 	f.end()
 	require(sha256.Sum256(content) == sum, "R-1", "the checksum does not hold")
 	f = fieldsOf(decodeCBOR(content))
-	f.word("wattseal-proof-1")
+	format := f.text(0, 64)
+	require(format == "wattseal-proof-1" || format == "wattseal-proof-2", "E-3", "the format is %q", format)
 	p.entry = array(f, readLeaf)
 	p.note = f.text(0, 65_536)
 	p.epochs = list(f, 0, len(data), func(f *fields) provenEpoch {
 		return array(f, func(f *fields) provenEpoch { return provenEpoch{array(f, readLeaf), readHashes(f)} })
 	})
 	p.genesis = array(f, readLeaf)
+	if format == "wattseal-proof-2" {
+		p.heads = list(f, 1, 15, func(f *fields) furtherHead {
+			return array(f, func(f *fields) furtherHead { return furtherHead{f.text(0, 65_536), readHashes(f)} })
+		})
+	}
 	f.end()
 	return p
 }
@@ -156,4 +170,30 @@ func (p proof) requireInTree(h head, begun []*epoch) {
 		holds := includes(leafHash(l.data), l.index, h.size, l.inclusion, h.root)
 		require(holds, "R-6", "entry %d is not in the tree", l.index)
 	}
+}
+
+// further: R-8.
+func (p proof) further(h head) (heads []head) {
+	least := h.size
+	for k, f := range p.heads {
+		g := parseHead(parseNote([]byte(f.note)))
+		require(g.origin == h.origin, "R-8", "head %d is of %s", k+1, g.origin)
+		require(g.size > least, "R-8", "head %d is of %d entries, not above %d", k+1, g.size, least)
+		least = g.size
+		holds := extends(h.size, h.root, g.size, g.root, f.consistency)
+		require(holds, "R-8", "head %d does not continue the note's tree", k+1)
+		heads = append(heads, g)
+	}
+	return heads
+}
+
+// requireQuorum: of the accepted witnesses as many as the quorum asks for cosigned one of the heads.
+func requireQuorum(heads []head, t *trust) {
+	met := map[string]bool{}
+	for _, h := range heads {
+		for name := range h.cosigners(t.witnesses) {
+			met[name] = true
+		}
+	}
+	require(len(met) >= t.quorum, "R-7", "%d accepted witnesses cosigned, the quorum is %d", len(met), t.quorum)
 }

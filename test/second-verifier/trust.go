@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 	"unicode/utf8"
@@ -11,7 +12,8 @@ import (
 // trust is who is accepted: a trust file's. Without one, the issuer of entry 0 becomes the one authority.
 type trust struct {
 	authorities map[kid][]byte
-	witnesses   []noteKey
+	witnesses   []noteKey // keys of one name are one witness's
+	quorum      int
 }
 
 // readTrust reads a trust file; whatever is wrong with it is an error of use, no verdict.
@@ -30,9 +32,15 @@ func readTrust(path string) (*trust, error) {
 func decodeTrust(data []byte) *trust {
 	require(len(data) <= 1<<20, "trust", "a trust file has 1 MiB at most")
 	require(utf8.Valid(data), "trust", "a trust file is UTF-8")
-	file := jsonObject(data, "format", "authorities", "witnesses")
-	require(jsonValue[string](file["format"]) == "wattseal-trust-1", "trust", "the format is not wattseal-trust-1")
-	t := &trust{authorities: map[kid][]byte{}}
+	format := jsonValue[string](jsonValue[map[string]json.RawMessage](data)["format"])
+	isFirst := format == "wattseal-trust-1"
+	require(isFirst || format == "wattseal-trust-2", "trust", "the format is %q", format)
+	keys := []string{"format", "authorities", "witnesses", "quorum"}
+	if isFirst {
+		keys = keys[:3]
+	}
+	file := jsonObject(data, keys...)
+	t := &trust{authorities: map[kid][]byte{}, quorum: 1}
 	for _, item := range jsonValue[[]json.RawMessage](file["authorities"]) {
 		authority := jsonObject(item, "name", "ed25519")
 		key, ok := decodeBase64(jsonValue[string](authority["ed25519"]))
@@ -40,10 +48,37 @@ func decodeTrust(data []byte) *trust {
 		require(jsonValue[string](authority["name"]) != "", "trust", "an authority has no name")
 		t.authorities[kidOf(key)] = key
 	}
+	if !isFirst {
+		t.readQuorum(file)
+		return t
+	}
 	for _, vkey := range jsonValue[[]string](file["witnesses"]) {
 		t.witnesses = append(t.witnesses, parseVkey(vkey))
 	}
 	return t
+}
+
+// readQuorum reads what the second form says of witnesses: no name and no key is there twice.
+func (t *trust) readQuorum(file map[string]json.RawMessage) {
+	names, keys := map[string]bool{}, map[string]bool{}
+	for _, item := range jsonValue[[]json.RawMessage](file["witnesses"]) {
+		witness := jsonObject(item, "name", "keys")
+		name := jsonValue[string](witness["name"])
+		vkeys := jsonValue[[]string](witness["keys"])
+		require(!names[name] && len(vkeys) > 0, "trust", "witness %q is named twice, or has no key", name)
+		names[name] = true
+		for _, vkey := range vkeys {
+			key := parseVkey(vkey)
+			require(key.name == name, "trust", "a key of %q under %q", key.name, name)
+			require(!keys[string(key.key)], "trust", "a key of %q is named twice", name)
+			keys[string(key.key)] = true
+			t.witnesses = append(t.witnesses, key)
+		}
+	}
+	quorum := jsonValue[float64](file["quorum"]) // JSON has no integers: 2 and 2.0 are one number
+	t.quorum = int(quorum)
+	isQuorum := quorum == math.Trunc(quorum) && quorum >= 1 && quorum <= float64(len(names))
+	require(isQuorum, "trust", "quorum %v of %d witnesses", quorum, len(names))
 }
 
 // parseVkey: C2SP signed-note, of a cosigning key.

@@ -1,6 +1,14 @@
 /** Heads and receipts that break one rule of docs/ledger-format.md each: of the sections Notes and Heads. */
 import { type AlteredFiles, HONEST, sha, u64 } from "./altered-files.js";
-import { RECEIPT, rootOf, signersOf, typeOf } from "./keyed-log.js";
+import {
+  cosignedBy,
+  notesOf,
+  QUORUM_SIGNERS,
+  RECEIPT,
+  rootOf,
+  signersOf,
+  typeOf,
+} from "./keyed-log.js";
 
 const SIZE = HONEST.length;
 const ROOT = rootOf(HONEST);
@@ -110,9 +118,34 @@ export const BROKEN_HEADS: readonly AlteredFiles[] = [
       witnessLine(TEXT),
     ),
   ),
-  head("H-2", "of no witness", noteOf(TEXT, logLine(TEXT))),
-  head("H-2", "of a stranger", noteOf(TEXT, logLine(TEXT), STRANGER)),
 ];
+
+/** Receipts that say nothing to who accepts this witness alone: nothing is broken, and nobody has witnessed. */
+export const UNWITNESSED: readonly AlteredFiles[] = [
+  { what: "of no witness", files: () => ({ [RECEIPT]: noteOf(TEXT, logLine(TEXT)) }) },
+  { what: "of a stranger", files: () => ({ [RECEIPT]: noteOf(TEXT, logLine(TEXT), STRANGER) }) },
+];
+
+/** Receipts beside a log, and how many of its entries a quorum of two then has witnessed. */
+export const QUORUM_HEADS: readonly (AlteredFiles & { readonly witnessed: number })[] = (() => {
+  const { first, second, next } = QUORUM_SIGNERS;
+  const { checkpoint } = notesOf(HONEST);
+  const before = notesOf(HONEST.slice(0, SECOND_EPOCH)).checkpoint;
+  const beside = "receipt.00000000000000ff";
+  const of = (what: string, witnessed: number, receipt: string, other?: string) => ({
+    what,
+    witnessed,
+    files: () => ({ [RECEIPT]: receipt, ...(other === undefined ? {} : { [beside]: other }) }),
+  });
+  return [
+    of("both of one head", SIZE, cosignedBy(checkpoint, first, second)),
+    of("each in a file", SIZE, cosignedBy(checkpoint, first), cosignedBy(checkpoint, next)),
+    of("one", 0, cosignedBy(checkpoint, first)),
+    of("one under two keys", 0, cosignedBy(checkpoint, second, next)),
+    of("one of less", SECOND_EPOCH, cosignedBy(checkpoint, first), cosignedBy(before, second)),
+    of("one twice", 0, cosignedBy(checkpoint, second), cosignedBy(before, next)),
+  ];
+})();
 
 /** What differs from the honest log's receipt and breaks no rule. */
 export const HARMLESS_HEADS: readonly AlteredFiles[] = [

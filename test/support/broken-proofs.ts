@@ -1,9 +1,19 @@
 /** Proof files that break one rule of docs/ledger-format.md each, sealed as if they did not. */
 import { type CborValue, encodeCbor } from "@wattseal/base";
-import { contentOf, fileOf, fourEpochs, type Proof, proofOf, sealed } from "./forged-proofs.js";
+import type { NoteSigner } from "@wattseal/tlog";
+import {
+  contentOf,
+  fileOf,
+  fourEpochs,
+  headOf,
+  type Proof,
+  proofOf,
+  sealed,
+} from "./forged-proofs.js";
 import {
   bodyOf,
   bytesOf,
+  cosignedBy,
   documentOf,
   evidence,
   fieldsOf,
@@ -11,6 +21,8 @@ import {
   LCT,
   listOf,
   notesOf,
+  QUORUM_FILE,
+  QUORUM_SIGNERS,
   TRUST_FILE,
 } from "./keyed-log.js";
 
@@ -80,7 +92,8 @@ export const BROKEN_PROOFS: readonly ProofCase[] = [
   content("E-1", "a longer head", (bytes) =>
     Buffer.concat([Buffer.of(0x98, 5), bytes.subarray(1)]),
   ),
-  content("E-3", "another version", (bytes) => bytes.with(17, 0x32)),
+  content("E-3", "another version", (bytes) => bytes.with(17, 0x33)),
+  content("E-3", "the second version without heads", (bytes) => bytes.with(17, 0x32)),
   broken("E-3", "55 hashes", () => ({ leaf: at(leaf, 2, () => Array(55).fill(other)) })),
   broken("E-3", "a hash of 31 bytes", () => ({ leaf: at(leaf, 2, () => [other.slice(1)]) })),
   broken("E-3", "an empty entry", () => ({ leaf: at(leaf, 0, () => new Uint8Array(0)) })),
@@ -183,6 +196,78 @@ export const BROKEN_PROOFS: readonly ProofCase[] = [
     file: () => fileOf(honest),
     trust: Buffer.from(Buffer.from(TRUST_FILE).toString().replace(AUTHORITY_KEY, `$1"${base64}"`)),
   },
+];
+
+const { first, second, next } = QUORUM_SIGNERS;
+/** A proof in the tree of 20 entries of 28, with heads of 24 and 28. */
+const SIZE = 20;
+const later = (size: number, ...by: readonly NoteSigner[]) => headOf(entries, SIZE, size, ...by);
+const inParts = {
+  ...proofOf(entries, 5, SIZE),
+  note: cosignedBy(notesOf(entries.slice(0, SIZE)).checkpoint, first),
+  heads: [later(24, second), later(28, first, second)],
+};
+
+function quorum(what: string, rule: string | undefined, change: Partial<Proof>): ProofCase {
+  const file = () => fileOf({ ...inParts, ...change });
+  return { what, file, trust: QUORUM_FILE, ...(rule === undefined ? {} : { rule }) };
+}
+
+const NONE: readonly CborValue[] = [];
+const [early, late] = inParts.heads as [CborValue, CborValue];
+const stranger = { ...second, name: "somebody.example" };
+const forged = { ...next, sign: (bytes: Uint8Array) => second.sign(bytes) };
+const elsewhere = (head: CborValue) => at(head, 0, (note) => String(note).replace(/^[^\n]+/, "x"));
+
+/** Under a quorum of two. */
+export const QUORUM_PROOFS: readonly ProofCase[] = [
+  quorum("two witnesses of two heads", undefined, {}),
+  quorum("of a later head alone", undefined, { heads: [late] }),
+  quorum("under the second's other key", undefined, { heads: [later(24, next)] }),
+  quorum("under both of its keys", undefined, { heads: [later(24, second, next)] }),
+  quorum("both of one head, in the first form", undefined, {
+    ...honest,
+    heads: undefined,
+    note: cosignedBy(notesOf(entries).checkpoint, first, second),
+  }),
+  quorum("a head of nobody beside them", undefined, { heads: [later(24, stranger), late] }),
+  quorum("a head whose own signature is left out", undefined, {
+    heads: [at(early, 0, (note) => String(note).replace(/\u2014 wattseal[^\n]*\n/, ""))],
+  }),
+  quorum("one witness", "R-7", { ...honest, heads: undefined }),
+  quorum("one witness of two heads", "R-7", { heads: [later(24, first)] }),
+  quorum("one witness under two keys", "R-7", {
+    note: notesOf(entries.slice(0, SIZE)).checkpoint,
+    heads: [later(24, second), later(28, next)],
+  }),
+  quorum("a stranger for the second", "R-7", { heads: [later(24, stranger)] }),
+  quorum("a head that is wrongly cosigned", "R-7", { heads: [later(24, forged), late] }),
+  quorum("no heads in the second form", "E-3", { heads: NONE }),
+  quorum("sixteen heads", "E-3", { heads: Array<CborValue>(16).fill(early) }),
+  quorum("a head of no more entries", "R-8", { heads: [later(SIZE, second)] }),
+  quorum("heads that fall", "R-8", { heads: [late, early] }),
+  quorum("one head twice", "R-8", { heads: [early, early] }),
+  quorum("another log's head", "R-8", { heads: [elsewhere(early)] }),
+  quorum("no consistency", "R-8", { heads: [at(early, 1, () => [])] }),
+  quorum("another hash of consistency", "R-8", {
+    heads: [
+      at(
+        early,
+        1,
+        hashes((all) => all.with(0, other)),
+      ),
+    ],
+  }),
+  quorum("a hash too many", "R-8", {
+    heads: [
+      at(
+        early,
+        1,
+        hashes((all) => [...all, other]),
+      ),
+    ],
+  }),
+  quorum("a head that is no note", "N-1", { heads: [["x", []]] }),
 ];
 
 export const HONEST_PROOFS: readonly Uint8Array[] = entries.flatMap((_, index) => [

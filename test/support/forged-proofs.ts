@@ -1,7 +1,8 @@
 /** Proof files put together by docs/ledger-format.md, so that one rule of each can be broken. */
 import { createHash } from "node:crypto";
 import { type CborValue, encodeCbor } from "@wattseal/base";
-import { KeyedLog, notesOf, typeOf } from "./keyed-log.js";
+import type { NoteSigner } from "@wattseal/tlog";
+import { cosignedBy, KeyedLog, notesOf, typeOf } from "./keyed-log.js";
 
 const sha = (...parts: readonly Uint8Array[]): Uint8Array => {
   const hash = createHash("sha256");
@@ -47,6 +48,8 @@ export interface Proof {
   readonly note: string;
   readonly epochs: readonly CborValue[];
   readonly genesis: CborValue;
+  /** Of the second form. */
+  readonly heads?: readonly CborValue[] | undefined;
 }
 
 /** Of the first `size` entries, signed as the log's owner would. */
@@ -74,8 +77,21 @@ export function sealed(content: Uint8Array): Uint8Array {
   return encodeCbor([content, sha(content)]);
 }
 
-export function contentOf({ leaf, note, epochs, genesis }: Proof): Uint8Array {
-  return encodeCbor(["wattseal-proof-1", leaf, note, epochs, genesis]);
+export function contentOf({ leaf, note, epochs, genesis, heads }: Proof): Uint8Array {
+  if (heads === undefined) return encodeCbor(["wattseal-proof-1", leaf, note, epochs, genesis]);
+  return encodeCbor(["wattseal-proof-2", leaf, note, epochs, genesis, heads]);
+}
+
+/** A further head, of the first `size` entries, for a proof in the tree of the first `from`. */
+export function headOf(
+  entries: readonly Uint8Array[],
+  from: number,
+  size: number,
+  ...witnesses: readonly NoteSigner[]
+): CborValue {
+  const covered = entries.slice(0, size);
+  const note = cosignedBy(notesOf(covered).checkpoint, ...witnesses);
+  return [note, consistency(from, covered.map(leafHash))];
 }
 
 export function fileOf(proof: Proof): Uint8Array {

@@ -16,7 +16,7 @@ import {
   signAuthorityPayload,
 } from "@wattseal/lct-keys";
 import { epochSignedBytes, type LctGenesis, verifyLctDocument } from "@wattseal/lct-keys/verify";
-import { cosign, Frontier, leafHash, signCheckpoint } from "@wattseal/tlog";
+import { cosign, Frontier, leafHash, type NoteSigner, signCheckpoint } from "@wattseal/tlog";
 import { LogStore } from "@wattseal/tlog/store";
 import { encodeTrust, LogReplay, type Trust } from "@wattseal/verifier";
 import { type Boot, bootOf, tpmItems } from "./tpm.js";
@@ -35,9 +35,28 @@ const START = 1_760_000_040_000;
 export const RECEIPT = "receipt.0123456789abcdef";
 const TRUST: Trust = {
   authorities: [{ name: "Authority", publicKey: AUTHORITY.publicKey }],
-  witnesses: [{ name: "witness.example", publicKey: WITNESS.publicKey }],
+  witnesses: [{ name: "witness.example", publicKeys: [WITNESS.publicKey] }],
+  quorum: 1,
 };
 export const TRUST_FILE = encodeTrust(TRUST);
+
+/** Witnesses of a quorum; the second has two keys. */
+const SECOND = Ed25519SecretKey.generate(seeded("second witness"));
+const SECOND_NEXT = Ed25519SecretKey.generate(seeded("second witness's next key"));
+export const QUORUM_SIGNERS = {
+  first: noteSigner("witness.example", WITNESS),
+  second: noteSigner("second.example", SECOND),
+  next: noteSigner("second.example", SECOND_NEXT),
+};
+/** The format's second form: both of two witnesses. */
+export const QUORUM_FILE = encodeTrust({
+  ...TRUST,
+  witnesses: [
+    ...TRUST.witnesses,
+    { name: "second.example", publicKeys: [SECOND.publicKey, SECOND_NEXT.publicKey] },
+  ],
+  quorum: 2,
+});
 
 /** As the authority issues it. */
 export function documentOf(
@@ -227,8 +246,13 @@ export function rootOf(entries: readonly Uint8Array[]): Uint8Array {
 export function notesOf(entries: readonly Uint8Array[]) {
   const { log, witness } = signersOf(entries);
   const checkpoint = signCheckpoint({ size: entries.length, root: rootOf(entries) }, log);
-  const receipt = cosign(checkpoint, { ...witness, time: Math.floor(START / 1_000) });
-  return { checkpoint, receipt };
+  return { checkpoint, receipt: cosignedBy(checkpoint, witness) };
+}
+
+/** The note with these witnesses' cosignatures. */
+export function cosignedBy(note: string, ...witnesses: readonly NoteSigner[]): string {
+  const time = Math.floor(START / 1_000);
+  return witnesses.reduce((text, witness) => cosign(text, { ...witness, time }), note);
 }
 
 /** A log's folder with these entries, signed and witnessed. */

@@ -1,5 +1,6 @@
 /** A pack without a bus: a real signed log, sent by the gateway's own uplink. */
 import { type Clock, millis, silentLogger } from "@wattseal/base";
+import type { NoteSigner } from "@wattseal/tlog";
 import {
   type Destination,
   type FleetName,
@@ -30,19 +31,20 @@ export class LightPack {
   #signed = 0;
   #waiting: { readonly size: number; readonly resolve: () => void }[] = [];
 
-  constructor(seed: string, destination: Destination) {
+  constructor(seed: string, { name, publicKey }: NoteSigner) {
     this.pack = new TestPack(seed);
     const { origin } = this.pack;
     const log = this.pack;
     const save = async () => {};
     const pending = { origin, stored: undefined, witnessed: 0, log, save };
     this.#pending = PendingCheckpoints.load(pending).pending;
-    this.#destination = destination;
-    const destinations = [destination];
+    this.#destination = { name, publicKeys: [publicKey] };
+    const destinations = [this.#destination];
     this.#cursors = UplinkCursors.load({
       origin,
       log,
       destinations,
+      quorum: 1,
       stored: () => undefined,
       save,
     });

@@ -73,6 +73,7 @@ export class Gateway {
       document: options.document,
       trust: options.trust,
       destinations: options.uplinks.map(({ destination }) => destination),
+      quorum: options.quorum,
       keepMs: options.keepMs,
       logger: options.logger,
     });
@@ -206,6 +207,8 @@ export class Gateway {
       checkpoints: this.#log.checkpoints,
       witnessed: this.#delivery.witnessed,
       connected: this.#delivery.connected,
+      quorum: this.#delivery.quorum,
+      destinations: this.#delivery.destinations,
       society: fold.summary(),
       waste: this.#books.waste,
       energy: fold.totals,

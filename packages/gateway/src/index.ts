@@ -10,7 +10,7 @@ export type { ContinuedLog, Draft, EnergyLogOptions } from "./ledger/energy-log-
 export type { StatementDraft } from "./ledger/entered.js";
 export { LogWriter, type LogWriterOptions } from "./ledger/log-writer.js";
 export { type Pruned, type PruneOptions, pruneLog } from "./ledger/prune.js";
-export { RECEIPT_PREFIX } from "./ledger/receipts.js";
+export { RECEIPT_PREFIX, receiptDocument } from "./ledger/receipts.js";
 export type { LegacyStatus, LegacyUnit } from "./legacy/clear-bus.js";
 export type { GatewayOptions } from "./options.js";
 export {

@@ -52,7 +52,9 @@ export interface GatewayOptions {
   readonly source: string;
   readonly fleet: FleetName;
   readonly uplinks: readonly Uplink[];
-  /** How long entries are kept that every uplink's witness has, ms; undefined: for good. */
+  /** How many of their witnesses have to have receipted what counts as witnessed; default: all. */
+  readonly quorum?: number | undefined;
+  /** How long entries are kept that a quorum of the witnesses has, ms; undefined: for good. */
   readonly keepMs?: number | undefined;
   /** Keeps accepted telemetry and the keys of ended sessions; closed with the gateway. */
   readonly evidence?: (EvidenceSink & { close(): Promise<void> }) | undefined;

@@ -99,6 +99,7 @@ export async function makePack(
   const trust = {
     authorities: [{ name: "test authority", publicKey: authority.publicKey }],
     witnesses: [],
+    quorum: 1,
   };
   const directory = join(root, "log");
 

@@ -1,6 +1,7 @@
 import type { LctId, Millis, ModuleUid, SyncState } from "@wattseal/base";
 import type { BusState, LinkCounts, Telemetry } from "@wattseal/can-protocol";
 import type { SocietySummary } from "@wattseal/energy-ledger";
+import type { SenderStatus } from "@wattseal/uplink";
 import type { Unsigned } from "./ledger/epoch-keeper.js";
 import type { LegacyStatus } from "./legacy/clear-bus.js";
 import type { ShuntChecks } from "./metering/shunt-check.js";
@@ -32,6 +33,12 @@ export interface ShuntStatus {
   readonly checks: ShuntChecks;
 }
 
+/** One federation that the log is sent to. */
+export interface DestinationStatus extends SenderStatus {
+  /** Its witness's name. */
+  readonly witness: string;
+}
+
 export interface GatewayStatus {
   /** Whose log it is. */
   readonly lct: LctId;
@@ -46,9 +53,13 @@ export interface GatewayStatus {
   readonly shunt: ShuntStatus | undefined;
   readonly entries: number;
   readonly checkpoints: number;
-  /** Entries that every destination has witnessed. */
+  /** Entries that a quorum of the witnesses has receipted. */
   readonly witnessed: number;
+  /** To as many destinations as the quorum asks for. */
   readonly connected: boolean;
+  readonly quorum: number;
+  /** Each, as configured. */
+  readonly destinations: readonly DestinationStatus[];
   readonly society: SocietySummary;
   /** What of it was lost to age, where an operator should look. */
   readonly waste: WasteStatus;

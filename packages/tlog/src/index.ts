@@ -17,6 +17,7 @@ export {
   type VerifierKey,
 } from "./note/key.js";
 export {
+  addSignature,
   formatNote,
   type NoteSignature,
   type NoteSigner,
@@ -25,6 +26,7 @@ export {
   signNote,
   verifyNote,
 } from "./note/note.js";
+export { quorumSize, type Witness, type WitnessLine, witnessLines } from "./note/witness.js";
 export {
   decodeBundle,
   encodeBundle,

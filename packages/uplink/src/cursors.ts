@@ -1,14 +1,23 @@
+import { quorumSize } from "@wattseal/tlog";
 import { UplinkError } from "./errors.js";
-import { type Destination, decodeReceipt, type OwnLog, verifyReceipt } from "./receipt.js";
+import {
+  type AcceptedReceipt,
+  type Destination,
+  decodeReceipt,
+  type OwnLog,
+  verifyReceipt,
+} from "./receipt.js";
 
 export interface CursorOptions {
   readonly origin: string;
   readonly log: OwnLog;
   readonly destinations: readonly Destination[];
+  /** How many of them have to have receipted what counts as witnessed. */
+  readonly quorum: number;
   /** The destination's last saved receipt. */
-  stored(destination: string): string | undefined;
+  stored(destination: Destination): string | undefined;
   /** Makes the receipt durable, atomically, before it resolves. */
-  save(destination: string, receipt: string): Promise<void>;
+  save(destination: Destination, receipt: AcceptedReceipt): Promise<void>;
 }
 
 interface Cursor {
@@ -31,14 +40,22 @@ export class UplinkCursors {
     this.#cursors = cursors;
   }
 
-  /** Verifies every stored receipt against the log. Throws UplinkError `receipt-*` for one that does not hold. */
+  /**
+   * Verifies every stored receipt against the log. Throws UplinkError `receipt-*` for one that does not hold, and
+   * `destination` for a quorum that they cannot make up.
+   */
   static load(options: CursorOptions): UplinkCursors {
+    const { quorum, destinations } = options;
+    if (!Number.isInteger(quorum) || quorum < 0 || quorum > destinations.length) {
+      const count = destinations.length;
+      throw new UplinkError("destination", `${count} destinations make no quorum of ${quorum}`);
+    }
     const cursors = new Map<string, Cursor>();
     for (const destination of options.destinations) {
       if (cursors.has(destination.name)) {
         throw new UplinkError("destination", `destination ${destination.name} is named twice`);
       }
-      const receipt = options.stored(destination.name);
+      const receipt = options.stored(destination);
       const size =
         receipt === undefined
           ? 0
@@ -54,12 +71,16 @@ export class UplinkCursors {
    */
   async accept(name: string, bytes: Uint8Array): Promise<{ size: number; advanced: boolean }> {
     const cursor = this.#cursor(name);
-    const text = decodeReceipt(bytes);
     const { origin, log } = this.#options;
-    const { checkpoint } = verifyReceipt(text, { origin, log, witness: cursor.destination });
+    const receipt = verifyReceipt(decodeReceipt(bytes), {
+      origin,
+      log,
+      witness: cursor.destination,
+    });
+    const { checkpoint, text } = receipt;
     const turn = cursor.saving.then(async () => {
       if (checkpoint.size <= cursor.size) return false;
-      await this.#options.save(name, text);
+      await this.#options.save(cursor.destination, receipt);
       cursor.size = checkpoint.size;
       cursor.receipt = text;
       return true;
@@ -85,6 +106,12 @@ export class UplinkCursors {
   get witnessedByAll(): number {
     const sizes = [...this.#cursors.values()].map((cursor) => cursor.size);
     return sizes.length === 0 ? 0 : Math.min(...sizes);
+  }
+
+  /** Leaves that a quorum of the destinations has; 0 without a destination. */
+  get witnessedByQuorum(): number {
+    const sizes = [...this.#cursors.values()].map((cursor) => cursor.size);
+    return sizes.length === 0 ? 0 : quorumSize(sizes, this.#options.quorum);
   }
 
   #cursor(name: string): Cursor {

@@ -12,7 +12,14 @@ import {
   rootAt,
   signCheckpoint,
 } from "@wattseal/tlog";
-import { type Batch, leafBytes, type OwnLog, type PackName, packName } from "./index.js";
+import {
+  type Batch,
+  type Destination,
+  leafBytes,
+  type OwnLog,
+  type PackName,
+  packName,
+} from "./index.js";
 
 export const PACK: PackName = packName("abcdefghijklmnopqrstuvwxyz234567");
 export const ORIGIN = originOf(PACK);
@@ -28,6 +35,12 @@ export function noteSigner(name: string): NoteSigner {
 }
 
 export const WITNESS = noteSigner("wattseal-federation/test");
+export const DESTINATION: Destination = destinationOf(WITNESS);
+
+/** As a pack pins it. */
+export function destinationOf({ name, publicKey }: NoteSigner): Destination {
+  return { name, publicKeys: [publicKey] };
+}
 
 export class SignedLog implements OwnLog {
   readonly signer: NoteSigner;

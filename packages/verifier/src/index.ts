@@ -32,15 +32,16 @@ export { collectProof, type ProvableLog } from "./proof/collect.js";
 export {
   decodeProofFile,
   encodeProofFile,
+  type FurtherHead,
   type ProofFile,
   type ProvenEntry,
   type ProvenEpoch,
 } from "./proof/file.js";
-export { type ProofReport, verifyProofFile } from "./proof/verify.js";
+export { notesOver } from "./proof/notes.js";
+export { type ProofReport, type ProofWitness, verifyProofFile } from "./proof/verify.js";
 export {
   decodeTrust,
   encodeTrust,
   type Trust,
   type TrustedAuthority,
-  type TrustedWitness,
 } from "./trust/trust.js";

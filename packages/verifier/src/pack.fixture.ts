@@ -62,10 +62,13 @@ function seeded(seed: string): Entropy {
 }
 
 const AUTHORITY = Ed25519SecretKey.generate(seeded("authority"));
-const WITNESS = Ed25519SecretKey.generate(seeded("witness"));
+/** The key that this seed stands for. */
+export const secretKey = (seed: string) => Ed25519SecretKey.generate(seeded(seed));
+const WITNESS = secretKey("witness");
 export const TRUST: Trust = {
   authorities: [{ name: "Demo authority", publicKey: AUTHORITY.publicKey }],
-  witnesses: [{ name: "federation.example", publicKey: WITNESS.publicKey }],
+  witnesses: [{ name: "federation.example", publicKeys: [WITNESS.publicKey] }],
+  quorum: 1,
 };
 const START = 1_760_000_040_000;
 const MINUTE = 60_000;

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { millis, milliwattHours, moduleUid, silentLogger, slot, toHex } from "@wattseal/base";
-import { DailyRecords, EnergyLog } from "@wattseal/gateway";
+import { DailyRecords, EnergyLog, receiptDocument } from "@wattseal/gateway";
 import { beginSoftwareEpoch, openEd25519KeyFile } from "@wattseal/lct-keys";
 import { verifyLctDocument } from "@wattseal/lct-keys/verify";
 import { cosign, unverifiedCheckpoint } from "@wattseal/tlog";
@@ -107,8 +107,10 @@ export async function openLoad(state, tell) {
   clock.advance(log.fold.time);
   const [accepted] = trust.witnesses;
   if (accepted === undefined) throw new Error("no witness in trust.json");
-  const destination = { name: accepted.name, publicKey: accepted.publicKey };
-  const receipt = log.readReceipt(destination);
+  const { name } = accepted;
+  const [publicKey] = accepted.publicKeys;
+  if (publicKey === undefined) throw new Error("no key in trust.json");
+  const receipt = log.store.readDocument(receiptDocument(name, publicKey));
   const { pending } = PendingCheckpoints.load({
     origin: document.origin,
     stored: log.store.readDocument("pending"),
@@ -145,8 +147,8 @@ export async function openLoad(state, tell) {
     if (head === undefined) return;
     const time = Math.floor(clock.now() / 1000);
     const sign = (/** @type {Uint8Array} */ bytes) => witness.sign(bytes);
-    const receipt = cosign(head.note, { ...destination, sign, time });
-    await log.writeReceipt(destination, receipt);
+    const receipt = cosign(head.note, { name, publicKey, sign, time });
+    await log.store.writeDocument(receiptDocument(name, publicKey), receipt);
     await records.settled();
     pending.prune(head.checkpoint.size);
   };

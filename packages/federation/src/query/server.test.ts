@@ -176,7 +176,7 @@ describe("proofs and tiles", () => {
     await at.give(known, "batch", known.batch(1101));
     const { name, publicKey } = WITNESS;
     const authorities = [{ name: "authority", publicKey: AUTHORITY.publicKey }];
-    const trust = { authorities, witnesses: [{ name, publicKey }] };
+    const trust = { authorities, witnesses: [{ name, publicKeys: [publicKey] }], quorum: 1 };
     for (const index of [0, 1, 2, 255, 256, 511, 599, 600, 601, 1000, 1101, 1104]) {
       const response = await raw(path(`/entries/${index}/proof`));
       expect(response.status, `entry ${index}`).toBe(200);

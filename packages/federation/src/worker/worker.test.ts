@@ -102,7 +102,7 @@ describe("a batch", () => {
     expect(worker.stats.refused).toEqual({});
     const authorities = [{ name: "fleet", publicKey: AUTHORITY.publicKey }];
     const source = { entries: p.leaves, checkpoint: p.note() };
-    const report = await auditLog(source, { trust: { authorities, witnesses: [] } });
+    const report = await auditLog(source, { trust: { authorities, witnesses: [], quorum: 1 } });
     expect(report).toMatchObject({ entries: 11, difference: undefined });
   });
 

@@ -3,7 +3,7 @@ import { type Entry, encodeEntry, LedgerError, type LedgerFold } from "@wattseal
 import { LctKeysError, type Signer } from "@wattseal/lct-keys";
 import type { EpochChain, OcmfDay } from "@wattseal/lct-keys/verify";
 import { LogStore, nodeFiles } from "@wattseal/tlog/store";
-import type { Destination, OwnLog } from "@wattseal/uplink";
+import type { AcceptedReceipt, OwnLog } from "@wattseal/uplink";
 import type { LogReplay } from "@wattseal/verifier";
 import { GatewayError } from "../errors.js";
 import { isAway } from "./away.js";
@@ -125,12 +125,11 @@ export class EnergyLog {
     return signer.ocmf(day);
   }
 
-  readReceipt(destination: Destination): string | undefined {
-    return this.store.readDocument(receiptDocument(destination));
-  }
-
-  writeReceipt(destination: Destination, receipt: string): Promise<void> {
-    return this.store.writeDocument(receiptDocument(destination), receipt);
+  /** Under every key of the witness that cosigned it: each of them may be the one that stays pinned. */
+  async writeReceipt(name: string, { text, publicKeys }: AcceptedReceipt): Promise<void> {
+    for (const publicKey of publicKeys) {
+      await this.store.writeDocument(receiptDocument(name, publicKey), text);
+    }
   }
 
   /**

@@ -21,6 +21,7 @@ import {
 
 const key = Ed25519SecretKey.generate({ bytes: (length) => new Uint8Array(length).fill(7) });
 const WITNESS = { name: "federation.example", publicKey: key.publicKey };
+const DESTINATION = { name: WITNESS.name, publicKeys: [WITNESS.publicKey] };
 const NOTHING = { inMwh: 0, outMwh: 0 };
 
 /**
@@ -50,13 +51,13 @@ async function prunable({ snapshots = 4, recorded = Number.POSITIVE_INFINITY } =
   await log.store.writeDocument("ocmf", record);
   await log.endEpoch("shutdown");
   const { note } = log.store.head!;
-  await log.store.writeDocument(receiptDocument(WITNESS), receiptOf(note));
+  await log.store.writeDocument(receiptDocument(WITNESS.name, WITNESS.publicKey), receiptOf(note));
   const state = log.fold.save();
   const size = log.store.durableSize;
   await log.close();
   const { directory, document, trust } = pack;
-  const prune = (before: PruneOptions["before"], destinations = [WITNESS]) =>
-    pruneLog({ directory, document, trust, destinations, before, logger: { ...quiet } });
+  const prune = (before: PruneOptions["before"], destinations = [DESTINATION], quorum?: number) =>
+    pruneLog({ directory, document, trust, destinations, quorum, before, logger: { ...quiet } });
   return { ...pack, indices, times, state, size, note, prune };
 }
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
@@ -132,6 +133,18 @@ describe("pruning a log", () => {
     expect(await early.prune({ entry: 1_000_000 })).toMatchObject({ snapshot: early.indices[1] });
   });
 
+  it("goes by what a quorum of its witnesses has", async () => {
+    const pack = await prunable();
+    const other = { name: "other.example", publicKeys: [new Uint8Array(32).fill(3)] };
+    const both = [DESTINATION, other];
+    const missing = /other\.example has witnessed nothing/;
+    await expect(pack.prune({ entry: 1_000_000 }, both, 2)).rejects.toThrow(missing);
+    await expect(pack.prune({ entry: 1_000_000 }, both)).rejects.toThrow(missing);
+    expect(await pack.prune({ entry: 1_000_000 }, both, 1)).toMatchObject({
+      snapshot: pack.indices[3],
+    });
+  });
+
   it.each([
     ["no receipt is there", /has witnessed nothing/, (path: string) => unlinkSync(path)],
     [
@@ -151,7 +164,7 @@ describe("pruning a log", () => {
     ],
   ] as const)("is refused where %s, and changes nothing", async (_, problem, spoil) => {
     const pack = await prunable({ snapshots: 1 });
-    spoil(join(pack.directory, receiptDocument(WITNESS)), pack.note);
+    spoil(join(pack.directory, receiptDocument(WITNESS.name, WITNESS.publicKey)), pack.note);
     const before = readdirSync(pack.directory, { recursive: true }).length;
     await expect(pack.prune({ entry: 1_000_000 })).rejects.toThrow(problem);
     expect(readdirSync(pack.directory, { recursive: true })).toHaveLength(before);
@@ -198,7 +211,7 @@ describe("a gateway that keeps its log for a time", () => {
       return entry(index);
     };
     const { document, trust } = pack;
-    const rules = { log, document, trust, logger: { ...quiet }, destinations: [WITNESS] };
+    const rules = { log, document, trust, logger: { ...quiet }, destinations: [DESTINATION] };
     const pruner = new Pruner({ ...rules, keepMs: 2 * 86_400_000 });
     pruner.window(millis(pack.times[3]!));
     await pruner.settled();
@@ -215,7 +228,7 @@ describe("a gateway that keeps its log for a time", () => {
     const note = (event: string) => void said.push(event);
     const { document, trust } = pack;
     const rules = { log, document, trust, logger: { ...quiet, info: note, warn: note } };
-    const pruner = new Pruner({ ...rules, destinations: [WITNESS], keepMs: 2 * 86_400_000 });
+    const pruner = new Pruner({ ...rules, destinations: [DESTINATION], keepMs: 2 * 86_400_000 });
     const now = millis(pack.times[3]!);
     pruner.window(now);
     const appending = fill(log);
@@ -227,10 +240,10 @@ describe("a gateway that keeps its log for a time", () => {
     await pruner.settled();
     expect(said).toEqual(["ledger.pruned"]);
 
-    const never = new Pruner({ ...rules, destinations: [WITNESS], keepMs: undefined });
+    const never = new Pruner({ ...rules, destinations: [DESTINATION], keepMs: undefined });
     never.window(now);
     await never.settled();
-    const early = new Pruner({ ...rules, destinations: [WITNESS], keepMs: 90 * 86_400_000 });
+    const early = new Pruner({ ...rules, destinations: [DESTINATION], keepMs: 90 * 86_400_000 });
     early.window(now);
     await early.settled();
     expect(said).toEqual(["ledger.pruned", "ledger.not-pruned"]);

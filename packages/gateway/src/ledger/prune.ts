@@ -2,6 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { type Logger, type Millis, messageOf } from "@wattseal/base";
 import { decodeEntry } from "@wattseal/energy-ledger";
 import type { EpochChain, LctDocument } from "@wattseal/lct-keys/verify";
+import { quorumSize } from "@wattseal/tlog";
 import { LogStore } from "@wattseal/tlog/store";
 import { type Destination, verifyReceipt } from "@wattseal/uplink";
 import {
@@ -13,7 +14,7 @@ import {
 } from "@wattseal/verifier";
 import { GatewayError } from "../errors.js";
 import { recordsNeedFrom } from "../records/daily-records.js";
-import { receiptDocument } from "./receipts.js";
+import { keptReceipt } from "./receipts.js";
 import { replayStored } from "./replay-stored.js";
 import { SnapshotFiles } from "./snapshots.js";
 
@@ -21,8 +22,10 @@ import { SnapshotFiles } from "./snapshots.js";
 export interface PruneRules {
   readonly document: LctDocument;
   readonly trust: Trust;
-  /** Every federation that this gateway delivers to: each has to have what goes. */
+  /** Every federation that this gateway delivers to. */
   readonly destinations: readonly Destination[];
+  /** How many of them have to have what goes; default: all. */
+  readonly quorum?: number | undefined;
   /** What may go: entries below this index, or dated before this time (UTC ms). */
   readonly before: { readonly entry: number } | { readonly time: Millis };
   readonly logger: Logger;
@@ -64,7 +67,7 @@ export async function pruneLog(options: PruneOptions): Promise<Pruned> {
 }
 
 /**
- * Removes what is below the last ops.snapshot entry that the request, every destination's receipt and the coming
+ * Removes what is below the last ops.snapshot entry that the request, the receipts of a quorum and the coming
  * daily record allow, once its state is kept beside the log and has been read back. The federation then has the only
  * copy of what went. Entries may be appended meanwhile. Throws GatewayError `not-prunable`, which says what is in the
  * way.
@@ -74,7 +77,7 @@ export async function prune(log: ReplayedLog, rules: PruneRules): Promise<Pruned
   const { store, snapshots } = log;
   const bounds = [
     requested(store, rules.before),
-    ...rules.destinations.map((destination) => witnessed(log, destination, document)),
+    witnessed(log, rules),
     { most: recordsNeedFrom({ store, document, logger }), why: "the coming daily record needs it" },
   ];
   const bound = bounds.reduce((least, other) => (other.most < least.most ? other : least));
@@ -123,24 +126,34 @@ function requested(store: LogStore, before: PruneOptions["before"]): Bound {
 }
 
 /** The digest has to be witnessed itself: it is all that speaks for what goes. */
-function witnessed(
+function witnessed(log: ReplayedLog, rules: PruneRules): Bound {
+  const { destinations, quorum = destinations.length } = rules;
+  if (destinations.length === 0) return { most: log.store.durableSize, why: "the log ends there" };
+  const sizes = destinations.map((destination) => witnessedBy(log, destination, rules));
+  const size = quorumSize(sizes, quorum);
+  const behind = destinations.filter((_, i) => (sizes[i] ?? 0) <= size).map(({ name }) => name);
+  if (size > 0) return { most: size - 1, why: `${behind.join(" or ")} has not witnessed it` };
+  throw notPrunable(`${behind.join(" and ")} has witnessed nothing of this log yet`);
+}
+
+/** Entries; 0 without a receipt. */
+function witnessedBy(
   { store, chain }: ReplayedLog,
-  destination: Destination,
-  { origin }: LctDocument,
-): Bound {
-  const { name } = destination;
-  const receipt = store.readDocument(receiptDocument(destination));
-  if (receipt === undefined) throw notPrunable(`${name} has witnessed nothing of this log yet`);
+  witness: Destination,
+  { document: { origin } }: PruneRules,
+): number {
+  const receipt = keptReceipt(store, witness);
+  if (receipt === undefined) return 0;
   const log = {
     size: store.durableSize,
     root: (size: number) => store.root(size),
     keyAt: (size: number) => chain.at(size)?.publicKey,
   };
   try {
-    const { checkpoint } = verifyReceipt(receipt, { origin, witness: destination, log });
-    return { most: checkpoint.size - 1, why: `${name} has not witnessed it` };
+    return verifyReceipt(receipt.text, { origin, witness, log }).checkpoint.size;
   } catch (cause) {
-    throw notPrunable(`the receipt of ${name} does not hold: ${messageOf(cause)}`, { cause });
+    const problem = `the receipt of ${witness.name} does not hold: ${messageOf(cause)}`;
+    throw notPrunable(problem, { cause });
   }
 }
 

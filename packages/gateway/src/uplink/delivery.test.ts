@@ -2,15 +2,17 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { silentLogger } from "@wattseal/base";
 import { Ed25519SecretKey } from "@wattseal/lct-keys";
-import { cosign } from "@wattseal/tlog";
-import { fleetName } from "@wattseal/uplink";
+import { cosign, parseNote, unverifiedCheckpoint } from "@wattseal/tlog";
+import { type Destination, fleetName, verifyReceipt } from "@wattseal/uplink";
 import { describe, expect, it } from "vitest";
 import { receiptDocument } from "../ledger/receipts.js";
 import { fill, packWithLog, reopened } from "../ledger/snapshots.fixture.js";
 import { Delivery } from "./delivery.js";
 
 const key = Ed25519SecretKey.generate({ bytes: (length) => new Uint8Array(length).fill(7) });
-const DESTINATION = { name: "federation.example", publicKey: key.publicKey };
+const WITNESS = { name: "federation.example", publicKey: key.publicKey };
+const DESTINATION = { name: WITNESS.name, publicKeys: [key.publicKey] };
+const DOCUMENT = receiptDocument(WITNESS.name, key.publicKey);
 
 /** A signed log of four bundles, opened again, and its first head. */
 async function signed() {
@@ -24,12 +26,13 @@ async function signed() {
   await first.close();
   const log = await reopened(pack);
   const told: string[] = [];
-  const open = () =>
+  const open = (destinations: readonly Destination[] = [DESTINATION], quorum?: number) =>
     Delivery.open({
       log,
       document: pack.document,
       fleet: fleetName("test"),
-      uplinks: [{ broker: "mqtt://127.0.0.1:1", destination: DESTINATION }],
+      uplinks: destinations.map((destination) => ({ broker: "mqtt://127.0.0.1:1", destination })),
+      quorum,
       clock: pack.clock,
       logger: {
         ...silentLogger,
@@ -67,21 +70,75 @@ describe("delivery to a witness that was left for another one", () => {
   it("begins, and says so, where the log has been pruned beyond its last receipt", async () => {
     const { log, note, told, open } = await signed();
     const sign = (bytes: Uint8Array) => key.sign(bytes);
-    const receipt = cosign(note, { ...DESTINATION, sign, time: 1_760_000_100 });
-    await log.writeReceipt(DESTINATION, receipt);
+    const receipt = cosign(note, { ...WITNESS, sign, time: 1_760_000_100 });
+    await log.store.writeDocument(DOCUMENT, receipt);
     expect((await open()).receipt).toBe(receipt);
     expect(told).toEqual([]);
     expect(await log.store.prune(512)).toBe(512);
-    expect(log.store.readDocument(receiptDocument(DESTINATION))).toBe(receipt);
+    expect(log.store.readDocument(DOCUMENT)).toBe(receipt);
     expect((await open()).witnessed).toBe(0);
     expect(told).toContain("uplink.receipt-pruned");
   });
 });
 
+describe("delivery while its witness changes its key", () => {
+  const next = Ed25519SecretKey.generate({ bytes: (length) => new Uint8Array(length).fill(8) });
+  const by = (secret: Ed25519SecretKey) => ({
+    name: WITNESS.name,
+    publicKey: secret.publicKey,
+    sign: (bytes: Uint8Array) => secret.sign(bytes),
+    time: 1_760_000_100,
+  });
+  const pins = (...secrets: readonly Ed25519SecretKey[]) => ({
+    name: WITNESS.name,
+    publicKeys: secrets.map(({ publicKey }) => publicKey),
+  });
+
+  it("keeps a receipt under each key that cosigned it, so that either may go from the pins", async () => {
+    const { log, note, open } = await signed();
+    const both = cosign(cosign(note, by(key)), by(next));
+    const origin = parseNote(note).signatures[0]!.name;
+    const receipt = verifyReceipt(both, { origin, log: log.own, witness: pins(key, next) });
+    await log.writeReceipt(WITNESS.name, receipt);
+    const { size } = receipt.checkpoint;
+    for (const pinned of [pins(key), pins(next), pins(key, next)]) {
+      expect((await open([pinned])).witnessed).toBe(size);
+    }
+    const stranger = { name: WITNESS.name, publicKeys: [new Uint8Array(32).fill(9)] };
+    expect((await open([stranger])).witnessed).toBe(0);
+  });
+
+  it("goes on from the furthest receipt under any of them", async () => {
+    const { log, note, open } = await signed();
+    await log.store.writeDocument(
+      receiptDocument(WITNESS.name, next.publicKey),
+      cosign(note, by(next)),
+    );
+    expect((await open([pins(key, next)])).witnessed).toBe(unverifiedCheckpoint(note).size);
+  });
+});
+
+it("delivery counts as witnessed what the quorum of its destinations has", async () => {
+  const { log, note, open } = await signed();
+  const sign = (bytes: Uint8Array) => key.sign(bytes);
+  await log.store.writeDocument(DOCUMENT, cosign(note, { ...WITNESS, sign, time: 1_760_000_100 }));
+  const { size } = unverifiedCheckpoint(note);
+  const destinations = [
+    DESTINATION,
+    { name: "other.example", publicKeys: [new Uint8Array(32).fill(1)] },
+  ];
+  expect((await open(destinations, 1)).witnessed).toBe(size);
+  expect((await open(destinations, 2)).witnessed).toBe(0);
+  expect((await open(destinations)).witnessed).toBe(0);
+  const { pending, quorum } = await open(destinations, 1);
+  expect(quorum).toBe(1);
+  expect(pending.newest?.size).toBe(log.store.head!.checkpoint.size); // the other has still to see it
+});
+
 it("delivery is refused over a receipt that does not hold, with the file and the way out", async () => {
   const { log, note, open } = await signed();
-  await log.writeReceipt(DESTINATION, note);
+  await log.store.writeDocument(DOCUMENT, note);
   await expect(open()).rejects.toThrow(
-    `${receiptDocument(DESTINATION)} beside the log: receipt: has 1 signatures, not two. Where the file is damaged, restore it`,
+    `${DOCUMENT} beside the log: receipt: no cosignature by federation.example under a key that is pinned. Where it has a new key, add it to trust.json. Where the file is damaged, restore it`,
   );
 });

@@ -1,6 +1,5 @@
-import { type Clock, InvariantViolation, type Logger, messageOf, millis } from "@wattseal/base";
+import { type Clock, type Logger, messageOf, millis } from "@wattseal/base";
 import type { LctDocument } from "@wattseal/lct-keys/verify";
-import { unverifiedCheckpoint } from "@wattseal/tlog";
 import {
   type Destination,
   type FleetName,
@@ -13,7 +12,8 @@ import {
 } from "@wattseal/uplink";
 import { GatewayError } from "../errors.js";
 import type { EnergyLog } from "../ledger/energy-log.js";
-import { receiptDocument } from "../ledger/receipts.js";
+import { type KeptReceipt, keptReceipt } from "../ledger/receipts.js";
+import type { DestinationStatus } from "../status.js";
 import { type BrokerAccess, UplinkClient } from "./client.js";
 
 export interface Uplink {
@@ -28,10 +28,12 @@ export interface DeliveryOptions {
   readonly document: LctDocument;
   readonly fleet: FleetName;
   readonly uplinks: readonly Uplink[];
+  /** How many of them have to have receipted what counts as witnessed; default: all. */
+  readonly quorum?: number | undefined;
   /** Network time. */
   readonly clock: Clock;
   readonly logger: Logger;
-  /** A receipt moved a cursor; `witnessed` has what every destination has now. */
+  /** A receipt moved a cursor; `witnessed` has what a quorum has now. */
   readonly onWitnessed?: (() => void) | undefined;
   /** Called as a message goes out; what it gives is called at the broker's PUBACK, if that comes. */
   readonly onPublish?: (() => () => void) | undefined;
@@ -94,13 +96,28 @@ export class Delivery {
     return new Delivery(options, cursors, pending);
   }
 
-  /** Entries that every destination has witnessed. */
+  /** Entries that a quorum of the destinations has witnessed. */
   get witnessed(): number {
-    return this.#cursors.witnessedByAll;
+    return this.#cursors.witnessedByQuorum;
   }
 
+  /** To as many destinations as the quorum asks for. */
   get connected(): boolean {
-    return this.#clients.every(({ status }) => status.connected);
+    const connected = this.#clients.filter(({ status }) => status.connected).length;
+    return connected >= this.quorum;
+  }
+
+  /** How many destinations have to have receipted what counts as witnessed. */
+  get quorum(): number {
+    return quorumOf(this.#options);
+  }
+
+  /** Each uplink with its witness's name, in their order. */
+  get destinations(): readonly DestinationStatus[] {
+    return this.#options.uplinks.flatMap(({ destination }, i) => {
+      const status = this.#clients[i]?.status;
+      return status === undefined ? [] : [{ witness: destination.name, ...status }];
+    });
   }
 
   /** Of each uplink, in their order. */
@@ -163,32 +180,32 @@ export class Delivery {
   }
 
   #witnessed(): void {
-    this.pending.prune(this.witnessed);
+    this.pending.prune(this.#cursors.witnessedByAll); // those behind have still to be sent theirs
     for (const check of this.#onWitnessed) check();
     this.#options.onWitnessed?.();
   }
 }
 
-function destinationOf(uplinks: readonly Uplink[], name: string): Destination {
-  const uplink = uplinks.find(({ destination }) => destination.name === name);
-  if (uplink === undefined) throw new InvariantViolation(`no uplink leads to ${name}`);
-  return uplink.destination;
+function quorumOf({ quorum, uplinks }: DeliveryOptions): number {
+  return quorum ?? uplinks.length;
 }
 
 /** Throws GatewayError `receipt` for a kept one that does not hold: the last word on what this log was. */
-function cursorsOf({ log, document, uplinks, logger }: DeliveryOptions): UplinkCursors {
+function cursorsOf(options: DeliveryOptions): UplinkCursors {
+  const { log, document, uplinks, logger } = options;
   let file = "";
   try {
     return UplinkCursors.load({
       origin: document.origin,
       log: log.own,
       destinations: uplinks.map(({ destination }) => destination),
-      stored: (name) => {
-        const destination = destinationOf(uplinks, name);
-        file = receiptDocument(destination);
-        return storedReceipt(log, destination, logger);
+      quorum: quorumOf(options),
+      stored: (destination) => {
+        const receipt = storedReceipt(log, destination, logger);
+        file = receipt?.document ?? "";
+        return receipt?.text;
       },
-      save: (name, receipt) => log.writeReceipt(destinationOf(uplinks, name), receipt),
+      save: ({ name }, receipt) => log.writeReceipt(name, receipt),
     });
   } catch (cause) {
     if (!(cause instanceof UplinkError) || !cause.code.startsWith("receipt-")) throw cause;
@@ -204,26 +221,16 @@ function cursorsOf({ log, document, uplinks, logger }: DeliveryOptions): UplinkC
  * which has what went, and can catch up from there alone.
  */
 function storedReceipt(
-  log: EnergyLog,
+  { store }: EnergyLog,
   destination: Destination,
   logger: Logger,
-): string | undefined {
-  const receipt = log.readReceipt(destination);
-  if (receipt === undefined) return undefined;
-  const { firstEntry } = log.store;
-  const size = sizeOf(receipt);
-  if (size >= firstEntry) return receipt;
+): KeptReceipt | undefined {
+  const receipt = keptReceipt(store, destination);
+  const { firstEntry } = store;
+  if (receipt === undefined || receipt.size >= firstEntry) return receipt;
+  const { size } = receipt;
   logger.error("uplink.receipt-pruned", { destination: destination.name, size, firstEntry });
   return undefined;
-}
-
-/** As it says; infinite for what is no receipt, which is refused by name. */
-function sizeOf(receipt: string): number {
-  try {
-    return unverifiedCheckpoint(receipt).size;
-  } catch {
-    return Number.POSITIVE_INFINITY;
-  }
 }
 
 /** A file that cannot be read is one without a note in it: it must not keep a gateway from starting. */

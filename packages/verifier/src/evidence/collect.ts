@@ -26,7 +26,7 @@ export interface KeptEvidence {
 }
 
 /**
- * Everything with which whoever trusts the note derives interval `index` again. Throws VerifierError `proof` for an
+ * Everything with which whoever trusts the note, or `further` ones as for `collectProof`, derives interval `index` again. Throws VerifierError `proof` for an
  * entry that the note does not cover, or that is no interval with a digest.
  */
 export function collectEvidence(
@@ -34,8 +34,9 @@ export function collectEvidence(
   index: number,
   note: string,
   kept: KeptEvidence,
+  further: readonly string[] = [],
 ): EvidenceFile {
-  const proof = encodeProofFile(collectProof(log, index, note));
+  const proof = encodeProofFile(collectProof(log, index, note, further));
   const interval = requireDigested(index, decodeEntry(log.entry(index)));
   const { size } = unverifiedCheckpoint(note);
   const proven = (at: number): ProvenEntry => ({

@@ -34,7 +34,7 @@ export interface AuditDifference {
 }
 
 /**
- * `verified`: every entry holds, is signed, and is witnessed by someone accepted. `verified from a snapshot`: the same
+ * `verified`: every entry holds, is signed, and is witnessed by a quorum of those accepted. `verified from a snapshot`: the same
  * of every entry from `from` on; of those before, their signed and witnessed digest alone. `verified in part`: all
  * holds, but the end of the log is not signed or not witnessed yet. `self-consistent only`: nobody to believe was named.
  */
@@ -52,13 +52,15 @@ export interface AuditReport {
   readonly from: number;
   /** Entries that hold: those from `from` on replayed without a difference. */
   readonly entries: number;
-  /** Of those: covered by the log's signed head, and by an accepted witness's receipt. */
+  /** Of those: covered by the log's signed head, and by the receipts of as many accepted witnesses as the quorum asks for. */
   readonly signed: number;
   readonly witnessed: number;
-  /** Receipts met, and those of them whose cosignatures were verified: without trust none, whatever they say. */
+  /** Receipts met, and those of them that somebody accepted has cosigned: without trust none, whatever they say. */
   readonly receipts: { readonly found: number; readonly judged: number };
   /** Names of the accepted witnesses met. */
   readonly witnesses: readonly string[];
+  /** How many of them have to have cosigned; undefined without trust. */
+  readonly quorum: number | undefined;
   /** Name of the accepted authority that issued the log's identity. */
   readonly authority: string | undefined;
   readonly lct: LctId | undefined;
@@ -142,7 +144,8 @@ function reportOf(
     signed: heads?.signed ?? 0,
     witnessed: heads?.witnessed ?? 0,
     receipts: { found: 0, judged: 0, ...heads?.receipts },
-    witnesses: [...(heads?.witnesses ?? [])],
+    witnesses: [...(heads?.witnesses.keys() ?? [])],
+    quorum: trust?.quorum,
     authority: authority?.name,
     lct: fold.lct,
     epochs: chain?.epochs.length ?? 0,

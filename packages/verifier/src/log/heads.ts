@@ -1,5 +1,5 @@
 import { messageOf } from "@wattseal/base";
-import { type Checkpoint, unverifiedCheckpoint } from "@wattseal/tlog";
+import { type Checkpoint, quorumSize, unverifiedCheckpoint } from "@wattseal/tlog";
 import { VerifierError } from "../errors.js";
 import type { Trust } from "../trust/trust.js";
 import type { LogReplay } from "./replay.js";
@@ -21,10 +21,9 @@ export class HeadCheck {
   readonly #open: ClaimedHead[];
   /** Entries that the verified checkpoint covers. */
   signed = 0;
-  /** Entries that a receipt of an accepted witness covers. */
-  witnessed = 0;
-  readonly witnesses = new Set<string>();
-  /** Receipts met, and those of them whose cosignatures were verified. */
+  /** Of each accepted witness met: entries that its receipts cover. */
+  readonly witnesses = new Map<string, number>();
+  /** Receipts met, and those of them that somebody accepted has cosigned: what others have says nothing here. */
   readonly receipts = { found: 0, judged: 0 };
 
   /** Throws VerifierError `checkpoint` or `receipt` for what is no note. */
@@ -49,6 +48,11 @@ export class HeadCheck {
       this.#open.shift();
       this.receipts.found += 1;
     }
+  }
+
+  /** Entries that receipts of as many accepted witnesses cover as the quorum asks for. */
+  get witnessed(): number {
+    return this.#trust === undefined ? 0 : quorumSize(this.witnesses.values(), this.#trust.quorum);
   }
 
   /** Size of the tree that the next note is about. */
@@ -81,12 +85,8 @@ export class HeadCheck {
   #witness(note: string, { origin, size }: Checkpoint): void {
     if (this.#trust === undefined) return;
     const cosigners = cosignersOf(note, origin, this.#trust);
-    if (cosigners.length === 0) {
-      throw new VerifierError("receipt", "no accepted witness has cosigned it");
-    }
-    this.receipts.judged += 1;
-    this.witnessed = size;
-    for (const { witness } of cosigners) this.witnesses.add(witness);
+    if (cosigners.length > 0) this.receipts.judged += 1;
+    for (const { witness } of cosigners) this.witnesses.set(witness, size);
   }
 
   /** After the last entry. Throws when a note speaks of more entries than there are. */

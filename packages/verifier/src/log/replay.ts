@@ -15,6 +15,7 @@ import {
   type ForeignEntry,
   type LedgerChecks,
   LedgerFold,
+  type PolicyWitness,
   type SavedLedger,
   type Snapshot,
 } from "@wattseal/energy-ledger";
@@ -30,7 +31,7 @@ import {
 import { type Checkpoint, Frontier, leafHash } from "@wattseal/tlog";
 import { VerifierError } from "../errors.js";
 import { verifyProofFile } from "../proof/verify.js";
-import type { TrustedAuthority, TrustedWitness } from "../trust/trust.js";
+import type { TrustedAuthority } from "../trust/trust.js";
 
 /** One leaf, taken apart. */
 export interface DecodedLeaf {
@@ -217,9 +218,10 @@ export class LogReplay {
   }
 
   /** An entry of another log is held to the authorities that this log is, and to the witnesses of its policy. */
-  #foreign(proof: Uint8Array, witnesses: readonly TrustedWitness[]): ForeignEntry {
+  #foreign(proof: Uint8Array, policy: readonly PolicyWitness[]): ForeignEntry {
     const authorities = this.#accepted().map((publicKey) => ({ name: "accepted here", publicKey }));
-    return verifyProofFile(proof, { authorities, witnesses });
+    const witnesses = policy.map(({ name, publicKey }) => ({ name, publicKeys: [publicKey] }));
+    return verifyProofFile(proof, { authorities, witnesses, quorum: 1 });
   }
 
   #verifyDocument(sign1: Uint8Array, index: number): LctDocument {

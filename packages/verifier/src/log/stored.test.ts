@@ -42,7 +42,7 @@ class Folder implements StoreFiles {
   openAppend = this.#refuse;
 }
 
-/** What an audit of the folder says against it; undefined when it finds nothing. */
+/** What an audit of the folder says against it, or what it leaves out; undefined when it finds and judges everything. */
 async function auditFolder(
   files: ReadonlyMap<string, Uint8Array>,
   trust: Trust | undefined,
@@ -54,8 +54,9 @@ async function auditFolder(
       checkpoint: log.head?.note,
       receipts: [log.readDocument(RECEIPT) ?? ""],
     };
-    const { difference } = await auditLog(source, { trust });
-    return difference?.reason;
+    const { difference, receipts } = await auditLog(source, { trust });
+    if (difference !== undefined) return difference.reason;
+    return trust !== undefined && receipts.judged === 0 ? "the receipt is nobody's" : undefined;
   } catch (error) {
     return messageOf(error);
   }
@@ -177,7 +178,7 @@ describe("an audit of a stored log's head and receipt", () => {
   );
 
   it(
-    "refuses every flip in a receipt, cosignatures included, naming it",
+    "refuses every flip in a receipt, cosignatures included, or takes it for nobody's and the log for unwitnessed",
     async () => {
       await refusesFlips(stored, RECEIPT, () => /receipt/);
     },

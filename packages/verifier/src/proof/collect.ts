@@ -48,9 +48,15 @@ function epochBegins(log: ProvableLog, index: number, size: number): readonly nu
 
 /**
  * Everything that proves entry `index` to whoever trusts the note: a receipt, or the log's own checkpoint, over
- * more than `index` entries. Throws VerifierError `proof` when it covers fewer.
+ * more than `index` entries. `further` are receipts of other witnesses over ever more entries, as `notesOver` gives them.
+ * Throws VerifierError `proof` when the note covers fewer.
  */
-export function collectProof(log: ProvableLog, index: number, note: string): ProofFile {
+export function collectProof(
+  log: ProvableLog,
+  index: number,
+  note: string,
+  further: readonly string[] = [],
+): ProofFile {
   const { size } = unverifiedCheckpoint(note);
   if (!Number.isSafeInteger(index) || index < 0 || index >= size) {
     throw new VerifierError(
@@ -71,5 +77,9 @@ export function collectProof(log: ProvableLog, index: number, note: string): Pro
       consistency: log.consistencyProof(begin, size),
     })),
     document: proven(0),
+    heads: further.map((head) => ({
+      note: head,
+      consistency: log.consistencyProof(size, unverifiedCheckpoint(head).size),
+    })),
   };
 }

@@ -27,6 +27,14 @@ export interface ProvenEpoch {
   readonly consistency: readonly Uint8Array[];
 }
 
+/** A later head of the same log: who cosigned it has seen what the proof's note covers as well. */
+export interface FurtherHead {
+  /** A receipt of more entries than the note, and than the head before it. */
+  readonly note: string;
+  /** RFC 9162 consistency proof from the note's tree to this one's. */
+  readonly consistency: readonly Uint8Array[];
+}
+
 /** All that is needed to check one entry offline. */
 export interface ProofFile {
   readonly entry: ProvenEntry;
@@ -39,22 +47,32 @@ export interface ProofFile {
   readonly epochs: readonly ProvenEpoch[];
   /** The lct.document, entry 0. */
   readonly document: ProvenEntry;
+  /** For witnesses that have not cosigned the note itself; at most 15. */
+  readonly heads: readonly FurtherHead[];
 }
 
 const FORMAT = "wattseal-proof-1";
+/** With further heads. */
+const WITH_HEADS = "wattseal-proof-2";
+const MAX_HEADS = 15;
 const WHAT = "proof file";
 /** A path in a tree of 2^53 leaves; a consistency proof has one hash more. */
 const MAX_PATH = 54;
 const MAX_NOTE = 64 * 1024;
 
-/** Entries, proofs and note as one deterministic CBOR array that ends with the SHA-256 of all before it. */
+/**
+ * Entries, proofs and note as one deterministic CBOR array that ends with the SHA-256 of all before it; in the older form
+ * where there are no further heads.
+ */
 export function encodeProofFile(file: ProofFile): Uint8Array {
+  const hasHeads = file.heads.length > 0;
   const content = encodeCbor([
-    FORMAT,
+    hasHeads ? WITH_HEADS : FORMAT,
     leaf(file.entry),
     file.note,
     file.epochs.map(({ begin, consistency }) => [leaf(begin), consistency]),
     leaf(file.document),
+    ...(hasHeads ? [file.heads.map(({ note, consistency }) => [note, consistency])] : []),
   ]);
   return encodeCbor([content, sha256(content)]);
 }
@@ -93,6 +111,18 @@ function epochsOf(value: CborValue | undefined): readonly ProvenEpoch[] {
   });
 }
 
+function headsOf(value: CborValue | undefined): readonly FurtherHead[] {
+  const heads = new Fields(value, `${WHAT}, heads`, { least: 1, most: MAX_HEADS });
+  return heads.each((i) => {
+    const name = `head ${i + 1}`;
+    const fields = new Fields(heads.value(i), `${WHAT}, ${name}`, 2);
+    return {
+      note: fields.text(0, "note", { least: 0, most: MAX_NOTE }),
+      consistency: pathOf(fields.value(1), `${name}, consistency proof`),
+    };
+  });
+}
+
 function partsOf(bytes: Uint8Array) {
   const parts = new Fields(decodeCbor(bytes, { what: WHAT }), WHAT, 2);
   const content = parts.bytes(0, "content", { least: 0, most: bytes.length });
@@ -102,13 +132,17 @@ function partsOf(bytes: Uint8Array) {
 /** Parses; proves nothing, and leaves the checksum to `requireWhole`. Throws DecodeError. */
 export function decodeProofFile(bytes: Uint8Array): ProofFile {
   const inner = decodeCbor(partsOf(bytes).content, { what: WHAT });
-  const fields = new Fields(inner, WHAT, 5);
-  fields.oneOf(0, "format", [FORMAT]);
+  const fields = new Fields(inner, WHAT, { least: 5, most: 6 });
+  const format = fields.oneOf(0, "format", [FORMAT, WITH_HEADS]);
+  const hasHeads = format === WITH_HEADS;
+  const items = hasHeads ? 6 : 5;
+  if (fields.length !== items) fields.fail(`has ${fields.length} items, not ${items}`);
   return {
     entry: leafOf(fields.value(1), "entry"),
     note: fields.text(2, "note", { least: 0, most: MAX_NOTE }),
     epochs: epochsOf(fields.value(3)),
     document: leafOf(fields.value(4), "lct.document"),
+    heads: hasHeads ? headsOf(fields.value(5)) : [],
   };
 }
 

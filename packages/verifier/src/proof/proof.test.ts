@@ -1,11 +1,20 @@
 import { DecodeError, encodeCbor, sha256 } from "@wattseal/base";
 import { decodeEntry } from "@wattseal/energy-ledger";
+import { parseNote, unverifiedCheckpoint } from "@wattseal/tlog";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { VerifierError } from "../errors.js";
-import { TRUST, writtenPack } from "../pack.fixture.js";
+import { secretKey, TRUST, writtenPack } from "../pack.fixture.js";
+import type { Trust } from "../trust/trust.js";
 import { collectProof } from "./collect.js";
-import { decodeProofFile, encodeProofFile, type ProofFile, type ProvenEpoch } from "./file.js";
+import {
+  decodeProofFile,
+  encodeProofFile,
+  type FurtherHead,
+  type ProofFile,
+  type ProvenEpoch,
+} from "./file.js";
+import { notesOver } from "./notes.js";
 import { verifyProofFile } from "./verify.js";
 
 const pack = writtenPack();
@@ -35,8 +44,7 @@ describe("a proof file", () => {
         verdict: "verified",
         index,
         authority: "Demo authority",
-        witness: "federation.example",
-        witnessedAt: 1_760_000_100,
+        witnesses: [{ witness: "federation.example", time: 1_760_000_100, size: pack.size }],
         lct: pack.document.lct,
         epoch: index < BEGINS[1] ? 1 : 2,
         epochState: "software",
@@ -147,7 +155,7 @@ describe("a proof file", () => {
     expect(() => verifyProofFile(bytes, { ...TRUST, authorities })).toThrow(
       /no accepted authority/,
     );
-    const witnesses = [{ name: "federation.example", publicKey: key }];
+    const witnesses = [{ name: "federation.example", publicKeys: [key] }];
     expect(() => verifyProofFile(bytes, { ...TRUST, witnesses })).toThrow(/no accepted witness/);
   });
 
@@ -158,8 +166,10 @@ describe("a proof file", () => {
         expect(() => decodeProofFile(junk)).toThrow(DecodeError);
       }),
     );
-    const content = encodeCbor(["wattseal-proof-2", 1, "", [], 1]);
+    const content = encodeCbor(["wattseal-proof-3", 1, "", [], 1]);
     expect(() => decodeProofFile(encodeCbor([content, sha256(content)]))).toThrow(/format/);
+    const without = encodeCbor(["wattseal-proof-2", 1, "", [], 1, []]);
+    expect(() => decodeProofFile(encodeCbor([without, sha256(without)]))).toThrow(DecodeError);
   });
 
   it("is not made for an entry that the note does not cover", () => {
@@ -167,3 +177,115 @@ describe("a proof file", () => {
     expect(() => collectProof(pack, -1, receipt)).toThrow(/not among/);
   });
 });
+
+describe("a proof under a quorum", () => {
+  const keys = ["a", "b", "c"].map((seed) => secretKey(seed));
+  const [a, b, c] = keys as [Key, Key, Key];
+  const names = ["a.example", "b.example", "c.example"];
+  const trustIn = (quorum: number): Trust => ({
+    ...TRUST,
+    witnesses: keys.map(({ publicKey }, i) => ({ name: names[i]!, publicKeys: [publicKey] })),
+    quorum,
+  });
+  /** Three witnesses, each at another size of a log in which another epoch began meanwhile. */
+  const long = writtenPack();
+  const byA = long.receipt(undefined, a, names[0]);
+  long.minute(-100);
+  const byB = long.receipt(undefined, b, names[1]);
+  long.begin();
+  long.minute(-100);
+  const byC = long.receipt(undefined, c, names[2]);
+  const [note = "", ...further] = notesOver([byC, byA, byB], INDEX);
+  const quorumFile = collectProof(long, INDEX, note, further);
+  const quorumBytes = encodeProofFile(quorumFile);
+  const reasonOf = (changed: Uint8Array, quorum = 3) => {
+    try {
+      return verifyProofFile(changed, trustIn(quorum)).verdict;
+    } catch (error) {
+      if (error instanceof VerifierError || error instanceof DecodeError) return error.message;
+      throw error;
+    }
+  };
+
+  it("names every witness and the head that it saw, the entry in all of them", () => {
+    expect([note, ...further]).toEqual([byA, byB, byC]);
+    const report = verifyProofFile(quorumBytes, trustIn(3));
+    if (report.verdict !== "verified") expect.fail(report.verdict);
+    expect(report.witnesses.map(({ witness }) => witness)).toEqual(names);
+    const sizes = [byA, byB, byC].map((text) => unverifiedCheckpoint(text).size);
+    expect(report.witnesses.map(({ size }) => size)).toEqual(sizes);
+    expect(report.size).toBe(sizes[0]);
+    expect(verifyProofFile(quorumBytes).verdict).toBe("self-consistent only");
+  });
+
+  it("is refused where fewer cosigned than the quorum asks for, naming those who did", () => {
+    const two = encodeProofFile(collectProof(long, INDEX, byA, [byB]));
+    expect(reasonOf(two, 2)).toBe("verified");
+    expect(reasonOf(two)).toMatch(/only a.example, b.example .*quorum is 3/);
+    const twice = long.receipt(long.receipt(byA, a, names[0]), b, names[0]);
+    expect(reasonOf(encodeProofFile(collectProof(long, INDEX, twice)), 2)).toMatch(
+      /only a.example/,
+    );
+  });
+
+  it("is refused for any single bit flipped, cosignatures of later heads included", () => {
+    const start = Buffer.from(quorumBytes).indexOf(further[0]!.slice(0, 60), 0, "utf8");
+    expect(start).toBeGreaterThan(0);
+    for (let bit = 8 * start; bit < 8 * quorumBytes.length; bit += 13) {
+      const flipped = quorumBytes.slice();
+      flipped[bit >> 3]! ^= 1 << (bit & 7);
+      expect(() => verifyProofFile(flipped, trustIn(3)), `bit ${bit}`).toThrow();
+      expect(() => verifyProofFile(flipped), `bit ${bit}`).toThrow();
+    }
+  }, 60_000);
+
+  it("takes no head of another log, out of order, or that does not continue the note's", () => {
+    const [second, third] = quorumFile.heads as [FurtherHead, FurtherHead];
+    const other = writtenPack();
+    for (let i = 0; i < 3; i += 1) other.minute(33);
+    const fork = { note: other.receipt(undefined, b, names[1]), consistency: second.consistency };
+    const elsewhere = long.receipt(signedFor("wattseal/other", second.note), b, names[1]);
+    const wrong: readonly [RegExp, readonly FurtherHead[]][] = [
+      [/^head 1.*not above/, [{ note: byA, consistency: [] }]],
+      [/^head 2.*not above/, [third, second]],
+      [/^head 2.*not above/, [second, second]],
+      [/^head 1/, [{ ...second, consistency: second.consistency.slice(1) }, third]],
+      [/^head 2/, [second, { ...third, consistency: second.consistency }]],
+      [/^head 1/, [fork, third]],
+      [/^head 1.*of the log wattseal\/other/, [{ ...second, note: elsewhere }, third]],
+    ];
+    for (const [reason, heads] of wrong) {
+      expect(reasonOf(encodeProofFile({ ...quorumFile, heads }))).toMatch(reason);
+    }
+  });
+
+  it("has one form each: the first without further heads, the second with 1 to 15", () => {
+    expect(encodeProofFile(decodeProofFile(quorumBytes))).toEqual(quorumBytes);
+    const textOf = (proof: Uint8Array) => Buffer.from(proof).toString("latin1");
+    expect(textOf(bytes)).toContain("wattseal-proof-1");
+    expect(textOf(quorumBytes)).toContain("wattseal-proof-2");
+    const many = Array<FurtherHead>(16).fill(quorumFile.heads[0]!);
+    const tooMany = encodeProofFile({ ...quorumFile, heads: many });
+    expect(() => decodeProofFile(tooMany)).toThrow(/heads/);
+  });
+
+  it("stands on one note where all cosigned one head, and on each key's largest", () => {
+    const all = keys.map((key, i) => long.receipt(undefined, key, names[i]));
+    const notes = notesOver([...all, byA, byB], INDEX);
+    expect(notes).toHaveLength(1);
+    expect(parseNote(notes[0]!).signatures).toHaveLength(4);
+    const proof = encodeProofFile(collectProof(long, INDEX, notes[0]!));
+    expect(reasonOf(proof)).toBe("verified");
+    const early = unverifiedCheckpoint(byA).size;
+    expect(notesOver([byA, byB, byC], early)).toEqual([byB, byC]);
+    expect(notesOver([byA, long.checkpoint(), "no note", ""], INDEX)).toEqual([byA]);
+    expect(notesOver([byA], early)).toEqual([]);
+  });
+});
+
+type Key = ReturnType<typeof secretKey>;
+
+/** The note's checkpoint as of another log: its signature is not looked at in a further head. */
+function signedFor(origin: string, text: string): string {
+  return text.replace(/^[^\n]+/, origin);
+}

@@ -7,7 +7,13 @@ import {
   requireLogDocument,
   verifyLctDocument,
 } from "@wattseal/lct-keys/verify";
-import { type Checkpoint, leafHash, verifyConsistency, verifyInclusion } from "@wattseal/tlog";
+import {
+  type Checkpoint,
+  leafHash,
+  unverifiedCheckpoint,
+  verifyConsistency,
+  verifyInclusion,
+} from "@wattseal/tlog";
 import { VerifierError, type VerifierErrorCode } from "../errors.js";
 import { cosignersOf, type Witnessed } from "../log/witness.js";
 import type { Trust } from "../trust/trust.js";
@@ -40,16 +46,21 @@ interface ProvenFacts {
   readonly signedUnder: { readonly epoch: number; readonly epochState: EpochState };
 }
 
+/** An accepted witness, and the head that it has cosigned. */
+export interface ProofWitness extends Witnessed {
+  /** Entries of that head's tree: that of the proof, or a larger one that continues it. */
+  readonly size: number;
+}
+
 /** `self-consistent only`: all holds together, but nobody accepted vouches for it. */
 export type ProofReport =
   | (ProvenFacts & { readonly verdict: "self-consistent only" })
   | (ProvenFacts & {
       readonly verdict: "verified";
-      /** Names in the trust file. */
+      /** Name in the trust file. */
       readonly authority: string;
-      readonly witness: string;
-      /** UTC seconds. */
-      readonly witnessedAt: number;
+      /** Each of them once, as many as the quorum asks for at least. */
+      readonly witnesses: readonly ProofWitness[];
     });
 
 /** Runs one check; what it throws gets the part's name. */
@@ -139,8 +150,31 @@ function signedHead(file: ProofFile, chain: EpochChain): Checkpoint {
 }
 
 /**
+ * The file's further heads: each is of a larger tree of this log than the one before, and continues the note's. Whose key
+ * signed it for the log is not judged, since that epoch may be another: it is there for its witnesses, who have.
+ */
+function furtherSizes(file: ProofFile, head: Checkpoint): readonly number[] {
+  let least = head.size;
+  return file.heads.map(({ note, consistency: proof }, i) => {
+    const name = `head ${i + 1}`;
+    return part(name, "proof", () => {
+      const { origin, size, root } = unverifiedCheckpoint(note);
+      if (origin !== head.origin) {
+        throw new VerifierError("proof", `${name}: is of the log ${origin}`);
+      }
+      if (size <= least) {
+        throw new VerifierError("proof", `${name}: is of ${size} entries, not above ${least}`);
+      }
+      least = size;
+      verifyConsistency({ size1: head.size, root1: head.root, size2: size, root2: root, proof });
+      return size;
+    });
+  });
+}
+
+/**
  * Checks a proof file offline: identity, epoch, signed head, and the entry in its tree. With `trust`, the
- * identity's issuer and a cosigning witness have to be accepted ones. Throws DecodeError or VerifierError, naming
+ * identity's issuer has to be accepted, and a quorum of accepted witnesses have cosigned the note or a head that continues it. Throws DecodeError or VerifierError, naming
  * the part that does not hold; any changed bit is refused.
  *
  * It proves that the entry is in this log under this head, and between which two epochs' beginnings. It cannot show
@@ -155,6 +189,7 @@ export function verifyProofFile(bytes: Uint8Array, trust?: Trust): ProofReport {
   const checkpoint = signedHead(file, chain);
   part("lct.document (entry 0)", "proof", () => included(file.document, checkpoint));
   part(`entry ${index} (${entry.type})`, "proof", () => included(file.entry, checkpoint));
+  const sizes = furtherSizes(file, checkpoint);
   const facts = {
     entry,
     index,
@@ -163,7 +198,8 @@ export function verifyProofFile(bytes: Uint8Array, trust?: Trust): ProofReport {
     size: checkpoint.size,
     ...epochFacts(chain),
   };
-  const vouched = trust === undefined ? undefined : vouchedBy(file, document, trust);
+  const vouched =
+    trust === undefined ? undefined : vouchedBy(file, [checkpoint.size, ...sizes], document, trust);
   requireWhole(bytes);
   return vouched === undefined
     ? { ...facts, verdict: "self-consistent only" }
@@ -184,16 +220,30 @@ function epochFacts({ epochs }: EpochChain) {
   };
 }
 
-function vouchedBy({ note }: ProofFile, document: LctDocument, trust: Trust) {
+function vouchedBy(
+  { note, heads }: ProofFile,
+  sizes: readonly number[],
+  document: LctDocument,
+  trust: Trust,
+) {
   const { publicKey: issuer } = document.issuer;
   const authority = trust.authorities.find(({ publicKey }) => bytesEqual(publicKey, issuer));
-  const [cosigner]: readonly (Witnessed | undefined)[] = cosignersOf(note, document.origin, trust);
+  const witnesses = new Map<string, ProofWitness>();
+  for (const [i, cosigned] of [note, ...heads.map((head) => head.note)].entries()) {
+    const size = sizes[i] ?? 0;
+    for (const said of cosignersOf(cosigned, document.origin, trust)) {
+      if (!witnesses.has(said.witness)) witnesses.set(said.witness, { ...said, size });
+    }
+  }
   if (authority === undefined) {
     throw new VerifierError("trust", "lct.document: its issuer is no accepted authority");
   }
-  if (cosigner === undefined) {
-    throw new VerifierError("trust", "note: no accepted witness has cosigned it");
-  }
-  const { witness, time } = cosigner;
-  return { authority: authority.name, witness, witnessedAt: time };
+  if (witnesses.size < trust.quorum) throw new VerifierError("trust", tooFew(witnesses, trust));
+  return { authority: authority.name, witnesses: [...witnesses.values()] };
+}
+
+function tooFew(witnesses: ReadonlyMap<string, unknown>, { quorum }: Trust): string {
+  if (witnesses.size === 0) return "note: no accepted witness has cosigned it";
+  const names = [...witnesses.keys()].join(", ");
+  return `note: of the accepted witnesses only ${names} cosigned it or a later head, and the quorum is ${quorum}`;
 }

@@ -1,5 +1,5 @@
-import { fromBase64, fromUtf8, messageOf, toBase64, utf8 } from "@wattseal/base";
-import { formatVkey, parseVkey } from "@wattseal/tlog";
+import { bytesEqual, fromBase64, fromUtf8, messageOf, toBase64, utf8 } from "@wattseal/base";
+import { formatVkey, parseVkey, type Witness } from "@wattseal/tlog";
 import { VerifierError } from "../errors.js";
 
 /** Whoever may issue identities, mint, and set policy. */
@@ -10,21 +10,19 @@ export interface TrustedAuthority {
   readonly publicKey: Uint8Array;
 }
 
-/** A federation whose cosignatures count. */
-export interface TrustedWitness {
-  /** Key name of its cosignatures. */
-  readonly name: string;
-  /** Ed25519, 32 bytes. */
-  readonly publicKey: Uint8Array;
-}
-
 /** Whom a verifier believes. Without one, the most that can be said is that a log agrees with itself. */
 export interface Trust {
   readonly authorities: readonly TrustedAuthority[];
-  readonly witnesses: readonly TrustedWitness[];
+  /** Federations whose cosignatures count, no two of one name. */
+  readonly witnesses: readonly Witness[];
+  /** How many of them have to have cosigned what counts as witnessed: 1 or more. */
+  readonly quorum: number;
 }
 
-const FORMAT = "wattseal-trust-1";
+/** One key a line, and anyone's cosignature is enough. */
+const ONE_OF_ALL = "wattseal-trust-1";
+/** Several keys a witness, and a quorum. */
+const QUORUM = "wattseal-trust-2";
 const MAX_LENGTH = 1024 * 1024;
 
 function refuse(problem: string, options?: ErrorOptions): never {
@@ -68,8 +66,7 @@ function decodeAuthority(value: unknown, index: number): TrustedAuthority {
   return { name, publicKey };
 }
 
-function decodeWitness(value: unknown, index: number): TrustedWitness {
-  const where = `witness ${index}`;
+function decodeVkey(value: unknown, where: string) {
   const vkey = textOf(value, where);
   try {
     const { name, type, publicKey } = parseVkey(vkey);
@@ -79,6 +76,54 @@ function decodeWitness(value: unknown, index: number): TrustedWitness {
     if (cause instanceof VerifierError) throw cause;
     return refuse(`${where}: ${messageOf(cause)}`, { cause });
   }
+}
+
+/** Lines of one name are one witness's keys. */
+function decodeVkeys(value: unknown): readonly Witness[] {
+  const witnesses = new Map<string, Uint8Array[]>();
+  for (const [i, vkey] of listOf(value, "witnesses").entries()) {
+    const { name, publicKey } = decodeVkey(vkey, `witness ${i}`);
+    const keys = witnesses.get(name) ?? [];
+    if (!keys.some((key) => bytesEqual(key, publicKey))) keys.push(publicKey);
+    witnesses.set(name, keys);
+  }
+  return [...witnesses].map(([name, publicKeys]) => ({ name, publicKeys }));
+}
+
+function decodeWitness(value: unknown, index: number): Witness {
+  const where = `witness ${index}`;
+  const fields = fieldsOf(value, where, ["name", "keys"]);
+  const name = textOf(fields.get("name"), `${where}: name`);
+  const keys = listOf(fields.get("keys"), `${where}: keys`);
+  if (keys.length === 0) refuse(`${where}: ${name} has no key`);
+  const publicKeys = keys.map((vkey, i) => {
+    const key = decodeVkey(vkey, `${where}: key ${i}`);
+    if (key.name !== name) refuse(`${where}: key ${i} is of ${key.name}, not of ${name}`);
+    return key.publicKey;
+  });
+  return { name, publicKeys };
+}
+
+/** Who has one key under two names would count twice. */
+function requireDistinct(witnesses: readonly Witness[]): void {
+  const names = new Set<string>();
+  const owners = new Map<string, string>();
+  for (const { name, publicKeys } of witnesses) {
+    if (names.has(name)) refuse(`witness ${name} is named twice: list its keys in one place`);
+    names.add(name);
+    for (const key of publicKeys.map((bytes) => toBase64(bytes))) {
+      const owner = owners.get(key);
+      if (owner !== undefined) refuse(`a key of ${owner} is named again under ${name}`);
+      owners.set(key, name);
+    }
+  }
+}
+
+function decodeQuorum(value: unknown, witnesses: number): number {
+  if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= witnesses) {
+    return value;
+  }
+  return refuse(`quorum is not a number from 1 to that of the witnesses, ${witnesses}`);
 }
 
 function parseJson(bytes: Uint8Array): unknown {
@@ -91,24 +136,49 @@ function parseJson(bytes: Uint8Array): unknown {
 }
 
 /**
- * Reads a trust file: JSON
- * `{"format": "wattseal-trust-1", "authorities": [{"name": …, "ed25519": base64 of 32 bytes}], "witnesses": [C2SP vkey of type 4]}`.
- * Unknown, missing and empty keys are refused. Throws VerifierError `trust`.
+ * Reads a trust file, JSON of one of two forms: `{"format": "wattseal-trust-1", "authorities": [{"name": …, "ed25519":
+ * base64 of 32 bytes}], "witnesses": [C2SP vkey of type 4]}`, of which any one witness is enough; or `"wattseal-trust-2"`
+ * with `"witnesses": [{"name": …, "keys": [vkey…]}]` and `"quorum"`. Unknown, missing and empty keys are refused. Throws
+ * VerifierError `trust`.
  */
 export function decodeTrust(bytes: Uint8Array): Trust {
-  const fields = fieldsOf(parseJson(bytes), "file", ["format", "authorities", "witnesses"]);
-  if (fields.get("format") !== FORMAT) refuse(`format is not "${FORMAT}"`);
-  return {
-    authorities: listOf(fields.get("authorities"), "authorities").map(decodeAuthority),
-    witnesses: listOf(fields.get("witnesses"), "witnesses").map(decodeWitness),
-  };
+  const file = parseJson(bytes);
+  const format = formatOf(file);
+  const names = ["format", "authorities", "witnesses", ...(format === QUORUM ? ["quorum"] : [])];
+  const fields = fieldsOf(file, "file", names);
+  const authorities = listOf(fields.get("authorities"), "authorities").map(decodeAuthority);
+  if (format === ONE_OF_ALL) {
+    return { authorities, witnesses: decodeVkeys(fields.get("witnesses")), quorum: 1 };
+  }
+  const witnesses = listOf(fields.get("witnesses"), "witnesses").map(decodeWitness);
+  requireDistinct(witnesses);
+  return { authorities, witnesses, quorum: decodeQuorum(fields.get("quorum"), witnesses.length) };
 }
 
-export function encodeTrust({ authorities, witnesses }: Trust): Uint8Array {
+function formatOf(file: unknown): string {
+  const format =
+    typeof file === "object" && file !== null && "format" in file ? file.format : undefined;
+  if (format === ONE_OF_ALL || format === QUORUM) return format;
+  if (typeof file !== "object" || file === null || Array.isArray(file)) {
+    return refuse("file is not an object");
+  }
+  return refuse(`format is neither "${ONE_OF_ALL}" nor "${QUORUM}"`);
+}
+
+/** In the older form where that says it all. */
+export function encodeTrust({ authorities, witnesses, quorum }: Trust): Uint8Array {
+  const vkeys = ({ name, publicKeys }: Witness) =>
+    publicKeys.map((publicKey) => formatVkey({ name, publicKey, type: "cosignature" }));
+  const isOneOfAll = quorum === 1 && witnesses.every(({ publicKeys }) => publicKeys.length === 1);
   const file = {
-    format: FORMAT,
+    format: isOneOfAll ? ONE_OF_ALL : QUORUM,
     authorities: authorities.map(({ name, publicKey }) => ({ name, ed25519: toBase64(publicKey) })),
-    witnesses: witnesses.map((witness) => formatVkey({ ...witness, type: "cosignature" })),
+    ...(isOneOfAll
+      ? { witnesses: witnesses.flatMap(vkeys) }
+      : {
+          witnesses: witnesses.map((witness) => ({ name: witness.name, keys: vkeys(witness) })),
+          quorum,
+        }),
   };
   return utf8(`${JSON.stringify(file, null, 2)}\n`);
 }

@@ -30,7 +30,7 @@ const document = issueLctDocument(authority, {
   mrh: [],
 });
 const authorities = [{ name: "the authority", publicKey: authority.publicKey }];
-writeFileSync(TRUST, encodeTrust({ authorities, witnesses: [] }));
+writeFileSync(TRUST, encodeTrust({ authorities, witnesses: [], quorum: 1 }));
 const signature = anchor.sign(attestSignedBytes(NONCE));
 const tpm = { quote: undefined, nvCertify: undefined, approval: undefined };
 writeFileSync(FILE, encodeAttestationFile({ document, nonce: NONCE, signature, ...tpm }));

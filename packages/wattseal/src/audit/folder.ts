@@ -2,7 +2,6 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { messageOf, WattsealError } from "@wattseal/base";
 import { RECEIPT_PREFIX } from "@wattseal/gateway";
-import { unverifiedCheckpoint } from "@wattseal/tlog";
 import { LogStore, type StoredLog } from "@wattseal/tlog/store";
 import {
   type AuditDifference,
@@ -12,6 +11,7 @@ import {
   decodeTrust,
   firstReplay,
   type LogReplay,
+  notesOver,
   type Trust,
   type Verdict,
 } from "@wattseal/verifier";
@@ -45,31 +45,27 @@ async function receiptsOf(path: string, log: StoredLog): Promise<readonly string
   return names.map((name) => log.readDocument(name)).filter((text) => text !== undefined);
 }
 
-/** A note over entry `index`: a receipt where there is one, else the log's own head. */
+/** What a proof of entry `index` stands on: the receipts of everyone who has one over it, else the log's own head. */
 export async function noteOver(
   path: string,
   log: StoredLog,
   index: number,
-): Promise<{ readonly note: string; readonly witnessed: boolean }> {
-  const receipts = await receiptsOf(path, log);
-  const receipt = receipts.find((note) => covers(note, index));
-  const note = receipt ?? log.head?.note;
-  if (note === undefined || !covers(note, index)) {
-    throw new CliError(
-      "usage",
-      `entry ${index} is not signed yet: a checkpoint follows within 10 s. Try again then.`,
-    );
+): Promise<{
+  readonly note: string;
+  /** Receipts over more entries, of witnesses that have not cosigned the note. */
+  readonly further: readonly string[];
+  readonly witnessed: boolean;
+}> {
+  const [receipt, ...further] = notesOver(await receiptsOf(path, log), index);
+  if (receipt !== undefined) return { note: receipt, further, witnessed: true };
+  const { head } = log;
+  if (head !== undefined && head.checkpoint.size > index) {
+    return { note: head.note, further: [], witnessed: false };
   }
-  return { note, witnessed: receipt !== undefined };
-}
-
-/** What is no note covers nothing. */
-function covers(note: string, index: number): boolean {
-  try {
-    return unverifiedCheckpoint(note).size > index;
-  } catch {
-    return false;
-  }
+  throw new CliError(
+    "usage",
+    `entry ${index} is not signed yet: a checkpoint follows within 10 s. Try again then.`,
+  );
 }
 
 /** What an audit of a folder found: the files themselves, then what they say. */

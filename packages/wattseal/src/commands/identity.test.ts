@@ -32,7 +32,7 @@ const SOCIETY = `lct:society:${"a".repeat(32)}`;
 beforeAll(async () => {
   const authority = await createEd25519KeyFile(AUTHORITY, systemEntropy);
   const authorities = [{ name: "the authority", publicKey: authority.publicKey }];
-  writeFileSync(TRUST, encodeTrust({ authorities, witnesses: [] }));
+  writeFileSync(TRUST, encodeTrust({ authorities, witnesses: [], quorum: 1 }));
   const { publicKey } = P256SecretKey.generate(systemEntropy);
   writeFileSync(at("alice.pub"), formatP256PublicKey(publicKey));
   writeFileSync(at("rules.txt"), "Charge by day.");
@@ -117,7 +117,7 @@ it("shows an untrusted issuer, or a damaged document, as refused", async () => {
   expect(JSON.parse(alone.stdout)).toMatchObject({ verdict: "self-consistent only", kind: "app" });
   const other = await createEd25519KeyFile(at("other.pem"), systemEntropy);
   const authorities = [{ name: "another", publicKey: other.publicKey }];
-  writeFileSync(at("other.json"), encodeTrust({ authorities, witnesses: [] }));
+  writeFileSync(at("other.json"), encodeTrust({ authorities, witnesses: [], quorum: 1 }));
   const refused = await runProgram("identity", "show", file, "--trust", at("other.json"));
   expect(refused.status).toBe(1);
   expect(refused.stdout).toMatch(/^verdict {4}refused\nreason .* not a trusted authority$/m);

@@ -35,7 +35,7 @@ export async function evidenceCommand(entry: string, options: EvidenceOptions): 
   const log = await openLog(folder);
   const index = parseIndex(entry, log.durableSize);
   const interval = intervalAt(index, log.entry(index));
-  const { note } = await noteOver(folder, log, index);
+  const { note, further } = await noteOver(folder, log, index);
   const { module, t0, t1 } = interval;
   const files = nodeEvidenceFiles(layout.gateway.evidence);
   const kept = await readEvidence(files, { module, from: t0, to: t1 });
@@ -45,7 +45,8 @@ export async function evidenceCommand(entry: string, options: EvidenceOptions): 
     return told(index, { verdict: "not derivable", reason, ...underivable(reason) }, options.json);
   }
   const { keys } = kept;
-  const file = encodeEvidenceFile(collectEvidence(log, index, note, { ...selected, keys }));
+  const evidence = collectEvidence(log, index, note, { ...selected, keys }, further);
+  const file = encodeEvidenceFile(evidence);
   const report = verifyEvidenceFile(file, trust);
   const finding = findingOf(report, checkSeals(report).finding);
   if (options.out !== undefined && finding.verdict === "derived") {

@@ -269,7 +269,7 @@ describe("a log that does not hold", () => {
   it("is refused when its authority is not accepted", async () => {
     const trust = join(root, "trust.json");
     const stranger = { name: "Someone", publicKey: new Uint8Array(32).fill(9) };
-    writeFileSync(trust, encodeTrust({ authorities: [stranger], witnesses: [] }));
+    writeFileSync(trust, encodeTrust({ authorities: [stranger], witnesses: [], quorum: 1 }));
     const { status, stderr } = await exported("jsonl", { trust });
     expect(status).toBe(EXIT.failed);
     expect(stderr).toMatch(/REFUSED entry 0/);

@@ -7,7 +7,7 @@ import { loadConfig } from "../config/file.js";
 import { gatewaySchema } from "../config/schema.js";
 import { EXIT } from "../errors.js";
 import { pinoLogger } from "../ports/system.js";
-import { witnessIn } from "../roles/gateway.js";
+import { witnessesIn } from "../roles/witnesses.js";
 import { readRequired } from "../state/files.js";
 import { layoutOf } from "../state/layout.js";
 import { writeOut } from "../view/output.js";
@@ -36,7 +36,7 @@ export async function pruneCommand(options: PruneCommandOptions): Promise<number
     directory: gateway.log,
     document: verifyLctDocument(await readRequired(gateway.document), authorities),
     trust,
-    destinations: [witnessIn(trust, layout, config)],
+    ...witnessesIn(trust, layout, config),
     before: beforeIn(options.before),
     logger: pinoLogger("prune", "warn", process.stderr),
   });

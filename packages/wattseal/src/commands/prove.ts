@@ -13,8 +13,8 @@ export async function prove(
 ): Promise<number> {
   const log = await openLog(options.log);
   const index = parseIndex(entry, log.durableSize);
-  const { note, witnessed } = await noteOver(options.log, log, index);
-  const proof = encodeProofFile(collectProof(log, index, note));
+  const { note, further, witnessed } = await noteOver(options.log, log, index);
+  const proof = encodeProofFile(collectProof(log, index, note, further));
   // Nothing leaves that would not verify at the other end.
   verifyProofFile(proof);
   const file = resolve(options.out ?? `entry-${index}.proof`);

@@ -123,7 +123,9 @@ function reportText(report: ProofReport): string {
     report.verdict === "verified"
       ? [
           `authority  ${report.authority}`,
-          `witness    ${report.witness}, ${new Date(report.witnessedAt * 1000).toISOString()}`,
+          ...report.witnesses.map(
+            ({ witness, time }) => `witness    ${witness}, ${new Date(time * 1000).toISOString()}`,
+          ),
         ]
       : ["authority  not checked: no --trust file was given"];
   return [

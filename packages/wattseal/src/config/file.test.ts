@@ -29,7 +29,8 @@ describe("configuration", () => {
     expect(await load(MINIMAL)).toEqual({
       fleet: "demo",
       bus: { address: "unix:../sim/bus.sock", telemetryHz: 5, legacy: "refuse", shunt: "none" },
-      uplink: { broker: "mqtt://127.0.0.1:1883", witness: "fleet-witness", ...NO_FILES },
+      uplink: [{ broker: "mqtt://127.0.0.1:1883", witness: "fleet-witness", ...NO_FILES }],
+      witnesses: { quorum: 0 },
       ledger: { keepDays: 0 },
       society: { source: "charger" },
       signer: { socket: "", token: "signer.token", tpm: "none" },
@@ -53,6 +54,22 @@ describe("configuration", () => {
     await expect(load("")).rejects.toThrow(/uplink/);
     await expect(load("fleet = ")).rejects.toThrow(/gateway\.toml/);
     await expect(load(MINIMAL, { WATTSEAL_LOG_LEVEL: "loud" })).rejects.toThrow(/log\.level/);
+  });
+
+  it("takes one table of what there may be several of, or a list of them, and overrules only the one", async () => {
+    const several = '[[uplink]]\nwitness = "a"\n[[uplink]]\nwitness = "b"\n';
+    expect(await load(several)).toMatchObject({ uplink: [{ witness: "a" }, { witness: "b" }] });
+    const environment = { WATTSEAL_UPLINK_BROKER: "mqtt://there:1" };
+    expect(await load(MINIMAL, environment)).toMatchObject({
+      uplink: [{ broker: "mqtt://there:1", witness: "fleet-witness" }],
+    });
+    await expect(load(several, environment)).rejects.toThrow(
+      /\[\[uplink\]\] is a list: .*WATTSEAL_UPLINK_BROKER/,
+    );
+    await expect(load(several, {}, { "uplink.broker": "mqtt://x:1" })).rejects.toThrow(/is a list/);
+    await expect(load("[[uplink]]\n")).rejects.toThrow(/uplink\.0\.witness/);
+    await expect(load("[uplink]\n")).rejects.toThrow(/uplink\.witness/);
+    await expect(load("uplink = []\n")).rejects.toThrow(/uplink/);
   });
 
   it("says how to get a missing file", async () => {
@@ -129,6 +146,6 @@ describe("configuration", () => {
   it("writes files that load again, with every key and its meaning", async () => {
     const text = renderConfig(gatewaySchema, "Wattseal gateway", { "uplink.witness": "w" });
     expect(text).toContain("# Fleet that the pack belongs to");
-    expect(await load(text)).toMatchObject({ fleet: "demo", uplink: { witness: "w" } });
+    expect(await load(text)).toMatchObject({ fleet: "demo", uplink: [{ witness: "w" }] });
   });
 });

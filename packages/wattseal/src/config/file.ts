@@ -22,13 +22,22 @@ export async function loadConfig<Schema extends z.ZodType>(options: {
   for (const key of keysOf(schema)) {
     const name = `WATTSEAL_${key.replaceAll(".", "_").toUpperCase()}`;
     const given = flags[key] ?? environment[name];
-    if (given !== undefined) values = withValue(values, key.split("."), given);
+    if (given === undefined) continue;
+    const [table = ""] = key.split(".");
+    if (Array.isArray(values[table])) {
+      const which = `[[${table}]] is a list: say it there, not by ${name} or an option`;
+      throw new CliError("config", `${path}: ${which}`);
+    }
+    values = withValue(values, key.split("."), given);
   }
   const parsed = schema.safeParse(values);
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(
-    (issue) => `${issue.path.join(".") || "file"}: ${issue.message}`,
-  );
+  const problems = parsed.error.issues.map((issue) => {
+    const [table, ...rest] = issue.path;
+    const isSole = table !== undefined && !Array.isArray(values[String(table)]);
+    const steps = isSole && rest[0] === 0 ? [table, ...rest.slice(1)] : issue.path;
+    return `${steps.join(".") || "file"}: ${issue.message}`;
+  });
   throw new CliError("config", `${path}: ${problems.join("; ")}`);
 }
 
@@ -85,10 +94,15 @@ async function readToml(path: string): Promise<Values> {
   }
 }
 
-/** The object's fields, looking through defaults; none for a plain value. */
+/** The object's fields, looking through defaults and lists of it; none for a plain value. */
 function shapeOf(schema: z.ZodType): [string, z.ZodType][] {
   let inner: unknown = schema;
-  while (inner instanceof z.ZodDefault || inner instanceof z.ZodPrefault) inner = inner.unwrap();
+  for (;;) {
+    if (inner instanceof z.ZodDefault || inner instanceof z.ZodPrefault) inner = inner.unwrap();
+    else if (inner instanceof z.ZodPipe) inner = inner.out;
+    else if (inner instanceof z.ZodArray) inner = inner.element;
+    else break;
+  }
   if (!(inner instanceof z.ZodObject)) return [];
   const fields: [string, z.ZodType][] = [];
   for (const [name, field] of Object.entries(inner.shape)) {

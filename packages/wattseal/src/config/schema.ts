@@ -44,6 +44,13 @@ const access = {
   passwordFile: pathTo("File that holds the password, for a broker that asks for one (chmod 600)."),
 };
 
+/** A table, or a list of them; always a list once read. */
+const oneOrMore = <Table extends z.ZodType>(table: Table) =>
+  z.preprocess(
+    (value) => (value === undefined || Array.isArray(value) ? value : [value]),
+    z.array(table).min(1),
+  );
+
 const databaseUrl = z
   .string()
   .regex(
@@ -154,15 +161,30 @@ export const gatewaySchema = z
           ),
       })
       .prefault({}),
-    uplink: z
-      .strictObject({
+    uplink: oneOrMore(
+      z.strictObject({
         broker: brokerUrl
           .default("mqtt://127.0.0.1:1883")
           .describe("MQTT broker, mqtt:// or mqtts://."),
         ...access,
         witness: z.string().describe("Name of the witness in trust.json whose receipts count."),
+      }),
+    ).describe(
+      "Where the log is sent, and who witnesses it. Several: a table [[uplink]] for each.",
+    ),
+    witnesses: z
+      .strictObject({
+        quorum: z.coerce
+          .number()
+          .int()
+          .min(0)
+          .max(64)
+          .default(0)
+          .describe(
+            "How many of the uplinks' witnesses have to have receipted what counts as witnessed, and may be pruned; 0: as many as trust.json says.",
+          ),
       })
-      .describe("Where the log is sent, and who witnesses it."),
+      .prefault({}),
     society: z
       .strictObject({
         source: z
@@ -180,7 +202,7 @@ export const gatewaySchema = z
           .max(36_500)
           .default(0)
           .describe(
-            "Days for which entries are kept that the witness has; once a day, older ones are pruned up to a snapshot of the books. What went can be proven only from a copy of the whole log. 0 keeps all.",
+            "Days for which entries are kept that a quorum of the witnesses has; once a day, older ones are pruned up to a snapshot of the books. What went can be proven only from a copy of the whole log. 0 keeps all.",
           ),
       })
       .prefault({}),

@@ -61,6 +61,8 @@ const STATUS: GatewayStatus = {
   checkpoints: 3,
   witnessed: 40,
   connected: true,
+  quorum: 1,
+  destinations: [],
   society: ACCOUNTS,
   waste: { alerts: 0 },
   energy: { inMwh: 10, outMwh: 20 },

@@ -136,7 +136,7 @@ export const statusReply = z.object({
   log: z.object({
     entries: count.describe("Durable."),
     checkpoints: count.describe("Signed since the start."),
-    witnessed: count.describe("Entries that every witness has receipted."),
+    witnessed: count.describe("Entries that a quorum of the witnesses has receipted."),
     refused: count.describe("Entries that the ledger's rules refused."),
     stopped: z.string().optional().describe("Why nothing is recorded any more."),
     unsigned: z
@@ -144,7 +144,19 @@ export const statusReply = z.object({
       .optional()
       .describe("Nobody signs: what is entered meanwhile is signed when the signer is back."),
   }),
-  uplink: z.object({ connected: z.boolean() }),
+  uplink: z.object({
+    connected: z.boolean().describe("To as many destinations as the quorum asks for."),
+    quorum: count.describe("Witnesses that have to have receipted what counts as witnessed."),
+    destinations: z.array(
+      z.object({
+        witness: z.string().describe("Key name of its cosignatures."),
+        connected: z.boolean(),
+        witnessed: count.describe("Entries that it has receipted."),
+        behind: count.describe("Signed entries that it has not."),
+        lagMs: count.describe("ms for which it has owed a receipt; 0 where it owes none."),
+      }),
+    ),
+  }),
   signer: signerStatus,
 });
 export type StatusReply = z.infer<typeof statusReply>;
@@ -167,8 +179,19 @@ export function statusReplyOf(status: GatewayStatus, signer: SignerStatus): Stat
     society: { ...society },
     waste,
     log: { entries, checkpoints, witnessed, refused: refusedEntries, stopped, unsigned },
-    uplink: { connected: status.connected },
+    uplink: uplinkReply(status),
     signer: { ...signerReply(signer), away: status.halfAway },
+  };
+}
+
+function uplinkReply({ connected, quorum, destinations }: GatewayStatus): StatusReply["uplink"] {
+  return {
+    connected,
+    quorum,
+    destinations: destinations.map((destination) => {
+      const { witness, connected: up, witnessed, behind, lagMs } = destination;
+      return { witness, connected: up, witnessed, behind, lagMs };
+    }),
   };
 }
 

@@ -21,7 +21,9 @@ export async function openFederation(options: {
   const { layout, config, logger } = options;
   const trust = decodeTrust(await readRequired(layout.federation.trust));
   const key = await openEd25519KeyFile(layout.federation.witnessKey);
-  const own = trust.witnesses.find(({ publicKey }) => bytesEqual(publicKey, key.publicKey));
+  const own = trust.witnesses.find(({ publicKeys }) =>
+    publicKeys.some((publicKey) => bytesEqual(publicKey, key.publicKey)),
+  );
   if (own === undefined) {
     throw new CliError(
       "config",
@@ -45,7 +47,11 @@ export async function openFederation(options: {
     broker: broker.url,
     embeddedPort: broker.port,
     account: { ...access, ...(broker.user === "" ? {} : { username: broker.user }) },
-    witnessKey: { ...own, sign: (message) => key.sign(message) },
+    witnessKey: {
+      name: own.name,
+      publicKey: key.publicKey,
+      sign: (message) => key.sign(message),
+    },
     authorityKeys: trust.authorities.map(({ publicKey }) => publicKey),
     ...(registry && { registry }),
     ...(query && { query }),

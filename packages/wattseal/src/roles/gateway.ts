@@ -8,8 +8,14 @@ import {
   toHex,
 } from "@wattseal/base";
 import type { CanBus } from "@wattseal/can-protocol";
-import { EvidenceStore, Gateway, type LegacyUnit, nodeEvidenceFiles } from "@wattseal/gateway";
-import { type Destination, fleetName } from "@wattseal/uplink";
+import {
+  EvidenceStore,
+  Gateway,
+  type LegacyUnit,
+  nodeEvidenceFiles,
+  type Uplink,
+} from "@wattseal/gateway";
+import { fleetName } from "@wattseal/uplink";
 import type { Trust } from "@wattseal/verifier";
 import type { GatewayConfig } from "../config/schema.js";
 import { ControlServer } from "../control/server.js";
@@ -19,6 +25,7 @@ import { readBrokerAccess } from "../state/broker-access.js";
 import type { Layout } from "../state/layout.js";
 import { type PackFiles, readPackFiles, writePairing } from "./pack-files.js";
 import { custodyOf, type OpenSigner, openSigner } from "./signer.js";
+import { witnessesIn } from "./witnesses.js";
 
 const DAY = 86_400_000;
 /** As energy.check entries name the shunt. */
@@ -62,14 +69,7 @@ async function startGateway(
   const { nextHalf } = pairing;
   const custody = custodyOf(service, pairing.packHalf, layout.gateway.pairings);
   const nextCustody = nextHalf && custodyOf(service, nextHalf, layout.gateway.pairings);
-  const witness = witnessIn(trust, layout, config);
-  const access = await readBrokerAccess({
-    path: layout.gateway.config,
-    table: "uplink",
-    url: config.uplink.broker,
-    config: config.uplink,
-    now: systemClock().now(),
-  });
+  const { uplinks, quorum } = await uplinksOf(trust, layout, config);
   const evidence = await openEvidence(options);
   return Gateway.start({
     bus: options.bus,
@@ -99,22 +99,27 @@ async function startGateway(
         ? (index, leaf) => options.logger.debug("ledger.durable", { index, leaf: toHex(leaf) })
         : undefined,
     keepMs: config.ledger.keepDays === 0 ? undefined : config.ledger.keepDays * DAY,
-    uplinks: [{ broker: config.uplink.broker, access, destination: witness }],
+    uplinks,
+    quorum,
   });
 }
 
-/** The witness whose receipts count, with its key as pinned. */
-export function witnessIn(
-  trust: Trust,
-  { gateway }: Layout,
-  { uplink }: GatewayConfig,
-): Destination {
-  const witness = trust.witnesses.find(({ name }) => name === uplink.witness);
-  if (witness !== undefined) return witness;
-  throw new CliError(
-    "config",
-    `uplink.witness "${uplink.witness}" is not in ${gateway.trust}. Add its key there, or name one of: ${trust.witnesses.map(({ name }) => name).join(", ")}`,
-  );
+async function uplinksOf(trust: Trust, layout: Layout, config: GatewayConfig) {
+  const { destinations, quorum } = witnessesIn(trust, layout, config);
+  const uplinks: Uplink[] = [];
+  for (const [i, destination] of destinations.entries()) {
+    const uplink = config.uplink[i];
+    if (uplink === undefined) continue;
+    const access = await readBrokerAccess({
+      path: layout.gateway.config,
+      table: config.uplink.length === 1 ? "uplink" : `uplink ${i + 1}`,
+      url: uplink.broker,
+      config: uplink,
+      now: systemClock().now(),
+    });
+    uplinks.push({ broker: uplink.broker, access, destination });
+  }
+  return { uplinks, quorum };
 }
 
 /** Where the gateway of this folder takes orders. */

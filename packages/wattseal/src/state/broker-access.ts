@@ -23,7 +23,7 @@ const OTHERS_CAN_READ = 0o077;
 /** `table`: of the configuration in `path`. Throws CliError `config` that names the key, the file and the cure. */
 export async function readBrokerAccess(options: {
   readonly path: string;
-  readonly table: "uplink" | "broker";
+  readonly table: string;
   /** Where it connects. */
   readonly url: string;
   readonly config: AccessConfig;

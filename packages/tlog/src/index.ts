@@ -26,7 +26,13 @@ export {
   signNote,
   verifyNote,
 } from "./note/note.js";
-export { quorumSize, type Witness, type WitnessLine, witnessLines } from "./note/witness.js";
+export {
+  quorumSize,
+  type Witness,
+  type WitnessLine,
+  witnessLines,
+  witnessVkeys,
+} from "./note/witness.js";
 export {
   decodeBundle,
   encodeBundle,

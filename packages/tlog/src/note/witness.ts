@@ -1,6 +1,6 @@
 /** Witnesses, and how many of them have to have cosigned (the words of C2SP tlog-policy: witness, quorum). */
 import { verifyCosignature } from "./cosignature.js";
-import { keyId } from "./key.js";
+import { formatVkey, keyId } from "./key.js";
 import { type NoteSignature, parseNote } from "./note.js";
 
 /** One witness: its key name, and every key that it may cosign under, several while it changes them. */
@@ -35,6 +35,11 @@ export function witnessLines(
     const { time } = verifyCosignature(note, { name, publicKey, origin });
     return [{ publicKey, time, line }];
   });
+}
+
+/** C2SP vkey text of each of its keys. */
+export function witnessVkeys({ name, publicKeys }: Witness): readonly string[] {
+  return publicKeys.map((publicKey) => formatVkey({ name, publicKey, type: "cosignature" }));
 }
 
 /** The largest size that at least `quorum` (1 or more) of these sizes reach; 0 where they are fewer. */

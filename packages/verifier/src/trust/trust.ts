@@ -1,5 +1,5 @@
 import { bytesEqual, fromBase64, fromUtf8, messageOf, toBase64, utf8 } from "@wattseal/base";
-import { formatVkey, parseVkey, type Witness } from "@wattseal/tlog";
+import { parseVkey, type Witness, witnessVkeys } from "@wattseal/tlog";
 import { VerifierError } from "../errors.js";
 
 /** Whoever may issue identities, mint, and set policy. */
@@ -167,16 +167,17 @@ function formatOf(file: unknown): string {
 
 /** In the older form where that says it all. */
 export function encodeTrust({ authorities, witnesses, quorum }: Trust): Uint8Array {
-  const vkeys = ({ name, publicKeys }: Witness) =>
-    publicKeys.map((publicKey) => formatVkey({ name, publicKey, type: "cosignature" }));
   const isOneOfAll = quorum === 1 && witnesses.every(({ publicKeys }) => publicKeys.length === 1);
   const file = {
     format: isOneOfAll ? ONE_OF_ALL : QUORUM,
     authorities: authorities.map(({ name, publicKey }) => ({ name, ed25519: toBase64(publicKey) })),
     ...(isOneOfAll
-      ? { witnesses: witnesses.flatMap(vkeys) }
+      ? { witnesses: witnesses.flatMap(witnessVkeys) }
       : {
-          witnesses: witnesses.map((witness) => ({ name: witness.name, keys: vkeys(witness) })),
+          witnesses: witnesses.map((witness) => ({
+            name: witness.name,
+            keys: witnessVkeys(witness),
+          })),
           quorum,
         }),
   };

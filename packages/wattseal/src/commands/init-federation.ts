@@ -5,7 +5,7 @@ import {
   type Ed25519SecretKey,
   openEd25519KeyFile,
 } from "@wattseal/lct-keys";
-import { formatVkey } from "@wattseal/tlog";
+import { formatVkey, witnessVkeys } from "@wattseal/tlog";
 import { renderConfig } from "../config/file.js";
 import { federationSchema } from "../config/schema.js";
 import { CliError, EXIT } from "../errors.js";
@@ -62,7 +62,7 @@ export async function initFederation(options: InitFederationOptions): Promise<nu
     "registry.key": relative(layout.federation.directory, keyFile),
   });
   await writeWhole(layout.federation.config, config, 0o644);
-  const vkeys = witnesses.map((witness) => formatVkey({ ...witness, type: "cosignature" }));
+  const vkeys = witnesses.flatMap(witnessVkeys);
   await writeOut(
     options.json ? `${madeJson(layout, keyFile, vkeys)}\n` : told(layout, keyFile, vkeys),
   );

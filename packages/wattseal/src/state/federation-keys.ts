@@ -22,7 +22,8 @@ export async function makeFederationKeys({
   const witness = await createEd25519KeyFile(federation.witnessKey, entropy);
   const trust: Trust = {
     authorities: [{ name: names.authority, publicKey: authority.publicKey }],
-    witnesses: [{ name: names.witness, publicKey: witness.publicKey }],
+    witnesses: [{ name: names.witness, publicKeys: [witness.publicKey] }],
+    quorum: 1,
   };
   witness.dispose();
   await writeWhole(federation.trust, encodeTrust(trust), 0o644);

@@ -163,6 +163,11 @@ describe.skipIf(skipped !== "")(`over one NATS node${skipped}`, () => {
         .at(-1),
     ).toBe("head new");
     expect(said()).not.toContain("batch leaves");
+    const jsm = await manager(broker.url, certificates);
+    for (const stream of [MESSAGES, "$MQTT_rmsgs"]) {
+      // 256 KiB and what NATS puts around them: a longer message could be brought to no worker
+      expect((await jsm.streams.info(stream)).config.max_msg_size).toBe(266_240);
+    }
   });
 });
 

@@ -11,7 +11,7 @@ import { connectProblem, type FleetName, type PackName } from "@wattseal/uplink"
 import type { BrokerAccount, Delivery, FleetPort } from "../worker/ports.js";
 import { readRetained } from "./retained.js";
 import { Room } from "./room.js";
-import { ACK_WAIT_MS, openPlace, type Place } from "./stream.js";
+import { ACK_WAIT_MS, boundMessages, openPlace, type Place } from "./stream.js";
 import { senderOf, subjectOf, topicIn } from "./subjects.js";
 
 export interface NatsFleetOptions {
@@ -103,6 +103,9 @@ export class NatsFleet implements FleetPort {
     this.#connection = await this.#insist(() => this.#connect());
     const place = await this.#insist(() => openPlace(this.#link(), this.#options.fleet));
     if (place === undefined) return;
+    await boundMessages(place).catch((error: unknown) => {
+      this.#options.logger.warn("federation.broker-unbounded", { error: problemOf(error) });
+    });
     opened();
     this.#keepWorking();
     await this.#insist(() => this.#retained(place));

@@ -11,13 +11,15 @@ import {
   StorageType,
 } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
-import type { FleetName } from "@wattseal/uplink";
-import { fleetFilter, MESSAGES } from "./subjects.js";
+import { type FleetName, MAX_MESSAGE_BYTES } from "@wattseal/uplink";
+import { fleetFilter, MESSAGES, RETAINED } from "./subjects.js";
 
 /** A message that is not settled and not said to be in work for so long goes to another worker. */
 export const ACK_WAIT_MS = 30_000;
 /** Of all workers together; each takes at most what `Room` allows. */
 const MAX_UNSETTLED = 8192;
+/** A message of ours, with what MQTT and nats-server put around it. */
+const MAX_STORED_BYTES = MAX_MESSAGE_BYTES + 4_096;
 /** nats-server's error codes (server/errors.json). */
 const NOT_FOUND = [10_014, 10_059];
 /** What a cluster replicates over at most here: R3. */
@@ -46,6 +48,7 @@ export async function openPlace(nc: NatsConnection, fleet: FleetName): Promise<P
         storage: StorageType.File,
         retention: RetentionPolicy.Interest,
         num_replicas: nc.info?.cluster === undefined ? 1 : REPLICAS,
+        max_msg_size: MAX_STORED_BYTES,
       }),
   );
   const durable = `wattseal-${fleet}`;
@@ -62,6 +65,20 @@ export async function openPlace(nc: NatsConnection, fleet: FleetName): Promise<P
       }),
   );
   return { js, jsm, consumer: await js.consumers.get(MESSAGES.stream, durable) };
+}
+
+/**
+ * nats-server's MQTT listeners take a message of any size, and one that no worker can take in would be brought to them for
+ * ever: what is too long is not stored. A stream that nats-server made, or an older worker, has no such bound. Throws
+ * what the client throws, where the account may not change streams.
+ */
+export async function boundMessages({ jsm }: Place): Promise<void> {
+  for (const { stream } of [MESSAGES, RETAINED]) {
+    if (!(await isThere(() => jsm.streams.info(stream)))) continue;
+    const { config } = await jsm.streams.info(stream);
+    if (config.max_msg_size === MAX_STORED_BYTES) continue;
+    await jsm.streams.update(stream, { ...config, max_msg_size: MAX_STORED_BYTES });
+  }
 }
 
 /** Several workers may start at once: made twice, with the same settings, is made. */

@@ -7,6 +7,7 @@ import {
   readStoredLog,
   SqliteStore,
   startFederation,
+  type TlsMaterial,
 } from "@wattseal/federation";
 import { CHANNELS, MAX_MESSAGE_BYTES, topicOf, verifyReceipt } from "@wattseal/uplink";
 import type { MqttClient } from "mqtt";
@@ -17,6 +18,7 @@ import { type Certificates, cluster, fleet, missingFor, site } from "./support/d
 import { ATTACKS, flood, fork, hostileOf, type Shot } from "./support/hostile.js";
 import { temporaryFolder } from "./support/program.js";
 
+const DESTINATION = { name: WITNESS.name, publicKeys: [WITNESS.publicKey] };
 const FLOOD = 900;
 /** More than any of the brokers takes. */
 const HUGE = 2_097_152;
@@ -33,7 +35,7 @@ const entropy: Entropy = { bytes: (length) => new Uint8Array(randomBytes(length)
 interface Broker {
   readonly url: string;
   readonly folder: string;
-  readonly federation: { readonly broker: string; readonly account?: { tls: object } };
+  readonly federation: { readonly broker: string; readonly account?: { tls: TlsMaterial } };
   readonly certificates?: Certificates;
 }
 
@@ -117,7 +119,7 @@ class Speaker {
     const { pack } = this;
     const { checkpoint } = verifyReceipt(text, {
       origin: pack.origin,
-      witness: WITNESS,
+      witness: DESTINATION,
       log: pack,
     });
     this.#receipted = Math.max(this.#receipted, checkpoint.size);

@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { connectBus, SlcanAdapter } from "@wattseal/sim-hardware";
 import { describe, expect, it } from "vitest";
-import { Role, temporaryFolder, wattseal } from "./support/program.js";
+import { demoState, Role, temporaryFolder, wattseal } from "./support/program.js";
 import { hasSocat, serialLine } from "./support/serial-line.js";
 
 const socat = hasSocat();
@@ -17,10 +17,7 @@ const MORE = [
 /** A pack of one module at the pace of real time, and a serial adapter on its bus. */
 async function benchWithAdapter(fd: boolean, mute: boolean) {
   const state = `${await temporaryFolder()}/state`;
-  expect(
-    (await wattseal(["init", "--demo", "--tpm", "none", "--state", state, "--modules", "1"]))
-      .status,
-  ).toBe(0);
+  await demoState(state, "--modules", "1");
   const flags = fd ? ["--fd"] : [];
   const simulator = new Role(["sim", "--state", state, "--speed", "1", ...flags]);
   await simulator.line((line) => line.msg === "sim.running");
@@ -64,8 +61,10 @@ describe("wattseal sim conformance --port", () => {
       const refused = await tryModule("--bitrate", "250000");
       expect(refused.status).toBe(3);
       expect(refused.stderr).toContain("the adapter refuses S5");
+      const transmits = line.heard(/^T/m);
       const running = tryModule();
-      setTimeout(line.pull, 3000);
+      await Promise.race([transmits, running]);
+      line.pull();
       const pulled = await running;
       expect(pulled.status).toBe(3);
       expect(pulled.stderr).toContain("the bus is gone");

@@ -1,13 +1,10 @@
 import { expect, it } from "vitest";
-import { Role, temporaryFolder, wattseal } from "./support/program.js";
+import { demoState, Role, temporaryFolder, wattseal } from "./support/program.js";
 
 /** A second module of the pack stands for one whose keys are others. */
 it("wattseal sim conformance tries a module of a served bus, and tells when it is another", async () => {
   const state = `${await temporaryFolder()}/state`;
-  expect(
-    (await wattseal(["init", "--demo", "--tpm", "none", "--state", state, "--modules", "2"]))
-      .status,
-  ).toBe(0);
+  await demoState(state, "--modules", "2");
   const simulator = new Role(["sim", "--state", state, "--speed", "max"]);
   await simulator.line((line) => line.msg === "sim.running");
   const tryModule = (pairing: string, ...more: string[]) =>
@@ -17,7 +14,7 @@ it("wattseal sim conformance tries a module of a served bus, and tells when it i
     ]);
 
   const other = `${await temporaryFolder()}/other`;
-  await wattseal(["init", "--demo", "--tpm", "none", "--state", other, "--modules", "1"]);
+  await demoState(other, "--modules", "1");
   const foreign = await tryModule(`${other}/gateway/pairings.cbor`);
   expect(foreign.status).toBe(1);
   expect(JSON.parse(foreign.stdout).points).toContainEqual(

@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { decodeEntry } from "@wattseal/energy-ledger";
 import { LogStore } from "@wattseal/tlog/store";
 import { describe, expect, it } from "vitest";
-import { Role, temporaryFolder, wattseal } from "./support/program.js";
+import { demoState, Role, temporaryFolder, wattseal } from "./support/program.js";
 
 const WORKER = `lct:agent:${"a".repeat(32)}`;
 
@@ -131,7 +131,7 @@ describe("a running system", () => {
     const state = `${folder}/state`;
     const scenario = await scenarioIn(folder);
     const { run, json, society } = cliOf(state);
-    await wattseal(["init", "--demo", "--tpm", "none", "--state", state, "--modules", "2"]);
+    await demoState(state, "--modules", "2");
     const federation = new Role(["federation", "--state", state, "--port", "0"]);
     const { broker } = await federation.line(({ msg }) => msg === "federation.running");
     const sim = new Role(["sim", "--state", state, "--scenario", scenario, "--speed", "60"]);

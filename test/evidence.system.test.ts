@@ -6,7 +6,7 @@ import { decodeEntry, type EnergyInterval } from "@wattseal/energy-ledger";
 import { LogStore } from "@wattseal/tlog/store";
 import { describe, expect, it } from "vitest";
 import { readByDocument } from "./support/evidence-by-document.js";
-import { Role, temporaryFolder, wattseal } from "./support/program.js";
+import { demoState, Role, temporaryFolder, wattseal } from "./support/program.js";
 
 const SCENARIO = {
   name: "evidence",
@@ -172,17 +172,7 @@ describe("wattseal ledger evidence", () => {
 
   it("derives what a killed gateway had kept; only its session's key is gone", async () => {
     const state = join(await temporaryFolder(), "state");
-    const made = await wattseal([
-      "init",
-      "--demo",
-      "--tpm",
-      "none",
-      "--state",
-      state,
-      "--modules",
-      "2",
-    ]);
-    expect(made.status, made.stderr).toBe(0);
+    await demoState(state, "--modules", "2");
     const federation = new Role(["federation", "--state", state, "--port", "0"]);
     const running = await federation.line((line) => line.msg === "federation.running");
     const simulator = new Role(["sim", "--state", state, "--speed", "240"]);

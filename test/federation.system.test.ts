@@ -1,10 +1,10 @@
 import { createServer } from "node:net";
 import { expect, it, onTestFinished } from "vitest";
-import { temporaryFolder, wattseal } from "./support/program.js";
+import { demoState, temporaryFolder, wattseal } from "./support/program.js";
 
 it("a federation whose port is taken says so, and what to do, and ends", async () => {
   const state = `${await temporaryFolder()}/state`;
-  await wattseal(["init", "--demo", "--tpm", "none", "--state", state, "--modules", "1"]);
+  await demoState(state, "--modules", "1");
   const other = createServer();
   onTestFinished(() => void other.close());
   const port = await new Promise<number>((resolve) => {

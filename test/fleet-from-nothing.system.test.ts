@@ -1,7 +1,7 @@
 /** A fleet and a pack of one's own, from empty folders, by the commands that docs/identity.md names. */
 import { readFile, writeFile } from "node:fs/promises";
 import { expect, it } from "vitest";
-import { Role, temporaryFolder, wattseal } from "./support/program.js";
+import { demoState, Role, temporaryFolder, wattseal } from "./support/program.js";
 
 async function done(args: readonly string[]): Promise<string> {
   const run = await wattseal(args);
@@ -44,7 +44,7 @@ it("takes a federation and a pack from empty folders to a witnessed log with sup
 
   // Until modules can be commissioned, a bus is all that a pack's gateway needs.
   const demo = `${folder}/demo`;
-  await done(["init", "--demo", "--tpm", "none", "--modules", "1", "--state", demo]);
+  await demoState(demo, "--modules", "1");
   const sim = new Role(["sim", "--state", demo]);
   await sim.line(({ msg }) => msg === "sim.running");
   const gateway = new Role(["gateway", "--state", pack, "--bus", `unix:${demo}/sim/bus.sock`]);

@@ -3,7 +3,7 @@ import { handlesFrom } from "@wattseal/tpm2";
 import { Swtpm } from "@wattseal/tpm2/testing";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { hasMaker, Maker, NEEDS_MAKER } from "./support/maker.js";
-import { Role, temporaryFolder, wattseal } from "./support/program.js";
+import { demoState, Role, temporaryFolder, wattseal } from "./support/program.js";
 import { hasSwtpm, NEEDS_SWTPM } from "./support/swtpm.js";
 
 // Several processes are started one after the other, on a machine that may be busy.
@@ -12,7 +12,7 @@ vi.setConfig({ testTimeout: 400_000 });
 /** A fleet whose registry listens, and takes the maker's root for hardware's. */
 async function fleet(folder: string, roots = "") {
   const state = `${folder}/fleet`;
-  await wattseal(["init", "--demo", "--tpm", "none", "--state", state, "--modules", "1"]);
+  await demoState(state, "--modules", "1");
   const config = `${state}/federation/federation.toml`;
   const text = (await readFile(config, "utf8"))
     .replace('listen = ""', 'listen = "127.0.0.1:0"')

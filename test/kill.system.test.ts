@@ -1,7 +1,7 @@
 import { toHex } from "@wattseal/base";
 import { LogStore } from "@wattseal/tlog/store";
 import { describe, expect, it } from "vitest";
-import { Role, temporaryFolder, wattseal } from "./support/program.js";
+import { demoState, Role, temporaryFolder, wattseal } from "./support/program.js";
 
 const KILLS = 20;
 const MODULES = 4;
@@ -9,17 +9,7 @@ const MODULES = 4;
 describe("a gateway killed in the middle", () => {
   it(`loses and doubles nothing acknowledged over ${KILLS} kill -9 in a row`, async () => {
     const state = `${await temporaryFolder()}/state`;
-    const made = await wattseal([
-      "init",
-      "--demo",
-      "--tpm",
-      "none",
-      "--state",
-      state,
-      "--modules",
-      String(MODULES),
-    ]);
-    expect(made.status).toBe(0);
+    await demoState(state, "--modules", String(MODULES));
     const federation = new Role(["federation", "--state", state, "--port", "0"]);
     const running = await federation.line((line) => line.msg === "federation.running");
     const simulator = new Role(["sim", "--state", state, "--speed", "240"]);

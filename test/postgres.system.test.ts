@@ -5,7 +5,7 @@ import { PostgresStore, readStoredLog } from "@wattseal/federation";
 import { LogStore } from "@wattseal/tlog/store";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { GUARDED, PASSWORD, PostgresServer, postgresMissing } from "../scripts/lib/postgres.mjs";
-import { type LogLine, Role, temporaryFolder, wattseal } from "./support/program.js";
+import { demoState, type LogLine, Role, temporaryFolder, wattseal } from "./support/program.js";
 
 const missing = postgresMissing();
 const without = missing === undefined ? "" : ` (skipped: ${missing})`;
@@ -20,7 +20,7 @@ async function startServer() {
 /** A demonstration's state folder. */
 async function demonstration(): Promise<string> {
   const state = `${await temporaryFolder()}/state`;
-  await wattseal(["init", "--demo", "--tpm", "none", "--state", state, "--modules", "2"]);
+  await demoState(state, "--modules", "2");
   return state;
 }
 

@@ -1,24 +1,14 @@
 import { readFile } from "node:fs/promises";
 import { decodePackPairing } from "@wattseal/device-keys";
 import { describe, expect, it } from "vitest";
-import { Role, temporaryFolder, wattseal } from "./support/program.js";
+import { demoState, Role, temporaryFolder } from "./support/program.js";
 
 const MODULES = 3;
 
 describe("rolling the pack's half", () => {
   it("takes every module along, and the next start of each side goes on under the new half", async () => {
     const state = `${await temporaryFolder()}/state`;
-    const made = await wattseal([
-      "init",
-      "--demo",
-      "--tpm",
-      "none",
-      "--state",
-      state,
-      "--modules",
-      String(MODULES),
-    ]);
-    expect(made.status).toBe(0);
+    await demoState(state, "--modules", String(MODULES));
     const pairing = async () => decodePackPairing(await readFile(`${state}/gateway/pairings.cbor`));
     const old = (await pairing()).packHalf.publicKey;
     const federation = new Role(["federation", "--state", state, "--port", "0"]);

@@ -1,14 +1,11 @@
 import { writeFile } from "node:fs/promises";
 import { expect, it } from "vitest";
-import { Role, temporaryFolder, wattseal } from "./support/program.js";
+import { demoState, Role, temporaryFolder, wattseal } from "./support/program.js";
 
 it("wattseal sim --scenario begins with its first client, and tells at its end what did not come about", async () => {
   const folder = await temporaryFolder();
   const state = `${folder}/state`;
-  expect(
-    (await wattseal(["init", "--demo", "--tpm", "none", "--state", state, "--modules", "1"]))
-      .status,
-  ).toBe(0);
+  await demoState(state, "--modules", "1");
   const scenario = { name: "n", description: "d", seconds: 20, expect: { on: 1 } };
   await writeFile(`${folder}/a.json`, JSON.stringify(scenario));
   const what = ["--scenario", `${folder}/a.json`, "--fault", "mute", "--speed", "max"];

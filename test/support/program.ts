@@ -31,6 +31,12 @@ export interface Finished {
   readonly stderr: string;
 }
 
+/** Makes the state folder of a demonstration without a TPM, for roles that are started one by one. */
+export async function demoState(state: string, ...flags: readonly string[]): Promise<void> {
+  const made = await wattseal(["init", "--demo", "--tpm", "none", "--state", state, ...flags]);
+  if (made.status !== 0) throw new Error(made.stderr);
+}
+
 export interface RunOptions {
   readonly cwd?: string;
   /** Node's own options, before the program. */

@@ -15,6 +15,8 @@ export interface SerialLine {
   readonly device: string;
   /** The adapter's end. */
   readonly far: BytePort;
+  /** Resolves when the program next sends what matches. */
+  heard(pattern: RegExp): Promise<void>;
   /** As when the adapter is pulled out. */
   pull(): void;
 }
@@ -30,8 +32,18 @@ export async function serialLine(): Promise<SerialLine> {
     socat.kill();
   };
   onTestFinished(pull);
-  for (let i = 0; i < 100 && !(existsSync(device) && existsSync(path)); i += 1) await sleep(50);
-  return { device, far: new SocketPort(connect(path)), pull };
+  while (!(existsSync(device) && existsSync(path))) await sleep(50);
+  const socket = connect(path);
+  const heard = (pattern: RegExp) =>
+    new Promise<void>((resolve) => {
+      const look = (chunk: Buffer) => {
+        if (!pattern.test(chunk.toString("latin1"))) return;
+        socket.off("data", look);
+        resolve();
+      };
+      socket.on("data", look);
+    });
+  return { device, far: new SocketPort(socket), heard, pull };
 }
 
 class SocketPort implements BytePort {

@@ -4,7 +4,8 @@ import { type ErrorKind, WattsealError } from "@wattseal/base";
  * platform: not Linux · store-locked: another process has the store · store-unreachable: the database does not answer ·
  * store-access: it does not let us in, or not do this · store-version: a newer program made it · store-corrupt: the store
  * is not what was committed · store-failed: it did not do what it was asked, and may do so later · store-closed: used after close ·
- * broker: cannot listen or connect · listen: queries cannot be served there · configuration: refused settings.
+ * broker: cannot listen or connect · listen: queries cannot be served there · configuration: refused settings ·
+ * query-unreachable, query-answer: of whoever asks a federation.
  */
 export type FederationCode =
   | "platform"
@@ -17,7 +18,9 @@ export type FederationCode =
   | "store-closed"
   | "broker"
   | "listen"
-  | "configuration";
+  | "configuration"
+  | "query-unreachable"
+  | "query-answer";
 
 const KIND: Readonly<Record<FederationCode, ErrorKind>> = {
   platform: "usage",
@@ -31,6 +34,8 @@ const KIND: Readonly<Record<FederationCode, ErrorKind>> = {
   broker: "hardware",
   listen: "usage",
   configuration: "usage",
+  "query-unreachable": "hardware",
+  "query-answer": "peer",
 };
 
 export class FederationError extends WattsealError<FederationCode> {

@@ -20,7 +20,13 @@ export type GatewayErrorCode =
   /** A kept receipt does not hold for this log; the message names its file and the way out. */
   | "receipt"
   /** The last signed head is not this log's own word. */
-  | "head";
+  | "head"
+  /** A copy of the log does not verify. */
+  | "copy-refused"
+  /** A head was signed beyond the copy: nothing can go on from it. */
+  | "copy-behind"
+  /** A head contradicts the copy. */
+  | "copy-forked";
 
 export class GatewayError extends WattsealError<GatewayErrorCode> {
   constructor(code: GatewayErrorCode, kind: ErrorKind, message: string, options?: ErrorOptions) {

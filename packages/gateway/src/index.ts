@@ -11,6 +11,16 @@ export type { StatementDraft } from "./ledger/entered.js";
 export { LogWriter, type LogWriterOptions } from "./ledger/log-writer.js";
 export { type Pruned, type PruneOptions, pruneLog } from "./ledger/prune.js";
 export { RECEIPT_PREFIX, receiptDocument } from "./ledger/receipts.js";
+export {
+  CopyBehind,
+  type FetchOptions,
+  fetchLog,
+  type JudgedCopy,
+  type JudgeOptions,
+  judgeCopy,
+  type KnownHead,
+  type OfferedLog,
+} from "./ledger/restore.js";
 export type { LegacyStatus, LegacyUnit } from "./legacy/clear-bus.js";
 export type { GatewayOptions } from "./options.js";
 export {

@@ -13,6 +13,7 @@ import { verify } from "./commands/verify.js";
 import { FORMATS } from "./export/formats.js";
 import { addResolve } from "./program-control.js";
 import { example, type Report } from "./program-help.js";
+import { addRestore } from "./program-recovery.js";
 
 const stateOfLog = () =>
   new Option("--state <dir>", "state folder whose gateway's log it is").conflicts("log");
@@ -115,6 +116,7 @@ export function addRecord(wattseal: Command, report: Report): void {
     )
     .addHelpText("after", example("ledger repair --state ./pack --from /mnt/usb/pack-log"))
     .action(async (options) => report(await repairCommand(options)));
+  addRestore(ledger, report);
   ledger
     .command("prune")
     .description(

@@ -1,11 +1,9 @@
 /** The registry from outside: for an applicant, for whoever asks for a standing, and for the operator at its socket. */
-import { request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
-import { request as httpsRequest } from "node:https";
 import { fromBase64, type LctId, lctId, messageOf, millis, toBase64, toHex } from "@wattseal/base";
 import type { LctState } from "@wattseal/energy-ledger";
 import type { EnrolmentGrant, Registry } from "@wattseal/lct-keys";
-import { z } from "zod";
-import { isLoopback } from "../http/loopback.js";
+import type { z } from "zod";
+import { ask, type HttpTarget, httpTarget, jsonIn, problemIn } from "../http/ask.js";
 import { CBOR, JSON_TYPE } from "../http/route.js";
 import { RegistryError } from "./errors.js";
 import {
@@ -18,11 +16,8 @@ import {
 } from "./http/schemas.js";
 import type { GrantedToken, LctStanding } from "./registry.js";
 
-const TIMEOUT_MS = 30_000;
 /** A thousand standings, or sixteen pieces of evidence of 256 KiB. */
 const MOST_REPLY = 8_388_608;
-
-const problemSchema = z.object({ status: z.int(), detail: z.string(), code: z.string() });
 
 /** The registry answered, and the answer is no: `problem` is its own code. */
 export class RegistryRefusal extends RegistryError {
@@ -32,11 +27,6 @@ export class RegistryRefusal extends RegistryError {
     super("refused", detail);
     this.problem = problem;
   }
-}
-
-interface Answer {
-  readonly status: number;
-  readonly body: Buffer;
 }
 
 interface Ask {
@@ -50,87 +40,28 @@ interface Ask {
 /** Throws RegistryError `unreachable`, `answer`; RegistryRefusal. */
 type Exchange = (ask: Ask) => Promise<Buffer>;
 
-function exchangeWith(where: string, options: RequestOptions, secure: boolean): Exchange {
-  return async (ask) => {
-    const { status, body } = await sent(where, options, secure, ask);
-    if (status === 200 || status === 201) return body;
-    const problem = problemSchema.safeParse(parsed(body));
-    if (problem.success) throw new RegistryRefusal(problem.data.code, problem.data.detail);
+function exchangeWith(target: HttpTarget): Exchange {
+  const { where } = target;
+  return async ({ cbor, json, ...asked }) => {
+    const body = cbor ?? (json === undefined ? undefined : Buffer.from(JSON.stringify(json)));
+    const type = cbor === undefined ? JSON_TYPE : CBOR;
+    const content = body === undefined ? {} : { content: { type, body } };
+    const answer = await ask(target, { ...asked, ...content }, MOST_REPLY).catch(
+      (cause: unknown) => {
+        const message = `no registry answers at ${where}: ${messageOf(cause)}`;
+        throw new RegistryError("unreachable", message, { cause });
+      },
+    );
+    const { status } = answer;
+    if (status === 200 || status === 201) return answer.body;
+    const problem = problemIn(answer.body);
+    if (problem !== undefined) throw new RegistryRefusal(problem.code, problem.detail);
     throw new RegistryError("answer", `what answers at ${where} (status ${status}) is no registry`);
   };
 }
 
-function sent(
-  where: string,
-  options: RequestOptions,
-  secure: boolean,
-  { method, path, token, cbor, json }: Ask,
-): Promise<Answer> {
-  const body = cbor ?? (json === undefined ? undefined : Buffer.from(JSON.stringify(json)));
-  const type = cbor === undefined ? JSON_TYPE : CBOR;
-  const headers = {
-    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-    ...(body === undefined ? {} : { "content-type": type, "content-length": body.length }),
-  };
-  return new Promise((resolve, reject) => {
-    const fail = (cause: unknown) => {
-      const cure = isUntrusted(cause) ? UNTRUSTED : "";
-      const message = `no registry answers at ${where}: ${messageOf(cause)}${cure}`;
-      reject(new RegistryError("unreachable", message, { cause }));
-    };
-    const asked = { ...options, agent: false, method, path, timeout: TIMEOUT_MS, headers };
-    const outgoing = (secure ? httpsRequest : httpRequest)(asked, (response) => {
-      bytesOf(response).then(
-        (bytes) => resolve({ status: response.statusCode ?? 0, body: bytes }),
-        fail,
-      );
-    });
-    outgoing.once("error", fail);
-    outgoing.once("timeout", () => {
-      outgoing.destroy(new Error(`no answer within ${TIMEOUT_MS / 1000} s`));
-    });
-    outgoing.end(body);
-  });
-}
-
-/** Node's words for a chain that does not lead to an authority it was given (X509_V_ERR_…). */
-const UNTRUSTED_CODES: readonly unknown[] = [
-  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
-  "UNABLE_TO_GET_ISSUER_CERT",
-  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
-  "SELF_SIGNED_CERT_IN_CHAIN",
-  "DEPTH_ZERO_SELF_SIGNED_CERT",
-  "CERT_SIGNATURE_FAILURE",
-];
-const UNTRUSTED =
-  "; nothing was told to it. Give the certificate of the authority that signed the registry's (--ca), from its operator";
-
-function isUntrusted(cause: unknown): boolean {
-  return cause instanceof Error && "code" in cause && UNTRUSTED_CODES.includes(cause.code);
-}
-
-async function bytesOf(response: IncomingMessage): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  let length = 0;
-  for await (const part of response) {
-    const bytes = Buffer.isBuffer(part) ? part : Buffer.from(String(part));
-    length += bytes.length;
-    if (length > MOST_REPLY) throw new Error("the answer is too long");
-    parts.push(bytes);
-  }
-  return Buffer.concat(parts);
-}
-
-function parsed(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString("utf8"));
-  } catch {
-    return undefined;
-  }
-}
-
 function read<T>(schema: z.ZodType<T>, body: Buffer): T {
-  const reply = schema.safeParse(parsed(body));
+  const reply = schema.safeParse(jsonIn(body));
   if (reply.success) return reply.data;
   throw new RegistryError("answer", "the registry answered in a form that is not known here");
 }
@@ -171,14 +102,13 @@ export class RegistryClient implements Registry {
 
   /** Throws RegistryError `listen` for anything but https, or http to this machine. */
   constructor({ url, token, ca }: RegistryClientOptions) {
-    const { protocol, hostname, port } = addressOf(url);
-    const secure = protocol === "https:";
-    const host = hostname.replace(/^\[(.*)\]$/, "$1");
-    if (!secure && host !== "localhost" && !isLoopback(host)) {
-      throw new RegistryError("listen", `${url} would send the token in clear: use https://`);
+    let target: HttpTarget;
+    try {
+      target = httpTarget(url, ca);
+    } catch (cause) {
+      throw new RegistryError("listen", messageOf(cause), { cause });
     }
-    const options = { host, port: port === "" ? (secure ? 443 : 80) : Number(port), ca };
-    this.#exchange = exchangeWith(url, options, secure);
+    this.#exchange = exchangeWith(target);
     this.#token = token;
   }
 
@@ -201,19 +131,17 @@ export class RegistryClient implements Registry {
   }
 }
 
-function addressOf(url: string): URL {
-  const address = URL.canParse(url) ? new URL(url) : undefined;
-  if (address?.protocol === "http:" || address?.protocol === "https:") return address;
-  throw new RegistryError("listen", `${url} is no http:// or https:// address`);
-}
-
 /** Orders at the operator's socket. Throws RegistryError `unreachable`, `answer`; RegistryRefusal. */
 export class RegistryOperator {
   readonly #exchange: Exchange;
 
   /** Path of the socket. */
   constructor(socket: string) {
-    this.#exchange = exchangeWith(socket, { socketPath: socket }, false);
+    this.#exchange = exchangeWith({
+      where: socket,
+      options: { socketPath: socket },
+      secure: false,
+    });
   }
 
   async grant(wish: Partial<EnrolmentGrant> & { readonly hours?: number }): Promise<GrantedToken> {

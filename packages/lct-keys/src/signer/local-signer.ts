@@ -11,6 +11,7 @@ import type { AttestationStatement } from "../verify/attestation.js";
 import type { LctDocument } from "../verify/document.js";
 import { LctKeysError } from "../verify/errors.js";
 import type { OcmfDay } from "../verify/ocmf.js";
+import { type AdoptionOptions, adoptLog, type Footing } from "./adopt.js";
 import type { Anchor, AnchorHalf } from "./anchor.js";
 import { anchorInTurn } from "./anchor-in-turn.js";
 import { EpochSigner, type EpochSignerOptions } from "./epoch-signer.js";
@@ -109,6 +110,12 @@ export class LocalSigner implements SignerService {
 
   async nextStartMs(): Promise<number | undefined> {
     return this.#epochOptions.starts?.nextStartMs();
+  }
+
+  /** See `adoptLog`. No epoch runs here. */
+  adopt(copy: Pick<AdoptionOptions, "log" | "closed" | "word" | "dry">): Promise<Footing> {
+    const { files, document } = this.#epochOptions;
+    return this.#turns.run(() => adoptLog({ ...copy, files, document, anchor: this.#anchor }));
   }
 
   begin(start: EpochStart): Promise<Signer> {

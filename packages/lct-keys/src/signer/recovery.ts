@@ -103,7 +103,8 @@ function requireStateCovers(
   }
 }
 
-async function requireLogExtends(state: SignerState, log: ContinuedLog): Promise<void> {
+/** Throws `log-rolled-back`, `log-forked`. */
+export async function requireLogExtends(state: SignerState, log: ContinuedLog): Promise<void> {
   if (log.size < state.size) {
     throw new LctKeysError(
       "log-rolled-back",

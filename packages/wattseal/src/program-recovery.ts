@@ -1,0 +1,43 @@
+import type { Command } from "commander";
+import { restoreCommand } from "./commands/ledger-restore.js";
+import { example, type Report } from "./program-help.js";
+
+const listed = (text: string, before: readonly string[] = []) => [...before, text];
+
+const RESTORE_NOTES = `
+The copy is made beside the log and verified to its last byte before it takes the log's place; what was there is moved
+aside. It has to reach every signed head that is known of: the signer's, the old folder's, the federations'.
+Exit status: 0 the gateway can be started; 1 not from these copies, and nothing was changed; 2 wrong usage; 3 a copy is
+damaged, or no federation answers.
+`;
+
+/** `wattseal ledger restore` */
+export function addRestore(ledger: Command, report: Report): void {
+  ledger
+    .command("restore")
+    .description(
+      "get a lost or damaged log back from a federation or a backup; the gateway is stopped",
+    )
+    .requiredOption("--state <dir>", "state folder of the gateway")
+    .requiredOption(
+      "--from <url|folder>",
+      "query API of a federation, or a copy's folder; may be given several times",
+      listed,
+    )
+    .option("--token <file>", "token of the query API")
+    .option("--ca <file>", "PEM of the authority that signed the query API's certificate")
+    .option(
+      "--nothing-newer",
+      "your word that nobody holds a newer signed head, where the signer's own state was lost",
+      false,
+    )
+    .option("--json", "print one JSON object", false)
+    .addHelpText("after", RESTORE_NOTES)
+    .addHelpText(
+      "after",
+      example(
+        "ledger restore --state ./pack --from https://fleet.example:8480 --token query.token",
+      ),
+    )
+    .action(async (options) => report(await restoreCommand(options)));
+}

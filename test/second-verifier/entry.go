@@ -126,7 +126,8 @@ type (
 		order []byte
 		key   hash
 	}
-	opsOutcome struct{ command int64 }
+	opsOutcome  struct{ command int64 }
+	opsRestored struct{ size int64 }
 )
 
 // decodeEntry: the bytes of an entry, as "Entries" says.
@@ -269,6 +270,12 @@ var bodies = map[string]func(*fields) any{
 		f.word("done", "partial", "refused")
 		f.phrase()
 		return o
+	},
+	"ops.restored": func(f *fields) any {
+		r := opsRestored{f.index()}
+		f.word("state", "counter", "word")
+		f.word("federation", "backup")
+		return r
 	},
 	"ops.config": func(f *fields) any {
 		f.phrase()

@@ -131,6 +131,8 @@ func (l *ledger) step(body any, at moment) {
 		b.requireAfter(at.index)
 	case opsLoss:
 		require(b.from <= b.until && b.until <= at.now+clockSlack, "O-9", "a loss of another time than before its entry")
+	case opsRestored:
+		require(b.size >= 1 && b.size <= at.index, "O-10", "%d entries had back, among %d", b.size, at.index)
 	case unjudged:
 	}
 }

@@ -191,6 +191,12 @@ export const BROKEN_RULES: readonly BrokenRule[] = [
       return { entries: [encodeCbor([1, "lct.document", now, [documentOf("agent")]])], at: 0 };
     },
   },
+  appended("O-10", "more had back than there is", "ops.restored", (log) => [
+    log.entries.length + 1,
+    "word",
+    "backup",
+  ]),
+  appended("O-10", "nothing had back", "ops.restored", () => [0, "word", "backup"]),
   appended("O-6", "a snapshot right after the start", "ops.snapshot", (log) => [
     sha256(log.replay.snapshot()),
   ]),

@@ -273,6 +273,7 @@ export class History {
       () => log.put("ops.clock", [this.#random.of(["synchronised", "unsynchronised"]), "ntp", -7]),
       () => log.put("ops.config", ["ünïcode 0.1", new Uint8Array(32)]),
       () => this.command(uid),
+      () => log.put("ops.restored", [log.entries.length, "word", "backup"]),
       () => log.put("link.alarm", [[], 3, "injection", 2, ""]),
       () =>
         log.put("energy.statement", [

@@ -298,5 +298,10 @@ export const SAMPLES: readonly Entry[] = [
     timeMs: millis(NOON),
     body: { command: 24, outcome: "partial", detail: "1 of 2 modules" },
   },
+  {
+    type: "ops.restored",
+    timeMs: millis(NOON),
+    body: { size: 40, footing: "counter", source: "federation" },
+  },
   { type: "ops.config", timeMs: millis(NOON), body: { software: "0.1.0", digest: bytes(32, 9) } },
 ];

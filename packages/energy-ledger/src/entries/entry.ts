@@ -25,6 +25,7 @@ import {
   opsClock,
   opsConfig,
   opsLoss,
+  opsRestored,
   opsSnapshot,
 } from "./lifecycle.js";
 import {
@@ -93,6 +94,7 @@ const ROWS = [
   row("ops.command", opsCommand),
   row("ops.outcome", opsOutcome),
   row("ops.loss", opsLoss),
+  row("ops.restored", opsRestored),
 ] as const;
 
 type Row = (typeof ROWS)[number];

@@ -1,6 +1,7 @@
 /** Identity, epochs, links and operation. */
 import {
   energy,
+  entryIndex,
   hash32,
   label,
   lct,
@@ -109,6 +110,15 @@ export const opsLoss = record({
   detail: phrase,
 });
 export type OpsLoss = Value<typeof opsLoss>;
+
+/** The log was lost here, and had back: what a run before entered beyond these entries, unsigned, is in no log. */
+export const opsRestored = record({
+  /** Entries that were had back. */
+  size: entryIndex,
+  /** What shows that none was signed beyond them: the signer's state, its counter, or the operator's word. */
+  footing: oneOf("footing", "state", "counter", "word"),
+  source: oneOf("source of a copy", "federation", "backup"),
+});
 
 /** What vouches for a snapshot of the log: docs/ledger-format.md, Snapshot. Every replay recomputes it. */
 export const opsSnapshot = record({

@@ -262,6 +262,9 @@ export class LedgerFold {
       case "ops.outcome":
         checkOutcome(entry.body.command, index);
         break;
+      case "ops.restored":
+        requireRestored(index, entry.body.size);
+        break;
       case "energy.statement":
         this.#modules.statement(entry.body);
         break;
@@ -352,4 +355,9 @@ export class LedgerFold {
     }
     this.#ended = true;
   }
+}
+
+function requireRestored(index: number, size: number): void {
+  if (size >= 1 && size <= index) return;
+  throw new LedgerError("order", `says that ${size} entries were had back, among ${index}`);
 }

@@ -12,6 +12,7 @@ import type { BeginOptions, Draft, EnergyLogOptions } from "./energy-log-options
 import { Entered } from "./entered.js";
 import { receiptDocument } from "./receipts.js";
 import { replayStored } from "./replay-stored.js";
+import { enterRestored } from "./restored.js";
 import { SnapshotFiles } from "./snapshots.js";
 
 /** After `prepare`: who signs, if anybody does, and what is signed. */
@@ -181,6 +182,7 @@ export class EnergyLog {
       throw this.#stop("the epoch could not be begun", error);
     }
     this.#epochEvidence = evidence;
+    await enterRestored(this);
   }
 
   /** The present epoch has been running for so long that the next one should begin. */

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { CopyBehind, type JudgedCopy, judgeCopy } from "@wattseal/gateway";
+import { CopyBehind, type JudgedCopy, judgeCopy, noteRestored } from "@wattseal/gateway";
 import { type Footing, LctKeysError } from "@wattseal/lct-keys";
 import { type LctDocument, verifyLctDocument } from "@wattseal/lct-keys/verify";
 import { LogStore } from "@wattseal/tlog/store";
@@ -167,7 +167,7 @@ async function note(
 ): Promise<void> {
   const store = await LogStore.open({ directory, create: false });
   try {
-    await store.writeDocument("restored", `${size} ${footing} ${source}\n`);
+    await noteRestored(store, { size, footing, source });
   } finally {
     await store.close();
   }

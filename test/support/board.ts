@@ -1,5 +1,5 @@
 /** A pack whose keys are in a TPM of its own, which a test can measure into, cut the power of, and put elsewhere. */
-import { cp, readFile } from "node:fs/promises";
+import { cp, readFile, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { setTimeout as pause } from "node:timers/promises";
 import { sha256, utf8 } from "@wattseal/base";
@@ -48,6 +48,13 @@ export class Board {
     return board;
   }
 
+  /** One module; its keys are files. */
+  static async software(): Promise<Board> {
+    const board = new Board(await temporaryFolder());
+    await board.#init({ tpm: undefined });
+    return board;
+  }
+
   /** The machine's TPM; a test's that has one. */
   get swtpm(): Swtpm {
     if (this.#swtpm === undefined) throw new Error("this board's TPM is in its folder");
@@ -68,11 +75,21 @@ export class Board {
   }
 
   /** Broker, worker and registry. */
-  async federate(): Promise<Role> {
-    const federation = new Role(["federation", "--state", this.state, "--port", "0"]);
+  async federate(env: Readonly<Record<string, string>> = {}): Promise<Role> {
+    const federation = new Role(["federation", "--state", this.state, "--port", "0"], env);
     const { broker } = await federation.line(({ msg }) => msg === "federation.running");
     this.#broker = String(broker);
     return federation;
+  }
+
+  /** With its query API: what `--from` and `--token` of a command name. */
+  async queried(): Promise<{ readonly federation: Role; readonly from: readonly string[] }> {
+    const token = `${this.folder}/query.token`;
+    await writeFile(token, "a".repeat(64), { mode: 0o600 });
+    const listen = { WATTSEAL_QUERY_LISTEN: "127.0.0.1:0", WATTSEAL_QUERY_TOKENFILE: token };
+    const federation = await this.federate(listen);
+    const { queries } = await federation.line(({ msg }) => msg === "federation.running");
+    return { federation, from: ["--from", String(queries), "--token", token] };
   }
 
   /** `state`: of this board, or of a copy of it. It may end at once. */

@@ -21,7 +21,7 @@ export {
   type KnownHead,
   type OfferedLog,
 } from "./ledger/restore.js";
-export { noteRestored } from "./ledger/restored.js";
+export { RESTORED_NOTE, restoredNote } from "./ledger/restored.js";
 export type { LegacyStatus, LegacyUnit } from "./legacy/clear-bus.js";
 export type { GatewayOptions } from "./options.js";
 export {

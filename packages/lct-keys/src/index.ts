@@ -54,7 +54,7 @@ export {
 } from "./keys/key-file.js";
 export { P256SecretKey } from "./keys/p256.js";
 export { formatP256PublicKey, parseP256PublicKey } from "./keys/public-key.js";
-export type { Footing } from "./signer/adopt.js";
+export { type Footing, SignedBeyond } from "./signer/adopt.js";
 export type { Anchor, AnchorHalf } from "./signer/anchor.js";
 export { LocalSigner, type LocalSignerOptions } from "./signer/local-signer.js";
 export {

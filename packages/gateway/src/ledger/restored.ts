@@ -5,15 +5,13 @@ import type { Draft } from "./energy-log-options.js";
 
 export type Restored = EntryBody<"ops.restored">;
 
-const DOCUMENT = "restored";
+/** Of a file in the log's folder. */
+export const RESTORED_NOTE = "restored";
 const FORM = /^([1-9]\d{0,14}) (state|counter|word) (federation|backup)\n$/;
 
-/** Durable when it resolves. */
-export function noteRestored(
-  store: LogStore,
-  { size, footing, source }: Restored,
-): Promise<void> {
-  return store.writeDocument(DOCUMENT, `${size} ${footing} ${source}\n`);
+/** What the file says. */
+export function restoredNote({ size, footing, source }: Restored): string {
+  return `${size} ${footing} ${source}\n`;
 }
 
 /** A crash in between enters it twice, which says the same. */
@@ -22,13 +20,13 @@ export async function enterRestored(log: {
   append(draft: Draft): Promise<number>;
 }): Promise<void> {
   const { store } = log;
-  const [, size, footing, source] = FORM.exec(store.readDocument(DOCUMENT) ?? "") ?? [];
+  const [, size, footing, source] = FORM.exec(store.readDocument(RESTORED_NOTE) ?? "") ?? [];
   if (footing === undefined || source === undefined || Number(size) > store.durableSize) return;
   await log.append({
     type: "ops.restored",
     body: { size: Number(size), footing: footingOf(footing), source: sourceOf(source) },
   });
-  await store.removeDocument(DOCUMENT);
+  await store.removeDocument(RESTORED_NOTE);
 }
 
 function footingOf(text: string): Restored["footing"] {

@@ -31,6 +31,21 @@ export interface AdoptionOptions {
   readonly dry: boolean;
 }
 
+/** The signer's own state shows a head beyond the log: nothing can go on from it. */
+export class SignedBeyond extends LctKeysError {
+  /** Entries of the log. */
+  readonly size: number;
+  /** Of the head that was signed last. */
+  readonly signed: number;
+
+  constructor(size: number, signed: number) {
+    const message = `the signer signed a head of ${signed} entries last, and the log has ${size}`;
+    super("log-rolled-back", message);
+    this.size = size;
+    this.signed = signed;
+  }
+}
+
 interface Known {
   readonly state: SignerState | undefined;
   readonly counter: number;
@@ -39,7 +54,7 @@ interface Known {
 
 /**
  * Has the signer that is stopped go on from `log`, where nothing contradicts that; a signer that would go on from it as it is
- * is left alone. Durable when it resolves. Throws LctKeysError `log-rolled-back` where it signed beyond the log, `log-forked`,
+ * is left alone. Durable when it resolves. Throws SignedBeyond, LctKeysError `log-forked`,
  * `counter-rolled-back`, and `state-rolled-back` where only the operator's word would do.
  */
 export async function adoptLog(options: AdoptionOptions): Promise<Footing> {
@@ -49,7 +64,10 @@ export async function adoptLog(options: AdoptionOptions): Promise<Footing> {
     const claimed = await files.claimed();
     const state = await stateIn(files, claimed, document);
     const known = { state, counter: await anchor.counter(), claimed };
-    if (state !== undefined) await requireLogExtends(state, log);
+    if (state !== undefined) {
+      if (state.size > log.size) throw new SignedBeyond(log.size, state.size);
+      await requireLogExtends(state, log);
+    }
     if (await goesOn(known, options)) return "state";
     const footing = footingOf(known, options);
     if (!options.dry) await write(known, options);

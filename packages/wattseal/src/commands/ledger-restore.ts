@@ -1,8 +1,13 @@
-import { resolve } from "node:path";
-import { CopyBehind, type JudgedCopy, judgeCopy, noteRestored } from "@wattseal/gateway";
-import { type Footing, LctKeysError } from "@wattseal/lct-keys";
+import { join, resolve } from "node:path";
+import {
+  CopyBehind,
+  type JudgedCopy,
+  judgeCopy,
+  RESTORED_NOTE,
+  restoredNote,
+} from "@wattseal/gateway";
+import { type Footing, LctKeysError, SignedBeyond } from "@wattseal/lct-keys";
 import { type LctDocument, verifyLctDocument } from "@wattseal/lct-keys/verify";
-import { LogStore } from "@wattseal/tlog/store";
 import { packName } from "@wattseal/uplink";
 import { decodeTrust, type Trust } from "@wattseal/verifier";
 import { loadConfig } from "../config/file.js";
@@ -22,7 +27,7 @@ import { headsBeside, holdLog, putInPlace, soundLog, stagingOf } from "../restor
 import { witnessIn } from "../roles/gateway.js";
 import { openLocalSigner } from "../roles/local-signer.js";
 import { settingOf, signerSocketOf } from "../roles/signer.js";
-import { readRequired } from "../state/files.js";
+import { readRequired, writeWhole } from "../state/files.js";
 import { type Layout, layoutOf } from "../state/layout.js";
 import { writeOut } from "../view/output.js";
 import { withProgress } from "../view/progress.js";
@@ -159,27 +164,24 @@ async function signerFor(
 }
 
 /** For the gateway's next start, which enters it. */
-async function note(
+function note(
   directory: string,
   { size }: JudgedCopy,
   footing: Footing,
   source: LogCopy["kind"],
 ): Promise<void> {
-  const store = await LogStore.open({ directory, create: false });
-  try {
-    await noteRestored(store, { size, footing, source });
-  } finally {
-    await store.close();
-  }
+  const said = restoredNote({ size, footing, source });
+  return writeWhole(join(directory, RESTORED_NOTE), said, 0o644);
 }
 
 /** Why nothing can go on from what is at hand, and what to do then. Undefined for any other error. */
 function refusalOf(error: unknown, { document: { lct }, layout }: Setting) {
   const { log } = layout.gateway;
-  if (error instanceof CopyBehind) {
-    const { from, to } = error;
+  const missing = missingIn(error);
+  if (missing !== undefined) {
+    const { from, to, message } = missing;
     const lost = `entries ${from} to ${to - 1} lost`;
-    const problem = `${error.message}. Nothing was changed; what was fetched is in ${stagingOf(log)}. Look for a newer copy (wattseal ledger repair --from it, --from another federation). Where there is none, end the LCT, which has its registry sign what is missing: wattseal identity void ${lct} --reason '${lost}'; then make a new identity that succeeds it (wattseal init --succeeds)`;
+    const problem = `${message}. Nothing was changed; what was fetched is in ${stagingOf(log)}. Look for a newer copy (wattseal ledger repair --from it, --from another federation). Where there is none, end the LCT, which has its registry sign what is missing: wattseal identity void ${lct} --reason '${lost}'; then make a new identity that succeeds it (wattseal init --succeeds)`;
     return { problem, missing: { from, to } };
   }
   if (!(error instanceof LctKeysError)) return undefined;
@@ -188,10 +190,15 @@ function refusalOf(error: unknown, { document: { lct }, layout }: Setting) {
     return { problem, missing: undefined };
   }
   const { code } = error;
-  if (code !== "log-rolled-back" && code !== "log-forked" && code !== "counter-rolled-back") {
-    return undefined;
-  }
+  if (code !== "log-forked" && code !== "counter-rolled-back") return undefined;
   return { problem: `${error.message}. Nothing was changed`, missing: undefined };
+}
+
+/** Entries that were signed, and are in no copy at hand. */
+function missingIn(error: unknown) {
+  if (error instanceof CopyBehind) return error;
+  if (!(error instanceof SignedBeyond)) return undefined;
+  return { from: error.size, to: error.signed, message: error.message };
 }
 
 function jsonOf({ log, from, movedTo, judged, footing }: Outcome) {

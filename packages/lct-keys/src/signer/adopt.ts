@@ -110,7 +110,8 @@ function footingOf({ counter }: Known, { document, log, closed, word }: Adoption
       `the log shows epoch ${log.lastCounter}, but the anchor's counter stands at ${counter}: it was turned back. This anchor signs no more: have the registry void ${lct}, and make a new identity that succeeds it (wattseal init --succeeds)`,
     );
   }
-  if (binding !== "software" && closed && counter === log.lastCounter) return "counter";
+  const inHardware = attestation !== undefined && binding !== "software";
+  if (inHardware && closed && counter === log.lastCounter) return "counter";
   if (word) return "word";
   throw new LctKeysError(
     "state-rolled-back",

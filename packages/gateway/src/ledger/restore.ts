@@ -9,9 +9,9 @@ import type { LctDocument } from "@wattseal/lct-keys/verify";
 import {
   type Checkpoint,
   formatNote,
-  keyId,
   parseNote,
   unverifiedCheckpoint,
+  witnessLines,
 } from "@wattseal/tlog";
 import { LogStore, type StoredLog } from "@wattseal/tlog/store";
 import type { Destination } from "@wattseal/uplink";
@@ -46,26 +46,21 @@ export async function fetchLog(options: FetchOptions): Promise<void> {
       await store.append(entries);
       progress?.(store.size, offered.size);
     }
-    const origin = unverifiedCheckpoint(offered.receipt).origin;
-    await store.writeHead(noteOf(offered.receipt, ({ name }) => name === origin));
+    const { origin } = unverifiedCheckpoint(offered.receipt);
+    const { text, signatures } = parseNote(offered.receipt);
+    const own = signatures.filter(({ name }) => name === origin);
+    await store.writeHead(formatNote({ text, signatures: own }));
     for (const destination of destinations) {
-      const id = keyId({ ...destination, type: "cosignature" });
-      const isIts = (line: NoteLine) => line.name === destination.name && line.keyId === id;
-      if (!parseNote(offered.receipt).signatures.some(isIts)) continue;
-      const receipt = noteOf(offered.receipt, (line) => line.name === origin || isIts(line));
-      await store.writeDocument(receiptDocument(destination), receipt);
+      const lines = witnessLines(offered.receipt, destination, origin);
+      const cosigned = [...own, ...lines.map(({ line }) => line)];
+      for (const { publicKey } of lines) {
+        const receipt = formatNote({ text, signatures: cosigned });
+        await store.writeDocument(receiptDocument(destination.name, publicKey), receipt);
+      }
     }
   } finally {
     await store.close();
   }
-}
-
-type NoteLine = ReturnType<typeof parseNote>["signatures"][number];
-
-/** The note with these of its signature lines. */
-function noteOf(note: string, keeps: (line: NoteLine) => boolean): string {
-  const { text, signatures } = parseNote(note);
-  return formatNote({ text, signatures: signatures.filter(keeps) });
 }
 
 /** A head that is known of, and who has it: the log's own folder, a federation. */

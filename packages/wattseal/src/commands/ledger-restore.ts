@@ -24,9 +24,9 @@ import {
   type LogCopy,
 } from "../restore/copies.js";
 import { headsBeside, holdLog, putInPlace, soundLog, stagingOf } from "../restore/place.js";
-import { witnessIn } from "../roles/gateway.js";
 import { openLocalSigner } from "../roles/local-signer.js";
 import { settingOf, signerSocketOf } from "../roles/signer.js";
+import { witnessesIn } from "../roles/witnesses.js";
 import { readRequired, writeWhole } from "../state/files.js";
 import { type Layout, layoutOf } from "../state/layout.js";
 import { writeOut } from "../view/output.js";
@@ -131,7 +131,7 @@ async function copiesOf(
   options: RestoreOptions,
 ): Promise<readonly [LogCopy, ...LogCopy[]]> {
   const found: LogCopy[] = [];
-  const destinations = [witnessIn(trust, layout, config)];
+  const { destinations } = witnessesIn(trust, layout, config);
   for (const from of options.from) {
     const copy = isUrl(from)
       ? await federationCopy(await clientFor(from, options), packName(document.label), destinations)

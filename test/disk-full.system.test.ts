@@ -1,33 +1,12 @@
-import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, rmSync } from "node:fs";
 import { toHex } from "@wattseal/base";
 import { LogStore } from "@wattseal/tlog/store";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it } from "vitest";
 import { Role, temporaryFolder, wattseal } from "./support/program.js";
+import { canMount, enlarge, shrink, unlessMounted } from "./support/small-disk.js";
 
 /** Enough to begin with: keys, pairing, and some minutes of record and readings. */
 const SIZE = "1000k";
 const MODULES = 2;
-
-function tryMount(folder: string): boolean {
-  try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${SIZE}`, "tmpfs", folder], {
-      stdio: "ignore",
-    });
-    return true;
-  } catch {
-    return false;
-  }
-}
-const able = await (async () => {
-  const folder = `/tmp/wattseal-mount-${process.pid}`;
-  mkdirSync(folder);
-  const mounted = tryMount(folder);
-  if (mounted) execFileSync("umount", [folder]);
-  rmSync(folder, { recursive: true });
-  return mounted;
-})();
-const skipped = able ? "" : " (skipped: needs the right to mount a file system; run as root)";
 
 async function statusOf(state: string) {
   const { status, stdout, stderr } = await wattseal(["status", "--state", state, "--json"]);
@@ -35,8 +14,8 @@ async function statusOf(state: string) {
   return JSON.parse(stdout);
 }
 
-it.skipIf(!able)(
-  `a gateway on a disk that fills stops recording, says so and serves on; with room and a restart it continues${skipped}`,
+it.skipIf(!canMount)(
+  `a gateway on a disk that fills stops recording, says so and serves on; with room and a restart it continues${unlessMounted}`,
   {
     timeout: 180_000,
   },
@@ -55,10 +34,7 @@ it.skipIf(!able)(
     ]);
     expect(made.status, made.stderr).toBe(0);
     const disk = `${state}/gateway`;
-    cpSync(disk, `${folder}/kept`, { recursive: true });
-    expect(tryMount(disk)).toBe(true);
-    onTestFinished(() => void execFileSync("umount", ["-l", disk]));
-    cpSync(`${folder}/kept`, disk, { recursive: true });
+    shrink(disk, SIZE);
 
     const federation = new Role([
       ...["federation", "--state", state, "--port", "0", "--log-level", "debug"],
@@ -67,7 +43,9 @@ it.skipIf(!able)(
     const simulator = new Role(["sim", "--state", state, "--speed", "120"]);
     await simulator.line((line) => line.msg === "sim.running");
     const args = ["gateway", "--state", state, "--broker", String(running["broker"])];
-    const gateway = new Role([...args, "--log-level", "debug"]);
+    // Nothing gives way before the disk is full.
+    const unreserved = { WATTSEAL_LEDGER_RESERVEMEBIBYTES: "0" };
+    const gateway = new Role([...args, "--log-level", "debug"], unreserved);
 
     // The disk fills: with readings, entries, whatever a gateway keeps.
     const stop = await gateway.line((line) => line.msg === "ledger.stopped");
@@ -102,7 +80,7 @@ it.skipIf(!able)(
       expect(toHex(log.leafHash(Number(line["index"])))).toBe(line["leaf"]);
     }
 
-    execFileSync("mount", ["-o", "remount,size=64m", disk]);
+    enlarge(disk, "64m");
     const again = new Role([...args, "--log-level", "debug"]);
     const linked = new Set<unknown>();
     await again.line((line) => {

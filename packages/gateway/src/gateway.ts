@@ -15,6 +15,7 @@ import { phraseOf } from "./metering/alarm-detail.js";
 import { Recorder } from "./metering/recorder.js";
 import { ShuntCheck } from "./metering/shunt-check.js";
 import type { GatewayOptions } from "./options.js";
+import { PressureKeeper } from "./pressure/keeper.js";
 import { DailyRecords } from "./records/daily-records.js";
 import { PackShunt, type ShuntListener } from "./shunt/pack-shunt.js";
 import { Books } from "./society/books.js";
@@ -50,6 +51,7 @@ export class Gateway {
   readonly #delivery: Delivery;
   readonly #records: DailyRecords;
   readonly #pruner: Pruner;
+  readonly #pressure: PressureKeeper;
   readonly #writer: LogWriter;
   readonly #books: Books;
   readonly #recorder: Recorder;
@@ -91,6 +93,7 @@ export class Gateway {
       onUnsigned: (reason) => this.#recorder.packNotice("unsigned", phraseOf(reason)),
     });
     this.#epochs = epochs;
+    this.#pressure = this.#pressureKeeper(writer);
     const check = this.#shuntCheck(writer);
     if (check !== undefined) {
       this.#shunt = { bus: new PackShunt({ ...options, listener: this.#shuntListener() }), check };
@@ -103,7 +106,11 @@ export class Gateway {
       shunt: check,
       clock,
       steady: options.clock,
-      onMinute: () => epochs.whenDue(),
+      resolution: () => this.#pressure.wanted,
+      onMinute: () => {
+        epochs.whenDue();
+        this.#pressure.minute();
+      },
       onWindow: () => {
         void log.snapshot(SNAPSHOT_AFTER);
         this.#pruner.window(clock.now());
@@ -216,6 +223,8 @@ export class Gateway {
       foreignFrames: this.#links.foreignFrames,
       busState: this.#options.bus.state,
       refusedEntries: this.#writer.refused,
+      storage: this.#pressure.status,
+      resolution: fold.resolution,
       stopped: this.#log.stopped?.message,
       unsigned: this.#epochs.unsigned,
       halfAway: this.#links.halfAway,
@@ -272,6 +281,7 @@ export class Gateway {
     this.#recorder.stop();
     this.society.close();
     await this.#epochs.stop();
+    await this.#pressure.settled();
     if (this.#log.accepting) this.#recorder.closeEarly();
     await this.#options.evidence?.close();
     await this.#writer.settled();
@@ -355,6 +365,22 @@ export class Gateway {
         this.#recorder.clearAlarm(alarm);
       },
     };
+  }
+
+  #pressureKeeper(writer: LogWriter): PressureKeeper {
+    const { disk, evidence, logger } = this.#options;
+    return new PressureKeeper({
+      space: disk?.space,
+      reserve: disk?.reserve ?? 0,
+      shed: async (bytes) => evidence?.shed(bytes),
+      keep: () => evidence?.keep(),
+      prune: () => this.#pruner.makeRoom(),
+      enter: (type, body) => {
+        writer.inTurn(() => void writer.record({ type, body }));
+      },
+      alarm: (detail) => this.#recorder.packNotice("disk-pressure", phraseOf(detail)),
+      logger,
+    });
   }
 
   #shuntCheck(writer: LogWriter): ShuntCheck | undefined {

@@ -6,9 +6,11 @@ import type { LctDocument } from "@wattseal/lct-keys/verify";
 import type { FleetName } from "@wattseal/uplink";
 import type { Trust } from "@wattseal/verifier";
 import type { EvidenceSink } from "./evidence/sink.js";
+import type { EvidenceStore } from "./evidence/store.js";
 import type { ContinuedLog } from "./ledger/energy-log-options.js";
 import type { StatementDraft } from "./ledger/entered.js";
 import type { LegacyUnit } from "./legacy/clear-bus.js";
+import type { DiskSpace } from "./pressure/space.js";
 import type { Uplink } from "./uplink/delivery.js";
 
 export interface SignerTime {
@@ -57,7 +59,9 @@ export interface GatewayOptions {
   /** How long entries are kept that a quorum of the witnesses has, ms; undefined: for good. */
   readonly keepMs?: number | undefined;
   /** Keeps accepted telemetry and the keys of ended sessions; closed with the gateway. */
-  readonly evidence?: (EvidenceSink & { close(): Promise<void> }) | undefined;
+  readonly evidence?: (EvidenceSink & Pick<EvidenceStore, "close" | "shed" | "keep">) | undefined;
+  /** The disk of log and evidence, and how many bytes are to be left free there; undefined: nobody watches it. */
+  readonly disk?: { readonly space: DiskSpace; readonly reserve: number } | undefined;
   /** An entry that was acknowledged, with its leaf hash: for whoever keeps accounts of that elsewhere. */
   readonly onDurable?: ((index: number, leafHash: Uint8Array) => void) | undefined;
 }

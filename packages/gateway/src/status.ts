@@ -5,6 +5,7 @@ import type { SenderStatus } from "@wattseal/uplink";
 import type { Unsigned } from "./ledger/epoch-keeper.js";
 import type { LegacyStatus } from "./legacy/clear-bus.js";
 import type { ShuntChecks } from "./metering/shunt-check.js";
+import type { PressureStatus } from "./pressure/keeper.js";
 import type { ShuntShown } from "./shunt/pack-shunt.js";
 import type { WasteStatus } from "./society/books.js";
 
@@ -71,6 +72,10 @@ export interface GatewayStatus {
   readonly foreignFrames: number;
   readonly busState: BusState;
   readonly refusedEntries: number;
+  /** Of the disk; undefined where nobody watches it, or has looked yet. */
+  readonly storage: PressureStatus | undefined;
+  /** UTC minutes of an interval: 1, or more where there is no room. */
+  readonly resolution: number;
   readonly stopped: string | undefined;
   /** Nobody signs: since when, and why. */
   readonly unsigned: Unsigned | undefined;

@@ -227,3 +227,50 @@ describe("keeping evidence", () => {
     expect(await nodeEvidenceFiles(path).read(file!.name)).toBeUndefined();
   });
 });
+
+describe("a disk that is short of room", () => {
+  const bytesOf = (files: MemoryFiles) =>
+    [...files.content.values()].reduce((sum, { length }) => sum + length, 0);
+
+  /** Three files of an hour each, 10 readings in every one. */
+  async function threeFiles() {
+    const files = new MemoryFiles();
+    const kept = await keeping(ROOMY, files);
+    const store = await kept.open();
+    const begun: number[] = [];
+    for (let file = 0; file < 3; file += 1) {
+      begun.push(kept.clock.now());
+      kept.tell(store, 10);
+      await store.settled();
+      kept.clock.advance(3_600_000);
+    }
+    return { ...kept, files, store, begun };
+  }
+
+  it("gets back whole files, the oldest first, and is told of when they were", async () => {
+    const { store, files, begun, counters, tell } = await threeFiles();
+    const before = bytesOf(files);
+    const shed = await store.shed(1);
+    expect(shed).toMatchObject({ files: 1, from: begun[0], until: begun[1] });
+    expect(before - bytesOf(files)).toBe(shed!.bytes);
+    tell(store, 5);
+    await store.settled();
+    expect(await counters()).toEqual(upTo(25, 10));
+  });
+
+  it("gets back all of it where it needs more, and then nothing is kept until there is room", async () => {
+    const { store, files, begun, counters, tell, clock } = await threeFiles();
+    const shed = await store.shed(2 ** 30);
+    expect(shed).toMatchObject({ files: 3, from: begun[0], until: begun[2] });
+    expect(files.content.size).toBe(0);
+    tell(store, 5);
+    clock.advance(10_000);
+    await store.settled();
+    expect(files.content.size).toBe(0);
+    expect(await store.shed(1)).toBeUndefined();
+    store.keep();
+    tell(store, 5);
+    await store.settled();
+    expect(await counters()).toEqual(upTo(5, 35));
+  });
+});

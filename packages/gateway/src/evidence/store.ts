@@ -2,6 +2,7 @@ import {
   type Cancel,
   type Clock,
   type Logger,
+  type Millis,
   type ModuleUid,
   messageOf,
   millis,
@@ -26,6 +27,15 @@ export interface EvidenceStoreOptions {
   /** How long a reading may wait for the disk is a matter of real time. */
   readonly wallClock: Clock;
   readonly logger: Logger;
+}
+
+/** Readings that went before their days were over. */
+export interface Shed {
+  readonly files: number;
+  readonly bytes: number;
+  /** UTC ms: of the first of them, and of the first that stayed or else the last. */
+  readonly from: Millis;
+  readonly until: Millis;
 }
 
 /** A block goes to the disk when it is this large, or this old. */
@@ -61,6 +71,8 @@ export class EvidenceStore implements EvidenceSink {
   #writing: Promise<void> | undefined;
   #file: EvidenceFile | undefined;
   #stopped = false;
+  /** Nothing is kept until `keep`. */
+  #paused = false;
 
   private constructor(options: EvidenceStoreOptions) {
     this.#options = options;
@@ -81,7 +93,7 @@ export class EvidenceStore implements EvidenceSink {
   }
 
   reading(module: ModuleUid, message: LinkMessage, taken: Taken): void {
-    if (this.#stopped) return;
+    if (this.#stopped || this.#paused) return;
     const { time, begun, continued, carried } = taken;
     this.#now = Math.floor(time / 1000);
     const { handshakeHash: session, counter, length, tag, body } = message;
@@ -91,7 +103,7 @@ export class EvidenceStore implements EvidenceSink {
   }
 
   released(session: Uint8Array, key: Uint8Array): void {
-    if (this.#stopped) return;
+    if (this.#stopped || this.#paused) return;
     const released: ReleasedKey = { session, key };
     this.#add(() => this.#block.key(released));
   }
@@ -106,6 +118,38 @@ export class EvidenceStore implements EvidenceSink {
     this.#due();
   }
 
+  /**
+   * Gives the disk at least `bytes` back, oldest files first; where all of them are not that much, nothing is kept until
+   * `keep`. Undefined where nothing went.
+   */
+  async shed(bytes: number): Promise<Shed | undefined> {
+    this.#flush();
+    while (this.#writing !== undefined) await this.#writing;
+    const gone: KnownFile[] = [];
+    const shedding = this.#guarded(async () => {
+      this.#paused = !(await this.#remove(bytes, gone));
+      if (this.#paused) this.#waiting.length = 0;
+      await this.#write();
+    });
+    this.#writing = shedding.then(() => {
+      this.#writing = undefined;
+    });
+    await this.#writing;
+    const [first] = gone;
+    if (first === undefined) return undefined;
+    return {
+      files: gone.length,
+      bytes: gone.reduce((sum, { size }) => sum + size, 0),
+      from: millis(first.begun),
+      until: millis(Math.max(first.begun, this.#known[0]?.begun ?? this.#now)),
+    };
+  }
+
+  /** Readings are kept again. */
+  keep(): void {
+    this.#paused = false;
+  }
+
   /** Everything kept so far has been handed to the file system, or the keeping has ended. */
   async settled(): Promise<void> {
     this.#flush();
@@ -116,9 +160,7 @@ export class EvidenceStore implements EvidenceSink {
   async close(): Promise<void> {
     await this.settled();
     this.#stopped = true;
-    const file = this.#file;
-    this.#file = undefined;
-    if (file !== undefined) await this.#guarded(() => file.close());
+    await this.#guarded(() => this.#endFile());
   }
 
   #due(): void {
@@ -162,9 +204,7 @@ export class EvidenceStore implements EvidenceSink {
     if (this.#file !== undefined && known !== undefined) {
       const full = known.size + bytes > this.#fileBytes;
       if (!full && now - known.begun < FILE_AGE_MS) return { file: this.#file, known };
-      const ended = this.#file;
-      this.#file = undefined;
-      await ended.close();
+      await this.#endFile();
     }
     await this.#makeRoom(now);
     const next = { sequence: (known?.sequence ?? 0) + 1, begun: now };
@@ -190,6 +230,26 @@ export class EvidenceStore implements EvidenceSink {
       this.#known.shift();
       total -= oldest.size;
     }
+  }
+
+  /** The oldest, into `gone`, as far as needed, the one in use last; false where that was not enough. */
+  async #remove(bytes: number, gone: KnownFile[]): Promise<boolean> {
+    for (let left = bytes; left > 0; ) {
+      const [oldest] = this.#known;
+      if (oldest === undefined) return false;
+      if (this.#known.length === 1) await this.#endFile();
+      await this.#options.files.remove(oldest.name);
+      this.#known.shift();
+      gone.push(oldest);
+      left -= oldest.size;
+    }
+    return true;
+  }
+
+  async #endFile(): Promise<void> {
+    const ended = this.#file;
+    this.#file = undefined;
+    await ended?.close();
   }
 
   async #survey(): Promise<void> {

@@ -1,4 +1,5 @@
 import { type Logger, type Millis, messageOf, millis } from "@wattseal/base";
+import { SNAPSHOT_SPACING } from "@wattseal/energy-ledger";
 import { GatewayError } from "../errors.js";
 import type { EnergyLog } from "./energy-log.js";
 import { chainOf, type PruneRules, prune } from "./prune.js";
@@ -30,7 +31,22 @@ export class Pruner {
     if (keepMs === undefined || day === this.#day) return;
     this.#day = day;
     const time = millis(Math.max(0, now - keepMs));
-    this.#working = this.#working.then(() => this.#prune(time));
+    this.#working = this.#working.then(() => this.#prune({ time }));
+  }
+
+  /**
+   * Removes all that every required witness has, whatever is to be kept: the disk has no room. False where that is nothing,
+   * or nobody is to witness this log. What is pruned next time goes up to the snapshot that this enters.
+   */
+  async makeRoom(): Promise<boolean> {
+    const { log, destinations } = this.#options;
+    if (destinations.length === 0) return false;
+    await log.snapshot(SNAPSHOT_SPACING);
+    const before = log.store.firstEntry;
+    const entry = log.store.durableSize;
+    this.#working = this.#working.then(() => this.#prune({ entry }));
+    await this.#working;
+    return log.store.firstEntry > before;
   }
 
   /** Resolves when what was begun is done. */
@@ -38,15 +54,12 @@ export class Pruner {
     await this.#working;
   }
 
-  async #prune(time: Millis): Promise<void> {
+  async #prune(before: PruneRules["before"]): Promise<void> {
     const { log, logger, ...rules } = this.#options;
     const { store } = log;
     const snapshots = new SnapshotFiles(store, logger);
     try {
-      await prune(
-        { store, snapshots, chain: chainOf(log) },
-        { ...rules, logger, before: { time } },
-      );
+      await prune({ store, snapshots, chain: chainOf(log) }, { ...rules, logger, before });
     } catch (error) {
       const early = error instanceof GatewayError && error.code === "not-prunable";
       logger[early ? "info" : "warn"]("ledger.not-pruned", { reason: messageOf(error) });

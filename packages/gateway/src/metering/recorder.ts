@@ -7,7 +7,13 @@ import type {
   ShuntSample,
 } from "@wattseal/can-protocol";
 import type { PackPairing, PairedModule } from "@wattseal/device-keys";
-import { type EntryBody, type MeterEntry, ModuleMeter, windowEnd } from "@wattseal/energy-ledger";
+import {
+  closesAt,
+  type EntryBody,
+  type MeterEntry,
+  ModuleMeter,
+  windowEnd,
+} from "@wattseal/energy-ledger";
 import type { EvidenceSink } from "../evidence/sink.js";
 import type { EnergyLog } from "../ledger/energy-log.js";
 import type { LogWriter } from "../ledger/log-writer.js";
@@ -37,6 +43,8 @@ export interface RecorderOptions {
   readonly steady: Clock;
   /** What the log dates by. */
   readonly clock: LogClock;
+  /** The resolution that intervals should have, asked at each minute; undefined, or absent: as it is. */
+  readonly resolution?: (() => EntryBody<"energy.resolution"> | undefined) | undefined;
   /** Called at each minute, before the window closes. */
   readonly onMinute: () => void;
   /** Called when the window has closed. */
@@ -49,7 +57,7 @@ interface Metered {
   readonly authenticated: boolean;
 }
 
-/** Turns what the links say into entries: meters every module, and closes the window and the books at each UTC minute. */
+/** Turns what the links say into entries: meters every module, and closes the window and the books at each UTC minute, or as seldom as there is room for. */
 export class Recorder {
   readonly #options: RecorderOptions;
   readonly #metered: readonly Metered[];
@@ -181,7 +189,7 @@ export class Recorder {
     const boundary = windowEnd(this.#options.clock.now());
     this.#timer = this.#options.clock.at(boundary, () => {
       this.#options.onMinute();
-      this.#options.writer.inTurn(() => this.#closeWindow(boundary));
+      this.#options.writer.inTurn(() => this.#minute(boundary));
       this.#arm();
     });
   }
@@ -202,6 +210,24 @@ export class Recorder {
   #dated<R extends { readonly time: Micros }>(reading: R): R | undefined {
     const time = this.#options.clock.dated(reading.time);
     return time === undefined ? undefined : { ...reading, time };
+  }
+
+  #minute(boundary: Millis): void {
+    const wanted = this.#options.resolution?.();
+    const { resolution } = this.#options.log.fold;
+    if (wanted !== undefined && wanted.minutes !== resolution) this.#change(wanted);
+    else if (closesAt(boundary, resolution)) this.#closeWindow(boundary);
+  }
+
+  /** Whatever is open was begun at the resolution before. */
+  #change(body: EntryBody<"energy.resolution">): void {
+    const { writer, shunt, onWindow } = this.#options;
+    this.closeEarly();
+    if (writer.record({ type: "energy.resolution", body })) {
+      for (const meter of this.#meters.values()) meter.closeEvery(body.minutes);
+      shunt?.closeEvery(body.minutes);
+    }
+    onWindow();
   }
 
   #closeWindow(boundary: Millis): void {
@@ -228,8 +254,9 @@ export class Recorder {
   }
 
   #meterOf({ uid, capacity, authenticated }: Metered): ModuleMeter {
-    const resume = this.#options.log.fold.moduleEnd(uid);
-    return new ModuleMeter({ module: uid, capacity, authenticated, resume });
+    const { fold } = this.#options.log;
+    const [resume, minutes] = [fold.moduleEnd(uid), fold.resolution];
+    return new ModuleMeter({ module: uid, capacity, authenticated, resume, minutes });
   }
 
   /** A module's record must stay one chain: after a refusal it goes on from where the log ends, as a gap. */

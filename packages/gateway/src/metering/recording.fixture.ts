@@ -61,7 +61,10 @@ export async function recording(
   {
     pack: known,
     files,
+    resolution,
   }: {
+    /** What there is room for. */
+    readonly resolution?: () => EntryBody<"energy.resolution"> | undefined;
     /** One whose log is closed: this is its next run. */
     readonly pack?: Awaited<ReturnType<typeof makePack>>;
     /** The disk of its log. */
@@ -120,6 +123,7 @@ export async function recording(
     legacy,
     shunt,
     evidence,
+    resolution,
     steady: clock,
     clock: logClock,
     onMinute: () => {},

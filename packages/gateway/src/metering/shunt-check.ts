@@ -47,6 +47,7 @@ export class ShuntCheck {
 
   constructor(options: ShuntCheckOptions) {
     this.#options = options;
+    this.closeEvery(options.log.fold.resolution);
   }
 
   get counts(): ShuntChecks {
@@ -55,6 +56,11 @@ export class ShuntCheck {
 
   take(sample: ShuntSample): void {
     this.#meter.accept(sample);
+  }
+
+  /** As the meters. */
+  closeEvery(minutes: number): void {
+    this.#meter.closeEvery(minutes);
   }
 
   /** The readings' times do not follow from those before. */

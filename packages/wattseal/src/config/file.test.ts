@@ -31,7 +31,7 @@ describe("configuration", () => {
       bus: { address: "unix:../sim/bus.sock", telemetryHz: 5, legacy: "refuse", shunt: "none" },
       uplink: [{ broker: "mqtt://127.0.0.1:1883", witness: "fleet-witness", ...NO_FILES }],
       witnesses: { quorum: 0 },
-      ledger: { keepDays: 0 },
+      ledger: { keepDays: 0, reserveMebibytes: 64 },
       society: { source: "charger" },
       signer: { socket: "", token: "signer.token", tpm: "none" },
       control: { socket: "../run/control.sock" },

@@ -204,6 +204,15 @@ export const gatewaySchema = z
           .describe(
             "Days for which entries are kept that a quorum of the witnesses has; once a day, older ones are pruned up to a snapshot of the books. What went can be proven only from a copy of the whole log. 0 keeps all.",
           ),
+        reserveMebibytes: z.coerce
+          .number()
+          .int()
+          .min(0)
+          .max(1_048_576)
+          .default(64)
+          .describe(
+            "MiB to be left free on the disk, at most a tenth of it: below, readings kept as evidence go first, then entries that the witness has (keepDays or not), then intervals get longer, 10 and 60 minutes. Each is entered in the log, and comes back with room. 0: nothing gives way before the disk is full.",
+          ),
       })
       .prefault({}),
     control: z

@@ -70,6 +70,8 @@ const STATUS: GatewayStatus = {
   foreignFrames: 0,
   busState: "active",
   refusedEntries: 0,
+  storage: undefined,
+  resolution: 1,
   stopped: undefined,
   unsigned: undefined,
   halfAway: undefined,

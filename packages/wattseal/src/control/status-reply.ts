@@ -144,6 +144,16 @@ export const statusReply = z.object({
       .optional()
       .describe("Nobody signs: what is entered meanwhile is signed when the signer is back."),
   }),
+  storage: z
+    .object({
+      free: count.describe("Bytes left on the disk."),
+      total: count.describe("Bytes of the disk."),
+      reserve: count.describe("Bytes to be left free."),
+      level: z.enum(["room", "short", "scarce"]),
+    })
+    .optional()
+    .describe("Undefined where nobody watches the disk, or before the first look."),
+  resolution: count.describe("UTC minutes of an interval: 1, or more where there is no room."),
   uplink: z.object({
     connected: z.boolean().describe("To as many destinations as the quorum asks for."),
     quorum: count.describe("Witnesses that have to have receipted what counts as witnessed."),
@@ -179,6 +189,8 @@ export function statusReplyOf(status: GatewayStatus, signer: SignerStatus): Stat
     society: { ...society },
     waste,
     log: { entries, checkpoints, witnessed, refused: refusedEntries, stopped, unsigned },
+    storage: status.storage,
+    resolution: status.resolution,
     uplink: uplinkReply(status),
     signer: { ...signerReply(signer), away: status.halfAway },
   };

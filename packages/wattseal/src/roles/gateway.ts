@@ -12,6 +12,7 @@ import {
   EvidenceStore,
   Gateway,
   type LegacyUnit,
+  nodeDiskSpace,
   nodeEvidenceFiles,
   type Uplink,
 } from "@wattseal/gateway";
@@ -74,6 +75,7 @@ async function startGateway(
   return Gateway.start({
     bus: options.bus,
     evidence,
+    disk: diskOf(layout, config),
     clock,
     timeSource,
     wallClock: systemClock(),
@@ -154,6 +156,12 @@ export async function serveControl(options: {
 
 const DAY_MS = 86_400_000;
 const MEBIBYTE = 1_048_576;
+
+/** Undefined where the configuration reserves nothing. */
+function diskOf({ gateway }: Layout, { ledger }: GatewayConfig) {
+  if (ledger.reserveMebibytes === 0) return undefined;
+  return { space: nodeDiskSpace(gateway.log), reserve: ledger.reserveMebibytes * MEBIBYTE };
+}
 
 /** Undefined where the configuration keeps no readings. */
 async function openEvidence({ layout, config, logger }: GatewayRoleOptions) {

@@ -24,6 +24,7 @@ export function renderStatus(
     ...(log.unsigned === undefined
       ? []
       : [`UNSIGNED   since ${utc(log.unsigned.since)} UTC: ${log.unsigned.reason}`]),
+    ...storageLines(status),
     ...signerLines(status),
     ...(status.isolated ? ["ISOLATED   every relay is ordered open until: wattseal allow"] : []),
     ...(log.stopped === undefined ? [] : [log.stopped]),
@@ -33,6 +34,15 @@ export function renderStatus(
 function pace({ speed, progress }: { speed: number; progress: number | undefined }): string {
   const replay = progress === undefined ? "" : `   replay ${(100 * progress).toFixed(0)} %`;
   return `   speed ${speed.toFixed(0)} x${replay}`;
+}
+
+/** Nothing while there is room. */
+function storageLines({ storage, resolution }: StatusReply): string[] {
+  if (storage === undefined || storage.level === "room") return [];
+  const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+  const { free, reserve } = storage;
+  const intervals = resolution === 1 ? "each minute" : `every ${resolution} minutes`;
+  return [`STORAGE    ${mib(free)} free, ${mib(reserve)} to be left: intervals ${intervals}`];
 }
 
 /** What signs, and what it will not do. */

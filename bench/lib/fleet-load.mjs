@@ -93,6 +93,9 @@ export class NoStore {
   async subtrees() {
     return [];
   }
+  async beginReceiptLog() {
+    return "";
+  }
   async receiptLog() {
     return { size: 0, nodes: [], note: undefined };
   }

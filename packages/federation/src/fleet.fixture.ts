@@ -59,6 +59,14 @@ export const WITNESS: NoteSigner = {
   sign: (bytes) => witnessKey.sign(bytes),
 };
 
+const logKey = Ed25519SecretKey.generate(seededEntropy("receipt log"));
+/** Signs the receipt log's heads. */
+export const RECEIPT_LOG: NoteSigner = {
+  name: `${WITNESS.name}/receipts`,
+  publicKey: logKey.publicKey,
+  sign: (bytes) => logKey.sign(bytes),
+};
+
 /** Time stands still until `advance`; tasks run in their order, each followed by what it set off. */
 export class TestClock implements Clock {
   #now: number = START;

@@ -40,6 +40,24 @@ export {
 export { notesOver } from "./proof/notes.js";
 export { type ProofReport, type ProofWitness, verifyProofFile } from "./proof/verify.js";
 export {
+  auditReceiptLog,
+  type HeldReceipt,
+  type ReceiptLogAuditOptions,
+  type ReceiptLogFault,
+  type ReceiptLogFinding,
+  type ReceiptLogReport,
+  type ReceiptLogSource,
+} from "./receipt-log/audit.js";
+export {
+  type CheckedStatements,
+  decodeReceiptRecord,
+  encodeReceiptRecord,
+  MAX_WRONG,
+  NO_STATEMENTS,
+  type ReceiptRecord,
+  type StatementFault,
+} from "./receipt-log/record.js";
+export {
   decodeTrust,
   encodeTrust,
   type Trust,

@@ -20,6 +20,11 @@ export function recordsOf(stored: readonly PackCommit[]): readonly Uint8Array[] 
   return stored.flatMap(({ receipt }) => (receipt?.record === undefined ? [] : [receipt.record]));
 }
 
+/** The head that a log is given which has none. */
+export function firstHead({ size, nodes }: StoredReceiptLog, sign: SignHead): string {
+  return sign({ size, root: Frontier.from(size, nodes).root() });
+}
+
 /** `log` is as this transaction has it locked. */
 export function grownBy(
   records: readonly Uint8Array[],

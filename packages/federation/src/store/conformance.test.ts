@@ -347,6 +347,15 @@ describe.each([
     }
   });
 
+  test("begins the receipt log with one signed head, whoever begins it", async () => {
+    const workers = bed?.workers ?? [];
+    const begun = await Promise.all(workers.map((worker) => worker.beginReceiptLog(signed)));
+    expect(new Set(begun)).toEqual(new Set([noteOf([])]));
+    expect(await store.beginReceiptLog(() => "another's")).toBe(noteOf([]));
+    await store.commit([growth(0, 5, given(5))], signed);
+    expect(await store.beginReceiptLog(() => "another's")).toBe(noteOf([utf8("record 5")]));
+  });
+
   test("logs no record where its commit fails, nor where no head of it can be signed", async () => {
     const broken = growth(0, 5, { leaves: growth(0, 4).leaves, ...given(5) });
     await expect(

@@ -13,7 +13,7 @@ import {
   type Subtree,
 } from "../folds/growth.js";
 import type { EnergyQuery, MarksQuery } from "../folds/port.js";
-import { grownBy, NO_RECEIPTS, recordsOf } from "../receipts/growth.js";
+import { firstHead, grownBy, NO_RECEIPTS, recordsOf } from "../receipts/growth.js";
 import type { SignHead, StoredReceiptLog } from "../receipts/port.js";
 import { samePosition } from "../worker/pack-log.js";
 import { sharedBits } from "./fold-row.js";
@@ -126,6 +126,12 @@ export class MemoryStore implements FederationStore {
     this.#receiptLog = next;
     this.#records.push(...records);
     this.#receiptSubtrees.push(...subtrees);
+  }
+
+  async beginReceiptLog(sign: SignHead) {
+    const note = this.#receiptLog.note ?? firstHead(this.#receiptLog, sign);
+    this.#receiptLog = { ...this.#receiptLog, note };
+    return note;
   }
 
   async receiptLog() {

@@ -1,7 +1,7 @@
 import { fromUtf8, type LogFields, type Logger, silentLogger } from "@wattseal/base";
 import { verifyCosignature } from "@wattseal/tlog";
 import { decodeRequest, type PackName } from "@wattseal/uplink";
-import { AUTHORITY, TestClock, TestPack, WITNESS } from "../fleet.fixture.js";
+import { AUTHORITY, RECEIPT_LOG, TestClock, TestPack, WITNESS } from "../fleet.fixture.js";
 import { MemoryStore } from "../store/memory.fixture.js";
 import { readStoredLog } from "../store/port.js";
 import type { IngestChannel } from "./ports.js";
@@ -30,6 +30,7 @@ export async function bench(
   const worker = await FederationWorker.start({
     store,
     witness: WITNESS,
+    receiptLog: RECEIPT_LOG,
     authorityKeys: [AUTHORITY.publicKey],
     clock,
     logger,

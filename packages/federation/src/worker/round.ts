@@ -1,7 +1,9 @@
 /** What one group of messages changes: gathered first, committed together, answered after that. */
 import { cosign, type NoteSigner } from "@wattseal/tlog";
 import type { PackName } from "@wattseal/uplink";
+import { encodeReceiptRecord, NO_STATEMENTS } from "@wattseal/verifier";
 import type {
+  GivenReceipt,
   PackCommit,
   StoredHead,
   StoredLeaves,
@@ -61,10 +63,17 @@ export class Part {
       next: this.#next,
       leaves: this.#leaves,
       heads: this.#heads,
-      receipt: size === undefined || text === undefined ? undefined : { size, text },
+      receipt: size === undefined || text === undefined ? undefined : this.#given(size, text),
       stays: this.state.log.takeStays(),
       fold: this.state.log.takeFold(),
     };
+  }
+
+  /** What its record says was checked begins where the pack's last receipt ended. */
+  #given(size: number, text: string): GivenReceipt {
+    const first = this.state.receipt?.size ?? 0;
+    const record = encodeReceiptRecord({ receipt: text, first, statements: NO_STATEMENTS });
+    return { size, text, record };
   }
 }
 

@@ -3,19 +3,15 @@
  * receipts in one transaction, send the receipts, acknowledge the messages. Killed in between, it has promised nothing
  * that the store does not hold: the pack sends again and gets the stored receipt.
  */
-import { type Clock, fromUtf8, type Logger, messageOf, originOf, utf8 } from "@wattseal/base";
+import { type Clock, fromUtf8, type Logger, messageOf, originOf } from "@wattseal/base";
 import type { TrustedKeys } from "@wattseal/lct-keys/verify";
 import type { NoteSigner } from "@wattseal/tlog";
-import {
-  decodeBatch,
-  decodeResponse,
-  encodeRequest,
-  type PackName,
-  soleCheckpoint,
-} from "@wattseal/uplink";
+import { decodeBatch, decodeResponse, type PackName, soleCheckpoint } from "@wattseal/uplink";
+import { beginReceiptLog, signedBy } from "../receipts/head.js";
 import type { Standing } from "../registry/standing.js";
 import { guarded, isStoreFailure } from "../store/guarded.js";
 import type { FederationStore, PackCommit } from "../store/port.js";
+import { Answers } from "./answers.js";
 import { type KnownPack, requireSignedAhead } from "./authenticity.js";
 import { Endings } from "./endings.js";
 import { HoldArea } from "./hold.js";
@@ -44,6 +40,8 @@ import { TwiceAlarm } from "./twice.js";
 export interface WorkerOptions {
   readonly store: FederationStore;
   readonly witness: NoteSigner;
+  /** Signs the heads of the log of all receipts; its name is the log's origin. Without it they stay unsigned. */
+  readonly receiptLog?: NoteSigner;
   /** Whose LCT documents, mints, sources and policies are accepted. */
   readonly authorityKeys: TrustedKeys;
   readonly clock: Clock;
@@ -76,11 +74,11 @@ export class FederationWorker {
   readonly #endings: Endings;
   readonly #hold: HoldArea;
   readonly #strangers: Strangers;
+  readonly #answers: Answers;
   readonly #twice: TwiceAlarm;
   readonly #offers = new Offers();
   readonly #packs: PackCache;
   readonly #inbox: WorkQueue<Work>;
-  #requestId = 0;
   #stopped = false;
 
   private constructor(options: WorkerOptions, stats: StatsKeeper) {
@@ -97,11 +95,20 @@ export class FederationWorker {
     this.#hold = new HoldArea(clock, holdMs, (pack) => {
       this.#inbox.push({ channel: "expired", pack });
     });
-    this.#strangers = new Strangers(clock, holdMs, (pack) => this.#request(pack, 0));
+    const { publish, logger } = options;
+    this.#answers = new Answers({
+      publish,
+      logger,
+      stats,
+      journal: this.#journal,
+      hold: this.#hold,
+    });
+    this.#strangers = new Strangers(clock, holdMs, (pack) => this.#answers.request(pack, 0));
   }
 
   static async start(options: WorkerOptions): Promise<FederationWorker> {
     const store = guarded(options.store);
+    if (options.receiptLog !== undefined) await beginReceiptLog(store, options.receiptLog);
     const stats = new StatsKeeper(await store.packs());
     const worker = new FederationWorker({ ...options, store }, stats);
     await worker.#twice.count();
@@ -163,7 +170,7 @@ export class FederationWorker {
     }
     await this.#commit(round);
     for (const [pack, receipt] of round.repeated) {
-      if (!round.parts.has(pack)) this.#sendReceipt(pack, receipt);
+      if (!round.parts.has(pack)) this.#answers.receipt(pack, receipt);
     }
     for (const delivery of settled) {
       delivery.settle(round.refused.has(delivery) ? "refused" : undefined);
@@ -284,15 +291,16 @@ export class FederationWorker {
   async #commit(round: Round): Promise<void> {
     const shares = [...round.parts.values()].flatMap((part) => this.#share(part));
     if (shares.length === 0) return;
-    const { store, clock, committed } = this.#options;
+    const { store, clock, committed, receiptLog } = this.#options;
     const begun = clock.now();
-    const outcomes = await store.commit(shares.map(({ commit }) => commit));
+    const commits = shares.map(({ commit }) => commit);
+    const outcomes = await store.commit(commits, receiptLog && signedBy(receiptLog));
     committed?.(clock.now() - begun);
     for (const [i, { part, commit }] of shares.entries()) {
       if (outcomes[i] === "stored") this.#stored(commit.pack, part, commit.receipt);
       else this.#conflicted(commit.pack, part);
     }
-    await this.#twice.committed(shares.map(({ commit }) => commit));
+    await this.#twice.committed(commits);
   }
 
   /** None where the witness's key cannot sign: the others of the group go on. */
@@ -307,15 +315,15 @@ export class FederationWorker {
     }
   }
 
-  #stored(pack: PackName, part: Part, receipt: PackState["receipt"]): void {
+  #stored(pack: PackName, part: Part, receipt: PackCommit["receipt"]): void {
     const { state } = part;
     this.#journal.heard(pack, part.size, state.committed === 0);
     state.committed = part.size;
     this.#packs.keep(state);
     this.#acquaint(state);
     if (receipt !== undefined) {
-      state.receipt = receipt;
-      this.#sendReceipt(pack, receipt.text);
+      state.receipt = { size: receipt.size, text: receipt.text };
+      this.#answers.receipt(pack, receipt.text);
     }
     this.#stats.grown(pack, part.size, state.receipt?.size ?? 0);
     for (const delivery of part.deliveries) {
@@ -323,7 +331,7 @@ export class FederationWorker {
     }
     if (part.aim > part.size) this.#hold.ahead(pack, part.aim);
     this.#inbox.unshift(...this.#hold.grown(pack, part.size));
-    if (part.aim > part.size) this.#request(pack, part.size);
+    if (part.aim > part.size) this.#answers.request(pack, part.size);
     if (!this.#hold.isBehind(pack, part.size)) this.#journal.caughtUp(pack, part.size);
   }
 
@@ -343,30 +351,6 @@ export class FederationWorker {
     this.#options.logger.debug("federation.conflict", { pack });
     this.#packs.drop(pack);
     this.#inbox.unshift(...part.deliveries);
-  }
-
-  #sendReceipt(pack: PackName, text: string): void {
-    this.#stats.receipt();
-    this.#send(pack, "receipt", utf8(text));
-  }
-
-  /** Of a stranger too: it then asks for the log's beginning. */
-  #request(pack: PackName, from: number): void {
-    this.#requestId = (this.#requestId + 1) % 2 ** 32;
-    this.#stats.request();
-    if (from > 0) this.#journal.asked(pack, from, this.#hold.signed(pack));
-    this.#send(pack, "request", encodeRequest({ id: this.#requestId, from }));
-    this.#hold.asked(pack);
-  }
-
-  /** What cannot be sent is lost, which a transport may do: it must not look like a failure of the store. */
-  #send(pack: PackName, channel: "receipt" | "request", payload: Uint8Array): void {
-    const { publish, logger } = this.#options;
-    try {
-      publish(pack, channel, payload);
-    } catch (error) {
-      logger.error("federation.publish-failed", { pack, channel, error: messageOf(error) });
-    }
   }
 
   async #head(delivery: Delivery, round: Round): Promise<void> {
@@ -416,7 +400,7 @@ export class FederationWorker {
         if (!this.#hold.isBehind(pack, stored.size)) this.#journal.caughtUp(pack, stored.size);
         return;
       }
-      if (this.#hold.due(pack) === "ask") this.#request(pack, stored.size);
+      if (this.#hold.due(pack) === "ask") this.#answers.request(pack, stored.size);
     } catch (error) {
       if (isStoreFailure(error)) throw error;
       this.#hold.forget(pack);

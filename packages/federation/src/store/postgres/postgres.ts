@@ -24,7 +24,7 @@ import { commitGroup } from "./commit.js";
 import { Database, type Parameter } from "./database.js";
 import { advance, behindIn, energyIn, foldIn, foldsIn, marksIn, subtreesIn } from "./folds.js";
 import { migrate } from "./migrate.js";
-import { receiptLogIn, receiptRecordsIn, receiptSubtreesIn } from "./receipts.js";
+import { beginReceiptLog, receiptLogIn, receiptRecordsIn, receiptSubtreesIn } from "./receipts.js";
 import { TWICE, tellTwice, twiceFrom } from "./stays.js";
 import { postgresTarget } from "./target.js";
 
@@ -98,6 +98,10 @@ export class PostgresStore implements FederationStore {
   ): Promise<readonly ("stored" | "conflict")[]> {
     requireWhole(group);
     return this.#database.transaction((session) => commitGroup(session, group, sign));
+  }
+
+  async beginReceiptLog(sign: SignHead): Promise<string> {
+    return this.#database.transaction((session) => beginReceiptLog(session, sign));
   }
 
   async receiptLog(): Promise<StoredReceiptLog> {

@@ -4,7 +4,7 @@
  */
 import { concatBytes } from "@wattseal/base";
 import { encodeBundle } from "@wattseal/tlog";
-import { grownBy, NO_RECEIPTS } from "../../receipts/growth.js";
+import { firstHead, grownBy, NO_RECEIPTS } from "../../receipts/growth.js";
 import type { SignHead, StoredReceiptLog } from "../../receipts/port.js";
 import { storedReceiptLog, unbundled } from "../receipt-row.js";
 import { blob, integer } from "../row.js";
@@ -42,6 +42,15 @@ export async function growReceiptLog(
       list.values,
     );
   }
+}
+
+/** Of several workers that begin at once one signs; the others get its head. */
+export async function beginReceiptLog(session: Session, sign: SignHead): Promise<string> {
+  const log = await lockedLog(session);
+  if (log.note !== undefined) return log.note;
+  const note = firstHead(log, sign);
+  await session.run("UPDATE wattseal.receipt_log SET note = $1", [note]);
+  return note;
 }
 
 async function lockedLog(session: Session): Promise<StoredReceiptLog> {

@@ -1,7 +1,7 @@
 /** The receipt log: its leaves as bundles, and its edge and newest head in one row. */
 import { concatBytes } from "@wattseal/base";
 import { encodeBundle } from "@wattseal/tlog";
-import { grownBy, NO_RECEIPTS } from "../../receipts/growth.js";
+import { firstHead, grownBy, NO_RECEIPTS } from "../../receipts/growth.js";
 import type { SignHead, StoredReceiptLog } from "../../receipts/port.js";
 import { storedReceiptLog, unbundled } from "../receipt-row.js";
 import { type Access, blob, integer } from "../row.js";
@@ -14,11 +14,7 @@ export function growReceiptLog(
 ): void {
   if (records.length === 0) return;
   const { next, first, subtrees } = grownBy(records, receiptLogIn(access), sign);
-  access.run("INSERT OR REPLACE INTO receipt_log (id, size, nodes, note) VALUES (1, ?, ?, ?)", [
-    next.size,
-    concatBytes(...next.nodes),
-    next.note ?? null,
-  ]);
+  putLog(access, next);
   access.run("INSERT INTO receipt_bundle (first, count, data) VALUES (?, ?, ?)", [
     first,
     records.length,
@@ -31,6 +27,23 @@ export function growReceiptLog(
       root,
     ]);
   }
+}
+
+/** Inside a transaction. */
+export function beginReceiptLog(access: Access, sign: SignHead): string {
+  const log = receiptLogIn(access);
+  if (log.note !== undefined) return log.note;
+  const note = firstHead(log, sign);
+  putLog(access, { ...log, note });
+  return note;
+}
+
+function putLog(access: Access, { size, nodes, note }: StoredReceiptLog): void {
+  access.run("INSERT OR REPLACE INTO receipt_log (id, size, nodes, note) VALUES (1, ?, ?, ?)", [
+    size,
+    concatBytes(...nodes),
+    note ?? null,
+  ]);
 }
 
 export function receiptLogIn(access: Access): StoredReceiptLog {

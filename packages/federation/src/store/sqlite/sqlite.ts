@@ -25,7 +25,13 @@ import { blob, integer, type Row, split, text as textOf, textOrNone, type Value 
 import { requireWhole } from "../whole.js";
 import { Database } from "./database.js";
 import { behindIn, energyIn, foldIn, foldsIn, growFold, marksIn, subtreesIn } from "./folds.js";
-import { growReceiptLog, receiptLogIn, receiptRecordsIn, receiptSubtreesIn } from "./receipts.js";
+import {
+  beginReceiptLog,
+  growReceiptLog,
+  receiptLogIn,
+  receiptRecordsIn,
+  receiptSubtreesIn,
+} from "./receipts.js";
 import { STORE_SCHEMA } from "./schema.js";
 import { storeStay, tellTwice, twiceIn } from "./stays.js";
 
@@ -91,6 +97,10 @@ export class SqliteStore implements FederationStore {
       growReceiptLog(this.#db, recordsOf(stored), sign);
       return outcomes;
     });
+  }
+
+  async beginReceiptLog(sign: SignHead): Promise<string> {
+    return this.#db.transaction(() => beginReceiptLog(this.#db, sign));
   }
 
   async receiptLog(): Promise<StoredReceiptLog> {

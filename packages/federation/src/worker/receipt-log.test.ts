@@ -1,0 +1,89 @@
+import { fromUtf8 } from "@wattseal/base";
+import { Ed25519SecretKey } from "@wattseal/lct-keys";
+import { cosign } from "@wattseal/tlog";
+import { auditReceiptLog, decodeReceiptRecord, type ReceiptLogReport } from "@wattseal/verifier";
+import { describe, expect, it } from "vitest";
+import { RECEIPT_LOG, seededEntropy, TestClock, WITNESS } from "../fleet.fixture.js";
+import { MemoryStore } from "../store/memory.fixture.js";
+import type { FederationStore } from "../store/port.js";
+import { bench, pack } from "./bench.fixture.js";
+
+const TRUST = { authorities: [], witnesses: [WITNESS] };
+
+async function auditOf(store: FederationStore, receipts: string[]): Promise<ReceiptLogReport> {
+  const { size, note } = await store.receiptLog();
+  const records = await store.receiptRecords(0, size + 1);
+  const held = receipts.map((text, i) => ({ holder: `pack ${i}`, note: text }));
+  return auditReceiptLog({ note, records }, { key: RECEIPT_LOG, trust: TRUST, receipts: held });
+}
+
+describe("the receipt log of a worker", () => {
+  it("has every receipt that it sent, each with the entries that were checked for it", async () => {
+    const { give, store, sent } = await bench();
+    const [a, b] = [pack(30, "a"), pack(8, "b")];
+    await give(a, "batch", a.batch(0, 10));
+    await give(b, "batch", b.batch(0));
+    await give(a, "batch", a.batch(10, 25));
+    await give(a, "batch", a.batch(10, 25)); // gets the stored one again
+    await give(a, "batch", a.batch(25, 30));
+    const receipts = sent.map(({ payload }) => fromUtf8(payload));
+    expect(receipts).toHaveLength(5);
+    const report = await auditOf(store, receipts);
+    expect(report).toMatchObject({ verdict: "verified", findings: [], leaves: 4, packs: 2 });
+    const records = (await store.receiptRecords(0, 9)).map(decodeReceiptRecord);
+    expect(records.map(({ first }) => first)).toEqual([0, 0, 10, 25]);
+    expect(records[2]?.receipt).toBe(receipts[2]);
+  });
+
+  it("counts what came without a receipt of its own to the next one's entries", async () => {
+    const { give, store } = await bench();
+    const p = pack(30);
+    await give(p, "batch", p.batch(0, 10));
+    await give(p, "head", new TextEncoder().encode(p.note(30)));
+    await give(p, "response", p.response(10));
+    const records = (await store.receiptRecords(0, 9)).map(decodeReceiptRecord);
+    expect(records.map(({ first }) => first)).toEqual([0, 10]);
+  });
+
+  it("has no record of what did not get a receipt", async () => {
+    const { give, store, sent } = await bench();
+    const p = pack(20);
+    await give(p, "batch", p.batch(0, 10));
+    await give(p, "batch", p.batch(10, 20, { leaves: p.leaves.slice(9, 19) }));
+    store.failure = { when: "before" };
+    await give(p, "batch", p.batch(10, 20));
+    expect(sent).toHaveLength(1);
+    expect(await store.receiptLog()).toMatchObject({ size: 1 });
+  });
+
+  it("goes on where another worker's ended, and is one with it", async () => {
+    const store = new MemoryStore();
+    const clock = new TestClock();
+    const [one, two] = [await bench(store, clock), await bench(store, clock)];
+    const p = pack(30);
+    await one.give(p, "batch", p.batch(0, 10));
+    await two.give(p, "batch", p.batch(10, 20));
+    await one.give(p, "batch", p.batch(20, 30));
+    const receipts = [...one.sent, ...two.sent].map(({ payload }) => fromUtf8(payload));
+    expect(await auditOf(store, receipts)).toMatchObject({ verdict: "verified", leaves: 3 });
+  });
+
+  it("is signed before the first receipt, and by one key alone", async () => {
+    const { store } = await bench();
+    expect(await auditOf(store, [])).toMatchObject({ verdict: "verified", leaves: 0 });
+    const other = Ed25519SecretKey.generate(seededEntropy("another worker's"));
+    const receiptLog = { ...RECEIPT_LOG, publicKey: other.publicKey, sign: other.sign.bind(other) };
+    const refused = expect(bench(store, new TestClock(), { receiptLog })).rejects;
+    await refused.toMatchObject({ code: "configuration" });
+    await refused.toThrow("receipts.pem");
+  });
+
+  it("shows a worker that gave a receipt past it", async () => {
+    const { give, store, sent } = await bench();
+    const p = pack(20);
+    await give(p, "batch", p.batch(0, 10));
+    const secret = cosign(p.note(20), { ...WITNESS, time: 1_760_000_000 });
+    const report = await auditOf(store, [fromUtf8(sent[0]!.payload), secret]);
+    expect(report.findings).toMatchObject([{ fault: "unlogged" }]);
+  });
+});

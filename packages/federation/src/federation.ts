@@ -26,6 +26,8 @@ export interface FederationOptions {
   readonly account?: BrokerAccount;
   /** Ed25519; its name and public key are what gateways pin. */
   readonly witnessKey: NoteSigner;
+  /** Ed25519; signs the heads of the log of all receipts, whose origin is its name. Without it they stay unsigned. */
+  readonly receiptLogKey?: NoteSigner;
   readonly authorityKeys: TrustedKeys;
   /** Enrols LCTs and keeps their standing; without it nobody's ends here. */
   readonly registry?: RegistrySetting;
@@ -86,6 +88,7 @@ export async function startFederation(options: FederationOptions): Promise<Feder
     const worker = await FederationWorker.start({
       store,
       witness,
+      ...(options.receiptLogKey && { receiptLog: options.receiptLogKey }),
       authorityKeys,
       clock,
       logger,
@@ -106,7 +109,10 @@ export async function startFederation(options: FederationOptions): Promise<Feder
     );
     await port.ready;
     const witnessVkey = formatVkey({ ...witness, type: "cosignature" });
-    const queried = { store, fleet, witness: witnessVkey, stats: () => worker.stats, metrics };
+    const receiptLog =
+      options.receiptLogKey && formatVkey({ ...options.receiptLogKey, type: "ed25519" });
+    const stats = () => worker.stats;
+    const queried = { store, fleet, witness: witnessVkey, receiptLog, stats, metrics };
     const query = options.query && (await serveQueries(options.query, queried, options));
     if (query !== undefined) closing.push(() => query.close());
     logger.info("federation.started", { broker: transport.url, fleet, packs: worker.stats.packs });

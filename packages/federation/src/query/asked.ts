@@ -16,6 +16,8 @@ export interface Queried {
   readonly fleet: string;
   /** C2SP vkey text. */
   readonly witness: string;
+  /** C2SP vkey text of the receipt log; undefined where nobody signs it. */
+  readonly receiptLog?: string | undefined;
   readonly stats: () => FederationStats;
   readonly metrics: Metrics;
 }

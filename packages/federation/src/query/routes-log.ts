@@ -1,10 +1,10 @@
 /** Logs as they were signed: entries, proofs, tiles, receipts. */
 
-import { concatBytes, utf8 } from "@wattseal/base";
-import { encodeBundle, TILE_WIDTH, unverifiedCheckpoint } from "@wattseal/tlog";
+import { concatBytes } from "@wattseal/base";
+import { TILE_WIDTH, unverifiedCheckpoint } from "@wattseal/tlog";
 import { encodeProofFile } from "@wattseal/verifier";
 import { HttpRefusal } from "../http/problem.js";
-import { CBOR, json, type Reply } from "../http/route.js";
+import { CBOR, json } from "../http/route.js";
 import {
   asked,
   entryReply,
@@ -16,10 +16,8 @@ import {
   storedPack,
 } from "./asked.js";
 import * as form from "./schemas.js";
+import { bundle, note, OCTETS, octets, TILE_SUMMARY, tileIn } from "./tiles.js";
 import { StoredTree } from "./tree.js";
-
-const OCTETS = "application/octet-stream";
-const TEXT = "text/plain; charset=utf-8";
 
 export const LOG_ROUTES: readonly QueryRoute[] = [
   {
@@ -95,45 +93,22 @@ export const LOG_ROUTES: readonly QueryRoute[] = [
       const { pack, receipt } = await storedPack(store, call);
       if (receipt === undefined)
         throw new HttpRefusal(404, "receipt", `${pack} has no receipt yet`);
-      return { status: 200, type: TEXT, body: utf8(receipt.text) };
+      return note(receipt.text);
     },
   },
   {
     ...READS,
     id: "getTile",
     path: "/v1/packs/{pack}/tile/{tile+}",
-    summary:
-      "A tile of hashes or of entries, by its C2SP tlog-tiles path: 0/000, 1/x001/234.p/17, entries/000.",
+    summary: TILE_SUMMARY,
     response: { media: [OCTETS] },
     handle: async ({ store }, call) => {
       const { pack } = await storedPack(store, call);
-      const { level, index, width } = tileIn(call.parameters.get("tile") ?? "");
+      const { level, index, width } = tileIn(call);
       const first = index * TILE_WIDTH;
-      if (level === "entries") {
-        const leaves = await store.leaves(pack, first, width);
-        return octets(leaves.length === width ? encodeBundle(leaves) : undefined);
-      }
+      if (level === "entries") return bundle(await store.leaves(pack, first, width), width);
       const hashes = await new StoredTree(store, pack).tile(level, index, width);
       return octets(hashes && concatBytes(...hashes));
     },
   },
 ];
-
-function octets(body: Uint8Array | undefined): Reply {
-  if (body === undefined) throw new HttpRefusal(404, "tile", "the log is not that long");
-  return { status: 200, type: OCTETS, body };
-}
-
-/** C2SP tlog-tiles: <level>/<index in groups of three>[.p/<width>]; levels that a log of 2^48 entries can have. */
-const TILE = /^([0-5]|entries)\/((?:x\d{3}\/){0,4}\d{3})(?:\.p\/(\d{1,3}))?$/;
-
-function tileIn(path: string) {
-  const [, level, groups = "", partial] = TILE.exec(path) ?? [];
-  const width = partial === undefined ? TILE_WIDTH : Number(partial);
-  const isWhole = partial === undefined || (width > 0 && width < TILE_WIDTH);
-  if (level === undefined || !isWhole) {
-    throw new HttpRefusal(404, "tile", "that is no path of a tile");
-  }
-  const index = Number(groups.replaceAll(/[x/]/g, ""));
-  return { level: level === "entries" ? level : Number(level), index, width } as const;
-}

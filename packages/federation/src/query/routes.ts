@@ -4,6 +4,7 @@ import { json } from "../http/route.js";
 import { asked, lineOf, type QueryRoute, READS, storedFold, storedPack } from "./asked.js";
 import { fleetSums } from "./fleet.js";
 import { LOG_ROUTES } from "./routes-log.js";
+import { RECEIPT_ROUTES } from "./routes-receipts.js";
 import { SUM_ROUTES } from "./routes-sums.js";
 import * as form from "./schemas.js";
 
@@ -34,8 +35,8 @@ export const ROUTES: readonly QueryRoute[] = [
     path: "/v1/fleet",
     summary: "The fleet's sums.",
     response: form.fleet,
-    handle: async ({ store, fleet, witness }) =>
-      json({ fleet, witness, ...(await fleetSums(store)) }),
+    handle: async ({ store, fleet, witness, receiptLog }) =>
+      json({ fleet, witness, ...(receiptLog && { receiptLog }), ...(await fleetSums(store)) }),
   },
   {
     ...READS,
@@ -64,5 +65,6 @@ export const ROUTES: readonly QueryRoute[] = [
     },
   },
   ...LOG_ROUTES,
+  ...RECEIPT_ROUTES,
   ...SUM_ROUTES,
 ];

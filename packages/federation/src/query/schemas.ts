@@ -123,6 +123,10 @@ export const searched = z.object({
 export const fleet = z.object({
   fleet: z.string(),
   witness: z.string().describe("C2SP vkey: name and key of its cosignatures."),
+  receiptLog: z
+    .string()
+    .optional()
+    .describe("C2SP vkey: origin and key of the log of its receipts."),
   packs: count,
   entries: count,
   witnessed: count.describe("Entries covered by receipts."),

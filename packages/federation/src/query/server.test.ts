@@ -1,11 +1,25 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { fromBase64, type Logger, silentLogger } from "@wattseal/base";
+import { concatBytes, fromBase64, type Logger, silentLogger } from "@wattseal/base";
 import { decodeEntry } from "@wattseal/energy-ledger";
-import { decodeBundle, Frontier, leafHash, rootOf, verifyCosignature } from "@wattseal/tlog";
-import { verifyProofFile } from "@wattseal/verifier";
+import {
+  decodeBundle,
+  Frontier,
+  leafHash,
+  rootOf,
+  verifyCheckpoint,
+  verifyCosignature,
+} from "@wattseal/tlog";
+import { decodeReceiptRecord, verifyProofFile } from "@wattseal/verifier";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { AUTHORITY, START, TestClock, type TestPack, WITNESS } from "../fleet.fixture.js";
+import {
+  AUTHORITY,
+  RECEIPT_LOG,
+  START,
+  TestClock,
+  type TestPack,
+  WITNESS,
+} from "../fleet.fixture.js";
 import { History, MODULES } from "../folds/history.fixture.js";
 import type { HttpServer } from "../http/server.js";
 import { bench, pack } from "../worker/bench.fixture.js";
@@ -38,6 +52,7 @@ beforeEach(async () => {
     store: at.store,
     fleet: "test",
     witness: "vkey",
+    receiptLog: "log vkey",
     stats: () => at.worker.stats,
     metrics,
   };
@@ -103,6 +118,34 @@ describe("the query API", () => {
     });
     expect(checkpoint).toMatchObject({ size: 600, root: known.root() });
     expect((await ask("/v1/fleet")).body).toMatchObject({ packs: 1, entries: 600, witnessed: 600 });
+  });
+
+  it("serves the log of its receipts: head, records, and tiles that are the head's tree", async () => {
+    for (let i = 0; i < 299; i += 1) {
+      const p = pack(2, `pack ${i}`);
+      await at.give(p, "batch", p.batch(0));
+    }
+    expect((await ask("/v1/fleet")).body).toMatchObject({ receiptLog: "log vkey" });
+    const head = verifyCheckpoint(await (await raw("/v1/receipts/checkpoint")).text(), RECEIPT_LOG);
+    expect(head.size).toBe(301);
+    const bytesAt = async (tile: string) => {
+      const response = await raw(`/v1/receipts/tile/${tile}`);
+      expect(response.status, tile).toBe(200);
+      return new Uint8Array(await response.arrayBuffer());
+    };
+    const records = [
+      ...decodeBundle(await bytesAt("entries/000")),
+      ...decodeBundle(await bytesAt("entries/001.p/45"), 45),
+    ];
+    const hashes = records.map((record) => leafHash(record));
+    expect(rootOf(hashes)).toEqual(head.root);
+    expect(String(await bytesAt("0/000"))).toBe(String(concatBytes(...hashes.slice(0, 256))));
+    expect(String(await bytesAt("0/001.p/45"))).toBe(String(concatBytes(...hashes.slice(256))));
+    expect(String(await bytesAt("1/000.p/1"))).toBe(String(rootOf(hashes.slice(0, 256))));
+    for (const none of ["entries/001", "entries/002.p/1", "0/001", "1/000", "1/000.p/2", "9/000"]) {
+      expect(await ask(`/v1/receipts/tile/${none}`)).toMatchObject({ status: 404 });
+    }
+    expect(decodeReceiptRecord(records[0]!).receipt).toContain(known.origin);
   });
 
   it("answers nobody without the token, but that it is there", async () => {

@@ -1,5 +1,5 @@
 /** What a transaction adds to the receipt log. */
-import { Frontier, leafHash } from "@wattseal/tlog";
+import { encodeBundle, Frontier, leafHash } from "@wattseal/tlog";
 import { BLOCK, type Subtree } from "../folds/growth.js";
 import { completedSubtrees } from "../folds/subtrees.js";
 import type { PackCommit } from "../store/port.js";
@@ -15,14 +15,25 @@ export interface ReceiptLogGrowth {
 
 export const NO_RECEIPTS: StoredReceiptLog = { size: 0, nodes: [], note: undefined };
 
+/** Leaves to a row, at most: a read takes whole rows. */
+const MOST_BUNDLED = 256;
+
+/** Rows of first leaf, count, and data. */
+export function bundlesOf(
+  first: number,
+  records: readonly Uint8Array[],
+): [number, number, Uint8Array][] {
+  const rows: [number, number, Uint8Array][] = [];
+  for (let at = 0; at < records.length; at += MOST_BUNDLED) {
+    const part = records.slice(at, at + MOST_BUNDLED);
+    rows.push([first + at, part.length, encodeBundle(part)]);
+  }
+  return rows;
+}
+
 /** Leaves for the receipt log, of commits that are stored, in their order. */
 export function recordsOf(stored: readonly PackCommit[]): readonly Uint8Array[] {
   return stored.flatMap(({ receipt }) => (receipt?.record === undefined ? [] : [receipt.record]));
-}
-
-/** The head that a log is given which has none. */
-export function firstHead({ size, nodes }: StoredReceiptLog, sign: SignHead): string {
-  return sign({ size, root: Frontier.from(size, nodes).root() });
 }
 
 /** `log` is as this transaction has it locked. */

@@ -347,13 +347,22 @@ describe.each([
     }
   });
 
-  test("begins the receipt log with one signed head, whoever begins it", async () => {
+  test("begins the receipt log once, with one signed head, whoever begins it", async () => {
     const workers = bed?.workers ?? [];
-    const begun = await Promise.all(workers.map((worker) => worker.beginReceiptLog(signed)));
-    expect(new Set(begun)).toEqual(new Set([noteOf([])]));
-    expect(await store.beginReceiptLog(() => "another's")).toBe(noteOf([]));
+    const older = Array.from({ length: 600 }, (_, i) => utf8(`older ${i}`));
+    const begun = await Promise.all(workers.map((it) => it.beginReceiptLog(older, signed)));
+    expect(new Set(begun)).toEqual(new Set([noteOf(older)]));
+    expect(await store.beginReceiptLog([utf8("more")], () => "another's")).toBe(noteOf(older));
     await store.commit([growth(0, 5, given(5))], signed);
-    expect(await store.beginReceiptLog(() => "another's")).toBe(noteOf([utf8("record 5")]));
+    const all = [...older, utf8("record 5")];
+    expect(await store.beginReceiptLog([], () => "another's")).toBe(noteOf(all));
+    expect((await store.receiptRecords(250, 700)).map(String)).toEqual(all.slice(250).map(String));
+    expect(await store.receiptSubtrees(1, 0, 9)).toHaveLength(2);
+  });
+
+  test("begins an empty receipt log with a head of no leaves", async () => {
+    expect(await store.beginReceiptLog([], signed)).toBe(noteOf([]));
+    expect(await store.receiptLog()).toEqual({ ...positionOf([]), note: noteOf([]) });
   });
 
   test("logs no record where its commit fails, nor where no head of it can be signed", async () => {

@@ -28,7 +28,7 @@ export function guarded(store: FederationStore): FederationStore {
     energy: (query) => guard(() => store.energy(query)),
     marks: (query) => guard(() => store.marks(query)),
     subtrees: (pack, tile, index, count) => guard(() => store.subtrees(pack, tile, index, count)),
-    beginReceiptLog: (sign) => guard(() => store.beginReceiptLog(sign)),
+    beginReceiptLog: (records, sign) => guard(() => store.beginReceiptLog(records, sign)),
     receiptLog: () => guard(() => store.receiptLog()),
     receiptRecords: (from, limit) => guard(() => store.receiptRecords(from, limit)),
     receiptSubtrees: (tile, index, count) => guard(() => store.receiptSubtrees(tile, index, count)),

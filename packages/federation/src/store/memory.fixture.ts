@@ -13,7 +13,7 @@ import {
   type Subtree,
 } from "../folds/growth.js";
 import type { EnergyQuery, MarksQuery } from "../folds/port.js";
-import { firstHead, grownBy, NO_RECEIPTS, recordsOf } from "../receipts/growth.js";
+import { grownBy, NO_RECEIPTS, recordsOf } from "../receipts/growth.js";
 import type { SignHead, StoredReceiptLog } from "../receipts/port.js";
 import { samePosition } from "../worker/pack-log.js";
 import { sharedBits } from "./fold-row.js";
@@ -121,17 +121,20 @@ export class MemoryStore implements FederationStore {
   }
 
   #growReceiptLog(records: readonly Uint8Array[], sign: SignHead | undefined): void {
-    if (records.length === 0) return;
+    if (records.length > 0) this.#enterRecords(records, sign);
+  }
+
+  #enterRecords(records: readonly Uint8Array[], sign: SignHead | undefined) {
     const { next, subtrees } = grownBy(records, this.#receiptLog, sign);
     this.#receiptLog = next;
     this.#records.push(...records);
     this.#receiptSubtrees.push(...subtrees);
+    return next.note;
   }
 
-  async beginReceiptLog(sign: SignHead) {
-    const note = this.#receiptLog.note ?? firstHead(this.#receiptLog, sign);
-    this.#receiptLog = { ...this.#receiptLog, note };
-    return note;
+  async beginReceiptLog(records: readonly Uint8Array[], sign: SignHead) {
+    const { note } = this.#receiptLog;
+    return note ?? this.#enterRecords(records, sign) ?? "";
   }
 
   async receiptLog() {

@@ -4,6 +4,7 @@ import { cosign } from "@wattseal/tlog";
 import { auditReceiptLog, decodeReceiptRecord, type ReceiptLogReport } from "@wattseal/verifier";
 import { describe, expect, it } from "vitest";
 import { RECEIPT_LOG, seededEntropy, TestClock, WITNESS } from "../fleet.fixture.js";
+import { growthOf } from "../store/growth.fixture.js";
 import { MemoryStore } from "../store/memory.fixture.js";
 import type { FederationStore } from "../store/port.js";
 import { bench, pack } from "./bench.fixture.js";
@@ -76,6 +77,23 @@ describe("the receipt log of a worker", () => {
     const refused = expect(bench(store, new TestClock(), { receiptLog })).rejects;
     await refused.toMatchObject({ code: "configuration" });
     await refused.toThrow("receipts.pem");
+  });
+
+  it("begins with the receipts that an older program gave, and goes on from them", async () => {
+    const store = new MemoryStore();
+    const p = pack(20);
+    const text = cosign(p.note(10), { ...WITNESS, time: 1_760_000_000 });
+    await store.commit([
+      {
+        ...growthOf(p.name, [], p.leaves.slice(0, 10)),
+        heads: [{ size: 10, root: p.root(10) }],
+        receipt: { size: 10, text },
+      },
+    ]);
+    const { give } = await bench(store);
+    expect(await auditOf(store, [text])).toMatchObject({ verdict: "verified", leaves: 1 });
+    await give(p, "batch", p.batch(10));
+    expect(await auditOf(store, [text])).toMatchObject({ verdict: "verified", leaves: 2 });
   });
 
   it("shows a worker that gave a receipt past it", async () => {

@@ -100,8 +100,8 @@ export class PostgresStore implements FederationStore {
     return this.#database.transaction((session) => commitGroup(session, group, sign));
   }
 
-  async beginReceiptLog(sign: SignHead): Promise<string> {
-    return this.#database.transaction((session) => beginReceiptLog(session, sign));
+  async beginReceiptLog(records: readonly Uint8Array[], sign: SignHead): Promise<string> {
+    return this.#database.transaction((session) => beginReceiptLog(session, records, sign));
   }
 
   async receiptLog(): Promise<StoredReceiptLog> {

@@ -3,12 +3,11 @@
  * transaction, so leaves have one order and each head extends the last. Nothing is locked after it.
  */
 import { concatBytes } from "@wattseal/base";
-import { encodeBundle } from "@wattseal/tlog";
-import { firstHead, grownBy, NO_RECEIPTS } from "../../receipts/growth.js";
+import { bundlesOf, grownBy, NO_RECEIPTS, type ReceiptLogGrowth } from "../../receipts/growth.js";
 import type { SignHead, StoredReceiptLog } from "../../receipts/port.js";
 import { storedReceiptLog, unbundled } from "../receipt-row.js";
 import { blob, integer } from "../row.js";
-import type { Session } from "./database.js";
+import type { Parameter, Session } from "./database.js";
 import { valueLists } from "./values.js";
 
 type Reader = Pick<Session, "all">;
@@ -22,35 +21,48 @@ export async function growReceiptLog(
   sign: SignHead | undefined,
 ): Promise<void> {
   if (records.length === 0) return;
-  const { next, first, subtrees } = grownBy(records, await lockedLog(session), sign);
-  await session.run(
-    `WITH bundle AS (INSERT INTO wattseal.receipt_bundle (first, count, data) VALUES ($1, $2, $3))
-      UPDATE wattseal.receipt_log SET size = $4, nodes = $5, note = $6`,
-    [
-      first,
-      records.length,
-      encodeBundle(records),
-      next.size,
-      concatBytes(...next.nodes),
-      next.note ?? null,
-    ],
-  );
-  const rows = subtrees.map(({ tile, index, root }) => [tile, index, root]);
-  for (const list of valueLists(rows)) {
-    await session.run(
-      `INSERT INTO wattseal.receipt_subtree (tile, place, root) VALUES ${list.text}`,
-      list.values,
-    );
-  }
+  await enter(session, grownBy(records, await lockedLog(session), sign));
 }
 
 /** Of several workers that begin at once one signs; the others get its head. */
-export async function beginReceiptLog(session: Session, sign: SignHead): Promise<string> {
+export async function beginReceiptLog(
+  session: Session,
+  records: readonly Uint8Array[],
+  sign: SignHead,
+): Promise<string> {
   const log = await lockedLog(session);
   if (log.note !== undefined) return log.note;
-  const note = firstHead(log, sign);
-  await session.run("UPDATE wattseal.receipt_log SET note = $1", [note]);
-  return note;
+  const growth = grownBy(records, log, sign);
+  await enter(session, growth);
+  return growth.next.note ?? "";
+}
+
+async function enter(
+  session: Session,
+  { next, first, records, subtrees }: ReceiptLogGrowth,
+): Promise<void> {
+  const [bundle, ...more] = bundlesOf(first, records);
+  const edge = [next.size, concatBytes(...next.nodes), next.note ?? null];
+  const update = "UPDATE wattseal.receipt_log SET size = $1, nodes = $2, note = $3";
+  await session.run(
+    bundle === undefined
+      ? update
+      : `WITH bundle AS (INSERT INTO wattseal.receipt_bundle (first, count, data) VALUES ($4, $5, $6)) ${update}`,
+    [...edge, ...(bundle ?? [])],
+  );
+  await insert(session, "receipt_bundle (first, count, data)", more);
+  const rows = subtrees.map(({ tile, index, root }) => [tile, index, root]);
+  await insert(session, "receipt_subtree (tile, place, root)", rows);
+}
+
+async function insert(
+  session: Session,
+  into: string,
+  rows: readonly (readonly Parameter[])[],
+): Promise<void> {
+  for (const list of valueLists(rows)) {
+    await session.run(`INSERT INTO wattseal.${into} VALUES ${list.text}`, list.values);
+  }
 }
 
 async function lockedLog(session: Session): Promise<StoredReceiptLog> {

@@ -1,7 +1,6 @@
 /** The receipt log: its leaves as bundles, and its edge and newest head in one row. */
 import { concatBytes } from "@wattseal/base";
-import { encodeBundle } from "@wattseal/tlog";
-import { firstHead, grownBy, NO_RECEIPTS } from "../../receipts/growth.js";
+import { bundlesOf, grownBy, NO_RECEIPTS, type ReceiptLogGrowth } from "../../receipts/growth.js";
 import type { SignHead, StoredReceiptLog } from "../../receipts/port.js";
 import { storedReceiptLog, unbundled } from "../receipt-row.js";
 import { type Access, blob, integer } from "../row.js";
@@ -12,14 +11,31 @@ export function growReceiptLog(
   records: readonly Uint8Array[],
   sign: SignHead | undefined,
 ): void {
-  if (records.length === 0) return;
-  const { next, first, subtrees } = grownBy(records, receiptLogIn(access), sign);
-  putLog(access, next);
-  access.run("INSERT INTO receipt_bundle (first, count, data) VALUES (?, ?, ?)", [
-    first,
-    records.length,
-    encodeBundle(records),
+  if (records.length > 0) enter(access, grownBy(records, receiptLogIn(access), sign));
+}
+
+/** Inside a transaction. */
+export function beginReceiptLog(
+  access: Access,
+  records: readonly Uint8Array[],
+  sign: SignHead,
+): string {
+  const log = receiptLogIn(access);
+  if (log.note !== undefined) return log.note;
+  const growth = grownBy(records, log, sign);
+  enter(access, growth);
+  return growth.next.note ?? "";
+}
+
+function enter(access: Access, { next, first, records, subtrees }: ReceiptLogGrowth): void {
+  access.run("INSERT OR REPLACE INTO receipt_log (id, size, nodes, note) VALUES (1, ?, ?, ?)", [
+    next.size,
+    concatBytes(...next.nodes),
+    next.note ?? null,
   ]);
+  for (const bundle of bundlesOf(first, records)) {
+    access.run("INSERT INTO receipt_bundle (first, count, data) VALUES (?, ?, ?)", bundle);
+  }
   for (const { tile, index, root } of subtrees) {
     access.run("INSERT INTO receipt_subtree (tile, place, root) VALUES (?, ?, ?)", [
       tile,
@@ -27,23 +43,6 @@ export function growReceiptLog(
       root,
     ]);
   }
-}
-
-/** Inside a transaction. */
-export function beginReceiptLog(access: Access, sign: SignHead): string {
-  const log = receiptLogIn(access);
-  if (log.note !== undefined) return log.note;
-  const note = firstHead(log, sign);
-  putLog(access, { ...log, note });
-  return note;
-}
-
-function putLog(access: Access, { size, nodes, note }: StoredReceiptLog): void {
-  access.run("INSERT OR REPLACE INTO receipt_log (id, size, nodes, note) VALUES (1, ?, ?, ?)", [
-    size,
-    concatBytes(...nodes),
-    note ?? null,
-  ]);
 }
 
 export function receiptLogIn(access: Access): StoredReceiptLog {

@@ -99,8 +99,8 @@ export class SqliteStore implements FederationStore {
     });
   }
 
-  async beginReceiptLog(sign: SignHead): Promise<string> {
-    return this.#db.transaction(() => beginReceiptLog(this.#db, sign));
+  async beginReceiptLog(records: readonly Uint8Array[], sign: SignHead): Promise<string> {
+    return this.#db.transaction(() => beginReceiptLog(this.#db, records, sign));
   }
 
   async receiptLog(): Promise<StoredReceiptLog> {

@@ -1,12 +1,12 @@
 import { loadavg } from "node:os";
 import { join } from "node:path";
 import { sha256 } from "@wattseal/base";
-import { Frontier, leafHash } from "@wattseal/tlog";
+import { Frontier, leafHash, signCheckpoint } from "@wattseal/tlog";
 import { packName } from "@wattseal/uplink";
 import { postgresMissing } from "../scripts/lib/postgres.mjs";
 import { NoStore, postgresKind, sqliteKind, workThrough } from "./lib/fleet-load.mjs";
 import { median } from "./lib/measure.mjs";
-import { recordPack } from "./lib/recorded.mjs";
+import { receiptLog, recordPack } from "./lib/recorded.mjs";
 import { formatFigures, formatTable } from "./lib/table.mjs";
 
 /** @typedef {import("./lib/fleet-load.mjs").Kind} Kind */
@@ -165,7 +165,7 @@ async function measured(entries, work, kind) {
  */
 async function commitAll(it, groups) {
   for (const group of groups) {
-    const outcomes = await it.commit(group);
+    const outcomes = await it.commit(group, (head) => signCheckpoint(head, receiptLog));
     if (outcomes.some((outcome) => outcome !== "stored")) throw new Error("a conflict");
   }
 }
@@ -293,7 +293,7 @@ class Fill {
         next: { size, nodes: frontier.nodes() },
         leaves: [{ first, leaves }],
         heads: [{ size, root: frontier.root() }],
-        receipt: { size, text: "receipt ".repeat(48) },
+        receipt: { size, text: "receipt ".repeat(48), record: new Uint8Array(430).fill(size) },
         stays: [],
         fold: foldOf(first, size),
       };

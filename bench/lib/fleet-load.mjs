@@ -3,8 +3,9 @@ import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { millis, silentLogger } from "@wattseal/base";
 import { FederationWorker, PostgresStore, SqliteStore } from "@wattseal/federation";
+import { EMPTY_ROOT } from "@wattseal/tlog";
 import { PostgresServer } from "../../scripts/lib/postgres.mjs";
-import { authority, witness } from "./recorded.mjs";
+import { authority, receiptLog, witness } from "./recorded.mjs";
 
 /** @typedef {import("@wattseal/federation").FederationStore} Store */
 /** @typedef {import("@wattseal/federation").PackCommit} PackCommit */
@@ -29,6 +30,7 @@ export async function workThrough(store, packs) {
   const worker = await FederationWorker.start({
     store,
     witness,
+    receiptLog,
     authorityKeys: [authority.publicKey],
     clock: systemClock,
     logger: silentLogger,
@@ -93,8 +95,9 @@ export class NoStore {
   async subtrees() {
     return [];
   }
-  async beginReceiptLog() {
-    return "";
+  /** @param {readonly Uint8Array[]} _records @param {import("@wattseal/federation").SignHead} sign */
+  async beginReceiptLog(_records, sign) {
+    return sign({ size: 0, root: EMPTY_ROOT });
   }
   async receiptLog() {
     return { size: 0, nodes: [], note: undefined };

@@ -25,6 +25,14 @@ export const witness = {
   sign: (message) => witnessKey.sign(message),
 };
 
+const logKey = Ed25519SecretKey.generate(entropy);
+/** @type {import("@wattseal/tlog").NoteSigner} */
+export const receiptLog = {
+  name: `${witness.name}/receipts`,
+  publicKey: logKey.publicKey,
+  sign: (message) => logKey.sign(message),
+};
+
 /**
  * @typedef {object} Recorded
  * @property {import("@wattseal/uplink").PackName} name

@@ -16,6 +16,7 @@ import { convert } from "./commands/trace.js";
 import { parseBitRate } from "./conformance/bus.js";
 import { LOG_LEVELS } from "./ports/system.js";
 import { addControl } from "./program-control.js";
+import { addFederationAudit } from "./program-federation.js";
 import { addFleet } from "./program-fleet.js";
 import { example, type Report } from "./program-help.js";
 import { addIdentity } from "./program-identity.js";
@@ -187,6 +188,7 @@ function addRoles(wattseal: Command, report: Report): void {
     .addHelpText("after", example("federation --state ./pack"))
     .action(async (options) => report(await runFederation(options)));
   addRegistry(federation, report);
+  addFederationAudit(federation, report);
 }
 
 function addConformance(sim: Command, report: Report): void {

@@ -24,7 +24,8 @@ export const WITNESS = signerOf("federation.test");
 export const STRANGER = signerOf("stranger.test");
 export const TRUST: Trust = {
   authorities: [],
-  witnesses: [{ name: WITNESS.name, publicKey: WITNESS.publicKey }],
+  witnesses: [{ name: WITNESS.name, publicKeys: [WITNESS.publicKey] }],
+  quorum: 1,
 };
 
 const packs = new Map<string, NoteSigner>();

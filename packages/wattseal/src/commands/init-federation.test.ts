@@ -27,7 +27,7 @@ it("makes keys for their owner alone, a trust file that names them, and a config
   const { federation, authority } = layoutOf(state);
   const said = JSON.parse(stdout);
   expect(said).toMatchObject({ state, authority: authority.key, trust: federation.trust });
-  for (const key of [federation.witnessKey, authority.key]) {
+  for (const key of [federation.witnessKey, federation.receiptLogKey, authority.key]) {
     expect(statSync(key).mode & 0o777).toBe(0o600);
   }
   const trust = decodeTrust(readFileSync(federation.trust));

@@ -9,6 +9,7 @@ import { systemClock, systemEntropy } from "../ports/system.js";
 import { readBrokerAccess } from "../state/broker-access.js";
 import { readRequired, readSecret } from "../state/files.js";
 import type { Layout } from "../state/layout.js";
+import { openReceiptLogKey } from "../state/receipt-log.js";
 import { querySettingOf } from "./query.js";
 import { registrySettingOf } from "./registry.js";
 
@@ -52,6 +53,7 @@ export async function openFederation(options: {
       publicKey: key.publicKey,
       sign: (message) => key.sign(message),
     },
+    receiptLogKey: await openReceiptLogKey(layout, own.name, { entropy: systemEntropy, logger }),
     authorityKeys: trust.authorities.map(({ publicKey }) => publicKey),
     ...(registry && { registry }),
     ...(query && { query }),
@@ -62,7 +64,7 @@ export async function openFederation(options: {
 }
 
 /** A relative password file starts at the configuration's folder. */
-async function storeOf(layout: Layout, { store }: FederationConfig): Promise<StoreOptions> {
+export async function storeOf(layout: Layout, { store }: FederationConfig): Promise<StoreOptions> {
   if (store.url === "embedded") return { kind: "embedded", directory: layout.federation.store };
   if (store.passwordFile === "") return { kind: "postgres", url: store.url };
   const path = resolve(layout.federation.directory, store.passwordFile);

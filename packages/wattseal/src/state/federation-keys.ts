@@ -12,7 +12,7 @@ export interface FederationKeysOptions {
   readonly entropy: Entropy;
 }
 
-/** Makes a federation's witness, and the trust file that says whom to believe; the caller keeps the authority. */
+/** Makes a federation's witness, the key of its receipt log, and the trust file that says whom to believe; the caller keeps the authority. */
 export async function makeFederationKeys({
   layout: { federation },
   names,
@@ -26,6 +26,7 @@ export async function makeFederationKeys({
     quorum: 1,
   };
   witness.dispose();
+  (await createEd25519KeyFile(federation.receiptLogKey, entropy)).dispose();
   await writeWhole(federation.trust, encodeTrust(trust), 0o644);
   return trust;
 }

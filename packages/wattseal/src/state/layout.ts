@@ -36,6 +36,7 @@ export function layoutOf(root: string) {
       directory: federation,
       config: join(federation, "federation.toml"),
       witnessKey: join(federation, "witness.pem"),
+      receiptLogKey: join(federation, "receipts.pem"),
       deviceHalf: join(federation, "device-half.key"),
       trust: join(federation, "trust.json"),
       store: join(federation, "store"),

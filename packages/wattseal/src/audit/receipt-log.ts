@@ -1,0 +1,106 @@
+/** Where an audit of a federation's receipt log reads from. */
+import { readdir, readFile, stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { type Clock, fromUtf8, messageOf } from "@wattseal/base";
+import { type FederationStore, openStore, RemoteReceiptLog } from "@wattseal/federation";
+import { RECEIPT_PREFIX } from "@wattseal/gateway";
+import type { HeldReceipt, ReceiptLogSource } from "@wattseal/verifier";
+import { loadConfig } from "../config/file.js";
+import { federationSchema } from "../config/schema.js";
+import { CliError } from "../errors.js";
+import { storeOf } from "../roles/federation.js";
+import { readSecret } from "../state/files.js";
+import type { Layout } from "../state/layout.js";
+
+/** What is audited, read once: receipts first, since the log goes on growing. */
+export interface AuditedLog {
+  /** The latest receipt of each pack, as the federation shows it. */
+  readonly shown: readonly HeldReceipt[];
+  readonly source: ReceiptLogSource;
+  /** The log's size, as far as it is known. */
+  readonly size: number;
+  close(): Promise<void>;
+}
+
+const PAGE = 256;
+const MOST_RECEIPT = 16_384;
+
+/** Straight from the store that federation.toml names; an embedded one is free when its federation is stopped. */
+export async function storedReceiptLog(layout: Layout): Promise<AuditedLog> {
+  const config = await loadConfig({
+    schema: federationSchema,
+    path: layout.federation.config,
+    environment: process.env,
+    flags: {},
+  });
+  const store = await openStore(await storeOf(layout, config));
+  try {
+    const shown = (await store.packs()).flatMap(({ pack, receipt }) =>
+      receipt === undefined ? [] : [{ holder: `this federation for ${pack}`, note: receipt.text }],
+    );
+    const { note, size } = await store.receiptLog();
+    const source = { note, records: recordsIn(store) };
+    return { shown, source, size, close: () => store.close() };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function* recordsIn(store: FederationStore): AsyncGenerator<Uint8Array> {
+  for (let from = 0; ; ) {
+    const page = await store.receiptRecords(from, PAGE);
+    if (page.length === 0) return;
+    yield* page;
+    from += page.length;
+  }
+}
+
+export interface RemoteOptions {
+  readonly url: string;
+  readonly tokenFile: string;
+  readonly ca?: string;
+}
+
+export async function remoteReceiptLog(
+  { url, tokenFile, ca }: RemoteOptions,
+  clock: Clock,
+): Promise<AuditedLog> {
+  const token = fromUtf8(await readSecret(resolve(tokenFile), "Its operator has it")).trim();
+  const trusted = ca === undefined ? undefined : fromUtf8(await read(ca));
+  const log = new RemoteReceiptLog({ url, token, ...(trusted && { ca: trusted }) }, clock);
+  const shown: HeldReceipt[] = [];
+  for await (const { pack, text } of log.receipts()) {
+    shown.push({ holder: `this federation for ${pack}`, note: text });
+  }
+  const note = await log.note();
+  return { shown, source: { note, records: log.records(note) }, size: 0, close: async () => {} };
+}
+
+/** Receipts in files, or in the folders of logs. */
+export async function heldReceipts(paths: readonly string[]): Promise<readonly HeldReceipt[]> {
+  const files: string[] = [];
+  for (const path of paths) {
+    const found = await stat(resolve(path)).catch(() => undefined);
+    if (found?.isDirectory() !== true) files.push(path);
+    else {
+      const names = await readdir(resolve(path));
+      const receipts = names.filter((name) => name.startsWith(RECEIPT_PREFIX)).sort();
+      if (receipts.length === 0) throw new CliError("usage", `${path} holds no receipts`);
+      files.push(...receipts.map((name) => join(path, name)));
+    }
+  }
+  const held: HeldReceipt[] = [];
+  for (const file of files) {
+    const bytes = await read(file);
+    if (bytes.length > MOST_RECEIPT) throw new CliError("usage", `${file} is no receipt`);
+    held.push({ holder: file, note: fromUtf8(bytes, file) });
+  }
+  return held;
+}
+
+async function read(file: string): Promise<Uint8Array> {
+  return readFile(resolve(file)).catch((cause: unknown) => {
+    throw new CliError("usage", `${file} cannot be read: ${messageOf(cause)}`, { cause });
+  });
+}

@@ -1,0 +1,138 @@
+import { mkdir, readFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { fromUtf8, messageOf } from "@wattseal/base";
+import { formatVkey, parseVkey, type VerifierKey } from "@wattseal/tlog";
+import { auditReceiptLog, type ReceiptLogReport } from "@wattseal/verifier";
+import { readTrust } from "../audit/folder.js";
+import {
+  type AuditedLog,
+  heldReceipts,
+  remoteReceiptLog,
+  storedReceiptLog,
+} from "../audit/receipt-log.js";
+import { CliError, EXIT } from "../errors.js";
+import { systemClock } from "../ports/system.js";
+import { exists, writeWhole } from "../state/files.js";
+import { type Layout, layoutOf } from "../state/layout.js";
+import { receiptLogVkey } from "../state/receipt-log.js";
+import { writeOut } from "../view/output.js";
+import { withProgress } from "../view/progress.js";
+import { count } from "../view/units.js";
+
+export interface FederationAuditOptions {
+  readonly state?: string;
+  readonly url?: string;
+  readonly tokenFile?: string;
+  readonly ca?: string;
+  readonly key?: string;
+  readonly trust?: string;
+  readonly seen?: string;
+  readonly receipts?: readonly string[];
+  readonly json: boolean;
+}
+
+/** `wattseal federation audit`: exit status 1 where anything does not hold. */
+export async function auditFederation(options: FederationAuditOptions): Promise<number> {
+  const layout = options.state === undefined ? undefined : layoutOf(resolve(options.state));
+  if (layout === undefined && options.url === undefined) {
+    throw new CliError("usage", "Say what to audit: --state DIR or --url URL");
+  }
+  const trust = await readTrust(options.trust ?? layout?.federation.trust);
+  if (trust === undefined) throw new CliError("usage", "--url needs --trust: whose receipts count");
+  const key = await keyOf(options, layout);
+  const seen = options.seen === undefined ? undefined : await readSeen(options.seen);
+  const held = await heldReceipts(options.receipts ?? []);
+  const log = await openLog(options, layout);
+  try {
+    const receipts = [...log.shown, ...held];
+    const report = await withProgress("receipts", (progress) =>
+      auditReceiptLog(log.source, {
+        key,
+        trust,
+        seen,
+        receipts,
+        progress: (leaves) => progress(leaves, log.size),
+      }),
+    );
+    if (options.seen !== undefined && report.note !== undefined) {
+      await keepSeen(options.seen, report.note);
+    }
+    const origin = formatVkey(key);
+    await writeOut(
+      options.json
+        ? `${JSON.stringify({ verified: report.verdict === "verified", key: origin, receipts: receipts.length, ...report })}\n`
+        : textOf(report, { key: origin, receipts: receipts.length, isSeen: seen !== undefined }),
+    );
+    return report.verdict === "verified" ? EXIT.ok : EXIT.failed;
+  } finally {
+    await log.close();
+  }
+}
+
+async function openLog(
+  { url, tokenFile, ca }: FederationAuditOptions,
+  layout: Layout | undefined,
+): Promise<AuditedLog> {
+  if (layout !== undefined) return storedReceiptLog(layout);
+  if (url === undefined || tokenFile === undefined) {
+    throw new CliError("usage", "--url needs --token-file: the token that its operator gave you");
+  }
+  return remoteReceiptLog({ url, tokenFile, ...(ca === undefined ? {} : { ca }) }, systemClock());
+}
+
+async function keyOf(
+  { key }: FederationAuditOptions,
+  layout: Layout | undefined,
+): Promise<VerifierKey> {
+  if (key === undefined && layout === undefined) {
+    throw new CliError(
+      "usage",
+      "--url needs --key: the receipt log's key (C2SP vkey), from the operator and not from there",
+    );
+  }
+  const vkey = key ?? (layout === undefined ? "" : await receiptLogVkey(layout));
+  try {
+    const parsed = parseVkey(vkey);
+    if (parsed.type === "ed25519") return parsed;
+  } catch (cause) {
+    throw new CliError("usage", `--key: ${messageOf(cause)}`, { cause });
+  }
+  throw new CliError("usage", "--key: that is a witness's key; the receipt log has one of its own");
+}
+
+async function readSeen(file: string): Promise<string | undefined> {
+  const path = resolve(file);
+  return (await exists(path)) ? fromUtf8(await readFile(path), file) : undefined;
+}
+
+async function keepSeen(file: string, note: string): Promise<void> {
+  const path = resolve(file);
+  await mkdir(dirname(path), { recursive: true });
+  await writeWhole(path, note, 0o644);
+}
+
+function textOf(
+  report: ReceiptLogReport,
+  {
+    key,
+    receipts,
+    isSeen,
+  }: { readonly key: string; readonly receipts: number; readonly isSeen: boolean },
+): string {
+  const { leaves, packs, witnesses, statements, findings, found, verdict } = report;
+  const by = witnesses.length === 0 ? "" : ` by ${witnesses.join(", ")}`;
+  const more = found - findings.length;
+  return [
+    `log        ${key}`,
+    `receipts   ${count(leaves)} of ${count(packs)} packs, cosigned${by}; ${count(receipts)} that are held were looked for in it`,
+    `statements ${count(statements.held)} held, ${count(statements.unchecked)} unchecked, ${count(statements.wrong)} wrong`,
+    `before     ${isSeen ? (report.extended ? "it extends the head that was seen earlier" : "see below") : "not compared: no head was seen earlier (--seen FILE keeps one)"}`,
+    ...findings.map(
+      ({ leaf, fault, reason }) =>
+        `DIFFERENCE ${fault}${leaf === undefined ? "" : ` at receipt ${leaf}`}: ${reason}`,
+    ),
+    ...(more > 0 ? [`DIFFERENCE and ${count(more)} more`] : []),
+    `verdict    ${verdict}`,
+    "",
+  ].join("\n");
+}

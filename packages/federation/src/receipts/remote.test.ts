@@ -48,12 +48,18 @@ async function audit(token = TOKEN) {
   for await (const { pack: holder, text } of log.receipts()) receipts.push({ holder, note: text });
   const note = await log.note();
   const source = { note, records: log.records(note) };
-  const trust = { authorities: [], witnesses: [{ name: WITNESS.name, publicKeys: [WITNESS.publicKey] }], quorum: 1 };
+  const trust = {
+    authorities: [],
+    witnesses: [{ name: WITNESS.name, publicKeys: [WITNESS.publicKey] }],
+    quorum: 1,
+  };
   return { receipts, report: await auditReceiptLog(source, { key: RECEIPT_LOG, trust, receipts }) };
 }
 
 describe("a receipt log over HTTP", () => {
-  it("is read whole, with every pack's latest receipt, as fast as the server lets it", async () => {
+  it("is read whole, with every pack's latest receipt, as fast as the server lets it", {
+    timeout: 60_000,
+  }, async () => {
     for (let i = 0; i < 260; i += 1) {
       const p = pack(2, `pack ${i}`);
       await at.give(p, "batch", p.batch(0));

@@ -9,7 +9,11 @@ import { MemoryStore } from "../store/memory.fixture.js";
 import type { FederationStore } from "../store/port.js";
 import { bench, pack } from "./bench.fixture.js";
 
-const TRUST = { authorities: [], witnesses: [{ name: WITNESS.name, publicKeys: [WITNESS.publicKey] }], quorum: 1 };
+const TRUST = {
+  authorities: [],
+  witnesses: [{ name: WITNESS.name, publicKeys: [WITNESS.publicKey] }],
+  quorum: 1,
+};
 
 async function auditOf(store: FederationStore, receipts: string[]): Promise<ReceiptLogReport> {
   const { size, note } = await store.receiptLog();

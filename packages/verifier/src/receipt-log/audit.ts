@@ -87,7 +87,7 @@ export interface ReceiptLogReport {
   readonly note: string | undefined;
 }
 
-export const MAX_FINDINGS = 100;
+const MAX_FINDINGS = 100;
 const PROGRESS_EVERY = 4_096;
 
 export async function auditReceiptLog(

@@ -7,7 +7,7 @@ import { exists, readRequired } from "./files.js";
 import type { Layout } from "./layout.js";
 
 /** Origin of the log of a witness's receipts. */
-export function receiptLogName(witness: string): string {
+function receiptLogName(witness: string): string {
   return `${witness}/receipts`;
 }
 

@@ -12,6 +12,7 @@ import { openStore, type StoreOptions } from "./store/open.js";
 import { type ModuleTwice, readStoredLog } from "./store/port.js";
 import { transportTo } from "./transport.js";
 import type { BrokerAccount, FleetPort } from "./worker/ports.js";
+import type { StatementKeys } from "./worker/statements.js";
 import type { FederationStats } from "./worker/stats.js";
 import { FederationWorker } from "./worker/worker.js";
 
@@ -29,6 +30,8 @@ export interface FederationOptions {
   /** Ed25519; signs the heads of the log of all receipts, whose origin is its name. Without it they stay unsigned. */
   readonly receiptLogKey?: NoteSigner;
   readonly authorityKeys: TrustedKeys;
+  /** Checks modules' counter statements; without it they are told to be unchecked. */
+  readonly statements?: StatementKeys;
   /** Enrols LCTs and keeps their standing; without it nobody's ends here. */
   readonly registry?: RegistrySetting;
   /** Answers queries over HTTP; without it nobody's. */
@@ -90,6 +93,7 @@ export async function startFederation(options: FederationOptions): Promise<Feder
       witness,
       ...(options.receiptLogKey && { receiptLog: options.receiptLogKey }),
       authorityKeys,
+      ...(options.statements && { statements: options.statements }),
       clock,
       logger,
       committed: (ms) => metrics.committed(ms),

@@ -50,5 +50,6 @@ export type {
   TlsMaterial,
 } from "./worker/ports.js";
 export type { RefusalReason } from "./worker/refused.js";
+export type { StatementKeys } from "./worker/statements.js";
 export type { EpochCount, FederationStats, PackSummary } from "./worker/stats.js";
 export { FederationWorker, type WorkerOptions } from "./worker/worker.js";

@@ -1,6 +1,7 @@
 /** What an operator is told of packs: who is there, who lacks something, who has caught up. Not each receipt. */
 import { bytesEqual, type Logger, utf8 } from "@wattseal/base";
 import type { PackName } from "@wattseal/uplink";
+import type { CheckedStatements } from "@wattseal/verifier";
 
 /** Anyone can make up names: of strangers no more than these are reported. */
 const MAX_UNTRUSTED = 64;
@@ -60,6 +61,13 @@ export class Journal {
     if (this.#revoked.has(pack)) return;
     this.#revoked.add(pack);
     this.#logger.warn("federation.pack-revoked", { pack, state });
+  }
+
+  /** A module did not say what the gateway has in the log of it: the receipt's record names the entries too. */
+  statements(pack: PackName, { wrong, faults }: CheckedStatements): void {
+    if (wrong === 0) return;
+    const entries = faults.map(({ index, fault }) => `${index} ${fault}`).join(", ");
+    this.#logger.error("federation.statement-wrong", { pack, wrong, entries });
   }
 
   /** Its current epoch's measured boot is under no approval: it is witnessed, and its charge withheld. */

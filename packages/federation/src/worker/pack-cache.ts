@@ -7,10 +7,12 @@ import type { FederationStore } from "../store/port.js";
 import type { KnownPack } from "./authenticity.js";
 import { PackLog } from "./pack-log.js";
 import type { PackState } from "./round.js";
+import type { StatementKeys } from "./statements.js";
 
 export interface PackCacheOptions {
   readonly store: FederationStore;
   readonly authorityKeys: TrustedKeys;
+  readonly statements?: StatementKeys;
   readonly logger: Logger;
   /** Logs in memory, at most. Default 1024. */
   readonly maxPacks?: number;
@@ -117,13 +119,13 @@ export class PackCache {
   async #load(pack: PackName): Promise<PackState> {
     const damage = this.#damaged.get(pack);
     if (damage !== undefined) throw new FederationError("store-corrupt", damage);
-    const { store, authorityKeys, logger } = this.#options;
+    const { store, authorityKeys, statements, logger } = this.#options;
     try {
       const stored = await store.pack(pack);
       const log =
         stored === undefined
-          ? new PackLog(pack, authorityKeys)
-          : await PackLog.load(store, stored, authorityKeys);
+          ? new PackLog(pack, authorityKeys, statements)
+          : await PackLog.load(store, stored, authorityKeys, statements);
       return { log, committed: log.size, receipt: stored?.receipt };
     } catch (error) {
       if (error instanceof FederationError && error.code === "store-corrupt") {

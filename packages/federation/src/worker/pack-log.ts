@@ -4,7 +4,7 @@ import { decodeEntry, type Stay, StayBook } from "@wattseal/energy-ledger";
 import type { EpochChain, TrustedKeys } from "@wattseal/lct-keys/verify";
 import { type Checkpoint, type Frontier, leafHash } from "@wattseal/tlog";
 import type { PackName } from "@wattseal/uplink";
-import { type DecodedLeaf, LogReplay } from "@wattseal/verifier";
+import { type CheckedStatements, type DecodedLeaf, LogReplay } from "@wattseal/verifier";
 import { FederationError } from "../errors.js";
 import { FoldBook } from "../folds/book.js";
 import { BLOCK, type FoldGrowth } from "../folds/growth.js";
@@ -16,6 +16,7 @@ import {
 } from "../store/port.js";
 import { requireSignedAhead } from "./authenticity.js";
 import { Refused } from "./refused.js";
+import { StatementBook, type StatementKeys } from "./statements.js";
 
 /** Leaves that were shown to extend the log, and the note that says so. */
 export interface Growth {
@@ -35,9 +36,14 @@ export class PackLog {
   readonly #replay: LogReplay;
   readonly #stays = new StayBook();
   readonly #folds = new FoldBook();
+  readonly #statements: StatementBook;
+  /** Entries that a receipt covers. */
+  #receipted = 0;
 
-  constructor(pack: PackName, authorityKeys: TrustedKeys) {
+  /** Without `statements` no counter statement is checked. */
+  constructor(pack: PackName, authorityKeys: TrustedKeys, statements?: StatementKeys) {
     this.pack = pack;
+    this.#statements = new StatementBook(statements);
     this.#replay = new LogReplay({
       authorities: authorityKeys.map((publicKey) => ({ publicKey })),
     });
@@ -51,15 +57,17 @@ export class PackLog {
     store: FederationStore,
     stored: StoredPack,
     authorityKeys: TrustedKeys,
+    statements?: StatementKeys,
   ): Promise<PackLog> {
-    const log = new PackLog(stored.pack, authorityKeys);
+    const log = new PackLog(stored.pack, authorityKeys, statements);
     await log.follow(store, stored);
     return log;
   }
 
   /** Takes up what is stored beyond this log, up to `stored`. Throws as `load`; this object is then no longer of use. */
-  async follow(store: FederationStore, stored: StoredPosition): Promise<void> {
+  async follow(store: FederationStore, stored: StoredPack): Promise<void> {
     const { size } = this;
+    this.#receiptGiven(stored.receipt?.size ?? 0);
     for await (const leaf of readStoredLog(store, this.pack, stored.size, size)) {
       this.restore(leaf);
       if (this.size % FORGET_EVERY === 0) this.#folds.forget();
@@ -71,6 +79,12 @@ export class PackLog {
       "store-corrupt",
       `${this.pack}: the ${this.size} stored leaves do not give the stored tree of ${stored.size}`,
     );
+  }
+
+  /** What another worker has given a receipt for, it has checked. */
+  #receiptGiven(size: number): void {
+    if (size > this.size) this.#statements.take();
+    this.#receipted = size;
   }
 
   /** Takes the next stored leaf. Throws FederationError `store-corrupt`. */
@@ -88,6 +102,7 @@ export class PackLog {
     const before = (index + 1) % BLOCK === 0 ? this.#replay.frontier : undefined;
     this.#replay.take(leaf);
     this.#stays.observe(index, leaf.entry);
+    this.#statements.observe(index, leaf.entry, index >= this.#receipted);
     this.#folds.observe(index, leaf, before);
   }
 
@@ -113,6 +128,11 @@ export class PackLog {
   /** What the folds gain since the last call, or since this log was loaded. */
   takeFold(): FoldGrowth {
     return this.#folds.take(this.#replay);
+  }
+
+  /** What became of counter statements since the last call, among entries that no receipt covers. */
+  takeStatements(): CheckedStatements {
+    return this.#statements.take();
   }
 
   get position(): StoredPosition {

@@ -12,6 +12,7 @@ import type {
 } from "../store/port.js";
 import type { Growth, PackLog } from "./pack-log.js";
 import type { Delivery } from "./ports.js";
+import { bothOf } from "./statements.js";
 
 /** A pack as the worker has it in memory. */
 export interface PackState {
@@ -30,6 +31,8 @@ export class Part {
   #next: StoredPosition;
   #note: string | undefined;
   readonly deliveries: Delivery[] = [];
+  /** Among the entries that the newest head covers and the last receipt did not. */
+  statements = NO_STATEMENTS;
   /** Size of the last leaves' checkpoint: beyond `size` where they came in answer to a request. */
   aim = 0;
 
@@ -51,6 +54,7 @@ export class Part {
     if (this.aim !== frontier.size) return;
     this.#heads.push({ size: checkpoint.size, root: checkpoint.root });
     this.#note = note;
+    this.statements = bothOf(this.statements, this.state.log.takeStatements());
   }
 
   /** The newest checkpoint alone is cosigned: it covers the others. `time` in seconds. */
@@ -72,7 +76,7 @@ export class Part {
   /** What its record says was checked begins where the pack's last receipt ended. */
   #given(size: number, text: string): GivenReceipt {
     const first = this.state.receipt?.size ?? 0;
-    const record = encodeReceiptRecord({ receipt: text, first, statements: NO_STATEMENTS });
+    const record = encodeReceiptRecord({ receipt: text, first, statements: this.statements });
     return { size, text, record };
   }
 }

@@ -33,6 +33,7 @@ import { WorkQueue } from "./queue.js";
 import { Refusals } from "./refusals.js";
 import { Refused, refusalOf } from "./refused.js";
 import { type PackState, Part, Round } from "./round.js";
+import type { StatementKeys } from "./statements.js";
 import { type FederationStats, StatsKeeper } from "./stats.js";
 import { Strangers } from "./strangers.js";
 import { TwiceAlarm } from "./twice.js";
@@ -47,6 +48,8 @@ export interface WorkerOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly publish: Publish;
+  /** Checks modules' counter statements before it cosigns; without it they are told to be unchecked. */
+  readonly statements?: StatementKeys;
   /** Whose word is taken no more; without it everyone's is that an accepted authority has vouched for. */
   readonly standing?: Standing;
   /** How long a group's transaction took, ms. */
@@ -324,6 +327,7 @@ export class FederationWorker {
     if (receipt !== undefined) {
       state.receipt = { size: receipt.size, text: receipt.text };
       this.#answers.receipt(pack, receipt.text);
+      this.#journal.statements(pack, part.statements);
     }
     this.#stats.grown(pack, part.size, state.receipt?.size ?? 0);
     for (const delivery of part.deliveries) {

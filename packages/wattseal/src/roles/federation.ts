@@ -10,6 +10,7 @@ import { readBrokerAccess } from "../state/broker-access.js";
 import { readRequired, readSecret } from "../state/files.js";
 import type { Layout } from "../state/layout.js";
 import { openReceiptLogKey } from "../state/receipt-log.js";
+import { readStatementKeys } from "../state/statement-keys.js";
 import { querySettingOf } from "./query.js";
 import { registrySettingOf } from "./registry.js";
 
@@ -42,6 +43,7 @@ export async function openFederation(options: {
   });
   const registry = await registrySettingOf(layout, config);
   const query = await querySettingOf(layout, config);
+  const statements = await readStatementKeys(layout);
   return startFederation({
     store: await storeOf(layout, config),
     fleet: config.fleet,
@@ -55,6 +57,7 @@ export async function openFederation(options: {
     },
     receiptLogKey: await openReceiptLogKey(layout, own.name, { entropy: systemEntropy, logger }),
     authorityKeys: trust.authorities.map(({ publicKey }) => publicKey),
+    ...(statements && { statements }),
     ...(registry && { registry }),
     ...(query && { query }),
     clock,

@@ -168,7 +168,10 @@ async function pair(
     packHalf,
     modules: paired,
   };
-  await writeWhole(layout.gateway.pairings, encodePackPairing(pairing), 0o644);
+  const record = encodePackPairing(pairing);
+  await writeWhole(layout.gateway.pairings, record, 0o644);
+  await makeFolder(layout.federation.modules);
+  await writeWhole(join(layout.federation.modules, `${document.label}.cbor`), record, 0o644);
   fed.dispose();
   fedSecret.fill(0);
 }

@@ -38,6 +38,8 @@ export function layoutOf(root: string) {
       witnessKey: join(federation, "witness.pem"),
       receiptLogKey: join(federation, "receipts.pem"),
       deviceHalf: join(federation, "device-half.key"),
+      /** Pairing records of the fleet's packs (`*.cbor`), from commissioning. */
+      modules: join(federation, "modules"),
       trust: join(federation, "trust.json"),
       store: join(federation, "store"),
       registry: join(federation, "registry"),

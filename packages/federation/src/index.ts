@@ -6,7 +6,6 @@ export { NatsFleet, type NatsFleetOptions } from "./nats/client.js";
 export { type PackReply, QueryClient, type QueryClientOptions } from "./query/client.js";
 export type { QuerySetting } from "./query/server.js";
 export type { ReceiptLogStore, SignHead, StoredReceiptLog } from "./receipts/port.js";
-export { type QueryAddress, RemoteReceiptLog, type ShownReceipt } from "./receipts/remote.js";
 export {
   RegistryClient,
   type RegistryClientOptions,

@@ -22,7 +22,7 @@ export function addFederationAudit(federation: Command, report: Report): void {
       ).conflicts("url"),
     )
     .option("--url <url>", "instead: where it answers queries")
-    .option("--token-file <file>", "for --url: the token that it wants")
+    .option("--token <file>", "for --url: the token that it wants")
     .option("--ca <file>", "for --url: certificate of the authority that signed its certificate")
     .option("--key <vkey>", "the receipt log's key (default with --state: receipts.pem)")
     .option("--trust <file>", "accepted witnesses (default with --state: its trust.json)")
@@ -38,7 +38,7 @@ export function addFederationAudit(federation: Command, report: Report): void {
       "after",
       example(
         "federation audit --state ./fleet --seen ./seen.note\n" +
-          '  $ wattseal federation audit --url https://fleet.example:8480 --token-file ./token --key "$VKEY" --trust trust.json --seen ./seen.note --receipts ./pack/gateway/log',
+          '  $ wattseal federation audit --url https://fleet.example:8480 --token ./token --key "$VKEY" --trust trust.json --seen ./seen.note --receipts ./pack/gateway/log',
       ),
     )
     .action(async (options) => report(await auditFederation(options)));

@@ -93,6 +93,23 @@ export class QueryClient {
     }
   }
 
+  /** Newest head of its receipt log, a note; undefined where there is none. Throws as `packs`. */
+  async receiptLogHead(): Promise<string | undefined> {
+    const body = await this.#get("/v1/receipts/checkpoint", "receipt-log");
+    return body && fromUtf8(body, "head of the receipt log");
+  }
+
+  /** The receipt log's leaves from index 0 on, `size` of them; ends where it has no more. Throws as `packs`. */
+  async *receiptRecords(size: number): AsyncGenerator<Uint8Array> {
+    for (let first = 0; first < size; first += TILE_WIDTH) {
+      const width = Math.min(TILE_WIDTH, size - first);
+      const path = `/v1/receipts/${entriesPath(first / TILE_WIDTH, width)}`;
+      const bundle = await this.#get(path, "tile");
+      if (bundle === undefined) return;
+      yield* this.#bundle(bundle, width);
+    }
+  }
+
   #bundle(bytes: Uint8Array, width: number): readonly Uint8Array[] {
     try {
       return decodeBundle(new Uint8Array(bytes), width);

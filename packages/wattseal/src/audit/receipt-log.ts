@@ -1,15 +1,15 @@
 /** Where an audit of a federation's receipt log reads from. */
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { type Clock, fromUtf8, messageOf } from "@wattseal/base";
-import { type FederationStore, openStore, RemoteReceiptLog } from "@wattseal/federation";
+import { fromUtf8, messageOf } from "@wattseal/base";
+import { type FederationStore, openStore, type QueryClient } from "@wattseal/federation";
 import { RECEIPT_PREFIX } from "@wattseal/gateway";
+import { unverifiedCheckpoint } from "@wattseal/tlog";
 import type { HeldReceipt, ReceiptLogSource } from "@wattseal/verifier";
 import { loadConfig } from "../config/file.js";
 import { federationSchema } from "../config/schema.js";
 import { CliError } from "../errors.js";
 import { storeOf } from "../roles/federation.js";
-import { readSecret } from "../state/files.js";
 import type { Layout } from "../state/layout.js";
 
 /** What is audited, read once: receipts first, since the log goes on growing. */
@@ -56,25 +56,26 @@ async function* recordsIn(store: FederationStore): AsyncGenerator<Uint8Array> {
   }
 }
 
-export interface RemoteOptions {
-  readonly url: string;
-  readonly tokenFile: string;
-  readonly ca?: string;
+/** Over HTTP. */
+export async function remoteReceiptLog(client: QueryClient): Promise<AuditedLog> {
+  const shown: HeldReceipt[] = [];
+  for await (const pack of client.packs()) {
+    const note = await client.receipt(pack);
+    if (note !== undefined) shown.push({ holder: `this federation for ${pack}`, note });
+  }
+  const note = await client.receiptLogHead();
+  const size = note === undefined ? 0 : sizeOf(note);
+  const source = { note, records: client.receiptRecords(size) };
+  return { shown, source, size, close: async () => {} };
 }
 
-export async function remoteReceiptLog(
-  { url, tokenFile, ca }: RemoteOptions,
-  clock: Clock,
-): Promise<AuditedLog> {
-  const token = fromUtf8(await readSecret(resolve(tokenFile), "Its operator has it")).trim();
-  const trusted = ca === undefined ? undefined : fromUtf8(await read(ca));
-  const log = new RemoteReceiptLog({ url, token, ...(trusted && { ca: trusted }) }, clock);
-  const shown: HeldReceipt[] = [];
-  for await (const { pack, text } of log.receipts()) {
-    shown.push({ holder: `this federation for ${pack}`, note: text });
+/** 0 of what is no head: the audit says so. */
+function sizeOf(note: string): number {
+  try {
+    return unverifiedCheckpoint(note).size;
+  } catch {
+    return 0;
   }
-  const note = await log.note();
-  return { shown, source: { note, records: log.records(note) }, size: 0, close: async () => {} };
 }
 
 /** Receipts in files, or in the folders of logs. */

@@ -11,7 +11,7 @@ import {
   storedReceiptLog,
 } from "../audit/receipt-log.js";
 import { CliError, EXIT } from "../errors.js";
-import { systemClock } from "../ports/system.js";
+import { clientFor } from "../restore/copies.js";
 import { exists, writeWhole } from "../state/files.js";
 import { type Layout, layoutOf } from "../state/layout.js";
 import { receiptLogVkey } from "../state/receipt-log.js";
@@ -22,7 +22,7 @@ import { count } from "../view/units.js";
 export interface FederationAuditOptions {
   readonly state?: string;
   readonly url?: string;
-  readonly tokenFile?: string;
+  readonly token?: string;
   readonly ca?: string;
   readonly key?: string;
   readonly trust?: string;
@@ -70,14 +70,11 @@ export async function auditFederation(options: FederationAuditOptions): Promise<
 }
 
 async function openLog(
-  { url, tokenFile, ca }: FederationAuditOptions,
+  options: FederationAuditOptions,
   layout: Layout | undefined,
 ): Promise<AuditedLog> {
   if (layout !== undefined) return storedReceiptLog(layout);
-  if (url === undefined || tokenFile === undefined) {
-    throw new CliError("usage", "--url needs --token-file: the token that its operator gave you");
-  }
-  return remoteReceiptLog({ url, tokenFile, ...(ca === undefined ? {} : { ca }) }, systemClock());
+  return remoteReceiptLog(await clientFor(options.url ?? "", options));
 }
 
 async function keyOf(

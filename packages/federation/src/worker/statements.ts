@@ -52,30 +52,32 @@ export class StatementBook {
 
   /** `isNew`: no receipt covers the entry yet. What one covers is followed alone. */
   observe(index: number, entry: Entry, isNew: boolean): void {
-    switch (entry.type) {
-      case "energy.statement": {
-        const { module, statement } = entry.body;
-        const pending = { index, timeMs: entry.timeMs, statement };
-        if (isNew) this.#judge(module, pending);
-        this.#pending.set(module, pending);
-        return;
-      }
-      case "energy.interval":
-      case "energy.gap":
-      case "energy.reset": {
-        const { module, t1, end } = entry.body;
-        if (end === undefined) return;
-        this.#ends.set(module, end);
-        const pending = this.#pending.get(module);
-        if (pending === undefined || t1 <= pending.timeMs + AHEAD_MS) return;
-        this.#pending.delete(module);
-        if (isNew) this.#compare(module, pending, end);
-        return;
-      }
-      case "link.unpaired":
-        this.#ends.delete(entry.body.module);
-        this.#pending.delete(entry.body.module);
+    const { type, timeMs, body } = entry;
+    if (type === "energy.statement") {
+      this.#said(body.module, { index, timeMs, statement: body.statement }, isNew);
+    } else if (type === "energy.interval" || type === "energy.gap" || type === "energy.reset") {
+      if (body.end !== undefined) this.#counted(body.module, body.end, { t1: body.t1, isNew });
+    } else if (type === "link.unpaired") {
+      this.#ends.delete(body.module);
+      this.#pending.delete(body.module);
     }
+  }
+
+  #said(module: ModuleUid, pending: Pending, isNew: boolean): void {
+    if (isNew) this.#judge(module, pending);
+    this.#pending.set(module, pending);
+  }
+
+  #counted(
+    module: ModuleUid,
+    end: LogCounters,
+    { t1, isNew }: { readonly t1: number; readonly isNew: boolean },
+  ): void {
+    this.#ends.set(module, end);
+    const pending = this.#pending.get(module);
+    if (pending === undefined || t1 <= pending.timeMs + AHEAD_MS) return;
+    this.#pending.delete(module);
+    if (isNew) this.#compare(module, pending, end);
   }
 
   /** What became of statements since the last call. */

@@ -38,13 +38,13 @@ it.skipIf(!canMount)(
       const log = await LogStore.openReadOnly({ directory: `${disk}/log` });
       return [...log.entries()].map((bytes) => decodeEntry(bytes));
     };
-    /** Looks at the log with each line that the gateway writes, until `found` is in it. */
+    /** Looks at the log with each entry that the gateway acknowledges, until `found` is in it. */
     const until = async (found: (all: readonly Entry[]) => boolean, before = () => {}) => {
       for (;;) {
         before();
         const all = await entries();
         if (found(all)) return all;
-        await gateway.line(() => true, gateway.lines.length);
+        await gateway.line(({ msg }) => msg === "ledger.durable", gateway.lines.length);
       }
     };
     const count = (all: readonly Entry[], type: Entry["type"]) =>

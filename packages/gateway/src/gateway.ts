@@ -67,7 +67,7 @@ export class Gateway {
     this.#log = log;
     this.#delivery = delivery;
     this.#records = records;
-    const writer = new LogWriter({ log, logger: options.logger });
+    const writer = new LogWriter({ log, clock, logger: options.logger });
     const books = new Books({ ...options, log, writer, clock });
     this.society = new SocietyOrders({ log, writer, books });
     this.#pruner = new Pruner({

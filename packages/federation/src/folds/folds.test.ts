@@ -24,6 +24,10 @@ const step = fc.oneof(
   }),
   fc.record({ kind: fc.constant("window" as const) }),
   fc.record({ kind: fc.constant("pass" as const), minutes: fc.integer({ min: 1, max: 200 }) }),
+  fc.record({
+    kind: fc.constant("aggregate" as const),
+    minutes: fc.constantFrom(1, 10, 60),
+  }),
   fc.record({ kind: fc.constant("clocks" as const), count: fc.integer({ min: 1, max: 150 }) }),
   fc.record({
     kind: fc.constant("alarm" as const),
@@ -37,6 +41,7 @@ type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 function happen(history: History, it: Step): void {
   if (it.kind === "minute") history.minute(it.module, it.energy, it.byReadings);
   else if (it.kind === "window") history.window();
+  else if (it.kind === "aggregate") history.aggregate(it.minutes);
   else if (it.kind === "pass") history.pass(it.minutes);
   else if (it.kind === "clocks") history.clocks(it.count);
   else history.alarm(it.alarm, it.count, it.module);
@@ -174,6 +179,22 @@ describe("folds", () => {
     ]);
     expect((await foldsOf(at.store, history)).hours[0]?.start).toBe(start);
     await at.worker.stop();
+  });
+
+  it("count an interval of an hour in that hour", async () => {
+    const history = new History("aggregated");
+    history.aggregate(60);
+    for (const inward of [1_000, 2_000]) history.minute(ONE!, inward);
+    history.window();
+    const at = await bench();
+    await at.give(history.pack, "batch", history.pack.batch(0));
+    await at.worker.stop();
+    const first = Math.ceil(START / HOUR) * HOUR;
+    const hours = (await foldsOf(at.store, history)).hours;
+    expect(hours.map(({ start, energy }) => [start, energy.consistent.in])).toEqual([
+      [first, 1_000],
+      [first + HOUR, 2_000],
+    ]);
   });
 
   it("that a newer program made are left alone", async () => {

@@ -19,6 +19,8 @@ export class History {
   readonly #replay = new LogReplay({ authorities: [{ publicKey: AUTHORITY.publicKey }] });
   readonly #counted = new Map<string, Counted>();
   #time: number = START;
+  /** Of an interval. */
+  #minutes = 1;
 
   constructor(seed: string) {
     this.pack = new TestPack(seed);
@@ -51,13 +53,29 @@ export class History {
     this.#time += minutes * MINUTE;
   }
 
-  /** A minute of a module that took in `inward` mWh; what its readings say may be something else. */
+  /** From here on intervals end where so many minutes divide the hour. */
+  aggregate(minutes: number): void {
+    const body = { minutes, reason: "disk-pressure", detail: "" };
+    const entry = { type: "energy.resolution", timeMs: this.#now, body } as const;
+    if (!this.#append(entry)) return;
+    this.#minutes = minutes;
+    this.#time = Math.ceil(this.#time / (minutes * MINUTE)) * minutes * MINUTE;
+  }
+
+  /** The end of the next interval: at a minute, or just before its part of the hour is over. */
+  get #next(): number {
+    const length = this.#minutes * MINUTE;
+    if (this.#minutes === 1) return this.#time + length;
+    return (Math.floor((this.#time + 5_000) / length) + 1) * length - 1;
+  }
+
+  /** A minute, or what an interval takes, of a module that took in `inward` mWh; what its readings say may be something else. */
   minute(module: (typeof MODULES)[number], inward: number, byReadings = inward): void {
     const t0 = this.#now;
     const last = this.#counted.get(module);
     const start = last?.counters ?? { in: mwh(0), out: mwh(0), boot: 1 };
     if (last !== undefined && last.time < t0) this.#gap(module, last, t0);
-    this.#time += MINUTE;
+    this.#time = this.#next;
     const end = { ...start, in: mwh(start.in + inward) };
     const integral = { integralIn: mwh(byReadings), integralOut: mwh(0) };
     const record = { in: mwh(inward), out: mwh(0), ...integral, start, end };

@@ -28,7 +28,7 @@ async function pack() {
   const run = async () => {
     const log = await openLog({ openSigner: signer.open });
     onTestFinished(() => log.close().catch(() => {}));
-    const writer = new LogWriter({ log, logger: silentLogger });
+    const writer = new LogWriter({ log, clock, logger: silentLogger });
     const told: string[] = [];
     const keeper = new EpochKeeper({
       log,
@@ -154,7 +154,8 @@ describe("a signer that is away at the start", () => {
     signer.away = undefined;
     await pass(61_000, here);
     expect(here.writer.unwritten).toBe(0);
-    expect(entriesOf(here.log).slice(-4)).toEqual(["epoch.end", "epoch.begin", "ops.clock", "new"]);
+    const entered = ["epoch.end", "epoch.begin", "ops.clock", "new", "ops.loss"];
+    expect(entriesOf(here.log).slice(-5)).toEqual(entered);
     expect(
       await here.writer.turn(
         async () => "taken",

@@ -1,9 +1,11 @@
-import { type Logger, messageOf } from "@wattseal/base";
+import { type Clock, type Logger, type Millis, messageOf } from "@wattseal/base";
 import type { EnergyLog } from "./energy-log.js";
 import type { Draft } from "./energy-log-options.js";
 
 export interface LogWriterOptions {
   readonly log: EnergyLog;
+  /** What the log dates by. */
+  readonly clock: Clock;
   readonly logger: Logger;
 }
 
@@ -15,7 +17,10 @@ export class LogWriter {
   readonly #options: LogWriterOptions;
   #writing: Promise<unknown> = Promise.resolve();
   #refused = 0;
-  #overflowed = 0;
+  /** Inputs that were let go while others waited, and when. */
+  #overflowed:
+    | { readonly inputs: number; readonly from: Millis; readonly until: Millis }
+    | undefined;
   #unwritten = 0;
   /** While an epoch gives way to the next, what comes in waits here in its order. */
   #held: (() => void)[] | undefined;
@@ -72,7 +77,9 @@ export class LogWriter {
     if (this.#held === undefined) input();
     else if (this.#held.length < HELD_LIMIT) this.#held.push(input);
     else {
-      this.#overflowed += 1;
+      const now = this.#options.clock.now();
+      const { inputs, from } = this.#overflowed ?? { inputs: 0, from: now };
+      this.#overflowed = { inputs: inputs + 1, from, until: now };
       return false;
     }
     return true;
@@ -105,9 +112,13 @@ export class LogWriter {
     this.#held = undefined;
     this.#refusal = undefined;
     for (const input of held) input();
-    if (this.#overflowed === 0) return;
-    this.#options.logger.error("recorder.overflowed", { inputs: this.#overflowed });
-    this.#overflowed = 0;
+    if (this.#overflowed === undefined) return;
+    const { inputs, from, until } = this.#overflowed;
+    this.#overflowed = undefined;
+    this.#options.logger.error("recorder.overflowed", { inputs });
+    const detail = `${inputs} readings, alarms and statements; what passed is in gaps`;
+    const body = { what: "inputs", from, until, reason: "no-epoch", detail };
+    this.record({ type: "ops.loss", body });
   }
 
   #await(written: Promise<unknown>): void {

@@ -220,6 +220,23 @@ describe("a gateway that keeps its log for a time", () => {
     expect(most).toBeLessThan(128);
   });
 
+  it("where the disk is short removes all that is witnessed, whatever is to be kept, and next time up to a new snapshot", async () => {
+    const pack = await prunable();
+    const log = await reopened(pack);
+    await pack.begin(log, undefined, pack.size);
+    const { document, trust } = pack;
+    const rules = { log, document, trust, logger: { ...quiet }, keepMs: undefined };
+    expect(await new Pruner({ ...rules, destinations: [] }).makeRoom()).toBe(false);
+    expect(log.store.firstEntry).toBe(0);
+    const pruner = new Pruner({ ...rules, destinations: [DESTINATION] });
+    expect(await pruner.makeRoom()).toBe(true);
+    expect(log.store.firstEntry).toBe(Math.floor(pack.indices[3]! / 256) * 256);
+    await fill(log);
+    const { lastSnapshot } = log.fold;
+    expect(await pruner.makeRoom()).toBe(false);
+    expect(log.fold.lastSnapshot).toBeGreaterThan(lastSnapshot);
+  });
+
   it("prunes once a day, while entries are appended, and says why where it may not", async () => {
     const pack = await prunable();
     const log = await reopened(pack);

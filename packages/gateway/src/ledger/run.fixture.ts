@@ -48,7 +48,7 @@ export function gatewayRuns(pack: Pack, modules: readonly PairedModule[]) {
     const log = await pack.openLog({ clock: logClock, steady: clock, openSigner, logger });
     onTestFinished(() => log.close().catch(() => {}));
     logClock.notBefore(log.fold.time);
-    const writer = new LogWriter({ log, logger });
+    const writer = new LogWriter({ log, clock: logClock, logger });
     const parts = { log, writer, pairing, clock: logClock, steady: clock, logger };
     const books = new Books({ ...parts, source: "charger" });
     const recorder: Recorder = new Recorder({

@@ -56,6 +56,10 @@ describe("input that waits for an epoch", () => {
       expect(waited).toBe(4096);
       expect(said.filter((event) => event === "recorder.overflowed")).toHaveLength(1);
       expect(writer.refused).toBe(0);
+      const [lost, ...others] = bodiesOf(entries, "ops.loss");
+      expect(others).toEqual([]);
+      expect(lost).toMatchObject({ what: "inputs", reason: "no-epoch" });
+      expect(lost!.until - lost!.from).toBeGreaterThan(60 * SILENCE_MS);
       expectWhole(entries, counted);
       for (const { uid } of modules) {
         const silent = bodiesOf(entries, "energy.gap").filter(
@@ -85,6 +89,7 @@ describe("input that waits for an epoch", () => {
     const { entries, said, waited, report, counted } = await awayFor(300);
     expect(waited).toBeLessThan(4096);
     expect(said).not.toContain("recorder.overflowed");
+    expect(bodiesOf(entries, "ops.loss")).toEqual([]);
     expectWhole(entries, counted);
     expect(bodiesOf(entries, "energy.gap").map(({ t0, t1 }) => t1 - t0)).toEqual(
       modules.map(() => 1000),

@@ -96,7 +96,7 @@ export async function recording(
       complaints.push(`${event} ${fields?.["error"]}`);
     },
   };
-  const writer = new LogWriter({ log, logger });
+  const writer = new LogWriter({ log, clock: logClock, logger });
   const books = new Books({
     log,
     writer,

@@ -55,7 +55,7 @@ async function pack() {
     records.signed(log.store.head?.checkpoint.size ?? 0);
     await log.append(...log.entered.missingPairings(pairing));
     await log.append(...log.entered.missingStatements(made.statements));
-    const writer = new LogWriter({ log, logger });
+    const writer = new LogWriter({ log, clock, logger });
     const books = new Books({ log, writer, pairing, source: "charger", clock, logger });
     const recorder = new Recorder({
       ...{ log, writer, books, pairing },

@@ -95,7 +95,7 @@ export class LightPack {
     this.#delivery = delivery;
     const { pairing } = options.files;
     const { logger } = options;
-    this.#writer = new LogWriter({ log, logger });
+    this.#writer = new LogWriter({ log, clock: time, logger });
     this.#books = new Books({
       log,
       writer: this.#writer,

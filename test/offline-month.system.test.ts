@@ -4,7 +4,7 @@
  */
 import { millis, silentLogger, utf8 } from "@wattseal/base";
 import { encodeEntry } from "@wattseal/energy-ledger";
-import { FederationWorker, readStoredLog, SqliteStore } from "@wattseal/federation";
+import { FederationWorker, type Publish, readStoredLog, SqliteStore } from "@wattseal/federation";
 import { unverifiedCheckpoint } from "@wattseal/tlog";
 import { LogStore } from "@wattseal/tlog/store";
 import {
@@ -192,7 +192,7 @@ class Link {
     this.clock.at(this.clock.now() + ONE_WAY_MS, task);
   }
 
-  #published(channel: "receipt" | "request", payload: Uint8Array): void {
+  #published(channel: Parameters<Publish>[1], payload: Uint8Array): void {
     if (this.#isDown) return;
     if (channel === "request") {
       this.requests += 1;

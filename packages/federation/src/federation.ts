@@ -5,6 +5,8 @@ import { formatVkey, type NoteSigner } from "@wattseal/tlog";
 import { fleetName, type PackName } from "@wattseal/uplink";
 import { FederationError } from "./errors.js";
 import { FoldKeeper } from "./folds/keeper.js";
+import { OrderRelay } from "./orders/relay.js";
+import { serveOrders } from "./orders/server.js";
 import { Metrics } from "./query/metrics.js";
 import { type QuerySetting, serveQueries } from "./query/server.js";
 import { openRegistry, type RegistrySetting } from "./registry/open.js";
@@ -34,6 +36,8 @@ export interface FederationOptions {
   readonly statements?: StatementKeys;
   /** Enrols LCTs and keeps their standing; without it nobody's ends here. */
   readonly registry?: RegistrySetting;
+  /** Path of the unix socket at which signed orders to packs are taken; without it nowhere. */
+  readonly ordersSocket?: string;
   /** Answers queries over HTTP; without it nobody's. */
   readonly query?: QuerySetting;
   /** Cosignature times and waiting. */
@@ -119,6 +123,11 @@ export async function startFederation(options: FederationOptions): Promise<Feder
     const queried = { store, fleet, witness: witnessVkey, receiptLog, stats, metrics };
     const query = options.query && (await serveQueries(options.query, queried, options));
     if (query !== undefined) closing.push(() => query.close());
+    if (options.ordersSocket !== undefined) {
+      const relay = new OrderRelay({ fleet: port, store, logger });
+      const orders = await serveOrders(options.ordersSocket, relay, logger);
+      if (orders !== undefined) closing.push(() => orders.close());
+    }
     logger.info("federation.started", { broker: transport.url, fleet, packs: worker.stats.packs });
     return {
       brokerUrl: transport.url,

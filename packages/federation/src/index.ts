@@ -3,6 +3,8 @@ export { type FederationCode, FederationError } from "./errors.js";
 export { type Federation, type FederationOptions, startFederation } from "./federation.js";
 export { MqttFleet, type MqttFleetOptions } from "./mqtt/client.js";
 export { NatsFleet, type NatsFleetOptions } from "./nats/client.js";
+export { OrderNotSent, OrdersClient } from "./orders/client.js";
+export type { OrderStanding } from "./orders/relay.js";
 export { type PackReply, QueryClient, type QueryClientOptions } from "./query/client.js";
 export type { QuerySetting } from "./query/server.js";
 export type { ReceiptLogStore, SignHead, StoredReceiptLog } from "./receipts/port.js";

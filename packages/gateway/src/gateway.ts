@@ -15,6 +15,8 @@ import { phraseOf } from "./metering/alarm-detail.js";
 import { Recorder } from "./metering/recorder.js";
 import { ShuntCheck } from "./metering/shunt-check.js";
 import type { GatewayOptions } from "./options.js";
+import type { OrderDesk } from "./orders/desk.js";
+import { openOrderDesk } from "./orders/open.js";
 import { PressureKeeper } from "./pressure/keeper.js";
 import { DailyRecords } from "./records/daily-records.js";
 import { PackShunt, type ShuntListener } from "./shunt/pack-shunt.js";
@@ -59,6 +61,7 @@ export class Gateway {
   readonly #supervisor: Supervisor;
   readonly #clear: ClearBus;
   readonly #shunt: { readonly bus: PackShunt; readonly check: ShuntCheck } | undefined;
+  readonly #orders: OrderDesk;
   readonly #heard = new LastHeard();
   readonly #epochs: EpochKeeper;
   private constructor(options: GatewayOptions, { log, clock, delivery, records }: Parts) {
@@ -128,6 +131,17 @@ export class Gateway {
     });
     const { legacy } = options;
     this.#clear = new ClearBus({ ...options, legacy, listener: this.#clearListener() });
+    this.#orders = openOrderDesk({
+      ...options,
+      pack: options.document.lct,
+      keys: options.orderKeys ?? [],
+      log,
+      writer,
+      ordered: this,
+      clock,
+      steady: options.clock,
+      onRefused: (reason) => this.#recorder.packNotice("order-refused", reason),
+    });
     this.#watch = new ClockWatch({
       steady: options.clock,
       source: options.timeSource,
@@ -153,8 +167,14 @@ export class Gateway {
         options.openSigner(continued, { clock, synchronised: timeSource.state.synchronised }),
     });
     clock.notBefore(log.fold.time);
+    const made: { orders?: OrderDesk } = {};
     try {
-      const delivery = await Delivery.open({ ...options, log, clock: options.wallClock });
+      const delivery = await Delivery.open({
+        ...options,
+        log,
+        clock: options.wallClock,
+        onOrder: (bytes, retained) => made.orders?.receive(bytes, retained),
+      });
       const records = new DailyRecords({
         ...options,
         store: log.store,
@@ -162,6 +182,7 @@ export class Gateway {
         ocmf: (day) => log.ocmf(day),
       });
       const gateway = new Gateway(options, { log, clock, delivery, records });
+      made.orders = gateway.#orders;
       await log.prepare({
         pending: delivery.pending,
         onSigned: (size) => {
@@ -178,6 +199,7 @@ export class Gateway {
       gateway.#clear.start();
       gateway.#shunt?.bus.start();
       gateway.#links.start();
+      if (gateway.#orders.wasIsolated) void gateway.isolateAll();
       gateway.#supervisor.start();
       delivery.start();
       return gateway;
@@ -220,6 +242,7 @@ export class Gateway {
       waste: this.#books.waste,
       energy: fold.totals,
       isolated: this.#links.isolated,
+      orders: this.#orders.counts,
       foreignFrames: this.#links.foreignFrames,
       busState: this.#options.bus.state,
       refusedEntries: this.#writer.refused,
@@ -242,6 +265,7 @@ export class Gateway {
    */
   async isolateAll(): Promise<ReadonlyMap<ModuleUid, OrderResult>> {
     this.#options.logger.warn("modules.isolated");
+    this.#orders.isolated(true);
     this.#clear.isolate();
     const results = new Map<ModuleUid, OrderResult>();
     for (const [uid, result] of this.#links.isolateAll(ISOLATE_BY_OPERATOR)) {
@@ -253,6 +277,7 @@ export class Gateway {
   /** Lets paired modules close their relays again after `isolateAll`, and orders them On. */
   allow(): void {
     this.#options.logger.warn("modules.allowed");
+    this.#orders.isolated(false);
     this.#links.allow();
     this.#supervisor.allowed();
   }
@@ -273,6 +298,7 @@ export class Gateway {
 
   /** Closes the intervals, ends the epoch, signs to the last entry, and waits up to `drainMs` for it to be witnessed. */
   async stop(drainMs: number): Promise<GatewayStatus> {
+    const ordered = this.#orders.stop();
     this.#supervisor.stop();
     this.#links.stop();
     this.#clear.stop();
@@ -280,6 +306,7 @@ export class Gateway {
     this.#watch.stop();
     this.#recorder.stop();
     this.society.close();
+    await ordered;
     await this.#epochs.stop();
     await this.#pressure.settled();
     if (this.#log.accepting) this.#recorder.closeEarly();

@@ -58,6 +58,8 @@ export interface GatewayOptions {
   readonly quorum?: number | undefined;
   /** How long entries are kept that a quorum of the witnesses has, ms; undefined: for good. */
   readonly keepMs?: number | undefined;
+  /** Ed25519 keys whose orders over the uplinks are obeyed; none: nobody's. */
+  readonly orderKeys?: readonly Uint8Array[] | undefined;
   /** Keeps accepted telemetry and the keys of ended sessions; closed with the gateway. */
   readonly evidence?: (EvidenceSink & Pick<EvidenceStore, "close" | "shed" | "keep">) | undefined;
   /** The disk of log and evidence, and how many bytes are to be left free there; undefined: nobody watches it. */

@@ -5,6 +5,7 @@ import type { SenderStatus } from "@wattseal/uplink";
 import type { Unsigned } from "./ledger/epoch-keeper.js";
 import type { LegacyStatus } from "./legacy/clear-bus.js";
 import type { ShuntChecks } from "./metering/shunt-check.js";
+import type { OrderCounts } from "./orders/desk.js";
 import type { PressureStatus } from "./pressure/keeper.js";
 import type { ShuntShown } from "./shunt/pack-shunt.js";
 import type { WasteStatus } from "./society/books.js";
@@ -68,6 +69,8 @@ export interface GatewayStatus {
   readonly energy: { readonly inMwh: number; readonly outMwh: number };
   /** Modules may close their relays only after `allow`. */
   readonly isolated: boolean;
+  /** Orders that came over the uplinks. */
+  readonly orders: OrderCounts;
   /** Frames on the bus that belong to no paired slot. */
   readonly foreignFrames: number;
   readonly busState: BusState;

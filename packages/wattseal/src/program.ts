@@ -21,6 +21,7 @@ import { addFleet } from "./program-fleet.js";
 import { example, type Report } from "./program-help.js";
 import { addIdentity } from "./program-identity.js";
 import { addInit } from "./program-init.js";
+import { addOrder } from "./program-order.js";
 import { addPolicy } from "./program-policy.js";
 import { addRecord } from "./program-record.js";
 import { addRegistry } from "./program-registry.js";
@@ -64,6 +65,7 @@ export function program(report: Report): Command {
   addRoles(wattseal, report);
   addControl(wattseal, report);
   addIdentity(wattseal, report);
+  addOrder(wattseal, report);
   addPolicy(wattseal, report);
   addStatement(wattseal, report);
   addRecord(wattseal, report);

@@ -20,6 +20,7 @@ import {
   type FleetPort,
   INGEST_CHANNELS,
   isIngest,
+  type OutgoingChannel,
 } from "../worker/ports.js";
 import { AckWindow } from "./ack-window.js";
 
@@ -77,7 +78,7 @@ export class MqttFleet implements FleetPort {
   }
 
   /** Sends at QoS 1 while the broker keeps up; else drops it: the pack will send again, and be answered again. */
-  publish(pack: PackName, channel: "receipt" | "request", payload: Uint8Array): void {
+  publish(pack: PackName, channel: OutgoingChannel, payload: Uint8Array): void {
     if (!this.#client.connected || this.#unacknowledged >= MAX_UNACKNOWLEDGED) return;
     const topic = topicOf(this.#options.fleet, pack, channel);
     this.#unacknowledged += 1;

@@ -8,7 +8,7 @@ import type { Consumer, ConsumerMessages, JsMsg } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { type Cancel, type Clock, type Logger, messageOf, millis } from "@wattseal/base";
 import { connectProblem, type FleetName, type PackName } from "@wattseal/uplink";
-import type { BrokerAccount, Delivery, FleetPort } from "../worker/ports.js";
+import type { BrokerAccount, Delivery, FleetPort, OutgoingChannel } from "../worker/ports.js";
 import { readRetained } from "./retained.js";
 import { Room } from "./room.js";
 import { ACK_WAIT_MS, boundMessages, openPlace, type Place } from "./stream.js";
@@ -73,7 +73,7 @@ export class NatsFleet implements FleetPort {
   }
 
   /** Reaches the pack if it is connected, at QoS 0: what it misses it is sent again, for sending again itself. */
-  publish(pack: PackName, channel: "receipt" | "request", payload: Uint8Array): void {
+  publish(pack: PackName, channel: OutgoingChannel, payload: Uint8Array): void {
     const connection = this.#connection;
     if (connection === undefined || !this.#connected || this.#unread >= MAX_UNREAD) return;
     connection.publish(subjectOf(this.#options.fleet, pack, channel), payload);

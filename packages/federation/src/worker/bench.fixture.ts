@@ -4,12 +4,12 @@ import { decodeRequest, type PackName } from "@wattseal/uplink";
 import { AUTHORITY, RECEIPT_LOG, TestClock, TestPack, WITNESS } from "../fleet.fixture.js";
 import { MemoryStore } from "../store/memory.fixture.js";
 import { readStoredLog } from "../store/port.js";
-import type { IngestChannel } from "./ports.js";
+import type { IngestChannel, OutgoingChannel } from "./ports.js";
 import { FederationWorker, type WorkerOptions } from "./worker.js";
 
 interface Sent {
   readonly pack: PackName;
-  readonly channel: "receipt" | "request";
+  readonly channel: OutgoingChannel;
   readonly payload: Uint8Array;
 }
 

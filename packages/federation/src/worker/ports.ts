@@ -20,8 +20,11 @@ export interface Delivery {
   settle(verdict?: "refused"): void;
 }
 
+/** The channels that a federation publishes. */
+export type OutgoingChannel = "receipt" | "request" | "order";
+
 /** Sends to a pack. May lose it: the pack asks again by sending again. */
-export type Publish = (pack: PackName, channel: "receipt" | "request", payload: Uint8Array) => void;
+export type Publish = (pack: PackName, channel: OutgoingChannel, payload: Uint8Array) => void;
 
 /** The broker's account of the federation. PEM texts. */
 export interface BrokerAccount {

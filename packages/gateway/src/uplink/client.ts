@@ -57,6 +57,8 @@ export interface UplinkClientOptions {
   readonly logger: Logger;
   /** Called after a receipt moved the durable cursor. */
   readonly onWitnessed: (size: number) => void;
+  /** A message of the order topic; `retained`: the broker had kept it. */
+  readonly onOrder?: ((payload: Uint8Array, retained: boolean) => void) | undefined;
   /** Called as a message goes out; what it gives is called at the broker's PUBACK, if that comes. */
   readonly onPublish?: (() => () => void) | undefined;
 }
@@ -88,7 +90,8 @@ export class UplinkClient {
       | "state"
       | "receipt"
       | "request"
-      | "response"]: string;
+      | "response"
+      | "order"]: string;
   };
   #client: MqttClient | undefined;
   #timer: Cancel | undefined;
@@ -110,6 +113,7 @@ export class UplinkClient {
       receipt: topicOf(fleet, pack, "receipt"),
       request: topicOf(fleet, pack, "request"),
       response: topicOf(fleet, pack, "response"),
+      order: topicOf(fleet, pack, "order"),
     };
   }
 
@@ -137,7 +141,7 @@ export class UplinkClient {
       this.#handle({ kind: "disconnected" });
     });
     client.on("error", (error) => this.#failed(connectProblem(error)));
-    client.on("message", (topic, payload) => this.#message(topic, payload));
+    client.on("message", (topic, payload, { retain }) => this.#message(topic, payload, retain));
   }
 
   /** The log has a new signed checkpoint, durable in the pending list. */
@@ -187,7 +191,8 @@ export class UplinkClient {
     this.#down = false;
     this.#options.logger.info("uplink.up", { broker: this.#options.broker });
     // The broker may keep the session yet have lost it: subscribing again costs nothing.
-    client.subscribe([this.#topic.receipt, this.#topic.request], { qos: 1 }, (error) => {
+    const topics = [this.#topic.receipt, this.#topic.request, this.#topic.order];
+    client.subscribe(topics, { qos: 1 }, (error) => {
       if (error) {
         this.#options.logger.error("uplink.subscribe-refused", { error: error.message });
         return;
@@ -198,11 +203,13 @@ export class UplinkClient {
     });
   }
 
-  #message(topic: string, payload: Uint8Array): void {
+  #message(topic: string, payload: Uint8Array, retained: boolean): void {
     if (topic === this.#topic.receipt) {
       this.#receipts = this.#receipts.then(() => this.#receipt(payload));
     } else if (topic === this.#topic.request) {
       this.#request(payload);
+    } else if (topic === this.#topic.order) {
+      this.#options.onOrder?.(payload, retained);
     }
   }
 

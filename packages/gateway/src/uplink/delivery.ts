@@ -35,6 +35,8 @@ export interface DeliveryOptions {
   readonly logger: Logger;
   /** A receipt moved a cursor; `witnessed` has what a quorum has now. */
   readonly onWitnessed?: (() => void) | undefined;
+  /** A message of the order topic; `retained`: the broker had kept it. Default: nobody listens. */
+  readonly onOrder?: ((payload: Uint8Array, retained: boolean) => void) | undefined;
   /** Called as a message goes out; what it gives is called at the broker's PUBACK, if that comes. */
   readonly onPublish?: (() => () => void) | undefined;
 }
@@ -57,7 +59,7 @@ export class Delivery {
     this.pending = pending;
     this.#options = options;
     this.#cursors = cursors;
-    const { log, document, fleet, uplinks, clock, logger, onPublish } = options;
+    const { log, document, fleet, uplinks, clock, logger, onPublish, onOrder } = options;
     this.#clients = uplinks.map(
       ({ broker, access, destination }) =>
         new UplinkClient({
@@ -74,6 +76,7 @@ export class Delivery {
           clock,
           logger,
           onWitnessed: () => this.#witnessed(),
+          onOrder,
           onPublish,
         }),
     );

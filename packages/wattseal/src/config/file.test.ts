@@ -33,6 +33,7 @@ describe("configuration", () => {
       witnesses: { quorum: 0 },
       ledger: { keepDays: 0, reserveMebibytes: 64 },
       society: { source: "charger" },
+      orders: { keys: "" },
       signer: { socket: "", token: "signer.token", tpm: "none" },
       control: { socket: "../run/control.sock" },
       evidence: { days: 7, mebibytes: 1_024 },

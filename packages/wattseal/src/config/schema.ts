@@ -227,6 +227,23 @@ export const gatewaySchema = z
       })
       .prefault({})
       .describe("Orders from this machine: wattseal status, society, isolate."),
+    orders: z
+      .strictObject({
+        keys: z
+          .string()
+          .regex(
+            /^$|^[0-9a-f]{64}(?:,[0-9a-f]{64}){0,15}$/,
+            "use keys of 64 hex digits as wattseal order key prints them, up to 16 with commas",
+          )
+          .default("")
+          .describe(
+            "Ed25519 keys, as hex with commas, whose signed orders over the uplink this pack obeys; empty: nobody's.",
+          ),
+      })
+      .prefault({})
+      .describe(
+        "Orders from afar (docs/federation-mqtt.md). Who holds such a key's secret can isolate.",
+      ),
     signer: z
       .strictObject({
         socket: z
@@ -380,6 +397,17 @@ export const federationSchema = z.strictObject({
     })
     .prefault({})
     .describe("Enrolment and standing of LCTs (docs/registry.md)."),
+  orders: z
+    .strictObject({
+      socket: z
+        .string()
+        .default("../run/orders.sock")
+        .describe(
+          "Unix socket at which signed orders to packs are taken (wattseal order); a relative path starts at this file's folder. Empty: nowhere.",
+        ),
+    })
+    .prefault({})
+    .describe("Signed orders on their way to packs (docs/federation-mqtt.md)."),
   query: z
     .strictObject({
       listen: listenAddress.describe(

@@ -67,6 +67,7 @@ const STATUS: GatewayStatus = {
   waste: { alerts: 0 },
   energy: { inMwh: 10, outMwh: 20 },
   isolated: false,
+  orders: { accepted: 2, refused: { expired: 1 } },
   foreignFrames: 0,
   busState: "active",
   refusedEntries: 0,

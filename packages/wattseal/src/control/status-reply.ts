@@ -124,6 +124,14 @@ export const statusReply = z.object({
     .describe("Modules without a sealed link: nothing of them is authenticated."),
   shunt: shuntStatus.optional(),
   isolated: z.boolean().describe("Relays close again only after allow."),
+  orders: z
+    .object({
+      accepted: count.describe("Entered and obeyed since the start."),
+      refused: z
+        .record(z.string(), count)
+        .describe("By reason; docs/federation-mqtt.md says what each means."),
+    })
+    .describe("Signed orders that came over the uplink."),
   bus: z.object({
     state: z.string(),
     foreignFrames: count.describe("Frames that belong to no paired slot."),
@@ -184,6 +192,7 @@ export function statusReplyOf(status: GatewayStatus, signer: SignerStatus): Stat
     legacyModules: legacyModules.map(legacyReply),
     shunt: status.shunt === undefined ? undefined : shuntReply(status.shunt),
     isolated,
+    orders: { accepted: status.orders.accepted, refused: { ...status.orders.refused } },
     bus: { state: status.busState, foreignFrames: status.foreignFrames },
     energy: { ...energy },
     society: { ...society },

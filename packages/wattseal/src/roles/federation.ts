@@ -1,4 +1,4 @@
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { bytesEqual, fromUtf8, type Logger } from "@wattseal/base";
 import { type Federation, type StoreOptions, startFederation } from "@wattseal/federation";
 import { openEd25519KeyFile } from "@wattseal/lct-keys";
@@ -7,7 +7,7 @@ import type { FederationConfig } from "../config/schema.js";
 import { CliError } from "../errors.js";
 import { systemClock, systemEntropy } from "../ports/system.js";
 import { readBrokerAccess } from "../state/broker-access.js";
-import { readRequired, readSecret } from "../state/files.js";
+import { makeFolder, readRequired, readSecret } from "../state/files.js";
 import type { Layout } from "../state/layout.js";
 import { openReceiptLogKey } from "../state/receipt-log.js";
 import { readStatementKeys } from "../state/statement-keys.js";
@@ -43,6 +43,8 @@ export async function openFederation(options: {
   });
   const registry = await registrySettingOf(layout, config);
   const query = await querySettingOf(layout, config);
+  const ordersSocket = ordersSocketOf(layout, config);
+  if (ordersSocket !== undefined) await makeFolder(dirname(ordersSocket));
   const statements = await readStatementKeys(layout);
   return startFederation({
     store: await storeOf(layout, config),
@@ -60,10 +62,19 @@ export async function openFederation(options: {
     ...(statements && { statements }),
     ...(registry && { registry }),
     ...(query && { query }),
+    ...(ordersSocket !== undefined && { ordersSocket }),
     clock,
     entropy: systemEntropy,
     logger,
   });
+}
+
+/** Where this federation takes orders to packs; undefined: nowhere. */
+export function ordersSocketOf(
+  { federation }: Layout,
+  { orders }: FederationConfig,
+): string | undefined {
+  return orders.socket === "" ? undefined : resolve(federation.directory, orders.socket);
 }
 
 /** A relative password file starts at the configuration's folder. */

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import {
   type Clock,
+  fromHex,
   type Logger,
   milliwattHours,
   moduleUid,
@@ -94,6 +95,7 @@ async function startGateway(
     openSigner: (log, { clock: utc, synchronised }) =>
       signer.begin({ log, clock: utc, synchronised }),
     telemetryHz: config.bus.telemetryHz,
+    orderKeys: orderKeysIn(config),
     source: config.society.source,
     fleet: fleetName(config.fleet),
     onDurable:
@@ -173,6 +175,10 @@ async function openEvidence({ layout, config, logger }: GatewayRoleOptions) {
     wallClock: systemClock(),
     logger,
   });
+}
+
+function orderKeysIn({ orders }: GatewayConfig): readonly Uint8Array[] {
+  return orders.keys === "" ? [] : orders.keys.split(",").map((key) => fromHex(key));
 }
 
 /** Undefined where the configuration refuses clear-text modules. */

@@ -1,0 +1,89 @@
+import { lctId, millis } from "@wattseal/base";
+import { encodeEntry } from "@wattseal/energy-ledger";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { START } from "../clock.fixture.js";
+import { MOST_REMEMBERED, OrderMemory } from "./memory.js";
+import { ALLOW, ISOLATE, idOf, OPERATOR, orderFor } from "./order.fixture.js";
+
+const PACK = lctId(`lct:pack:${"p".repeat(32)}`);
+const FILLER = encodeEntry({
+  type: "ops.config",
+  timeMs: START,
+  body: { software: "x", digest: new Uint8Array(32) },
+});
+const named = (number: number, ms = number) => ({ id: idOf(number), expires: millis(START + ms) });
+const command = (number: number, what = ALLOW) =>
+  encodeEntry({
+    type: "ops.command",
+    timeMs: START,
+    body: { order: orderFor(PACK, START, { ...named(number), what }), key: OPERATOR.publicKey },
+  });
+const logOf = (entries: readonly Uint8Array[], firstEntry = 0) => ({
+  firstEntry,
+  durableSize: entries.length,
+  entries: (from: number) => entries.slice(from),
+});
+
+describe("what a pack remembers of its orders", () => {
+  it("is in the log: a start with nothing else knows every one of them", () => {
+    const log = logOf([FILLER, command(1), FILLER, command(2, ISOLATE)]);
+    const memory = OrderMemory.open(log, undefined);
+    expect([1, 2, 3].map((number) => memory.has(named(number)))).toEqual([true, true, false]);
+    expect([memory.isolated, memory.size]).toEqual([true, 4]);
+  });
+
+  it("goes on from what was saved, with the entries that came after", () => {
+    const before = [FILLER, command(1), command(2, ISOLATE)];
+    const saved = OrderMemory.open(logOf(before), undefined).save();
+    const after = [...before, command(3), command(4)];
+    const memory = OrderMemory.open(logOf(after), saved);
+    expect([1, 2, 3, 4, 5].map((n) => memory.has(named(n)))).toEqual([
+      true,
+      true,
+      true,
+      true,
+      false,
+    ]);
+    expect(memory.isolated).toBe(false);
+    expect(memory.save()).toBe(OrderMemory.open(logOf(after), undefined).save());
+  });
+
+  it("keeps what pruning took from the log", () => {
+    const saved = OrderMemory.open(logOf([command(1), FILLER]), undefined).save();
+    const pruned = { ...logOf([FILLER, FILLER]), firstEntry: 1 };
+    expect(OrderMemory.open(pruned, saved).has(named(1))).toBe(true);
+  });
+
+  it("is made again from the log where the saved text is of no use", () => {
+    const log = logOf([command(1), FILLER]);
+    const good = OrderMemory.open(log, undefined).save();
+    const ahead = good.replace("size 2", "size 3");
+    const bad = ["", "x", good.slice(0, -1), good.slice(1), `${good}x`, `${good}\n`, ahead];
+    for (const text of bad) expect(OrderMemory.open(log, text).save()).toBe(good);
+  });
+
+  it("has room for so many, and then takes none again that it may have forgotten", () => {
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(fc.tuple(fc.nat(9_999), fc.nat(9_999)), {
+          selector: ([id]) => id,
+          minLength: MOST_REMEMBERED,
+          maxLength: 2 * MOST_REMEMBERED,
+        }),
+        (orders) => {
+          const memory = new OrderMemory();
+          for (const [id, ms] of orders) {
+            // What was forgotten is refused as repeated, so it is never added again.
+            if (!memory.has(named(id, ms))) memory.add(named(id, ms));
+            expect(memory.has(named(id, ms))).toBe(true);
+          }
+          for (const [id, ms] of orders) expect(memory.has(named(id, ms))).toBe(true);
+          expect(memory.has(named(10_000, 10_000))).toBe(false);
+          expect(memory.save().split("\n").length).toBeLessThan(MOST_REMEMBERED + 5);
+        },
+      ),
+      { numRuns: 30 },
+    );
+  });
+});

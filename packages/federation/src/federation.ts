@@ -1,5 +1,5 @@
 /** Composition of one federation: store, worker, broker connection, and who may ask. */
-import type { Clock, Entropy, Logger } from "@wattseal/base";
+import { bytesEqual, type Clock, type Entropy, type Logger } from "@wattseal/base";
 import type { TrustedKeys } from "@wattseal/lct-keys/verify";
 import { formatVkey, type NoteSigner } from "@wattseal/tlog";
 import { fleetName, type PackName } from "@wattseal/uplink";
@@ -31,6 +31,8 @@ export interface FederationOptions {
   readonly witnessKey: NoteSigner;
   /** Ed25519; signs the heads of the log of all receipts, whose origin is its name. Without it they stay unsigned. */
   readonly receiptLogKey?: NoteSigner;
+  /** The key that follows, of the same name: receipts bear both cosignatures until it has taken the other's place. */
+  readonly nextWitnessKey?: NoteSigner;
   readonly authorityKeys: TrustedKeys;
   /** Checks modules' counter statements; without it they are told to be unchecked. */
   readonly statements?: StatementKeys;
@@ -40,8 +42,10 @@ export interface FederationOptions {
   readonly ordersSocket?: string;
   /** Answers queries over HTTP; without it nobody's. */
   readonly query?: QuerySetting;
-  /** Cosignature times and waiting. */
+  /** Only runs, however the machine's time is set: what is waited for goes by it. */
   readonly clock: Clock;
+  /** UTC, for cosignatures and the registry; default: `clock`. */
+  readonly wallClock?: Clock;
   readonly entropy: Entropy;
   readonly logger: Logger;
 }
@@ -51,6 +55,8 @@ export interface Federation {
   readonly brokerUrl: string;
   /** What gateways pin: name and cosignature key, C2SP vkey text. */
   readonly witnessVkey: string;
+  /** The same of the key that follows, while there is one. */
+  readonly nextWitnessVkey: string | undefined;
   readonly stats: FederationStats;
   /** Where applicants and auditors reach the registry, if there is one that listens. */
   readonly registryUrl: string | undefined;
@@ -68,7 +74,9 @@ export interface Federation {
 
 /** Throws FederationError, RangeViolation for a bad fleet name. */
 export async function startFederation(options: FederationOptions): Promise<Federation> {
-  const { logger, clock, authorityKeys, witnessKey: witness } = options;
+  const { logger, clock, authorityKeys, wallClock: utc = clock } = options;
+  const { witnessKey: witness, nextWitnessKey: nextWitness } = options;
+  requireSuccession(options);
   const fleet = fleetName(options.fleet);
   if (authorityKeys.length === 0) {
     throw new FederationError("configuration", "without an authority key no pack is accepted");
@@ -85,7 +93,8 @@ export async function startFederation(options: FederationOptions): Promise<Feder
   try {
     const store = await openStore(options.store);
     closing.push(() => store.close());
-    const registry = options.registry && (await openRegistry(options.registry, options, store));
+    const dated = { ...options, clock: utc };
+    const registry = options.registry && (await openRegistry(options.registry, dated, store));
     if (registry !== undefined) closing.push(() => registry.close());
     const link: { fleet?: FleetPort } = {};
     const metrics = new Metrics({
@@ -96,9 +105,11 @@ export async function startFederation(options: FederationOptions): Promise<Feder
       store,
       witness,
       ...(options.receiptLogKey && { receiptLog: options.receiptLogKey }),
+      nextWitness,
       authorityKeys,
       ...(options.statements && { statements: options.statements }),
       clock,
+      utc,
       logger,
       committed: (ms) => metrics.committed(ms),
       publish: (pack, channel, payload) => link.fleet?.publish(pack, channel, payload),
@@ -116,11 +127,13 @@ export async function startFederation(options: FederationOptions): Promise<Feder
       () => worker.stop(),
     );
     await port.ready;
-    const witnessVkey = formatVkey({ ...witness, type: "cosignature" });
+    const witnessVkey = vkeyOf(witness);
+    const nextWitnessVkey = nextWitness && vkeyOf(nextWitness);
     const receiptLog =
       options.receiptLogKey && formatVkey({ ...options.receiptLogKey, type: "ed25519" });
     const stats = () => worker.stats;
-    const queried = { store, fleet, witness: witnessVkey, receiptLog, stats, metrics };
+    const witnesses = { witness: witnessVkey, nextWitness: nextWitnessVkey };
+    const queried = { store, fleet, ...witnesses, receiptLog, stats, metrics };
     const query = options.query && (await serveQueries(options.query, queried, options));
     if (query !== undefined) closing.push(() => query.close());
     if (options.ordersSocket !== undefined) {
@@ -132,6 +145,7 @@ export async function startFederation(options: FederationOptions): Promise<Feder
     return {
       brokerUrl: transport.url,
       witnessVkey,
+      nextWitnessVkey,
       get stats() {
         return worker.stats;
       },
@@ -146,4 +160,19 @@ export async function startFederation(options: FederationOptions): Promise<Feder
     await closeAll().catch(() => {}); // the first failure says more
     throw error;
   }
+}
+
+function vkeyOf(key: NoteSigner): string {
+  return formatVkey({ ...key, type: "cosignature" });
+}
+
+/** Throws FederationError `configuration` for two keys of which one cannot follow the other. */
+function requireSuccession({ witnessKey, nextWitnessKey }: FederationOptions): void {
+  if (nextWitnessKey === undefined) return;
+  const isSame = bytesEqual(witnessKey.publicKey, nextWitnessKey.publicKey);
+  if (!isSame && witnessKey.name === nextWitnessKey.name) return;
+  throw new FederationError(
+    "configuration",
+    `a witness's next key is another key of its own name, ${witnessKey.name}`,
+  );
 }

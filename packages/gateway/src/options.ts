@@ -24,7 +24,7 @@ export interface GatewayOptions {
   readonly clock: Clock;
   /** UTC, which dates what is entered; only synchronised time expires anything. */
   readonly timeSource: TimeSource;
-  /** Network time, for delivery. */
+  /** Real time, for delivery's waits: it only runs, also where the pack's is simulated and the machine's is set. */
   readonly wallClock: Clock;
   readonly entropy: Entropy;
   readonly logger: Logger;

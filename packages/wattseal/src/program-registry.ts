@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { rotateWitness } from "./commands/federation-rotate.js";
 import { parseKind, parseLct } from "./commands/identity-issue.js";
 import { adoptDocument, grantToken, parseHours, voidLct } from "./commands/registry.js";
 import { example, type Report } from "./program-help.js";
@@ -17,9 +18,10 @@ function operates(command: Command): Command {
 
 const listed = (text: string, before: readonly string[] = []) => [...before, text];
 
-/** `wattseal federation token` and `adopt`. */
+/** `wattseal federation token`, `adopt` and `rotate`. */
 export function addRegistry(federation: Command, report: Report): void {
   addAdopt(federation, report);
+  addRotate(federation, report);
   operates(federation.command("token"))
     .description("grant one enrolment: a token for wattseal init --enrol, told this once")
     .addOption(
@@ -43,6 +45,23 @@ function addAdopt(federation: Command, report: Report): void {
     .argument("<file>", "the LCT document")
     .addHelpText("after", example("federation adopt ./pack/gateway/lct.cose --state ./fleet"))
     .action(async (file, options) => report(await adoptDocument(file, options)));
+}
+
+/** `wattseal federation rotate` */
+function addRotate(federation: Command, report: Report): void {
+  federation
+    .command("rotate")
+    .description("give the witness a next key beside its present one, and then in its place")
+    .requiredOption("--state <dir>", "state folder of the federation")
+    .option("--finish", "the next key takes the place of the old one, which goes", false)
+    .option("--yes", "do not ask", false)
+    .option("--json", "print one JSON object", false)
+    .addHelpText(
+      "after",
+      "\ndocs/deploy.md says in which order. Exit status: 0 done; 2 wrong usage, or nothing to finish.\n",
+    )
+    .addHelpText("after", example("federation rotate --state ./fleet"))
+    .action(async (options) => report(await rotateWitness(options)));
 }
 
 /** `wattseal identity void` */

@@ -5,7 +5,10 @@ import { addedUp, type FoldSummary } from "../folds/growth.js";
 import type { FederationStore } from "../store/port.js";
 import type * as form from "./schemas.js";
 
-type FleetSums = Omit<z.infer<typeof form.fleet>, "fleet" | "witness" | "receiptLog">;
+type FleetSums = Omit<
+  z.infer<typeof form.fleet>,
+  "fleet" | "witness" | "nextWitness" | "receiptLog"
+>;
 
 const PAGE = 500;
 

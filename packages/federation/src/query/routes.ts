@@ -35,8 +35,14 @@ export const ROUTES: readonly QueryRoute[] = [
     path: "/v1/fleet",
     summary: "The fleet's sums.",
     response: form.fleet,
-    handle: async ({ store, fleet, witness, receiptLog }) =>
-      json({ fleet, witness, ...(receiptLog && { receiptLog }), ...(await fleetSums(store)) }),
+    handle: async ({ store, fleet, witness, nextWitness, receiptLog }) => {
+      const keys = {
+        witness,
+        ...(nextWitness && { nextWitness }),
+        ...(receiptLog && { receiptLog }),
+      };
+      return json({ fleet, ...keys, ...(await fleetSums(store)) });
+    },
   },
   {
     ...READS,

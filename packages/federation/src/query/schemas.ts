@@ -123,6 +123,10 @@ export const searched = z.object({
 export const fleet = z.object({
   fleet: z.string(),
   witness: z.string().describe("C2SP vkey: name and key of its cosignatures."),
+  nextWitness: z
+    .string()
+    .optional()
+    .describe("The key that follows, while receipts bear cosignatures under both."),
   receiptLog: z
     .string()
     .optional()

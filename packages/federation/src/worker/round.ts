@@ -57,10 +57,12 @@ export class Part {
     this.statements = bothOf(this.statements, this.state.log.takeStatements());
   }
 
-  /** The newest checkpoint alone is cosigned: it covers the others. `time` in seconds. */
-  commit(pack: PackName, witness: NoteSigner, time: number): PackCommit {
+  /** The newest checkpoint alone is cosigned: it covers the others. Under each key; `time` in seconds. */
+  commit(pack: PackName, witnessKeys: readonly NoteSigner[], time: number): PackCommit {
     const size = this.#heads.at(-1)?.size;
-    const text = this.#note === undefined ? undefined : cosign(this.#note, { ...witness, time });
+    const cosigned = (note: string) =>
+      witnessKeys.reduce((text, key) => cosign(text, { ...key, time }), note);
+    const text = this.#note === undefined ? undefined : cosigned(this.#note);
     return {
       pack,
       previous: this.#previous,

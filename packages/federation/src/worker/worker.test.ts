@@ -1,8 +1,9 @@
-import { fromUtf8 } from "@wattseal/base";
+import { fromUtf8, millis } from "@wattseal/base";
 import { Ed25519SecretKey, issueLctDocument } from "@wattseal/lct-keys";
+import { parseNote, witnessLines } from "@wattseal/tlog";
 import { auditLog } from "@wattseal/verifier";
 import { describe, expect, it } from "vitest";
-import { AUTHORITY, START, seededEntropy } from "../fleet.fixture.js";
+import { AUTHORITY, START, seededEntropy, WITNESS } from "../fleet.fixture.js";
 import { bench, pack } from "./bench.fixture.js";
 
 describe("a batch", () => {
@@ -16,6 +17,25 @@ describe("a batch", () => {
     expect(settled).toEqual(["1"]);
     expect(worker.stats).toMatchObject({ packs: 1, entries: 10, receipts: 1, refused: {} });
     expect(worker.stats.latest.get(p.name)).toEqual({ size: 10, witnessed: 10 });
+  });
+
+  it("is cosigned under both keys while the witness changes its own, dated by UTC", async () => {
+    const key = Ed25519SecretKey.generate(seededEntropy("next witness"));
+    const sign = (bytes: Uint8Array) => key.sign(bytes);
+    const nextWitness = { name: WITNESS.name, publicKey: key.publicKey, sign };
+    const { give, sent } = await bench(undefined, undefined, {
+      nextWitness,
+      utc: { now: () => millis(1_234_567_890) },
+    });
+    const p = pack(10);
+    await give(p, "batch", p.batch(0));
+    const note = fromUtf8(sent[0]!.payload);
+    const publicKeys = [WITNESS.publicKey, key.publicKey];
+    const lines = witnessLines(note, { name: WITNESS.name, publicKeys }, p.origin);
+    expect(lines.map(({ publicKey, time }) => [publicKey, time])).toEqual(
+      publicKeys.map((publicKey) => [publicKey, 1_234_567]),
+    );
+    expect(parseNote(note).signatures).toHaveLength(3);
   });
 
   it("is committed with its group in one transaction; one receipt answers a pack's share", async () => {

@@ -43,9 +43,14 @@ export interface WorkerOptions {
   readonly witness: NoteSigner;
   /** Signs the heads of the log of all receipts; its name is the log's origin. Without it they stay unsigned. */
   readonly receiptLog?: NoteSigner;
+  /** Its next key: until that has taken the other's place, receipts bear cosignatures under both. */
+  readonly nextWitness?: NoteSigner | undefined;
   /** Whose LCT documents, mints, sources and policies are accepted. */
   readonly authorityKeys: TrustedKeys;
+  /** Only runs: what is waited for goes by it. */
   readonly clock: Clock;
+  /** Dates cosignatures; default: `clock`. */
+  readonly utc?: Pick<Clock, "now">;
   readonly logger: Logger;
   readonly publish: Publish;
   /** Checks modules' counter statements before it cosigns; without it they are told to be unchecked. */
@@ -308,10 +313,11 @@ export class FederationWorker {
 
   /** None where the witness's key cannot sign: the others of the group go on. */
   #share(part: Part): { readonly part: Part; readonly commit: PackCommit }[] {
-    const { witness, clock } = this.#options;
+    const { witness, nextWitness, clock, utc = clock } = this.#options;
+    const witnessKeys = nextWitness === undefined ? [witness] : [witness, nextWitness];
     const { pack } = part.state.log;
     try {
-      return [{ part, commit: part.commit(pack, witness, Math.floor(clock.now() / 1000)) }];
+      return [{ part, commit: part.commit(pack, witnessKeys, Math.floor(utc.now() / 1000)) }];
     } catch (error) {
       this.#giveUp(part.deliveries, error);
       return [];

@@ -52,7 +52,7 @@ export interface UplinkClientOptions {
   readonly epochEvidence: () => Uint8Array | undefined;
   /** The log accepts nothing any more: `state` then says `stopped`, not `online`. */
   readonly isStopped: () => boolean;
-  /** Network time: the wall clock, also when the pack runs on simulated time. */
+  /** Real time that only runs, also when the pack's is simulated: a clock that is set neither stalls nor hurries delivery. */
   readonly clock: Clock;
   readonly logger: Logger;
   /** Called after a receipt moved the durable cursor. */

@@ -30,7 +30,7 @@ export interface DeliveryOptions {
   readonly uplinks: readonly Uplink[];
   /** How many of them have to have receipted what counts as witnessed; default: all. */
   readonly quorum?: number | undefined;
-  /** Network time. */
+  /** Real time that only runs. */
   readonly clock: Clock;
   readonly logger: Logger;
   /** A receipt moved a cursor; `witnessed` has what a quorum has now. */

@@ -1,11 +1,9 @@
 import { dirname, resolve } from "node:path";
-import { bytesEqual, fromUtf8, type Logger } from "@wattseal/base";
+import { fromUtf8, type Logger } from "@wattseal/base";
 import { type Federation, type StoreOptions, startFederation } from "@wattseal/federation";
-import { openEd25519KeyFile } from "@wattseal/lct-keys";
 import { decodeTrust } from "@wattseal/verifier";
 import type { FederationConfig } from "../config/schema.js";
-import { CliError } from "../errors.js";
-import { systemClock, systemEntropy } from "../ports/system.js";
+import { steadyClock, systemClock, systemEntropy } from "../ports/system.js";
 import { readBrokerAccess } from "../state/broker-access.js";
 import { makeFolder, readRequired, readSecret } from "../state/files.js";
 import type { Layout } from "../state/layout.js";
@@ -13,6 +11,7 @@ import { openReceiptLogKey } from "../state/receipt-log.js";
 import { readStatementKeys } from "../state/statement-keys.js";
 import { querySettingOf } from "./query.js";
 import { registrySettingOf } from "./registry.js";
+import { openWitnessKeys } from "./witness-keys.js";
 
 /** A federation worker with its store, its witness key and, if configured, its own broker. */
 export async function openFederation(options: {
@@ -22,24 +21,15 @@ export async function openFederation(options: {
 }): Promise<Federation> {
   const { layout, config, logger } = options;
   const trust = decodeTrust(await readRequired(layout.federation.trust));
-  const key = await openEd25519KeyFile(layout.federation.witnessKey);
-  const own = trust.witnesses.find(({ publicKeys }) =>
-    publicKeys.some((publicKey) => bytesEqual(publicKey, key.publicKey)),
-  );
-  if (own === undefined) {
-    throw new CliError(
-      "config",
-      `${layout.federation.trust} does not name the key in ${layout.federation.witnessKey} as a witness`,
-    );
-  }
-  const clock = systemClock();
+  const { witnessKey, nextWitnessKey } = await openWitnessKeys(layout, trust);
+  const wallClock = systemClock();
   const { broker } = config;
   const access = await readBrokerAccess({
     path: layout.federation.config,
     table: "broker",
     url: broker.url,
     config: broker,
-    now: clock.now(),
+    now: wallClock.now(),
   });
   const registry = await registrySettingOf(layout, config);
   const query = await querySettingOf(layout, config);
@@ -52,18 +42,19 @@ export async function openFederation(options: {
     broker: broker.url,
     embeddedPort: broker.port,
     account: { ...access, ...(broker.user === "" ? {} : { username: broker.user }) },
-    witnessKey: {
-      name: own.name,
-      publicKey: key.publicKey,
-      sign: (message) => key.sign(message),
-    },
-    receiptLogKey: await openReceiptLogKey(layout, own.name, { entropy: systemEntropy, logger }),
+    witnessKey,
+    ...(nextWitnessKey && { nextWitnessKey }),
+    receiptLogKey: await openReceiptLogKey(layout, witnessKey.name, {
+      entropy: systemEntropy,
+      logger,
+    }),
     authorityKeys: trust.authorities.map(({ publicKey }) => publicKey),
     ...(statements && { statements }),
     ...(registry && { registry }),
     ...(query && { query }),
     ...(ordersSocket !== undefined && { ordersSocket }),
-    clock,
+    clock: steadyClock(),
+    wallClock,
     entropy: systemEntropy,
     logger,
   });

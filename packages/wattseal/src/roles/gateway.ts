@@ -22,7 +22,7 @@ import type { Trust } from "@wattseal/verifier";
 import type { GatewayConfig } from "../config/schema.js";
 import { ControlServer } from "../control/server.js";
 import { CliError } from "../errors.js";
-import { systemClock, systemEntropy } from "../ports/system.js";
+import { steadyClock, systemClock, systemEntropy } from "../ports/system.js";
 import { readBrokerAccess } from "../state/broker-access.js";
 import type { Layout } from "../state/layout.js";
 import { type PackFiles, readPackFiles, writePairing } from "./pack-files.js";
@@ -79,7 +79,7 @@ async function startGateway(
     disk: diskOf(layout, config),
     clock,
     timeSource,
-    wallClock: systemClock(),
+    wallClock: steadyClock(),
     entropy: systemEntropy,
     logger: options.logger,
     directory: layout.gateway.log,

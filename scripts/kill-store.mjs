@@ -7,7 +7,7 @@ import { StepFailed } from "./lib/run.mjs";
 const KILLS = 100;
 const USAGE = `npm run kill:store [-- kills [seed]]
 Kills a PostgreSQL of its own while two federation workers commit to it, starts it again each time, and fails if anything
-that was receipted is lost, doubled or something else.
+that was receipted is lost, doubled or something else, or the log of receipts lacks one.
   kills  how many (default ${KILLS})
   seed   of when it kills and what is sent twice; printed at its start (default: another one each time)
 `;

@@ -2,7 +2,9 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { bytesEqual, millis, silentLogger, utf8 } from "@wattseal/base";
 import { FederationWorker, PostgresStore } from "@wattseal/federation";
-import { authority, witness } from "../../../bench/lib/recorded.mjs";
+import { Frontier, leafHash, verifyCheckpoint } from "@wattseal/tlog";
+import { auditReceiptLog } from "@wattseal/verifier";
+import { authority, receiptLog, witness } from "../../../bench/lib/recorded.mjs";
 import { seeded } from "../kill-ledger/random.mjs";
 import { PostgresServer } from "../postgres.mjs";
 import { Gateways } from "./gateways.mjs";
@@ -22,6 +24,7 @@ const REMINDER_MS = 500;
  * @property {number} receipts
  * @property {number} packs
  * @property {number} entries stored and receipted
+ * @property {number} records in the receipt log
  */
 
 /**
@@ -46,6 +49,7 @@ export async function episode(kills, seed) {
       const worker = await FederationWorker.start({
         store,
         witness,
+        receiptLog,
         authorityKeys: [authority.publicKey],
         clock: fastClock(),
         logger: log.logger,
@@ -60,6 +64,8 @@ export async function episode(kills, seed) {
     gateways.begin(workers);
     const reminder = setInterval(() => gateways.remind(), REMINDER_MS);
     closing.push(async () => clearInterval(reminder));
+    /** @type {(string | undefined)[]} of the receipt log, as each kill left it */
+    const heads = [];
     for (let kill = 0; kill < kills; kill += 1) {
       await gateways.progress();
       await pause(random(MOST_LOAD_MS));
@@ -67,13 +73,15 @@ export async function episode(kills, seed) {
       const promised = witnessedOf(gateways);
       await server.kill();
       await server.up();
-      await requirePromised(server, url, promised);
+      heads.push(await requirePromised(server, url, promised));
     }
     await gateways.finish();
     log.check();
     const entries = await requireWhole(server, url, gateways);
+    const records = await requireLogged(url, gateways, heads);
     const { receipts, delivered } = gateways;
-    return { kills, failed: log.failed, delivered, receipts, packs: gateways.all.size, entries };
+    const packs = gateways.all.size;
+    return { kills, failed: log.failed, delivered, receipts, packs, entries, records };
   } finally {
     for (const close of closing.reverse()) await close();
   }
@@ -117,7 +125,8 @@ function witnessedOf(gateways) {
 }
 
 /**
- * As the killed server comes back, before anyone writes to it again or after: nothing that had a receipt is missing.
+ * As the killed server comes back, before anyone writes to it again or after: nothing that had a receipt is missing. The
+ * receipt log's head then.
  *
  * @param {PostgresServer} server
  * @param {string} url
@@ -129,6 +138,51 @@ async function requirePromised(server, url, promised) {
   for (const [name, size] of promised) {
     const stored = sizes.get(name) ?? 0;
     if (stored < size) throw new Error(`${name}: ${size} were receipted, ${stored} are stored`);
+  }
+  const [log] = await server.query(url, "SELECT note FROM wattseal.receipt_log");
+  return typeof log?.["note"] === "string" ? log["note"] : undefined;
+}
+
+/**
+ * The receipt log has every receipt that was sent, once, and extends every head that was there after a kill.
+ *
+ * @param {string} url
+ * @param {Gateways} gateways
+ * @param {readonly (string | undefined)[]} heads
+ */
+async function requireLogged(url, gateways, heads) {
+  const store = await PostgresStore.open({ url });
+  try {
+    const { note, size } = await store.receiptLog();
+    const records = await store.receiptRecords(0, size + 1);
+    const receipts = [...gateways.given].map((text, i) => ({ holder: `receipt ${i}`, note: text }));
+    const witnesses = [{ name: witness.name, publicKeys: [witness.publicKey] }];
+    const trust = { authorities: [], witnesses, quorum: 1 };
+    const options = { key: receiptLog, trust, receipts };
+    const { findings, packs } = await auditReceiptLog({ note, records }, options);
+    if (findings.length > 0) throw new Error(`receipt log: ${JSON.stringify(findings)}`);
+    if (packs !== gateways.all.size) throw new Error(`the receipt log has ${packs} packs`);
+    requireExtended(records, heads);
+    return records.length;
+  } finally {
+    await store.close();
+  }
+}
+
+/** @param {readonly Uint8Array[]} records @param {readonly (string | undefined)[]} heads */
+function requireExtended(records, heads) {
+  const frontier = new Frontier();
+  const roots = [frontier.root()];
+  for (const record of records) {
+    frontier.append(leafHash(record));
+    roots.push(frontier.root());
+  }
+  for (const head of heads) {
+    if (head === undefined) throw new Error("a kill left a receipt log without a head");
+    const { size, root } = verifyCheckpoint(head, receiptLog);
+    if (!bytesEqual(roots[size] ?? new Uint8Array(0), root)) {
+      throw new Error(`the receipt log does not extend its head of ${size}`);
+    }
   }
 }
 
@@ -174,6 +228,6 @@ async function requireWhole(server, url, gateways) {
 }
 
 /** @param {Tally} tally */
-export function formatTally({ kills, failed, delivered, receipts, packs, entries }) {
-  return `${kills} kills of the database under two workers: ${entries} entries of ${packs} packs receipted, 0 lost, 0 doubled, every byte as it was sent; ${delivered} messages, ${receipts} receipts, ${failed} groups that failed and were judged again`;
+export function formatTally({ kills, failed, delivered, receipts, packs, entries, records }) {
+  return `${kills} kills of the database under two workers: ${entries} entries of ${packs} packs receipted, 0 lost, 0 doubled, every byte as it was sent; ${delivered} messages, ${receipts} receipts, ${failed} groups that failed and were judged again; ${records} records in the receipt log, every receipt that was sent among them, every head an extension of those before`;
 }

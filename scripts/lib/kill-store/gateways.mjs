@@ -56,6 +56,8 @@ export class Gateways {
   /** @type {Map<string, Gateway>} */
   all = new Map();
   receipts = 0;
+  /** Every receipt that was sent. @type {Set<string>} */
+  given = new Set();
   delivered = 0;
   /** @type {readonly Worker[]} */
   #workers = [];
@@ -80,6 +82,7 @@ export class Gateways {
     if (gateway === undefined) throw new Error(`something for ${pack}, which has sent nothing`);
     if (channel === "request") return this.#send(gateway, decodeRequest(payload).from);
     this.receipts += 1;
+    this.given.add(fromUtf8(payload));
     if (!gateway.receipt(payload)) return; // the stored one again
     for (const tell of this.#waiting.splice(0)) tell();
     if (gateway.isDone) this.#fill();

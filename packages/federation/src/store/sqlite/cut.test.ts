@@ -1,9 +1,10 @@
 /** Every point at which a kill can cut a transaction: before each call that changes a file. */
 import fs from "node:fs";
 import { join } from "node:path";
+import { leafHash, rootOf } from "@wattseal/tlog";
 import { afterEach, expect, it, vi } from "vitest";
 import { temporaryDirectory } from "../../fleet.fixture.js";
-import { A, B, growth } from "../growth.fixture.js";
+import { A, B, growth, leaf } from "../growth.fixture.js";
 import { SqliteStore } from "./sqlite.js";
 
 /** What node-sqlite3-wasm changes files by. */
@@ -12,6 +13,11 @@ const CHANGES = ["openSync", "writeSync", "ftruncateSync", "unlinkSync", "fsyncS
 afterEach(() => {
   vi.restoreAllMocks();
 });
+
+/** A receipt with a record of its own. */
+function given(record: number) {
+  return { receipt: { size: 1, text: "receipt", record: leaf(record) } };
+}
 
 /** Calls `before` ahead of every change to a file; the adapter asks node:fs for each anew. */
 function beforeEachChange(before: () => void): void {
@@ -34,10 +40,12 @@ it("leaves whole commits wherever a kill comes, none of them lost that was answe
   const cuts: { readonly directory: string; readonly answered: number }[] = [];
   const live = join(home.path, "live");
   const steps = [
-    [growth(0, 5)],
-    [growth(5, 9), growth(0, 300, { pack: B })],
-    [growth(9, 12), growth(300, 301, { pack: B })],
+    [growth(0, 5, given(1))],
+    [growth(5, 9, given(2)), growth(0, 300, { pack: B, ...given(3) })],
+    [growth(9, 12, given(4)), growth(300, 301, { pack: B })],
   ];
+  const logged = [0, 1, 3, 4];
+  const sign = ({ size, root }: { size: number; root: Uint8Array }) => `${size} ${root}`;
   let answered = 0;
   const store = await SqliteStore.open(live);
   beforeEachChange(() => {
@@ -46,7 +54,7 @@ it("leaves whole commits wherever a kill comes, none of them lost that was answe
     cuts.push({ directory, answered });
   });
   for (const group of steps) {
-    expect(new Set(await store.commit(group))).toEqual(new Set(["stored"]));
+    expect(new Set(await store.commit(group, sign))).toEqual(new Set(["stored"]));
     answered += 1;
   }
   await store.close();
@@ -67,6 +75,13 @@ it("leaves whole commits wherever a kill comes, none of them lost that was answe
     expect(await after.leaves(A, 0, 1000)).toHaveLength(a?.size ?? 0);
     expect(await after.leaves(B, 0, 1000)).toHaveLength(b?.size ?? 0);
     expect((await after.fold(A))?.size).toBe(a?.size);
+    const records = await after.receiptRecords(0, 9);
+    expect(records.map(String)).toEqual(
+      [1, 2, 3, 4].slice(0, logged[state]).map((i) => `${leaf(i)}`),
+    );
+    const head = { size: records.length, root: rootOf(records.map((record) => leafHash(record))) };
+    const { note } = await after.receiptLog();
+    expect(note).toBe(records.length === 0 ? undefined : sign(head));
     await after.close();
   }
   home.remove();

@@ -95,8 +95,23 @@ it.skipIf(!canMount)(
     );
     expect(Math.max(...lengths)).toBeGreaterThan(65_000);
 
-    const audit = await wattseal(["ledger", "audit", `${disk}/log`]);
+    const audit = await wattseal(["ledger", "audit", `${disk}/log`, "--json"]);
     expect(audit.status, audit.stdout).toBe(0);
+    const { energy } = JSON.parse(audit.stdout);
+    const exported = async (format: string) => {
+      const made = await wattseal(["ledger", "export", `${disk}/log`, "--format", format]);
+      expect(made.status, made.stderr).toBe(0);
+      return made.stdout;
+    };
+    const rows = (await exported("jsonl")).trimEnd().split("\n");
+    const metered = rows
+      .map((row) => JSON.parse(row))
+      .filter(({ record }) => record === "interval");
+    const inMwh = metered.reduce((sum, row) => sum + row.inMwh, 0);
+    const outMwh = metered.reduce((sum, row) => sum + row.outMwh, 0);
+    expect(energy).toMatchObject({ inMwh, outMwh, uncountedMwh: 0 });
+    expect(JSON.parse(await exported("passport"))).toHaveProperty("attributes");
+    expect(await exported("storage")).not.toBe("");
     if (go) expect((await agree(`${disk}/log`, undefined)).verdict).toBe("self-consistent only");
   },
 );

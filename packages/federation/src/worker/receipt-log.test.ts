@@ -1,4 +1,5 @@
-import { fromUtf8 } from "@wattseal/base";
+import { fromUtf8, milliwattHours, moduleUid, slot } from "@wattseal/base";
+import { DeviceHalf, writeCounterStatement } from "@wattseal/device-keys";
 import { Ed25519SecretKey } from "@wattseal/lct-keys";
 import { cosign } from "@wattseal/tlog";
 import { auditReceiptLog, decodeReceiptRecord, type ReceiptLogReport } from "@wattseal/verifier";
@@ -98,6 +99,42 @@ describe("the receipt log of a worker", () => {
     expect(await auditOf(store, [text])).toMatchObject({ verdict: "verified", leaves: 1 });
     await give(p, "batch", p.batch(10));
     expect(await auditOf(store, [text])).toMatchObject({ verdict: "verified", leaves: 2 });
+  });
+
+  it("says what became of the counter statements that a receipt covers, gives it all the same, and tells of wrong ones", async () => {
+    const [federation, module, gateway] = ["federation", "module", "gateway"].map((name) =>
+      DeviceHalf.generate(seededEntropy(name)),
+    );
+    if (federation === undefined || module === undefined || gateway === undefined)
+      throw new Error();
+    const uid = moduleUid("5701000000000001");
+    const statements = { custody: federation, halves: new Map([[uid, module.publicKey]]) };
+    const { give, store, errors, receipts } = await bench(undefined, undefined, { statements });
+    const p = pack(10);
+    const paired = { moduleKey: module.publicKey, packKey: gateway.publicKey };
+    const place = { module: uid, slot: slot(1), bus: 0, capacity: milliwattHours(0) };
+    p.append({ type: "link.paired", timeMs: p.time, body: { ...place, ...paired } });
+    const say = (by: DeviceHalf) => {
+      const zero = milliwattHours(0);
+      const reading = { uid, boot: 1, tick: 0, inMwh: zero, outMwh: zero };
+      const statement = writeCounterStatement(reading, by, federation.publicKey);
+      p.append({ type: "energy.statement", timeMs: p.time, body: { module: uid, statement } });
+    };
+    say(module);
+    await give(p, "batch", p.batch(0));
+    say(gateway);
+    say(module);
+    await give(p, "batch", p.batch(12));
+    const records = (await store.receiptRecords(0, 9)).map(decodeReceiptRecord);
+    expect(records.map((record) => record.statements)).toEqual([
+      { held: 1, unchecked: 0, wrong: 0, faults: [] },
+      { held: 1, unchecked: 0, wrong: 1, faults: [{ index: 12, fault: "forged" }] },
+    ]);
+    expect(receipts()).toHaveLength(2);
+    const entries = "12 forged";
+    expect(errors).toEqual([
+      { event: "federation.statement-wrong", fields: { pack: p.name, wrong: 1, entries } },
+    ]);
   });
 
   it("shows a worker that gave a receipt past it", async () => {

@@ -82,6 +82,11 @@ export class Board {
     return federation;
   }
 
+  /** Gateways started from now on go there. */
+  connectTo(broker: string): void {
+    this.#broker = broker;
+  }
+
   /** With its query API: what `--from` and `--token` of a command name. */
   async queried(): Promise<{ readonly federation: Role; readonly from: readonly string[] }> {
     const token = `${this.folder}/query.token`;

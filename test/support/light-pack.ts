@@ -58,7 +58,7 @@ export class LightPack {
       access: options.access,
       pack: pack.name,
       destination: this.#destination,
-      log: pack.source,
+      log: { ...pack.source, firstEntry: 0 },
       pending: this.#pending,
       cursors: this.#cursors,
       epochEvidence: () => pack.evidence,

@@ -133,7 +133,8 @@ export async function startFederation(options: FederationOptions): Promise<Feder
       options.receiptLogKey && formatVkey({ ...options.receiptLogKey, type: "ed25519" });
     const stats = () => worker.stats;
     const witnesses = { witness: witnessVkey, nextWitness: nextWitnessVkey };
-    const queried = { store, fleet, ...witnesses, receiptLog, stats, metrics };
+    const { missing = async () => undefined } = options.query ?? {};
+    const queried = { store, fleet, ...witnesses, receiptLog, stats, metrics, missing };
     const query = options.query && (await serveQueries(options.query, queried, options));
     if (query !== undefined) closing.push(() => query.close());
     if (options.ordersSocket !== undefined) {

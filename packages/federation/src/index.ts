@@ -7,6 +7,7 @@ export { OrderNotSent, OrdersClient } from "./orders/client.js";
 export type { OrderStanding } from "./orders/relay.js";
 export { type PackReply, QueryClient, type QueryClientOptions } from "./query/client.js";
 export type { QuerySetting } from "./query/server.js";
+export { type Taken, type TakenLog, type TakeOptions, takeLog } from "./rebuild/take.js";
 export type { ReceiptLogStore, SignHead, StoredReceiptLog } from "./receipts/port.js";
 export {
   RegistryClient,
@@ -42,6 +43,7 @@ export {
 } from "./store/port.js";
 export { type PostgresOptions, PostgresStore } from "./store/postgres/postgres.js";
 export { SqliteStore } from "./store/sqlite/sqlite.js";
+export type { Gap } from "./worker/gaps.js";
 export type {
   BrokerAccount,
   Delivery,

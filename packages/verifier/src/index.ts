@@ -28,6 +28,13 @@ export {
   snapshotIndex,
   snapshotName,
 } from "./log/resume.js";
+export {
+  isMissingStatement,
+  type MissingEntries,
+  type MissingReport,
+  signMissing,
+  verifyMissing,
+} from "./missing/statement.js";
 export { collectProof, type ProvableLog } from "./proof/collect.js";
 export {
   decodeProofFile,

@@ -1,4 +1,6 @@
 import type { Command } from "commander";
+import { parseDuration } from "./commands/duration.js";
+import { rebuildCommand } from "./commands/federation-rebuild.js";
 import { restoreCommand } from "./commands/ledger-restore.js";
 import { example, type Report } from "./program-help.js";
 
@@ -40,4 +42,34 @@ export function addRestore(ledger: Command, report: Report): void {
       ),
     )
     .action(async (options) => report(await restoreCommand(options)));
+}
+
+const REBUILD_NOTES = `
+The federation is stopped: this runs in its place, first on the copies, then on what its packs send, which is all that they have
+not pruned. It ends when nothing new has come for as long as --wait says, or at Ctrl-C. Every entry is verified as a pack's is.
+Exit status: 0 nothing is known to be missing; 1 something is, and is named; 2 wrong usage; 3 broker, store or copy failed.
+`;
+
+/** `wattseal federation rebuild` */
+export function addRebuild(federation: Command, report: Report): void {
+  federation
+    .command("rebuild")
+    .description("fill a lost store again: from copies, and from the packs themselves")
+    .requiredOption("--state <dir>", "state folder of the federation")
+    .option(
+      "--from <url|folder>",
+      "query API of another federation, a log's folder, or a folder of such; may be given several times",
+      listed,
+    )
+    .option("--token <file>", "token of the query API")
+    .option("--ca <file>", "PEM of the authority that signed the query API's certificate")
+    .option("--port <n>", "port of the embedded broker")
+    .option("--wait <duration>", "how long nothing new may come", parseDuration, 60_000)
+    .option("--no-wait", "do not wait for packs: copies alone")
+    .option("--json", "print one JSON object", false)
+    .addHelpText("after", REBUILD_NOTES)
+    .addHelpText("after", example("federation rebuild --state ./fleet --from /mnt/backups/logs"))
+    .action(async ({ from = [], wait, ...options }) =>
+      report(await rebuildCommand({ ...options, from, wait: wait === false ? 0 : wait })),
+    );
 }

@@ -24,6 +24,7 @@ import { addInit } from "./program-init.js";
 import { addOrder } from "./program-order.js";
 import { addPolicy } from "./program-policy.js";
 import { addRecord } from "./program-record.js";
+import { addRebuild } from "./program-recovery.js";
 import { addRegistry } from "./program-registry.js";
 import { addStatement } from "./program-statement.js";
 import { parseTpmChoice } from "./tpm/address.js";
@@ -191,6 +192,7 @@ function addRoles(wattseal: Command, report: Report): void {
     .action(async (options) => report(await runFederation(options)));
   addRegistry(federation, report);
   addFederationAudit(federation, report);
+  addRebuild(federation, report);
 }
 
 function addConformance(sim: Command, report: Report): void {

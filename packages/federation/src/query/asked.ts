@@ -1,7 +1,7 @@
 /** What a call names, and what is answered again and again. */
 import { printable, toBase64 } from "@wattseal/base";
 import { decodeEntry } from "@wattseal/energy-ledger";
-import { packName } from "@wattseal/uplink";
+import { type PackName, packName } from "@wattseal/uplink";
 import { z } from "zod";
 import type { StoredFold } from "../folds/port.js";
 import { HttpRefusal } from "../http/problem.js";
@@ -21,6 +21,8 @@ export interface Queried {
   readonly nextWitness?: string | undefined;
   readonly stats: () => FederationStats;
   readonly metrics: Metrics;
+  /** The signed statement of entries that were lost for good; undefined where none were. */
+  readonly missing: (pack: PackName) => Promise<string | undefined>;
 }
 
 export type QueryRoute = Route<Queried>;

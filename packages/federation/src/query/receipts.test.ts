@@ -25,6 +25,7 @@ beforeEach(async () => {
     witness: "vkey",
     stats,
     metrics: new Metrics({ stats, storeBytes: () => at.store.bytes() }),
+    missing: async () => undefined,
   };
   const listen = { host: "127.0.0.1", port: 0 };
   server = await serveQueries({ listen, token: TOKEN }, queried, { clock, logger: silentLogger });

@@ -2,6 +2,7 @@
 
 import { concatBytes } from "@wattseal/base";
 import { TILE_WIDTH, unverifiedCheckpoint } from "@wattseal/tlog";
+import { packName } from "@wattseal/uplink";
 import { encodeProofFile } from "@wattseal/verifier";
 import { HttpRefusal } from "../http/problem.js";
 import { CBOR, json } from "../http/route.js";
@@ -94,6 +95,23 @@ export const LOG_ROUTES: readonly QueryRoute[] = [
       if (receipt === undefined)
         throw new HttpRefusal(404, "receipt", `${pack} has no receipt yet`);
       return note(receipt.text);
+    },
+  },
+  {
+    ...READS,
+    id: "getMissing",
+    path: "/v1/packs/{pack}/missing",
+    summary:
+      "This federation's signed statement of entries that it lost and that nobody has, as wattseal verify takes it.",
+    response: { media: ["text/plain"] },
+    handle: async ({ missing }, call) => {
+      const given = call.parameters.get("pack") ?? "";
+      const known = form.packText.safeParse(given).success;
+      const said = known ? await missing(packName(given)) : undefined;
+      if (said === undefined) {
+        throw new HttpRefusal(404, "missing", "nothing of that log is known to be missing");
+      }
+      return note(said);
     },
   },
   {

@@ -55,6 +55,7 @@ beforeEach(async () => {
     receiptLog: "log vkey",
     stats: () => at.worker.stats,
     metrics,
+    missing: async () => undefined,
   };
   const setting = { listen: where, token: TOKEN };
   server = await serveQueries(setting, queried, { clock: new TestClock(), logger });
@@ -201,7 +202,7 @@ describe("the query API", () => {
     const serve = (host: string, token: string) =>
       serveQueries(
         { listen: { host, port: 0 }, token },
-        { ...queried, metrics },
+        { ...queried, metrics, missing: async () => undefined },
         { clock: new TestClock(), logger },
       );
     await expect(serve("0.0.0.0", TOKEN)).rejects.toMatchObject({ code: "listen" });

@@ -6,6 +6,7 @@
  * loopback is TLS.
  */
 import { bytesEqual, type Clock, type Logger, messageOf, sha256, utf8 } from "@wattseal/base";
+import type { PackName } from "@wattseal/uplink";
 import { FederationError } from "../errors.js";
 import { problem, problemOf } from "../http/problem.js";
 import { replyTo, type Service } from "../http/router.js";
@@ -18,6 +19,8 @@ export interface QuerySetting {
   readonly listen: Address;
   /** What callers show: 20 to 100 characters A-Z a-z 0-9 - _. */
   readonly token: string;
+  /** The signed statement of a log's entries that were lost for good. */
+  readonly missing?: (pack: PackName) => Promise<string | undefined>;
 }
 
 const TOKEN = /^[A-Za-z0-9_-]{20,100}$/;

@@ -1,6 +1,7 @@
 /** What a worker sends to packs. A transport may lose it: a pack then sends again, and gets it again. */
 import { type Logger, messageOf, utf8 } from "@wattseal/base";
 import { encodeRequest, type PackName } from "@wattseal/uplink";
+import type { Gaps } from "./gaps.js";
 import type { HoldArea } from "./hold.js";
 import type { Journal } from "./journal.js";
 import type { Publish } from "./ports.js";
@@ -12,6 +13,7 @@ export interface AnswersOptions {
   readonly stats: StatsKeeper;
   readonly journal: Journal;
   readonly hold: HoldArea;
+  readonly gaps: Gaps;
 }
 
 export class Answers {
@@ -29,9 +31,10 @@ export class Answers {
 
   /** Of a stranger too: it then asks for the log's beginning. */
   request(pack: PackName, from: number): void {
-    const { stats, journal, hold } = this.#options;
+    const { stats, journal, hold, gaps } = this.#options;
     this.#requestId = (this.#requestId + 1) % 2 ** 32;
     stats.request();
+    gaps.asked(pack, this.#requestId, from);
     if (from > 0) journal.asked(pack, from, hold.signed(pack));
     this.#send(pack, "request", encodeRequest({ id: this.#requestId, from }));
     hold.asked(pack);

@@ -1,5 +1,5 @@
 /** What one message of a pack is, against what is known of its log. Changes nothing but the log it grows. */
-import { bytesEqual, originOf, toBase64 } from "@wattseal/base";
+import { bytesEqual, fromUtf8, originOf, toBase64 } from "@wattseal/base";
 import {
   decodeEpochEvidence,
   type EpochChain,
@@ -58,6 +58,17 @@ export function requireOwnOrigin(message: Message, pack: PackName): Checkpoint {
   const other = stated.find((name) => name !== origin);
   if (other === undefined) return checkpoint;
   throw new Refused("origin", `message: is of the log ${JSON.stringify(other)}`);
+}
+
+const MAX_NOTE_BYTES = 2048;
+
+/** A message of `head`. Throws Refused `malformed`, `origin`, DecodeError, UplinkError `batch-note`. */
+export function headIn(payload: Uint8Array, pack: PackName) {
+  if (payload.length > MAX_NOTE_BYTES) throw new Refused("malformed", "head: is too long");
+  const note = fromUtf8(payload, "head");
+  const checkpoint = soleCheckpoint(note);
+  if (checkpoint.origin === originOf(pack)) return { note, checkpoint };
+  throw new Refused("origin", `head: is of the log ${JSON.stringify(checkpoint.origin)}`);
 }
 
 /** Needs no log in memory. Throws Refused and what the verifiers throw (`refusalOf` translates). */

@@ -1,6 +1,7 @@
 import type { EpochState, VerifiedEpoch } from "@wattseal/lct-keys/verify";
 import type { PackName } from "@wattseal/uplink";
 import type { StoredPack } from "../store/port.js";
+import type { Gap } from "./gaps.js";
 import type { IngestChannel } from "./ports.js";
 import type { RefusalReason } from "./refused.js";
 
@@ -32,6 +33,8 @@ export interface FederationStats {
   readonly latest: ReadonlyMap<PackName, PackSummary>;
   /** Epochs in a pack's log by what vouches for them: of packs that were heard since the start. */
   readonly epochs: ReadonlyMap<PackName, EpochCount>;
+  /** Entries that a pack has signed, and says that it has no more: only a copy can bring them. */
+  readonly gaps: ReadonlyMap<PackName, Gap>;
 }
 
 export interface HeldCount {
@@ -98,7 +101,7 @@ export class StatsKeeper {
     this.#refused[reason] = (this.#refused[reason] ?? 0) + 1;
   }
 
-  snapshot(held: HeldCount = NOTHING_HELD): FederationStats {
+  snapshot(held: HeldCount = NOTHING_HELD): Omit<FederationStats, "gaps"> {
     return {
       packs: this.#latest.size,
       entries: this.#entries,

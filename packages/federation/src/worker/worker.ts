@@ -3,10 +3,10 @@
  * receipts in one transaction, send the receipts, acknowledge the messages. Killed in between, it has promised nothing
  * that the store does not hold: the pack sends again and gets the stored receipt.
  */
-import { type Clock, fromUtf8, type Logger, messageOf, originOf } from "@wattseal/base";
+import { type Clock, type Logger, messageOf } from "@wattseal/base";
 import type { TrustedKeys } from "@wattseal/lct-keys/verify";
 import type { NoteSigner } from "@wattseal/tlog";
-import { decodeBatch, decodeResponse, type PackName, soleCheckpoint } from "@wattseal/uplink";
+import { decodeBatch, decodeResponse, type PackName } from "@wattseal/uplink";
 import { beginReceiptLog, signedBy } from "../receipts/head.js";
 import type { Standing } from "../registry/standing.js";
 import { guarded, isStoreFailure } from "../store/guarded.js";
@@ -14,11 +14,13 @@ import type { FederationStore, PackCommit } from "../store/port.js";
 import { Answers } from "./answers.js";
 import { type KnownPack, requireSignedAhead } from "./authenticity.js";
 import { Endings } from "./endings.js";
+import { Gaps } from "./gaps.js";
 import { HoldArea } from "./hold.js";
 import { Journal } from "./journal.js";
 import {
   ForkFound,
   growBy,
+  headIn,
   judge,
   type Message,
   requireNoFork,
@@ -69,7 +71,6 @@ export interface WorkerOptions {
   readonly maxPacks?: number;
 }
 
-const MAX_NOTE_BYTES = 2048;
 const MAX_EVIDENCE_BYTES = 15_000;
 
 type Work = Delivery | { readonly channel: "expired"; readonly pack: PackName };
@@ -80,6 +81,7 @@ export class FederationWorker {
   readonly #journal: Journal;
   readonly #refusals: Refusals;
   readonly #endings: Endings;
+  readonly #gaps: Gaps;
   readonly #hold: HoldArea;
   readonly #strangers: Strangers;
   readonly #answers: Answers;
@@ -95,6 +97,7 @@ export class FederationWorker {
     this.#journal = new Journal(options.logger);
     this.#refusals = new Refusals({ ...options, stats, journal: this.#journal });
     this.#endings = new Endings({ ...options, journal: this.#journal });
+    this.#gaps = new Gaps(options.logger);
     this.#packs = new PackCache(options);
     this.#twice = new TwiceAlarm({ ...options, stats });
     const { clock, groupMs = 20, groupSize = 64, holdMs = 5000 } = options;
@@ -110,6 +113,7 @@ export class FederationWorker {
       stats,
       journal: this.#journal,
       hold: this.#hold,
+      gaps: this.#gaps,
     });
     this.#strangers = new Strangers(clock, holdMs, (pack) => this.#answers.request(pack, 0));
   }
@@ -124,7 +128,7 @@ export class FederationWorker {
   }
 
   get stats(): FederationStats {
-    return this.#stats.snapshot(this.#hold.count);
+    return { ...this.#stats.snapshot(this.#hold.count), gaps: this.#gaps.found };
   }
 
   /** Takes a message; its `settle` is called when it is dealt with. After `stop` it is ignored, unsettled. */
@@ -239,6 +243,7 @@ export class FederationWorker {
           return this.#leaves(delivery, round);
         }
         this.#journal.heard(pack, known.committed);
+        this.#gaps.answered(delivery, message);
         this.#wait(delivery, judgement);
         return true;
     }
@@ -258,6 +263,7 @@ export class FederationWorker {
     if (message.prevSize === 0) {
       return this.#grow(delivery, message, round, this.#strangers.offered(pack));
     }
+    this.#gaps.answered(delivery, message);
     this.#strangers.met(pack);
     return true;
   }
@@ -336,6 +342,7 @@ export class FederationWorker {
       this.#journal.statements(pack, part.statements);
     }
     this.#stats.grown(pack, part.size, state.receipt?.size ?? 0);
+    this.#gaps.grown(pack, part.size);
     for (const delivery of part.deliveries) {
       delivery.settle();
     }
@@ -365,12 +372,7 @@ export class FederationWorker {
 
   async #head(delivery: Delivery, round: Round): Promise<void> {
     const { pack, payload } = delivery;
-    if (payload.length > MAX_NOTE_BYTES) throw new Refused("malformed", "head: is too long");
-    const note = fromUtf8(payload, "head");
-    const checkpoint = soleCheckpoint(note);
-    if (checkpoint.origin !== originOf(pack)) {
-      throw new Refused("origin", `head: is of the log ${JSON.stringify(checkpoint.origin)}`);
-    }
+    const { note, checkpoint } = headIn(payload, pack);
     const known = await this.#known(pack, round);
     if (known === undefined) return this.#strangers.met(pack);
     const context = this.#contextOf(known);

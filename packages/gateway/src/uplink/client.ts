@@ -45,7 +45,7 @@ export interface UplinkClientOptions {
   readonly pack: PackName;
   readonly destination: Destination;
   /** Only durable entries are asked for. */
-  readonly log: ResponseSource;
+  readonly log: ResponseSource & { readonly firstEntry: number };
   readonly pending: PendingCheckpoints;
   readonly cursors: UplinkCursors;
   /** The present epoch's evidence, retained on `epoch`; undefined while this run has begun none. */
@@ -278,12 +278,24 @@ export class UplinkClient {
       case "response":
         // A federation that does not know this pack keeps no evidence for it: it comes with what needs it.
         this.epochRenewed();
-        this.#send(this.#topic.response, encodeResponse(takeResponse(log, effect)), false);
+        this.#send(
+          this.#topic.response,
+          encodeResponse(takeResponse(log, this.#held(effect))),
+          false,
+        );
         break;
       case "alarm":
         this.#options.logger.error(`uplink.${effect.code}`, { detail: effect.message });
         break;
     }
+  }
+
+  /** What was pruned is here no more: an answer that begins where the log does says so. */
+  #held(effect: Extract<SenderEffect, { kind: "response" }>): typeof effect {
+    const { firstEntry } = this.#options.log;
+    return effect.from < firstEntry && firstEntry < effect.checkpoint.size
+      ? { ...effect, from: firstEntry }
+      : effect;
   }
 
   /** One of the sender's effects: it hears when the message takes no memory any more. */

@@ -4,9 +4,11 @@ import { messageOf, printable, WattsealError } from "@wattseal/base";
 import { isAttestationFile } from "@wattseal/lct-keys/verify";
 import {
   isEvidenceFile,
+  isMissingStatement,
   type ProofReport,
   type Trust,
   verifyEvidenceFile,
+  verifyMissing,
   verifyProofFile,
 } from "@wattseal/verifier";
 import { checkAttestation } from "../audit/attestation.js";
@@ -16,6 +18,7 @@ import { checkSeals, findInRecording } from "../evidence/seals.js";
 import { type EvidenceFinding, findingJson, findingOf, findingText } from "../evidence/view.js";
 import { attestedJson, attestedText } from "../view/attestation.js";
 import { entryText } from "../view/entry.js";
+import { missingJson, missingText } from "../view/missing.js";
 
 /** Of a file to check, bytes; an evidence file has at most 8 MiB. */
 const LONGEST = 8 * 1_048_576;
@@ -28,7 +31,7 @@ export interface VerifyOptions {
   readonly json: boolean;
 }
 
-/** `wattseal verify`, of a proof, evidence or attestation file: exit status 1 when it does not hold, with what does not. */
+/** `wattseal verify`, of a proof, evidence or attestation file, or a statement of missing entries: exit status 1 when it does not hold, with what does not. */
 export async function verify(file: string, options: VerifyOptions): Promise<number> {
   const trust = await readTrust(options.trust);
   const bytes = await readGiven(file);
@@ -40,6 +43,11 @@ export async function verify(file: string, options: VerifyOptions): Promise<numb
     if (isAttestationFile(bytes)) {
       const attested = checkAttestation(bytes, trust, options.nonce);
       process.stdout.write(options.json ? attestedJson(attested) : attestedText(attested));
+      return EXIT.ok;
+    }
+    if (isMissingStatement(bytes)) {
+      const said = verifyMissing(bytes, trust);
+      process.stdout.write(options.json ? missingJson(said) : missingText(said));
       return EXIT.ok;
     }
     checked = await check(bytes, trust, options.recording);

@@ -13,6 +13,17 @@ import { querySettingOf } from "./query.js";
 import { registrySettingOf } from "./registry.js";
 import { openWitnessKeys } from "./witness-keys.js";
 
+/** Who this federation is, and whom it accepts. Throws CliError `config`, `state-missing`. */
+export async function federationKeys(layout: Layout) {
+  const trust = decodeTrust(await readRequired(layout.federation.trust));
+  const { witnessKey, nextWitnessKey } = await openWitnessKeys(layout, trust);
+  return {
+    witnessKey,
+    ...(nextWitnessKey && { nextWitnessKey }),
+    authorityKeys: trust.authorities.map(({ publicKey }) => publicKey),
+  };
+}
+
 /** A federation worker with its store, its witness key and, if configured, its own broker. */
 export async function openFederation(options: {
   readonly layout: Layout;
@@ -20,8 +31,7 @@ export async function openFederation(options: {
   readonly logger: Logger;
 }): Promise<Federation> {
   const { layout, config, logger } = options;
-  const trust = decodeTrust(await readRequired(layout.federation.trust));
-  const { witnessKey, nextWitnessKey } = await openWitnessKeys(layout, trust);
+  const keys = await federationKeys(layout);
   const wallClock = systemClock();
   const { broker } = config;
   const access = await readBrokerAccess({
@@ -42,13 +52,11 @@ export async function openFederation(options: {
     broker: broker.url,
     embeddedPort: broker.port,
     account: { ...access, ...(broker.user === "" ? {} : { username: broker.user }) },
-    witnessKey,
-    ...(nextWitnessKey && { nextWitnessKey }),
-    receiptLogKey: await openReceiptLogKey(layout, witnessKey.name, {
+    ...keys,
+    receiptLogKey: await openReceiptLogKey(layout, keys.witnessKey.name, {
       entropy: systemEntropy,
       logger,
     }),
-    authorityKeys: trust.authorities.map(({ publicKey }) => publicKey),
     ...(statements && { statements }),
     ...(registry && { registry }),
     ...(query && { query }),

@@ -2,7 +2,9 @@
 import { resolve } from "node:path";
 import { fromUtf8 } from "@wattseal/base";
 import type { QuerySetting } from "@wattseal/federation";
+import type { PackName } from "@wattseal/uplink";
 import type { FederationConfig } from "../config/schema.js";
+import { missingOf } from "../restore/missing.js";
 import { readSecret } from "../state/files.js";
 import type { Layout } from "../state/layout.js";
 import { listenOf } from "./listen.js";
@@ -18,5 +20,6 @@ export async function querySettingOf(
   const token = fromUtf8(
     await readSecret(path, "query.tokenFile names it; make one: openssl rand -hex 32"),
   );
-  return { listen, token: token.trim() };
+  const missing = (pack: PackName) => missingOf(layout, pack);
+  return { listen, token: token.trim(), missing };
 }

@@ -45,6 +45,8 @@ export function layoutOf(root: string) {
       trust: join(federation, "trust.json"),
       store: join(federation, "store"),
       registry: join(federation, "registry"),
+      /** Signed statements of what was lost for good. */
+      missing: join(federation, "missing"),
     },
     /** Light packs of `sim fleet`, a layout each. */
     fleet: join(root, "fleet"),

@@ -1,0 +1,182 @@
+import { rename, rm } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import type { Logger } from "@wattseal/base";
+import { type Federation, type Gap, openStore, type TakeOptions } from "@wattseal/federation";
+import type { PackName } from "@wattseal/uplink";
+import { loadConfig } from "../config/file.js";
+import { federationSchema } from "../config/schema.js";
+import { EXIT } from "../errors.js";
+import { onStopSignal } from "../ports/signals.js";
+import { pinoLogger, systemClock, systemEntropy, systemWallClock } from "../ports/system.js";
+import { type CopyOptions, clientFor, isUrl } from "../restore/copies.js";
+import { type Filled, fillFromFederation, fillFromFolder } from "../restore/fill.js";
+import { keepMissing } from "../restore/missing.js";
+import { federationKeys, openFederation, storeOf } from "../roles/federation.js";
+import { exists } from "../state/files.js";
+import { type Layout, layoutOf } from "../state/layout.js";
+import { openReceiptLogKey } from "../state/receipt-log.js";
+import { readStatementKeys } from "../state/statement-keys.js";
+import { writeOut } from "../view/output.js";
+import { count } from "../view/units.js";
+
+export interface RebuildOptions extends CopyOptions {
+  readonly state: string;
+  readonly from: readonly string[];
+  readonly port?: string;
+  /** ms without anything new from the packs, after which it ends; 0: the packs are not waited for. */
+  readonly wait: number;
+  readonly json: boolean;
+}
+
+interface PackNow {
+  readonly pack: PackName;
+  readonly entries: number;
+  readonly witnessed: number;
+  readonly missing: Gap | undefined;
+}
+
+type Config = Awaited<ReturnType<typeof configOf>>;
+
+function configOf(layout: Layout, port: string | undefined) {
+  const flags = { "broker.port": port };
+  const path = layout.federation.config;
+  return loadConfig({ schema: federationSchema, path, environment: process.env, flags });
+}
+
+/** `wattseal federation rebuild`: from copies first, then from the packs themselves. */
+export async function rebuildCommand(options: RebuildOptions): Promise<number> {
+  const layout = layoutOf(resolve(options.state));
+  const config = await configOf(layout, options.port);
+  const logger = pinoLogger("wattseal-rebuild", config.log.level, process.stderr);
+  const filled = await fill(layout, config, options, logger);
+  for (const { pack, copy, from, to, size, refused } of filled) {
+    logger.info("rebuild.copy", { pack, copy, from, to, size, refused });
+  }
+  const packs = await gather(layout, config, options, logger);
+  const { witnessKey } = await federationKeys(layout);
+  for (const { pack, missing } of packs) await keepMissing(layout, pack, missing, witnessKey);
+  const refused = filled.filter((copy) => copy.refused !== undefined);
+  const complete = refused.length === 0 && packs.every(({ missing }) => missing === undefined);
+  await writeOut(
+    options.json
+      ? `${JSON.stringify({ complete, packs, copies: filled })}\n`
+      : textOf(packs, refused),
+  );
+  return complete ? EXIT.ok : EXIT.failed;
+}
+
+async function fill(
+  layout: Layout,
+  config: Config,
+  options: RebuildOptions,
+  logger: Logger,
+): Promise<readonly Filled[]> {
+  const filled: Filled[] = [];
+  const { witnessKey, nextWitnessKey, authorityKeys } = await federationKeys(layout);
+  const store = await openStore(await storeOf(layout, config));
+  try {
+    if ((await store.receiptLog()).note === undefined) await setReceiptLogKeyAside(layout, logger);
+    const statements = await readStatementKeys(layout);
+    const take: TakeOptions = {
+      ...{ store, witness: witnessKey, authorityKeys, clock: systemClock() },
+      receiptLog: await openReceiptLogKey(layout, witnessKey.name, {
+        entropy: systemEntropy,
+        logger,
+      }),
+      ...(nextWitnessKey && { nextWitness: nextWitnessKey }),
+      ...(statements && { statements }),
+    };
+    const told = (copy: Filled) => void filled.push(copy);
+    const staging = join(layout.federation.directory, "rebuild");
+    for (const from of options.from) {
+      if (isUrl(from)) {
+        await fillFromFederation(take, await clientFor(from, options), staging, told);
+      } else await fillFromFolder(take, from, told);
+    }
+    await rm(staging, { recursive: true, force: true });
+    return filled;
+  } finally {
+    await store.close();
+  }
+}
+
+/** The log of receipts went with the store: under the same key, another one would contradict it. */
+async function setReceiptLogKeyAside({ federation }: Layout, logger: Logger): Promise<void> {
+  const { receiptLogKey: path } = federation;
+  if (!(await exists(path))) return;
+  for (let n = 1; ; n += 1) {
+    const aside = `${path}.before-rebuild-${n}`;
+    if (await exists(aside)) continue;
+    await rename(path, aside);
+    logger.warn("rebuild.receipt-log-key-replaced", { path, aside });
+    return;
+  }
+}
+
+const LOOK_MS = 250;
+const SAID_EVERY = 20;
+
+/** Runs the federation until nothing new has come for as long as it was told to wait. */
+async function gather(
+  layout: Layout,
+  config: Config,
+  { wait }: RebuildOptions,
+  logger: Logger,
+): Promise<readonly PackNow[]> {
+  const federation = await openFederation({ layout, config, logger });
+  try {
+    let stopped = wait === 0;
+    onStopSignal(() => {
+      stopped = true;
+    });
+    let known = "";
+    let since = systemWallClock.now();
+    for (let look = 1; !stopped && systemWallClock.now() - since < wait; look += 1) {
+      await systemWallClock.sleep(LOOK_MS);
+      const { packs, entries, requests, stats } = seen(federation);
+      const now = `${packs} ${entries} ${stats.gaps.size}`;
+      if (now !== known) since = systemWallClock.now();
+      known = now;
+      if (look % SAID_EVERY === 0) logger.info("rebuild.progress", { packs, entries, requests });
+    }
+    return packsIn(federation);
+  } finally {
+    await federation.stop();
+  }
+}
+
+function seen({ stats }: Federation) {
+  const { packs, entries, requests } = stats;
+  return { packs, entries, requests, stats };
+}
+
+/** Those that are stored, and strangers that said what they have no more. */
+function packsIn({ stats: { latest, gaps } }: Federation): readonly PackNow[] {
+  const names = [...new Set([...latest.keys(), ...gaps.keys()])].sort();
+  return names.map((pack) => {
+    const { size: entries, witnessed } = latest.get(pack) ?? { size: 0, witnessed: 0 };
+    return { pack, entries, witnessed, missing: gaps.get(pack) };
+  });
+}
+
+function textOf(packs: readonly PackNow[], refused: readonly Filled[]): string {
+  const sum = (of: (pack: PackNow) => number) => packs.reduce((all, pack) => all + of(pack), 0);
+  const lost = packs.flatMap(({ pack, missing }) => {
+    if (missing === undefined) return [];
+    const { from, to } = missing;
+    return [`missing    ${pack}: entries ${from} to ${to - 1}, which its gateway has no more`];
+  });
+  const odd = refused.map(
+    ({ pack, copy, to, size, refused: why }) =>
+      `refused    ${pack}: ${to} of ${size} entries of ${copy} (${why})`,
+  );
+  return [
+    `packs      ${count(packs.length)}: ${count(sum(({ entries }) => entries))} entries, ${count(sum(({ witnessed }) => witnessed))} of them witnessed`,
+    ...odd,
+    ...lost,
+    ...(lost.length === 0
+      ? []
+      : ["A statement of each is signed in federation/missing; a copy that has them fills it."]),
+    "",
+  ].join("\n");
+}

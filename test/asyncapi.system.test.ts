@@ -49,6 +49,10 @@ describe("docs/federation-mqtt.asyncapi.json", () => {
     const gateway = new Role(["gateway", "--state", state, "--broker", broker.url]);
     await gateway.line(named("uplink.up"));
     await first.line(named("federation.pack-contact"));
+    for (let witnessed = 0; witnessed === 0; ) {
+      const { stdout } = await wattseal(["status", "--state", state, "--json"]);
+      witnessed = stdout === "" ? 0 : JSON.parse(stdout).log.witnessed;
+    }
     const key = `${folder}/operator.pem`;
     await wattseal(["order", "key", "--out", key]);
     const to = ["--pack", pack, "--key", key, "--state", state, "--wait", "1ms"];

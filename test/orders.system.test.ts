@@ -55,7 +55,7 @@ async function system() {
   };
   const order = async (action: readonly string[], options: readonly string[] = []) => {
     const { time } = await status();
-    const life = ["--life", "5m", "--at", String(time), "--json", ...options];
+    const life = ["--life", "5m", "--at", String(time), "--wait", "5m", "--json", ...options];
     const given = ["--pack", pack, "--key", key, "--state", state];
     const ran = await wattseal(["order", ...action, ...given, ...life]);
     return { ...ran, said: JSON.parse(ran.stdout) };

@@ -63,13 +63,13 @@ function epochsLine({ epochs, epochStates }: AuditReport): string {
 }
 
 /** What `verified in part` waits for. */
-function openLines({ entries, signed, witnessed, difference }: AuditReport, trusted: boolean) {
+function openLines(report: AuditReport, trusted: boolean) {
+  const { entries, signed, witnessed, quorum = 1, difference } = report;
   if (!trusted || difference !== undefined || witnessed === entries) return [];
   const last = (covered: number) => `the last ${count(entries - covered)}`;
   const unsigned = signed < entries ? [`${last(signed)} are not signed yet`] : [];
-  return [
-    `open       ${[...unsigned, `${last(witnessed)} not witnessed by anyone accepted`].join(", ")}`,
-  ];
+  const whom = quorum === 1 ? "anyone accepted" : `${quorum} of those accepted`;
+  return [`open       ${[...unsigned, `${last(witnessed)} not witnessed by ${whom}`].join(", ")}`];
 }
 
 function fromLines({ from, witnessed }: AuditReport): string[] {

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { createServer, type Socket } from "node:net";
 import { fromUtf8, type Logger, silentLogger, utf8 } from "@wattseal/base";
 import { MqttFleet, startFederation } from "@wattseal/federation";
 import { type Channel, connectProblem, topicOf } from "@wattseal/uplink";
@@ -26,6 +28,14 @@ import { temporaryFolder } from "./support/program.js";
 
 const FROM_PACKS = ["batch", "head", "epoch", "state", "alarm", "response"] as const;
 const TO_PACKS = ["receipt", "request", "order"] as const;
+
+/** MQTT 3.1.1, table 2.1 and §3.9.3. */
+const CONNECT = 1;
+const CONNACK = 2;
+const SUBSCRIBE = 8;
+const SUBACK = 9;
+/** Of the three filters of a pack. */
+const REFUSALS = [0x80, 0x80, 0x80] as const;
 
 /** A broker with access control, and how a federation is opened on it. */
 const ENGINES = {
@@ -269,6 +279,58 @@ describe.skipIf(withoutSite !== "")(`mosquitto${withoutSite}`, () => {
       `mosquitto, killed ${tally.kills} times: of ${tally.acknowledged} batches that it had acknowledged before the first, it delivered ${tally.delivered}; after receipts, ${entries} of ${entries} entries stored, each once\n`,
     );
     expect(tally.delivered).toBeLessThan(tally.acknowledged);
+  });
+});
+
+/** A broker that takes everyone in, and then does this with who subscribes; or refuses it. Resolves with its URL. */
+async function strangeBroker(answer: (socket: Socket, refuse: () => void) => void) {
+  const server = createServer((socket) => {
+    socket.on("error", () => {});
+    socket.on("data", (packet) => {
+      const type = (packet[0] ?? 0) >> 4;
+      if (type === CONNECT) socket.write(Uint8Array.of(CONNACK << 4, 2, 0, 0));
+      if (type === SUBSCRIBE) answer(socket, () => void socket.write(refusalOf(packet)));
+    });
+  });
+  onTestFinished(() => void server.close());
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  return `mqtt://127.0.0.1:${typeof address === "object" ? address?.port : 0}`;
+}
+
+/** §2.2.3: the packet's id comes after its remaining length, of one byte or two. */
+function refusalOf(subscribe: Uint8Array): Uint8Array {
+  const at = (subscribe[1] ?? 0) < 0x80 ? 2 : 3;
+  return Uint8Array.of(SUBACK << 4, 5, ...subscribe.subarray(at, at + 2), ...REFUSALS);
+}
+
+/** A pack's uplink there: the first of these that it logs. */
+async function toldOf(broker: string, ...events: readonly string[]): Promise<readonly string[]> {
+  const told = new Heard<string>();
+  const take = (event: string) => told.take(event);
+  const logger: Logger = { ...silentLogger, info: take, warn: take, error: take };
+  new LightPack("pack", WITNESS).start({ broker, fleet, logger });
+  for (const event of events) await told.until((it) => it === event);
+  return told.all;
+}
+
+describe("a pack's subscription", () => {
+  it("that the broker refuses is an alarm", async () => {
+    const broker = await strangeBroker((_socket, refuse) => refuse());
+    expect(await toldOf(broker, "uplink.subscribe-refused")).not.toContain("uplink.down");
+  });
+
+  it("that breaks with its connection is none: the next connection subscribes again", async () => {
+    let count = 0;
+    const broker = await strangeBroker((socket, refuse) => {
+      count += 1;
+      if (count === 1) socket.destroy();
+      else refuse();
+    });
+    const told = await toldOf(broker, "uplink.down", "uplink.subscribe-refused");
+    expect(told.indexOf("uplink.subscribe-refused")).toBeGreaterThan(told.lastIndexOf("uplink.up"));
+    expect(told.filter((it) => it === "uplink.up")).toHaveLength(2);
   });
 });
 

@@ -1,5 +1,5 @@
 /** A pack without a bus: a real signed log, sent by the gateway's own uplink. */
-import { type Clock, millis, silentLogger } from "@wattseal/base";
+import { type Clock, type Logger, millis, silentLogger } from "@wattseal/base";
 import type { NoteSigner } from "@wattseal/tlog";
 import {
   type Destination,
@@ -51,7 +51,12 @@ export class LightPack {
   }
 
   /** Connects, and goes on until the test ends. */
-  start(options: { broker: string; fleet: FleetName; access?: BrokerAccess }): void {
+  start(options: {
+    broker: string;
+    fleet: FleetName;
+    access?: BrokerAccess;
+    logger?: Logger;
+  }): void {
     const { pack } = this;
     const client = new UplinkClient({
       ...options,
@@ -64,7 +69,7 @@ export class LightPack {
       epochEvidence: () => pack.evidence,
       isStopped: () => false,
       clock: hastyClock,
-      logger: silentLogger,
+      logger: options.logger ?? silentLogger,
       onWitnessed: (size) => this.#witnessed(size),
     });
     this.#client = client;

@@ -1,5 +1,5 @@
 import { silentLogger, utf8 } from "@wattseal/base";
-import { fleetName, topicOf } from "@wattseal/uplink";
+import { fleetName, topicFilter, topicOf } from "@wattseal/uplink";
 import mqtt, { type MqttClient } from "mqtt";
 import { afterEach, describe, expect, it } from "vitest";
 import { EmbeddedBroker } from "../broker/embedded.js";
@@ -125,6 +125,18 @@ describe("MqttFleet", () => {
       "again",
       "again",
     ]);
+  });
+
+  it("says what the broker does not let it subscribe", async () => {
+    const made = await broker();
+    const account = { username: pack.name };
+    const options = { url: made.url, fleet, logger: silentLogger, clientId: pack.name, account };
+    const client = MqttFleet.open(options, () => {});
+    closing.push(() => client.close());
+    await expect(client.ready).rejects.toMatchObject({
+      code: "broker",
+      message: expect.stringContaining(topicFilter(fleet, "batch")),
+    });
   });
 
   it("stops reading while too much is unsettled, and goes on when there is room", async () => {

@@ -102,15 +102,17 @@ export class MqttFleet implements FleetPort {
     const filters = INGEST_CHANNELS.map((channel) => topicFilter(this.#options.fleet, channel));
     return new Promise((resolve, reject) => {
       this.#client.on("connect", () => {
-        this.#client.subscribe(filters, { qos: 1 }, (error, granted) => {
-          const refused = granted?.find(({ qos }) => qos === REFUSED_BY_BROKER);
-          if (refused !== undefined) {
-            const what = refused.topic;
+        this.#client.subscribe(filters, { qos: 1 }, (error, _, answer) => {
+          if (error === null) resolve();
+          // The connection went meanwhile: the next one subscribes again.
+          else if (answer === undefined) {
+            this.#options.logger.warn("federation.broker-error", { error: error.message });
+          } else {
+            const refused = filters.filter((_filter, i) => answer.granted[i] === REFUSED_BY_BROKER);
+            const what = refused.join(", ");
             this.#options.logger.error("federation.subscribe-failed", { what });
             reject(new FederationError("broker", `the broker refuses to subscribe ${what}`));
-          } else if (error === null) resolve();
-          // The connection went meanwhile: the next one subscribes again.
-          else this.#options.logger.warn("federation.broker-error", { error: error.message });
+          }
         });
       });
     });

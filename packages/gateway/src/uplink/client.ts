@@ -192,9 +192,12 @@ export class UplinkClient {
     this.#options.logger.info("uplink.up", { broker: this.#options.broker });
     // The broker may keep the session yet have lost it: subscribing again costs nothing.
     const topics = [this.#topic.receipt, this.#topic.request, this.#topic.order];
-    client.subscribe(topics, { qos: 1 }, (error) => {
+    client.subscribe(topics, { qos: 1 }, (error, _, answer) => {
       if (error) {
-        this.#options.logger.error("uplink.subscribe-refused", { error: error.message });
+        // without an answer the connection went meanwhile: the next one subscribes again
+        if (answer !== undefined) {
+          this.#options.logger.error("uplink.subscribe-refused", { error: error.message });
+        }
         return;
       }
       this.tellStanding();

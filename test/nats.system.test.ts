@@ -7,6 +7,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { TestPack, WITNESS } from "../packages/federation/src/fleet.fixture.js";
 import { MemoryStore } from "../packages/federation/src/store/memory.fixture.js";
 import { readStoredLog } from "../packages/federation/src/store/port.js";
+import { Link } from "../scripts/lib/chaos/link.mjs";
 import {
   type Certificates,
   cluster,
@@ -98,6 +99,42 @@ describe.skipIf(skipped !== "")(`over one NATS node${skipped}`, () => {
     await client.publishAsync(topic, "5", { qos: 1 });
     for (let count = 4; !texts().has("5"); count += 1) await second.arrived(count);
     expect(texts()).toEqual(new Set(["0", "2", "4", "5"]));
+  });
+
+  it("what a worker holds up stays with it, what a dead one held comes to another", async () => {
+    const pack = new TestPack("one");
+    const { broker, certificates } = await cluster({ packs: [pack.name], size: 1 });
+    const [node] = broker.nodes;
+    const cable = await Link.open(() => ({ host: "127.0.0.1", port: node!.clientPort }));
+    const [living, dying, all] = [inbox(), inbox(), inbox()];
+    const into = (own: ReturnType<typeof inbox>) => (delivery: Delivery) => {
+      own.take(delivery);
+      all.take(delivery);
+    };
+    const ackWaitMs = 4000; // hasty heartbeats: one in each 67 ms
+    for (const port of [
+      natsPort(broker, certificates, { ackWaitMs })(into(living)),
+      natsPort(broker, certificates, { ackWaitMs, port: cable.port })(into(dying)),
+    ]) {
+      onTestFinished(() => port.close());
+      await port.ready;
+    }
+    const client = await packAt(node!.mqttUrl, pack.name, certificates);
+    const topic = topicOf(fleet, pack.name, "batch");
+    const isShared = () => living.deliveries.length > 0 && dying.deliveries.length > 0;
+    for (let count = 1; !isShared(); count += 1) {
+      await client.publishAsync(topic, `${count}`, { qos: 1 });
+      await all.arrived(count);
+    }
+    await cable.close();
+    const lost = dying.deliveries.map(text);
+    const said = () => living.deliveries.map(text);
+    for (let count = 1; !lost.every((it) => said().includes(it)); count += 1) {
+      await living.arrived(count);
+    }
+    await client.publishAsync(topic, "last", { qos: 1 });
+    for (let count = 1; !said().includes("last"); count += 1) await living.arrived(count);
+    expect(said().filter((it, i) => said().indexOf(it) !== i)).toEqual([]);
   });
 
   it("takes in no more than there is room for, and goes on as it is settled", async () => {

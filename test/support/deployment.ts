@@ -98,17 +98,17 @@ export async function workerOn(options: {
   return { worker, port, stop };
 }
 
-/** A port on every node of the cluster. */
+/** A port on every node of the cluster, or on the one at `port`. */
 export function natsPort(
   broker: NatsCluster,
   certificates: Certificates,
-  logger: Logger = silentLogger,
+  { port, ackWaitMs }: { readonly port?: number; readonly ackWaitMs?: number } = {},
 ) {
-  const servers = broker.url.replace("tls://", "").split(",");
+  const servers =
+    port === undefined ? broker.url.replace("tls://", "").split(",") : [`127.0.0.1:${port}`];
   const account = { tls: certificates.of("federation") };
+  const options = { servers, secure: true, fleet, account, clock: hastyClock, reconnectMs: 1000 };
+  const waiting = ackWaitMs === undefined ? {} : { ackWaitMs };
   return (deliver: (delivery: Delivery) => void) =>
-    NatsFleet.open(
-      { servers, secure: true, fleet, account, clock: hastyClock, logger, reconnectMs: 1000 },
-      deliver,
-    );
+    NatsFleet.open({ ...options, ...waiting, logger: silentLogger }, deliver);
 }

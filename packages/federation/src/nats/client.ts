@@ -11,7 +11,7 @@ import { connectProblem, type FleetName, type PackName } from "@wattseal/uplink"
 import type { BrokerAccount, Delivery, FleetPort, OutgoingChannel } from "../worker/ports.js";
 import { readRetained } from "./retained.js";
 import { Room } from "./room.js";
-import { ACK_WAIT_MS, boundMessages, openPlace, type Place } from "./stream.js";
+import { boundMessages, openPlace, type Place } from "./stream.js";
 import { senderOf, subjectOf, topicIn } from "./subjects.js";
 
 export interface NatsFleetOptions {
@@ -25,7 +25,16 @@ export interface NatsFleetOptions {
   readonly logger: Logger;
   /** Milliseconds between attempts. Default 1000. */
   readonly reconnectMs?: number;
+  /**
+   * A message that is not settled, and not said to be in work for so many milliseconds, goes to another worker. Default
+   * 30,000; of the fleet's consumer, so whoever made that has decided.
+   */
+  readonly ackWaitMs?: number;
 }
+
+const ACK_WAIT_MS = 30_000;
+/** A server that answers neither of two pings is taken for gone: half a minute, where the client's own default is six. */
+const LIVENESS = { pingInterval: 10_000, maxPingOut: 2 } as const;
 
 /** One pull waits so long for messages; without a sign of life for twice the heartbeat it is given up. */
 const PULL = { expires: 5_000, idle_heartbeat: 1_000 } as const;
@@ -101,7 +110,7 @@ export class NatsFleet implements FleetPort {
 
   async #run(opened: () => void): Promise<void> {
     this.#connection = await this.#insist(() => this.#connect());
-    const place = await this.#insist(() => openPlace(this.#link(), this.#options.fleet));
+    const place = await this.#insist(() => this.#openPlace());
     if (place === undefined) return;
     await boundMessages(place).catch((error: unknown) => {
       this.#options.logger.warn("federation.broker-unbounded", { error: problemOf(error) });
@@ -116,6 +125,11 @@ export class NatsFleet implements FleetPort {
     const connection = this.#connection;
     if (connection === undefined) throw new Error("not connected");
     return connection;
+  }
+
+  #openPlace(): Promise<Place> {
+    const { fleet, ackWaitMs = ACK_WAIT_MS } = this.#options;
+    return openPlace(this.#link(), fleet, ackWaitMs);
   }
 
   /** Until it succeeds; undefined when closed meanwhile. */
@@ -152,6 +166,7 @@ export class NatsFleet implements FleetPort {
       name: `wattseal-federation-${fleet}`,
       maxReconnectAttempts: -1,
       reconnectTimeWait: reconnectMs,
+      ...LIVENESS,
       ignoreAuthErrorAbort: true,
       ...(username === undefined ? {} : { user: username }),
       ...(password === undefined ? {} : { pass: password }),
@@ -241,8 +256,8 @@ export class NatsFleet implements FleetPort {
 
   /** While the store cannot commit, what it holds up must not go to another worker as if it were lost. */
   #keepWorking(): void {
-    const { clock } = this.#options;
-    this.#working = clock.at(millis(clock.now() + ACK_WAIT_MS / 3), () => {
+    const { clock, ackWaitMs = ACK_WAIT_MS } = this.#options;
+    this.#working = clock.at(millis(clock.now() + Math.floor(ackWaitMs / 3)), () => {
       if (this.#connected) for (const message of this.#unsettled) message.working();
       this.#keepWorking();
     });

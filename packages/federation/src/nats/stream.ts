@@ -14,8 +14,6 @@ import type { NatsConnection } from "@nats-io/transport-node";
 import { type FleetName, MAX_MESSAGE_BYTES } from "@wattseal/uplink";
 import { fleetFilter, MESSAGES, RETAINED } from "./subjects.js";
 
-/** A message that is not settled and not said to be in work for so long goes to another worker. */
-export const ACK_WAIT_MS = 30_000;
 /** Of all workers together; each takes at most what `Room` allows. */
 const MAX_UNSETTLED = 8192;
 /** A message of ours, with what MQTT and nats-server put around it. */
@@ -36,7 +34,11 @@ export interface Place {
  * retention, as nats-server itself makes it): so the consumer has to be there before the first gateway publishes, and
  * stays when every worker is gone. Throws what the client throws while JetStream has no leader.
  */
-export async function openPlace(nc: NatsConnection, fleet: FleetName): Promise<Place> {
+export async function openPlace(
+  nc: NatsConnection,
+  fleet: FleetName,
+  ackWaitMs: number,
+): Promise<Place> {
   const jsm = await jetstreamManager(nc);
   const js = jetstream(nc);
   await orMade(
@@ -58,7 +60,7 @@ export async function openPlace(nc: NatsConnection, fleet: FleetName): Promise<P
       jsm.consumers.add(MESSAGES.stream, {
         durable_name: durable,
         ack_policy: AckPolicy.Explicit,
-        ack_wait: ACK_WAIT_MS * 1_000_000,
+        ack_wait: ackWaitMs * 1_000_000,
         max_ack_pending: MAX_UNSETTLED,
         max_deliver: -1,
         filter_subject: fleetFilter(fleet),

@@ -22,6 +22,8 @@ const MAX_CONNECTIONS = 8;
 const CONNECT_MS = 10_000;
 /** Without an answer for so long the connection is given up: the network may have lost it silently. */
 const ANSWER_MS = 120_000;
+/** The server's own patience with a transaction in which nothing is asked: a worker that vanished must not keep its packs' rows locked. */
+const IDLE_MS = 60_000;
 const ATTEMPTS = 5;
 /** pg_type.dat */
 const INT8 = 20;
@@ -51,6 +53,7 @@ export class Database {
       idleTimeoutMillis: 0,
       connectionTimeoutMillis: CONNECT_MS,
       query_timeout: ANSWER_MS,
+      idle_in_transaction_session_timeout: IDLE_MS,
       verify: (client, done) => {
         client.setTypeParser(INT8, Number); // `integer` refuses what is not exact
         client.setTypeParser(BYTEA, bytes);

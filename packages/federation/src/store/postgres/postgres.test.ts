@@ -170,6 +170,15 @@ describe.skipIf(missing !== undefined)(`PostgresStore and its server${without}`,
     });
   });
 
+  it("has the server end the transaction of a worker that vanished, whose packs wait for it", async () => {
+    const it = await database(await server.createDatabase());
+    const name = "idle_in_transaction_session_timeout";
+    const [row] = await it.all("SELECT setting::integer FROM pg_settings WHERE name = $1", [name]);
+    const ms = row?.get("setting");
+    expect(ms).toBeGreaterThan(0);
+    expect(ms).toBeLessThanOrEqual(120_000); // as long as a worker waits for an answer
+  });
+
   it("waits for the disk, though the role's own setting does not", async () => {
     const url = await server.createDatabase();
     await server.query(

@@ -2,10 +2,8 @@
 import "./lib/require-node.mjs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { hasOpenssl } from "./lib/deploy/authority.mjs";
 import { Deployment, KINDS } from "./lib/deploy/deployment.mjs";
-import { hasMosquitto } from "./lib/deploy/mosquitto.mjs";
-import { hasNats } from "./lib/deploy/nats.mjs";
+import { requirePrograms } from "./lib/deploy/programs.mjs";
 import { main } from "./lib/main.mjs";
 import { cache, prepare } from "./lib/prepare.mjs";
 import { StepFailed, say } from "./lib/run.mjs";
@@ -22,8 +20,6 @@ Runs a federation and one simulated pack on this machine, over a broker as deplo
   --state   keys, certificates, logs and log files; made where it does not exist, used again where it does
             (default: .cache/deploy/<kind> of this checkout)
 `;
-
-/** @typedef {import("./lib/deploy/deployment.mjs").Kind} Kind */
 
 /** @returns {import("./lib/deploy/deployment.mjs").Wanted | undefined} */
 function wanted() {
@@ -61,25 +57,6 @@ function wanted() {
   } catch (error) {
     throw new StepFailed(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`, 2);
   }
-}
-
-/** @param {Kind} kind */
-function requirePrograms(kind) {
-  const needed = {
-    embedded: [],
-    site: [
-      ["mosquitto", hasMosquitto()],
-      ["openssl", hasOpenssl()],
-    ],
-    cluster: [
-      ["nats-server", hasNats()],
-      ["openssl", hasOpenssl()],
-    ],
-  }[kind];
-  const missing = needed.filter(([, isThere]) => !isThere).map(([name]) => name);
-  if (missing.length === 0) return;
-  const names = missing.join(" ");
-  throw new StepFailed(`${names} is missing. Cure: sudo apt-get install ${names} (Debian)`, 2);
 }
 
 /** @returns {Promise<void>} */

@@ -1,9 +1,9 @@
 // `npm run kill:ledger [-- kills [seed]]`: kill -9 at random points of the ledger's work, and a tally of what it did.
 import "./lib/require-node.mjs";
+import { killArguments } from "./lib/kill/arguments.mjs";
 import { addTally, formatTally } from "./lib/kill-ledger/tally.mjs";
 import { main } from "./lib/main.mjs";
 import { prepare } from "./lib/prepare.mjs";
-import { StepFailed } from "./lib/run.mjs";
 
 const KILLS = 1_000;
 /** Each life begins with a new log, so that a kill's check costs no more the longer this runs. */
@@ -16,18 +16,11 @@ lost or doubled, if two heads of one size differ, or if a start does not succeed
 `;
 
 await main(async () => {
-  if (process.argv.slice(2).some((argument) => argument === "--help" || argument === "-h")) {
-    process.stdout.write(USAGE);
-    return;
-  }
-  const kills = Number(process.argv[2] ?? KILLS);
-  const seed = Number(process.argv[3] ?? Date.now() % 2 ** 31);
-  if (!Number.isSafeInteger(kills) || kills < 1 || !Number.isSafeInteger(seed)) {
-    throw new StepFailed(`give a number of kills, and a seed\n${USAGE}`, 2);
-  }
+  const asked = killArguments(process.argv.slice(2), { usage: USAGE, kills: KILLS });
+  if (asked === undefined) return;
+  const { kills, seed } = asked;
   await prepare({ project: "packages/wattseal" });
   const { episode } = await import("./lib/kill-ledger/episode.mjs");
-  process.stdout.write(`seed ${seed}\n`);
   let tally;
   for (let done = 0; done < kills; done += KILLS_A_LIFE) {
     const life = await episode(Math.min(KILLS_A_LIFE, kills - done), seed + done);

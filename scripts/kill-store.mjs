@@ -1,5 +1,6 @@
 // `npm run kill:store [-- kills [seed]]`: kill -9 of the database under a federation's workers, and a tally.
 import "./lib/require-node.mjs";
+import { killArguments } from "./lib/kill/arguments.mjs";
 import { main } from "./lib/main.mjs";
 import { prepare } from "./lib/prepare.mjs";
 import { StepFailed } from "./lib/run.mjs";
@@ -13,20 +14,13 @@ that was receipted is lost, doubled or something else, or the log of receipts la
 `;
 
 await main(async () => {
-  if (process.argv.slice(2).some((argument) => argument === "--help" || argument === "-h")) {
-    process.stdout.write(USAGE);
-    return;
-  }
-  const kills = Number(process.argv[2] ?? KILLS);
-  const seed = Number(process.argv[3] ?? Date.now() % 2 ** 31);
-  if (!Number.isSafeInteger(kills) || kills < 1 || !Number.isSafeInteger(seed)) {
-    throw new StepFailed(`give a number of kills, and a seed\n${USAGE}`, 2);
-  }
+  const asked = killArguments(process.argv.slice(2), { usage: USAGE, kills: KILLS });
+  if (asked === undefined) return;
+  const { kills, seed } = asked;
   await prepare({ project: "packages/wattseal" });
   const { postgresMissing } = await import("./lib/postgres.mjs");
   const missing = postgresMissing();
   if (missing !== undefined) throw new StepFailed(missing, 3);
   const { episode, formatTally } = await import("./lib/kill-store/episode.mjs");
-  process.stdout.write(`seed ${seed}\n`);
   process.stdout.write(`${formatTally(await episode(kills, seed))}\n`);
 });

@@ -206,6 +206,16 @@ export class PostgresServer {
     return `postgres://${user}@/${database}?host=${this.folder}`;
   }
 
+  /** Where it listens; somebody else's port may lead there. */
+  get socket() {
+    return join(this.folder, `.s.PGSQL.${PORT}`);
+  }
+
+  /** The same database through such a port on 127.0.0.1. @param {string} url @param {number} port */
+  through(url, port) {
+    return url.replace(/@\/([^?]+).*$/, `@127.0.0.1:${port}/$1`);
+  }
+
   /**
    * As superuser.
    *

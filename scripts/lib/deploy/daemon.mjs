@@ -1,7 +1,6 @@
 // A program that runs until it is stopped, and not a moment longer than the process that started it.
 import { spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
-import { once } from "node:events";
 import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { delimiter } from "node:path";
@@ -21,6 +20,7 @@ export const SEARCH_PATH = [
 export class Daemon {
   /** @type {import("node:child_process").ChildProcess} */ #child;
   /** @type {import("node:child_process").ChildProcess} */ #watch;
+  /** Resolves when it has ended, however. @type {Promise<void>} */ ended;
   #logFile;
   #logStart;
 
@@ -46,10 +46,13 @@ export class Daemon {
       stdio: ["pipe", "ignore", "ignore"],
       detached: true,
     });
-    const ended = () => {
-      this.#watch.kill("SIGKILL");
-    };
-    this.#child.once("exit", ended).once("error", ended);
+    this.ended = new Promise((resolve) => {
+      const ended = () => {
+        this.#watch.kill("SIGKILL");
+        resolve();
+      };
+      this.#child.once("exit", ended).once("error", ended);
+    });
   }
 
   get pid() {
@@ -61,6 +64,11 @@ export class Daemon {
     return pid === undefined || exitCode !== null || signalCode !== null;
   }
 
+  /** Null while it runs, and where a signal ended it. */
+  get status() {
+    return this.#child.exitCode;
+  }
+
   /** What it wrote. */
   get log() {
     return readFileSync(this.#logFile).subarray(this.#logStart).toString();
@@ -69,9 +77,8 @@ export class Daemon {
   /** @param {NodeJS.Signals} signal */
   async end(signal) {
     if (this.hasEnded) return;
-    const ended = once(this.#child, "exit");
     this.#child.kill(signal);
-    await ended;
+    await this.ended;
   }
 
   /** Resolves when `isUp` says so; throws when the program ends before. @param {() => Promise<boolean>} isUp */

@@ -1,14 +1,12 @@
 // A whole deployment on this machine: broker, federation, and one simulated pack that proves itself to them.
-import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { root } from "../prepare.mjs";
-import { StepFailed } from "../run.mjs";
 import { DemoAuthority } from "./authority.mjs";
 import { Daemon } from "./daemon.mjs";
 import { Mosquitto } from "./mosquitto.mjs";
 import { NatsCluster } from "./nats.mjs";
+import { accessOf, enrolled, FLEET, PROGRAM } from "./state.mjs";
 
 export const KINDS = /** @type {const} */ (["embedded", "site", "cluster"]);
 /** @typedef {typeof KINDS[number]} Kind */
@@ -21,10 +19,6 @@ export const KINDS = /** @type {const} */ (["embedded", "site", "cluster"]);
  * @property {number} [workers] default 1
  * @property {number} [speed] simulated seconds of the pack in one second; default 1
  */
-
-const PROGRAM = join(root, "packages", "wattseal", "bin", "wattseal.mjs");
-/** Of the state that `wattseal init --demo` writes. */
-const FLEET = "demo";
 
 /**
  * @typedef {object} Broker
@@ -58,7 +52,7 @@ export class Deployment {
 
   /** @param {Wanted} wanted */
   async #start({ kind, database = "embedded", workers = 1, speed = 1 }) {
-    const pack = this.#enrolled();
+    const pack = enrolled(this.#state);
     const authority =
       kind === "embedded" ? undefined : new DemoAuthority(join(this.#state, "certificates"));
     const broker = authority === undefined ? undefined : await this.#broker(kind, authority, pack);
@@ -107,23 +101,6 @@ export class Deployment {
     for (const close of this.#closing.splice(0).reverse()) await close();
   }
 
-  /** Name of the pack in this state, which is made where there is none: its certificate bears it. */
-  #enrolled() {
-    const document = join(this.#state, "gateway", "lct.cose");
-    if (!existsSync(document)) {
-      const init = ["init", "--demo", "--tpm", "none", "--state", this.#state];
-      execFileSync(process.execPath, [PROGRAM, ...init], {
-        stdio: ["ignore", "ignore", "inherit"],
-      });
-    }
-    const shown = execFileSync(process.execPath, [PROGRAM, "identity", "show", document], {
-      encoding: "utf8",
-    });
-    const [, pack] = /lct:pack:([a-z2-7]{32})/.exec(shown) ?? [];
-    if (pack === undefined) throw new StepFailed(`${document} is not the document of a pack`);
-    return pack;
-  }
-
   /**
    * @param {Kind} kind
    * @param {DemoAuthority} authority
@@ -158,19 +135,4 @@ export class Deployment {
     await daemon.until(async () => daemon.log.includes(`"${running}"`));
     return daemon;
   }
-}
-
-/**
- * @param {"BROKER" | "UPLINK"} table
- * @param {DemoAuthority | undefined} authority
- * @param {string} name
- */
-function accessOf(table, authority, name) {
-  if (authority === undefined) return {};
-  const { certificate, key } = authority.issue(name);
-  return {
-    [`WATTSEAL_${table}_CA`]: authority.certificate,
-    [`WATTSEAL_${table}_CERTIFICATE`]: certificate,
-    [`WATTSEAL_${table}_KEY`]: key,
-  };
 }

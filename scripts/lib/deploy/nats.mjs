@@ -85,9 +85,10 @@ export class NatsCluster {
   }
 
   /**
-   * @param {{ readonly folder: string, readonly fleet: string, readonly packs: readonly string[], readonly authority: import("./authority.mjs").DemoAuthority, readonly size?: 1 | 3 }} options
+   * @param {{ readonly folder: string, readonly fleet: string, readonly packs: readonly string[], readonly authority: import("./authority.mjs").DemoAuthority, readonly size?: 1 | 3, readonly isPrivate?: boolean }} options
+   *   isPrivate: nodes tell clients nothing of each other
    */
-  static async start({ folder, fleet, packs, authority, size = 3 }) {
+  static async start({ folder, fleet, packs, authority, size = 3, isPrivate = false }) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const users = join(folder, "users.conf");
     const lines = packs.map((pack) => filledIn("cluster/pack.conf", { FLEET: fleet, PACK: pack }));
@@ -115,7 +116,10 @@ export class NatsCluster {
         FOLDER: own,
         USERS: "../users.conf",
       };
-      const text = filledIn("cluster/node.conf", words);
+      const filled = filledIn("cluster/node.conf", words);
+      const text = isPrivate
+        ? filled.replace("cluster {", "cluster {\n  no_advertise: true")
+        : filled;
       // alone, it would wait for others to elect a leader with
       writeFileSync(
         join(own, "node.conf"),

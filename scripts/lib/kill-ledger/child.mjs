@@ -1,7 +1,7 @@
 // Run by episode.mjs and killed by it: appends, checkpoints and seals as fast as it can, and says what it acknowledged.
 import { openSync, writeSync } from "node:fs";
+import { seeded } from "../kill/random.mjs";
 import { openLoad } from "./pack.mjs";
-import { seeded } from "./random.mjs";
 
 const [state = "", record = "", seed = "1", rounds = "0"] = process.argv.slice(2);
 // What a kill leaves of a pipe is not certain; a file keeps all that was written.

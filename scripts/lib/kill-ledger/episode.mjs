@@ -10,9 +10,9 @@ import { toHex } from "@wattseal/base";
 import { decodeEntry } from "@wattseal/energy-ledger";
 import { TlogError } from "@wattseal/tlog";
 import { LogStore } from "@wattseal/tlog/store";
+import { count } from "../kill/counts.mjs";
+import { seeded } from "../kill/random.mjs";
 import { logOf } from "./pack.mjs";
-import { seeded } from "./random.mjs";
-import { count } from "./tally.mjs";
 
 /** Exit status of a command that refused for what there is. */
 const NOTHING_TO_PRUNE = 2;

@@ -5,7 +5,8 @@ import { FederationWorker, PostgresStore } from "@wattseal/federation";
 import { Frontier, leafHash, verifyCheckpoint } from "@wattseal/tlog";
 import { auditReceiptLog } from "@wattseal/verifier";
 import { authority, receiptLog, witness } from "../../../bench/lib/recorded.mjs";
-import { seeded } from "../kill-ledger/random.mjs";
+import { requireGapless } from "../kill/gapless.mjs";
+import { seeded } from "../kill/random.mjs";
 import { PostgresServer } from "../postgres.mjs";
 import { Gateways } from "./gateways.mjs";
 
@@ -194,14 +195,7 @@ function requireExtended(records, heads) {
  * @param {Gateways} gateways
  */
 async function requireWhole(server, url, gateways) {
-  const [row] = await server.query(
-    url,
-    `SELECT count(*)::integer AS n FROM (
-      SELECT first, count, coalesce(lag(first + count) OVER (PARTITION BY pack ORDER BY first), 0) AS expected
-        FROM wattseal.bundle) AS it WHERE first <> expected`,
-  );
-  if (row?.["n"] !== 0)
-    throw new Error(`${row?.["n"]} bundles do not begin where the last one ends`);
+  await requireGapless(server, url);
   const store = await PostgresStore.open({ url });
   let entries = 0;
   try {

@@ -43,6 +43,11 @@ export class Journal {
     this.#logger.info("federation.pack-caught-up", { pack, entries });
   }
 
+  /** A message's leaves had come before. */
+  repeated(pack: PackName): void {
+    this.#logger.debug("federation.repeated", { pack });
+  }
+
   /** What a pack says of itself, where it is a word that we know. Nobody has signed it. */
   said(pack: PackName, channel: "alarm" | "state", payload: Uint8Array): void {
     const says = STANDINGS.find((word) => bytesEqual(payload, utf8(word)));

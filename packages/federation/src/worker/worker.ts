@@ -233,6 +233,7 @@ export class FederationWorker {
         if (!this.#isInMemory(pack, round)) requireWorthLoading(judgement.message, context);
         return this.#grow(delivery, judgement.message, round, context.offered);
       case "known":
+        this.#journal.repeated(pack);
         if (known.receipt !== undefined) round.repeated.set(pack, known.receipt);
         return true;
       case "later":

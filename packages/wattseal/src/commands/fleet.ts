@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import type { Logger } from "@wattseal/base";
+import { type Logger, toHex } from "@wattseal/base";
 import type { Federation } from "@wattseal/federation";
 import type { BrokerAccess } from "@wattseal/gateway";
 import { lockFolder } from "@wattseal/sim-hardware";
@@ -152,6 +152,7 @@ async function runFleet(
     logger,
     opened,
   });
+  logger.info("fleet.running", { packs: light.length });
   return watch(new Fleet(light, tally), { options, federation, residentBefore });
 }
 
@@ -183,6 +184,7 @@ async function openPacks(of: {
   const broker = federation?.brokerUrl ?? options.broker ?? "";
   const open = packs.map<LightPack | undefined>(() => undefined);
   const there = () => open.flatMap((pack) => pack ?? []);
+  const logDurable = options.logLevel === "debug";
   opened.push(() => forEach(there(), (pack) => pack.close()));
   await withProgress("packs opened", async (progress) => {
     let done = 0;
@@ -203,6 +205,14 @@ async function openPacks(of: {
         madeUp: seeded(`${options.seed} ${index}`),
         logger: tally.listening(logger),
         listener: tally,
+        onDurable: logDurable
+          ? (entry, leaf) =>
+              logger.debug("ledger.durable", {
+                pack: files.document.label,
+                index: entry,
+                leaf: toHex(leaf),
+              })
+          : undefined,
       });
       open[index] = light;
       done += 1;

@@ -27,6 +27,8 @@ export interface LightPackOptions {
   readonly madeUp: Entropy;
   readonly logger: Logger;
   readonly listener: LightPackListener;
+  /** Each entry as it is on disk: index and leaf hash. */
+  readonly onDurable?: ((index: number, leaf: Uint8Array) => void) | undefined;
 }
 
 /** Times in ms of the pack's `clock`. */
@@ -118,6 +120,7 @@ export class LightPack {
       clock: time,
       steady: clock,
       logger,
+      onDurable: options.onDurable,
       openSigner: (continued) =>
         beginSoftwareEpoch({
           directory: layout.gateway.signer,

@@ -1,5 +1,10 @@
 import { bytesEqual, type Entropy, type Logger } from "@wattseal/base";
-import { createEd25519KeyFile, openEd25519KeyFile } from "@wattseal/lct-keys";
+import {
+  createEd25519KeyFile,
+  type Ed25519SecretKey,
+  LctKeysError,
+  openEd25519KeyFile,
+} from "@wattseal/lct-keys";
 import { formatVkey, type NoteSigner } from "@wattseal/tlog";
 import { decodeTrust } from "@wattseal/verifier";
 import { CliError } from "../errors.js";
@@ -21,14 +26,28 @@ export async function openReceiptLogKey(
   { entropy, logger }: { readonly entropy: Entropy; readonly logger: Logger },
 ): Promise<NoteSigner> {
   const path = federation.receiptLogKey;
-  const isNew = !(await exists(path));
-  const key = isNew ? await createEd25519KeyFile(path, entropy) : await openEd25519KeyFile(path);
-  if (isNew) logger.warn("federation.receipt-log-key-made", { path });
+  const key = (await exists(path))
+    ? await openEd25519KeyFile(path)
+    : await makeKey(path, entropy, logger);
   return {
     name: receiptLogName(witness),
     publicKey: key.publicKey,
     sign: (message) => key.sign(message),
   };
+}
+
+/** Of several workers that start in one folder at once, one makes it. */
+async function makeKey(path: string, entropy: Entropy, logger: Logger): Promise<Ed25519SecretKey> {
+  try {
+    const key = await createEd25519KeyFile(path, entropy);
+    logger.warn("federation.receipt-log-key-made", { path });
+    return key;
+  } catch (error) {
+    if (error instanceof LctKeysError && error.code === "key-exists") {
+      return openEd25519KeyFile(path);
+    }
+    throw error;
+  }
 }
 
 /** Its public half, as auditors pin it. Throws CliError, LctKeysError. */

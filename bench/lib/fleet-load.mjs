@@ -134,6 +134,9 @@ export class NoStore {
     return [];
   }
   async told() {}
+  async forkedPacks() {
+    return [];
+  }
   async forks() {
     return [];
   }

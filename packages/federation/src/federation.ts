@@ -9,9 +9,9 @@ import { OrderRelay } from "./orders/relay.js";
 import { serveOrders } from "./orders/server.js";
 import { Metrics } from "./query/metrics.js";
 import { type QuerySetting, serveQueries } from "./query/server.js";
-import { openRegistry, type RegistrySetting } from "./registry/open.js";
+import { followRegistry, openRegistry, type RegistrySetting } from "./registry/open.js";
 import { openStore, type StoreOptions } from "./store/open.js";
-import { type ModuleTwice, readStoredLog } from "./store/port.js";
+import { type FederationStore, type ModuleTwice, readStoredLog } from "./store/port.js";
 import { transportTo } from "./transport.js";
 import type { BrokerAccount, FleetPort } from "./worker/ports.js";
 import type { StatementKeys } from "./worker/statements.js";
@@ -72,6 +72,17 @@ export interface Federation {
   stop(): Promise<void>;
 }
 
+/** In the store's database where workers share one, whether or not this one has the key. */
+async function registryOf(options: FederationOptions, logs: FederationStore) {
+  const shared = options.store.kind === "postgres" ? options.store : undefined;
+  if (options.registry !== undefined) {
+    const { clock, wallClock = clock } = options;
+    const dated = { ...options, clock: wallClock, steady: clock };
+    return openRegistry(options.registry, dated, logs, shared);
+  }
+  return shared && followRegistry(shared, options);
+}
+
 /** Throws FederationError, RangeViolation for a bad fleet name. */
 export async function startFederation(options: FederationOptions): Promise<Federation> {
   const { logger, clock, authorityKeys, wallClock: utc = clock } = options;
@@ -93,8 +104,7 @@ export async function startFederation(options: FederationOptions): Promise<Feder
   try {
     const store = await openStore(options.store);
     closing.push(() => store.close());
-    const dated = { ...options, clock: utc };
-    const registry = options.registry && (await openRegistry(options.registry, dated, store));
+    const registry = await registryOf(options, store);
     if (registry !== undefined) closing.push(() => registry.close());
     const link: { fleet?: FleetPort } = {};
     const metrics = new Metrics({

@@ -70,7 +70,7 @@ export class Deployment {
       settings,
     );
     for (let i = 2; i <= workers; i += 1) {
-      // one process keeps the registry
+      // one process answers the operator; the others follow it in the database
       const without = { ...settings, WATTSEAL_REGISTRY_KEY: "", WATTSEAL_REGISTRY_LISTEN: "" };
       await this.#role(`federation-${i}`, ["federation"], "federation.running", without);
     }

@@ -18,7 +18,8 @@ function opened(directory: string, logs: MemoryStore, authorityKeys = [AUTHORITY
   const socket = join(directory, "registry.sock");
   const setting = { directory, authority: AUTHORITY, roots: [], updateKeys: [], socket } as const;
   const entropy = seededEntropy("registry");
-  const context = { authorityKeys, clock: new TestClock(), entropy, logger: silentLogger };
+  const clock = new TestClock();
+  const context = { authorityKeys, clock, steady: clock, entropy, logger: silentLogger };
   return openRegistry(setting, context, logs);
 }
 

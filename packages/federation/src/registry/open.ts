@@ -1,4 +1,4 @@
-/** Composition of one registry: its file, its listeners, and what the worker's store has proven while it was away. */
+/** Composition of one registry: its store, its listeners, and what the worker's store has proven while it was away. */
 import {
   bytesEqual,
   type Clock,
@@ -13,14 +13,19 @@ import { type LctDocument, type TrustedKeys, verifyLctDocument } from "@wattseal
 import { type PackName, packName } from "@wattseal/uplink";
 import { FederationError } from "../errors.js";
 import type { Address, HttpServer } from "../http/server.js";
+import type { StoreOptions } from "../store/open.js";
 import type { FederationStore } from "../store/port.js";
+import { EndedLcts, SharedStanding } from "./ended.js";
+import { Follower } from "./follow.js";
 import { listenForAnyone, listenForOperator } from "./http/server.js";
+import type { RegistryStore } from "./port.js";
+import { PostgresRegistryStore } from "./postgres.js";
 import { LctRegistry } from "./registry.js";
 import { SqliteRegistryStore } from "./sqlite.js";
 import type { Standing } from "./standing.js";
 
 export interface RegistrySetting {
-  /** Of its own file; made where it does not exist. */
+  /** Of its own file, unless the store is shared; made where it does not exist. */
   readonly directory: string;
   /** Signs documents and statements: one of the federation's accepted authorities. */
   readonly authority: Ed25519SecretKey;
@@ -32,6 +37,9 @@ export interface RegistrySetting {
   readonly socket: string;
 }
 
+/** Where workers share one: the database of their store. */
+export type SharedRegistry = Extract<StoreOptions, { kind: "postgres" }>;
+
 export interface OpenRegistry {
   readonly standing: Standing;
   /** Where anyone reaches it; undefined where it does not listen. */
@@ -39,11 +47,14 @@ export interface OpenRegistry {
   close(): Promise<void>;
 }
 
-type Logs = Pick<FederationStore, "forks" | "leaves">;
+type Logs = Pick<FederationStore, "forkedPacks" | "forks" | "leaves">;
 
 interface Surroundings {
   readonly authorityKeys: TrustedKeys;
+  /** Dates what is signed. */
   readonly clock: Pick<Clock, "now">;
+  /** Time that passes. */
+  readonly steady: Clock;
   readonly entropy: Entropy;
   readonly logger: Logger;
 }
@@ -51,8 +62,9 @@ interface Surroundings {
 /** Throws FederationError `configuration`, `store-…`; RegistryError `listen`. */
 export async function openRegistry(
   setting: RegistrySetting,
-  { authorityKeys, clock, entropy, logger }: Surroundings,
+  { authorityKeys, clock, steady, entropy, logger }: Surroundings,
   logs: Logs,
+  shared?: SharedRegistry,
 ): Promise<OpenRegistry> {
   const { authority, roots, updateKeys, listen, socket } = setting;
   if (!authorityKeys.some((key) => bytesEqual(key, authority.publicKey))) {
@@ -61,10 +73,12 @@ export async function openRegistry(
       "the registry's authority is none that the federation accepts: what it enrols could not speak here",
     );
   }
-  const store = await SqliteRegistryStore.open(setting.directory);
+  const store = await storeOf(setting.directory, shared, logger);
   const servers: HttpServer[] = [];
+  const following: Follower[] = [];
   const close = async () => {
     for (const server of servers) await server.close();
+    for (const follower of following) await follower.stop();
     await store.close();
   };
   try {
@@ -78,7 +92,12 @@ export async function openRegistry(
       entropy,
       logger,
     });
-    await slashProven(registry, logs);
+    const look = async () => {
+      await registry.refresh();
+      await slashProven(registry, logs);
+    };
+    await look();
+    if (shared !== undefined) following.push(Follower.start({ clock: steady, logger, look }));
     servers.push(await listenForOperator({ registry, clock, logger, socket }));
     const anyone = listen && (await listenForAnyone({ registry, clock, logger, ...listen }));
     if (anyone !== undefined) servers.push(anyone);
@@ -89,8 +108,46 @@ export async function openRegistry(
   }
 }
 
-/** A worker that died between keeping a proof and acting on it, or had no registry then. */
+/** For a worker without the authority's key: what the registries on its database say. Throws FederationError. */
+export async function followRegistry(
+  shared: SharedRegistry,
+  { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
+): Promise<OpenRegistry> {
+  const store = await PostgresRegistryStore.open(shared);
+  try {
+    const ended = await EndedLcts.of(store);
+    const follower = Follower.start({ clock, logger, look: () => ended.refresh() });
+    const close = async () => {
+      await follower.stop();
+      await store.close();
+    };
+    return { standing: new SharedStanding(ended), url: undefined, close };
+  } catch (error) {
+    await store.close().catch(() => {}); // the first failure says more
+    throw error;
+  }
+}
+
+async function storeOf(
+  directory: string,
+  shared: SharedRegistry | undefined,
+  logger: Logger,
+): Promise<RegistryStore> {
+  if (shared === undefined) return SqliteRegistryStore.open(directory);
+  const store = await PostgresRegistryStore.open(shared);
+  try {
+    if (await store.takeUp(directory)) logger.info("registry.moved", { directory });
+    return store;
+  } catch (error) {
+    await store.close().catch(() => {}); // the first failure says more
+    throw error;
+  }
+}
+
+/** Of a worker that died between keeping a proof and acting on it, or that has no key to act with. */
 async function slashProven(registry: LctRegistry, logs: Logs): Promise<void> {
+  const packs = await logs.forkedPacks();
+  if (packs.every((pack) => registry.finalState(pack) !== undefined)) return;
   for (const fork of await logs.forks()) {
     if (registry.finalState(fork.pack) !== undefined) continue;
     const document = await documentOfLog(logs, fork.pack);

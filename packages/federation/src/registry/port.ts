@@ -92,6 +92,8 @@ export interface RegistryStore {
   /** As `end`, with what it ends for; one that was not known is taken in. */
   slash(ending: Ending, evidence: KeptEvidence, unknown: Admission): Promise<boolean>;
   ended(): Promise<readonly Pick<Ending, "lct" | "state">[]>;
+  /** How many there are of these: it only grows. */
+  endedCount(): Promise<number>;
   evidence(lct: LctId): Promise<readonly KeptEvidence[]>;
   close(): Promise<void>;
 }

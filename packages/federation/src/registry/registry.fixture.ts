@@ -51,6 +51,11 @@ export class TestRegistry {
     return { ...silentLogger, info: keep, warn: keep, error: keep };
   }
 
+  /** Of its file. */
+  get path(): string {
+    return this.#directory.path;
+  }
+
   get clock() {
     return { now: () => this.now };
   }

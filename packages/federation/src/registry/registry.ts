@@ -1,6 +1,6 @@
 /**
  * Tokens, challenges, documents and their standing: what the operator grants, what an applicant asks for, and what the
- * worker proves. One process has the store, and with it the word on who may speak.
+ * worker proves. Where the store is shared, so is the word on who may speak: `refresh` takes up what others said.
  */
 import {
   bytesEqual,
@@ -9,7 +9,6 @@ import {
   InvariantViolation,
   type LctId,
   type Logger,
-  labelOf,
   type Millis,
   millis,
   sha256,
@@ -29,6 +28,7 @@ import {
 import { type LctDocument, verifyLctDocument } from "@wattseal/lct-keys/verify";
 import type { PackName } from "@wattseal/uplink";
 import type { ForkEvidence } from "../store/port.js";
+import { EndedLcts } from "./ended.js";
 import { RegistryError } from "./errors.js";
 import type {
   Admitted,
@@ -85,10 +85,9 @@ export class LctRegistry implements Standing {
   readonly #options: RegistryOptions;
   readonly #registrar: Registrar;
   readonly #statements: Statements;
-  /** By the label of the LCT: asked for every message. */
-  readonly #ended: Map<string, FinalState>;
+  readonly #ended: EndedLcts;
 
-  private constructor(options: RegistryOptions, ended: Map<string, FinalState>) {
+  private constructor(options: RegistryOptions, ended: EndedLcts) {
     this.#options = options;
     this.#registrar = new Registrar(options);
     this.#statements = new Statements(options);
@@ -96,11 +95,7 @@ export class LctRegistry implements Standing {
   }
 
   static async open(options: RegistryOptions): Promise<LctRegistry> {
-    const ended = await options.store.ended();
-    return new LctRegistry(
-      options,
-      new Map(ended.map(({ lct, state }) => [labelOf(lct), state] as const)),
-    );
+    return new LctRegistry(options, await EndedLcts.of(options.store));
   }
 
   /** Ed25519, 32 bytes. */
@@ -197,7 +192,7 @@ export class LctRegistry implements Standing {
     const outcome = await store.settle(hash, { ...admission, hardware, pcrDigest }, predecessor);
     if (outcome === "spent") throw new RegistryError("token", "the token was used meanwhile");
     requireAdmitted(outcome);
-    if (predecessor !== undefined) this.#ended.set(labelOf(predecessor.lct), predecessor.state);
+    if (predecessor !== undefined) this.#ended.set(predecessor.lct, predecessor.state);
     logger.info("registry.enrolled", { lct, binding, why, succeeds });
   }
 
@@ -223,12 +218,17 @@ export class LctRegistry implements Standing {
     if (!(await store.end(ending))) {
       throw new RegistryError("final", `${lct} is ${known.state}, and stays so`);
     }
-    this.#ended.set(labelOf(lct), "void");
+    this.#ended.set(lct, "void");
     logger.warn("registry.void", { lct, reason });
   }
 
   finalState(pack: PackName): FinalState | undefined {
-    return this.#ended.get(pack);
+    return this.#ended.finalState(pack);
+  }
+
+  /** What other processes have ended meanwhile. Throws what the store throws. */
+  refresh(): Promise<void> {
+    return this.#ended.refresh();
   }
 
   async slash(fork: ForkEvidence, document: LctDocument): Promise<void> {
@@ -241,7 +241,7 @@ export class LctRegistry implements Standing {
     const unknown = this.#statements.admission(document, "adopted");
     const ended = await store.slash(ending, { lct, kind, size, payload, receipt }, unknown);
     const state = ended ? "slashed" : (await store.lct(lct))?.state;
-    if (state !== undefined && state !== "active") this.#ended.set(labelOf(lct), state);
+    if (state !== undefined && state !== "active") this.#ended.set(lct, state);
     if (ended) logger.error("registry.slashed", { lct, kind, size, evidence: digest });
   }
 

@@ -4,24 +4,30 @@
  */
 import { type LctId, lctId, type Millis, millis, sha256 } from "@wattseal/base";
 import type { PendingEnrolment } from "@wattseal/lct-keys";
-import { FederationError } from "../errors.js";
 import { blob, integer, type Row, text, textOrNone } from "../store/row.js";
 import { Database } from "../store/sqlite/database.js";
 import type {
   Admission,
   Admitted,
   Ending,
-  FinalState,
   KeptEvidence,
   RegistryStore,
   StoredLct,
   StoredToken,
 } from "./port.js";
-import { decodeGrant, decodePending, encodeGrant, encodePending } from "./records.js";
+import { decodePending, encodeGrant, encodePending } from "./records.js";
+import {
+  EVIDENCE_COLUMNS,
+  endedOf,
+  evidenceOf,
+  LCT_COLUMNS,
+  MAX_EVIDENCE,
+  storedLct,
+  storedToken,
+  TOKEN_COLUMNS,
+} from "./row.js";
 import { REGISTRY_SCHEMA } from "./schema.js";
 
-const STATES = ["active", "void", "slashed", "retired"] as const;
-const MAX_EVIDENCE = 16;
 /** Of a challenge whose token is still to be spent. */
 const UNMET = "token IN (SELECT hash FROM token WHERE spent_on IS NULL)";
 
@@ -48,16 +54,13 @@ export class SqliteRegistryStore implements RegistryStore {
   }
 
   async token(hash: Uint8Array): Promise<StoredToken | undefined> {
-    const row = this.#db.get(
-      "SELECT hash, grants, created, expires, spent_on FROM token WHERE hash = ?",
-      [hash],
-    );
+    const row = this.#db.get(`SELECT ${TOKEN_COLUMNS} FROM token WHERE hash = ?`, [hash]);
     return row && storedToken(row);
   }
 
   async tokens(): Promise<readonly StoredToken[]> {
     return this.#db
-      .all("SELECT hash, grants, created, expires, spent_on FROM token ORDER BY created, hash")
+      .all(`SELECT ${TOKEN_COLUMNS} FROM token ORDER BY created, hash`)
       .map(storedToken);
   }
 
@@ -115,18 +118,13 @@ export class SqliteRegistryStore implements RegistryStore {
   }
 
   async lct(lct: LctId): Promise<StoredLct | undefined> {
-    const row = this.#db.get("SELECT lct, kind, state, since, document FROM lct WHERE lct = ?", [
-      lct,
-    ]);
+    const row = this.#db.get(`SELECT ${LCT_COLUMNS} FROM lct WHERE lct = ?`, [lct]);
     return row && this.#stored(row);
   }
 
   async lcts(after: string, limit: number): Promise<readonly StoredLct[]> {
     return this.#db
-      .all("SELECT lct, kind, state, since, document FROM lct WHERE lct > ? ORDER BY lct LIMIT ?", [
-        after,
-        limit,
-      ])
+      .all(`SELECT ${LCT_COLUMNS} FROM lct WHERE lct > ? ORDER BY lct LIMIT ?`, [after, limit])
       .map((row) => this.#stored(row));
   }
 
@@ -145,22 +143,18 @@ export class SqliteRegistryStore implements RegistryStore {
   async ended(): Promise<readonly Pick<Ending, "lct" | "state">[]> {
     return this.#db
       .all("SELECT lct, state FROM lct WHERE state <> 'active' ORDER BY lct")
-      .flatMap((row) => {
-        const state = stateOf(row);
-        return state === "active" ? [] : [{ lct: lctId(text(row, "lct")), state }];
-      });
+      .flatMap(endedOf);
+  }
+
+  async endedCount(): Promise<number> {
+    const row = this.#db.get("SELECT count(*) AS n FROM lct WHERE state <> 'active'", []);
+    return row === undefined ? 0 : integer(row, "n");
   }
 
   async evidence(lct: LctId): Promise<readonly KeptEvidence[]> {
     return this.#db
-      .all("SELECT kind, size, payload, receipt FROM evidence WHERE lct = ? ORDER BY digest", [lct])
-      .map((row) => ({
-        lct,
-        kind: text(row, "kind"),
-        size: integer(row, "size"),
-        payload: blob(row, "payload"),
-        receipt: text(row, "receipt"),
-      }));
+      .all(`SELECT ${EVIDENCE_COLUMNS} FROM evidence WHERE lct = ? ORDER BY digest`, [lct])
+      .map(evidenceOf);
   }
 
   close(): Promise<void> {
@@ -219,34 +213,8 @@ export class SqliteRegistryStore implements RegistryStore {
   }
 
   #stored(row: Row): StoredLct {
-    const lct = lctId(text(row, "lct"));
-    const statements = this.#db
-      .all("SELECT sign1 FROM statement WHERE lct = ? ORDER BY number", [lct])
-      .map((statement) => blob(statement, "sign1"));
-    return {
-      lct,
-      kind: text(row, "kind"),
-      state: stateOf(row),
-      since: millis(integer(row, "since")),
-      document: blob(row, "document"),
-      statements,
-    };
+    const sql = "SELECT sign1 FROM statement WHERE lct = ? ORDER BY number";
+    const statements = this.#db.all(sql, [text(row, "lct")]);
+    return storedLct(row, statements);
   }
-}
-
-function stateOf(row: Row): "active" | FinalState {
-  const found = STATES.find((state) => state === text(row, "state"));
-  if (found !== undefined) return found;
-  throw new FederationError("store-corrupt", "an LCT in the registry has a state of no known name");
-}
-
-function storedToken(row: Row): StoredToken {
-  const spentOn = textOrNone(row, "spent_on");
-  return {
-    ...decodeGrant(blob(row, "grants")),
-    hash: blob(row, "hash"),
-    created: millis(integer(row, "created")),
-    expires: millis(integer(row, "expires")),
-    spentOn: spentOn === undefined ? undefined : lctId(spentOn),
-  };
 }

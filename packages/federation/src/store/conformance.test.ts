@@ -297,6 +297,8 @@ describe.each([
     expect(await store.keepFork(fork)).toBe(true);
     expect(await store.keepFork(fork)).toBe(false);
     expect(await store.forks()).toEqual([fork]);
+    expect(await store.keepFork({ ...fork, payload: utf8("y") })).toBe(true);
+    expect(await store.forkedPacks()).toEqual([A]);
     const poison = (i: number, pack = A) => ({
       pack,
       reason: "entry",

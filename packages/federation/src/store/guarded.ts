@@ -20,6 +20,7 @@ export function guarded(store: FederationStore): FederationStore {
     modulesTwice: (which) => guard(() => store.modulesTwice(which)),
     told: (found) => guard(() => store.told(found)),
     forks: () => guard(() => store.forks()),
+    forkedPacks: () => guard(() => store.forkedPacks()),
     parked: () => guard(() => store.parked()),
     fold: (pack) => guard(() => store.fold(pack)),
     foldsAfter: (after, limit) => guard(() => store.foldsAfter(after, limit)),

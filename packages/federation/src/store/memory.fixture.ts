@@ -276,6 +276,9 @@ export class MemoryStore implements FederationStore {
     return keep(this.#parked, poison);
   }
 
+  async forkedPacks() {
+    return [...new Set(this.#forks.map(({ pack }) => pack))].sort();
+  }
   async forks() {
     return this.#forks;
   }

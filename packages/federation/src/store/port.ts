@@ -116,6 +116,8 @@ export interface FederationStore extends FoldStore, ReceiptLogStore {
   /** The operator has been told of these. */
   told(found: readonly ModuleTwice[]): Promise<void>;
   forks(): Promise<readonly ForkEvidence[]>;
+  /** Whose forks are kept. */
+  forkedPacks(): Promise<readonly PackName[]>;
   parked(): Promise<readonly Poison[]>;
   /** What all of it takes on disk. */
   bytes(): Promise<number>;

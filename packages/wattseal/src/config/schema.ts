@@ -367,7 +367,7 @@ export const federationSchema = z.strictObject({
         .string()
         .default("")
         .describe(
-          "Authority's key (Ed25519, PEM) that enrols LCTs and keeps their standing: one that trust.json accepts. Relative paths here start at this file's folder. Empty: no registry.",
+          "Authority's key (Ed25519, PEM) that enrols LCTs and keeps their standing: one that trust.json accepts. Relative paths here start at this file's folder. Empty: no registry in this process; on a PostgreSQL store it follows those of other workers.",
         ),
       listen: listenAddress.describe(
         "Where applicants and auditors reach it, such as 127.0.0.1:8443; anything but loopback needs a certificate. Empty: nowhere.",

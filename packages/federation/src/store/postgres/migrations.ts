@@ -151,5 +151,50 @@ const RECEIPTS = `
   );
 `;
 
+/** The registry's: columns as in the embedded one (../../registry/schema.ts). */
+const REGISTRY = `
+  CREATE TABLE wattseal.registry_token (
+    hash bytea PRIMARY KEY,
+    grants bytea NOT NULL,
+    created bigint NOT NULL,
+    expires bigint NOT NULL,
+    spent_on text COLLATE "C"
+  );
+  CREATE TABLE wattseal.registry_pending (
+    token bytea PRIMARY KEY REFERENCES wattseal.registry_token (hash),
+    lct text COLLATE "C" NOT NULL,
+    expires bigint NOT NULL,
+    record bytea NOT NULL
+  );
+  CREATE TABLE wattseal.lct (
+    lct text COLLATE "C" PRIMARY KEY,
+    kind text NOT NULL,
+    state text NOT NULL,
+    since bigint NOT NULL,
+    anchor bytea NOT NULL,
+    hardware bytea,
+    pcr_digest bytea,
+    document bytea NOT NULL
+  );
+  CREATE INDEX lct_anchor ON wattseal.lct (anchor);
+  CREATE INDEX lct_hardware ON wattseal.lct (hardware);
+  CREATE INDEX lct_ended ON wattseal.lct (lct) WHERE state <> 'active';
+  CREATE TABLE wattseal.lct_statement (
+    lct text COLLATE "C" NOT NULL REFERENCES wattseal.lct (lct),
+    number integer NOT NULL,
+    sign1 bytea NOT NULL,
+    PRIMARY KEY (lct, number)
+  );
+  CREATE TABLE wattseal.lct_evidence (
+    lct text COLLATE "C" NOT NULL REFERENCES wattseal.lct (lct),
+    digest bytea NOT NULL,
+    kind text NOT NULL,
+    size bigint NOT NULL,
+    payload bytea NOT NULL,
+    receipt text NOT NULL,
+    PRIMARY KEY (lct, digest)
+  );
+`;
+
 /** The database's version is how many of these it has had. */
-export const MIGRATIONS: readonly string[] = [FIRST, FOLDS, RECEIPTS];
+export const MIGRATIONS: readonly string[] = [FIRST, FOLDS, RECEIPTS, REGISTRY];

@@ -141,6 +141,11 @@ export class PostgresStore implements FederationStore {
     await this.#database.transaction((session) => tellTwice(session, found));
   }
 
+  async forkedPacks(): Promise<readonly PackName[]> {
+    const sql = "SELECT DISTINCT pack FROM wattseal.fork ORDER BY pack";
+    return (await this.#database.all(sql)).map((row) => packName(text(row, "pack")));
+  }
+
   async forks(): Promise<readonly ForkEvidence[]> {
     const rows = await this.#database.all(
       `SELECT ${FORK_COLUMNS} FROM wattseal.fork ORDER BY pack, size, kept`,

@@ -137,6 +137,11 @@ export class SqliteStore implements FederationStore {
     this.#db.transaction(() => tellTwice(this.#db, found));
   }
 
+  async forkedPacks(): Promise<readonly PackName[]> {
+    const rows = this.#db.all("SELECT DISTINCT pack FROM fork ORDER BY pack");
+    return rows.map((row) => packName(textOf(row, "pack")));
+  }
+
   async forks(): Promise<readonly ForkEvidence[]> {
     const rows = this.#db.all(`SELECT ${FORK_COLUMNS} FROM fork ORDER BY pack, size`);
     return rows.map(forkOf);

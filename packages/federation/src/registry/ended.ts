@@ -1,0 +1,56 @@
+/** Which LCTs have ended, in memory, since every message asks; and what other processes have ended meanwhile. */
+import { type LctId, labelOf } from "@wattseal/base";
+import type { LctDocument } from "@wattseal/lct-keys/verify";
+import type { PackName } from "@wattseal/uplink";
+import type { ForkEvidence } from "../store/port.js";
+import type { FinalState, RegistryStore } from "./port.js";
+import type { Standing } from "./standing.js";
+
+export class EndedLcts {
+  readonly #store: Pick<RegistryStore, "ended" | "endedCount">;
+  /** By the label of the LCT. */
+  readonly #states = new Map<string, FinalState>();
+
+  private constructor(store: Pick<RegistryStore, "ended" | "endedCount">) {
+    this.#store = store;
+  }
+
+  static async of(store: Pick<RegistryStore, "ended" | "endedCount">): Promise<EndedLcts> {
+    const ended = new EndedLcts(store);
+    await ended.refresh();
+    return ended;
+  }
+
+  finalState(pack: PackName): FinalState | undefined {
+    return this.#states.get(pack);
+  }
+
+  /** What this process has just ended, once that is stored. */
+  set(lct: LctId, state: FinalState): void {
+    this.#states.set(labelOf(lct), state);
+  }
+
+  /** Nothing leads out of a final state: as many as are known are all. Throws what the store throws. */
+  async refresh(): Promise<void> {
+    if ((await this.#store.endedCount()) === this.#states.size) return;
+    for (const { lct, state } of await this.#store.ended()) this.set(lct, state);
+  }
+}
+
+/**
+ * The standing as a worker without the authority's key knows it. A fork that it finds is in the store that it shares: a
+ * registry there, which has the key, slashes for it.
+ */
+export class SharedStanding implements Standing {
+  readonly #ended: EndedLcts;
+
+  constructor(ended: EndedLcts) {
+    this.#ended = ended;
+  }
+
+  finalState(pack: PackName): FinalState | undefined {
+    return this.#ended.finalState(pack);
+  }
+
+  async slash(_fork: ForkEvidence, _document: LctDocument): Promise<void> {}
+}

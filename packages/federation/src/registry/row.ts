@@ -12,7 +12,7 @@ export const EVIDENCE_COLUMNS = "lct, kind, size, payload, receipt";
 export const MAX_EVIDENCE = 16;
 const STATES = ["active", "void", "slashed", "retired"] as const;
 
-export function stateOf(row: Row): "active" | FinalState {
+function stateOf(row: Row): "active" | FinalState {
   const found = STATES.find((state) => state === text(row, "state"));
   if (found !== undefined) return found;
   throw new FederationError("store-corrupt", "an LCT in the registry has a state of no known name");

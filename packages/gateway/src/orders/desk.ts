@@ -3,7 +3,15 @@
  * buckets below; whoever holds a key that the configuration names can do here what the control socket can. An order is
  * entered as ops.command before anything is done, done once, and answered by ops.outcome.
  */
-import { type Clock, type LctId, type Logger, type Millis, messageOf, toHex } from "@wattseal/base";
+import {
+  type Clock,
+  type LctId,
+  type Logger,
+  type Millis,
+  messageOf,
+  TokenBucket,
+  toHex,
+} from "@wattseal/base";
 import type { SignedOrder } from "@wattseal/energy-ledger";
 import type { Draft } from "../ledger/energy-log-options.js";
 import {
@@ -13,7 +21,6 @@ import {
   type Refusal,
   refused,
 } from "./acceptance.js";
-import { Bucket } from "./bucket.js";
 import { execute, type Ordered, type Outcome } from "./execute.js";
 import type { OrderMemory } from "./memory.js";
 
@@ -46,9 +53,9 @@ type Room = "signature" | "isolate" | "other";
 
 export class OrderDesk {
   readonly #options: OrderDeskOptions;
-  readonly #room: { readonly [what in Room]: Bucket };
+  readonly #room: { readonly [what in Room]: TokenBucket };
   /** Lines of refusals; what has no room is counted into the next. */
-  readonly #lines: Bucket;
+  readonly #lines: TokenBucket;
   #unsaid = 0;
   #accepted = 0;
   readonly #refused: Partial<Record<OrderRefusal, number>> = {};
@@ -58,15 +65,15 @@ export class OrderDesk {
   #stopped = false;
 
   constructor(options: OrderDeskOptions) {
-    const { steady } = options;
+    const now = options.steady.now();
     this.#options = options;
     // Together fewer in five minutes than the memory has room for.
     this.#room = {
-      signature: new Bucket(steady, 64, 50),
-      isolate: new Bucket(steady, 16, 5_000),
-      other: new Bucket(steady, 16, 5_000),
+      signature: new TokenBucket({ burst: 64, everyMs: 50 }, now),
+      isolate: new TokenBucket({ burst: 16, everyMs: 5_000 }, now),
+      other: new TokenBucket({ burst: 16, everyMs: 5_000 }, now),
     };
-    this.#lines = new Bucket(steady, 8, 10_000);
+    this.#lines = new TokenBucket({ burst: 8, everyMs: 10_000 }, now);
   }
 
   get counts(): OrderCounts {
@@ -109,8 +116,8 @@ export class OrderDesk {
   #judge(bytes: Uint8Array, retained: boolean): Judgement {
     if (this.#stopped) return refused("stopping", "came while the gateway stops");
     if (retained) return refused("retained", "was kept by the broker");
-    const { pack, keys, memory, now } = this.#options;
-    const room = (what: Room) => this.#room[what].take();
+    const { pack, keys, memory, now, steady } = this.#options;
+    const room = (what: Room) => this.#room[what].take(steady.now()) === 0;
     return judgeOrder(bytes, { pack, keys, memory, now: now(), room });
   }
 
@@ -158,7 +165,7 @@ export class OrderDesk {
     const { logger, onRefused } = this.#options;
     this.#refused[reason] = (this.#refused[reason] ?? 0) + 1;
     if (reason !== "repeated") onRefused(reason);
-    if (this.#lines.take()) {
+    if (this.#lines.take(this.#options.steady.now()) === 0) {
       logger.warn("order.refused", { reason, detail, unsaid: this.#unsaid });
       this.#unsaid = 0;
     } else this.#unsaid += 1;

@@ -1,12 +1,16 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { loadavg } from "node:os";
 import { join } from "node:path";
-import { Daemon, freePort } from "../scripts/lib/deploy/daemon.mjs";
+import { hasOpenssl } from "../scripts/lib/deploy/authority.mjs";
 import { hasMosquitto } from "../scripts/lib/deploy/mosquitto.mjs";
-import { root } from "../scripts/lib/prepare.mjs";
+import { hasNats } from "../scripts/lib/deploy/nats.mjs";
+import { enrolled, PROGRAM } from "../scripts/lib/deploy/state.mjs";
+import { postgresMissing } from "../scripts/lib/postgres.mjs";
+import { deployed } from "./lib/deployed.mjs";
 import { runJson } from "./lib/run-json.mjs";
 
-const PROGRAM = join(root, "packages", "wattseal", "bin", "wattseal.mjs");
+/** @typedef {import("../scripts/lib/deploy/deployment.mjs").Kind} Kind */
+
 const SECONDS = 20;
 /** A pack of four modules makes six entries a minute; the others are busier than any. */
 const FLEETS = [
@@ -14,79 +18,83 @@ const FLEETS = [
   { packs: 100, rate: 1, remark: "" },
   { packs: 1000, rate: 0.1, remark: " (a smoke figure: a process holds all packs)" },
 ];
+/** A load that one worker of a cluster is busy with, to see what a second one costs. */
+const BUSY = { packs: 100, rate: 20, remark: " at 20 entries/s each" };
 
 /**
  * From an entry to its receipt, and from its checkpoint, with the broker's own acknowledgement beside it: fleet,
- * federation and broker in processes of their own on this machine.
+ * federation and broker as deploy/ has them, in processes of their own on this machine.
  *
  * @param {string} scratch
  */
 export async function uplink(scratch) {
   const load = loadavg().map((value) => value.toFixed(1));
   const rows = [];
-  const engines = hasMosquitto() ? ["embedded", "mosquitto"] : ["embedded"];
-  for (const engine of engines) {
-    for (const fleet of FLEETS) rows.push(await row(join(scratch, "uplink"), engine, fleet));
+  const missing = missingOf();
+  const folder = join(scratch, "uplink");
+  for (const kind of /** @type {const} */ (["embedded", "site", "cluster"])) {
+    if (missing[kind] !== undefined) continue;
+    for (const fleet of FLEETS) rows.push(await row(folder, kind, 1, fleet));
+  }
+  if (missing.cluster === undefined) {
+    for (const workers of [1, 2]) rows.push(await row(folder, "cluster", workers, BUSY));
   }
   return [
     "### From an entry to its receipt",
     "",
-    `Load average before: ${load.join(", ")}. A checkpoint is due 10 s after its first entry. p50 / p99.`,
-    ...(hasMosquitto() ? [] : ["", "Without mosquitto: it is not installed."]),
+    `Load average before: ${load.join(", ")}. A checkpoint is due 10 s after its first entry. p50 / p99. CPU: ms an entry of workers + broker + database; an embedded broker is its worker's.`,
+    ...Object.entries(missing).flatMap(([kind, why]) =>
+      why ? ["", `Without ${kind}: ${why}.`] : [],
+    ),
     "",
-    "| broker, packs | entry to receipt | checkpoint to receipt | publish to PUBACK | entries/s | memory a pack |",
-    "|---|--:|--:|--:|--:|--:|",
+    "| deployment, workers, packs | entry to receipt | checkpoint to receipt | publish to PUBACK | entries/s | CPU ms an entry | memory a pack |",
+    "|---|--:|--:|--:|--:|--:|--:|",
     ...rows,
     "",
   ].join("\n");
 }
 
+/** Why a deployment cannot be measured here. @returns {Partial<Record<Kind, string>>} */
+function missingOf() {
+  const openssl = hasOpenssl() ? undefined : "openssl is not installed";
+  const site = hasMosquitto() ? openssl : "mosquitto is not installed";
+  const cluster = hasNats() ? (openssl ?? postgresMissing()) : "nats-server is not installed";
+  return { ...(site && { site }), ...(cluster && { cluster }) };
+}
+
 /**
  * @param {string} folder
- * @param {string} engine
+ * @param {Kind} kind
+ * @param {number} workers
  * @param {typeof FLEETS[number]} fleet
  */
-async function row(folder, engine, { packs, rate, remark }) {
+async function row(folder, kind, workers, { packs, rate, remark }) {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   const state = join(folder, "state");
-  const port = await freePort();
-  const url = `mqtt://127.0.0.1:${port}`;
-  const daemons = [];
+  enrolled(state);
+  const made = ["sim", "fleet", "--packs", String(packs), "--state", state, "--json"];
+  const { json: names } = await runJson(PROGRAM, [...made, "--names"]);
+  const federation = await deployed({ kind, workers, state, packs: names });
   try {
-    await runJson(PROGRAM, ["init", "--demo", "--tpm", "none", "--state", state, "--json"]);
-    if (engine === "mosquitto") daemons.push(mosquitto(folder, port));
-    const broker = engine === "mosquitto" ? ["--broker", url] : ["--port", String(port)];
-    const args = [PROGRAM, "federation", "--state", state, ...broker, "--log-level", "info"];
-    const federation = new Daemon(process.execPath, args, join(folder, "federation.log"));
-    daemons.push(federation);
-    await federation.until(async () => federation.log.includes("federation.running"));
-    const of = ["--packs", String(packs), "--rate", String(rate), "--for", `${SECONDS}s`, "--json"];
-    const at = ["--state", state, "--broker", url, "--drain", "5m"];
-    const { json, status } = await runJson(PROGRAM, ["sim", "fleet", ...of, ...at]);
-    if (status !== 0) throw new Error(`${engine}, ${packs} packs: ${JSON.stringify(json)}`);
+    const before = federation.cpuSeconds();
+    const run = ["--rate", String(rate), "--for", `${SECONDS}s`, "--drain", "5m"];
+    const { json, status } = await runJson(PROGRAM, [...made, ...federation.fleetArgs, ...run]);
+    if (status !== 0) throw new Error(`${kind}, ${packs} packs: ${JSON.stringify(json)}`);
+    const after = federation.cpuSeconds();
     const latencies = [json.entryToReceipt, json.signedToReceipt, json.publishToPuback].map(pair);
-    const entries = (json.entries / SECONDS).toFixed(1);
+    const perEntry = /** @type {const} */ (["workers", "broker", "database"])
+      .map((part) => ((1000 * (after[part] - before[part])) / json.entries).toFixed(2))
+      .join(" + ");
     // of a few packs it is lost in what the process has anyway
     const memory = packs < 100 ? "-" : `${(json.bytesPerPack / 2 ** 20).toFixed(2)} MiB`;
-    return `| ${[`${engine}, ${packs}${remark}`, ...latencies, entries, memory].join(" | ")} |`;
+    const cells = [`${kind}, ${workers}, ${packs}${remark}`, ...latencies];
+    cells.push((json.entries / SECONDS).toFixed(1), perEntry, memory);
+    return `| ${cells.join(" | ")} |`;
   } finally {
-    for (const daemon of daemons.reverse()) await daemon.end("SIGTERM");
+    await federation.stop();
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-/** On loopback, without certificates: its time, not TLS's. @param {string} folder @param {number} port */
-function mosquitto(folder, port) {
-  const config = join(folder, "mosquitto.conf");
-  const lines = [
-    `listener ${port} 127.0.0.1`,
-    "allow_anonymous true",
-    "max_inflight_messages 512",
-    "max_queued_messages 10000",
-  ];
-  writeFileSync(config, `${lines.join("\n")}\n`);
-  return new Daemon("mosquitto", ["-c", config], join(folder, "mosquitto.log"));
 }
 
 /** @param {{ readonly p50?: number, readonly p99?: number }} quantiles ms */

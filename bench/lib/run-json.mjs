@@ -18,6 +18,6 @@ export async function runJson(script, args) {
   });
   const [status] = await once(child, "close");
   const last = stdout.trimEnd().split("\n").at(-1) ?? "";
-  if (!last.startsWith("{")) throw new Error(`${args.join(" ")} failed:\n${stderr}`);
+  if (!/^[[{]/.test(last)) throw new Error(`${args.join(" ")} failed:\n${stderr}`);
   return { json: JSON.parse(last), status };
 }

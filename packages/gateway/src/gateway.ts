@@ -1,16 +1,17 @@
 import { type ModuleUid, millis } from "@wattseal/base";
-import type { ModuleMessage, OrderResult, PackOrder } from "@wattseal/can-protocol";
-import type { PackCustody, PairedModule } from "@wattseal/device-keys";
+import type { OrderResult, PackOrder } from "@wattseal/can-protocol";
+import type { PackCustody } from "@wattseal/device-keys";
 import { EnergyLog } from "./ledger/energy-log.js";
 import { EpochKeeper } from "./ledger/epoch-keeper.js";
 import { LogWriter } from "./ledger/log-writer.js";
 import { Pruner } from "./ledger/pruner.js";
 import { SNAPSHOT_AFTER, SNAPSHOT_AFTER_AT_STOP } from "./ledger/snapshots.js";
 import { enterStatements } from "./ledger/statements.js";
-import { ClearBus, type ClearListener } from "./legacy/clear-bus.js";
+import { ClearBus } from "./legacy/clear-bus.js";
 import { LastHeard } from "./links/last-heard.js";
-import { type LinkListener, LinkManager } from "./links/manager.js";
+import { LinkManager } from "./links/manager.js";
 import { Supervisor } from "./links/supervisor.js";
+import { clearListener, type Heard, linkListener, shuntListener } from "./listeners.js";
 import { phraseOf } from "./metering/alarm-detail.js";
 import { Recorder } from "./metering/recorder.js";
 import { ShuntCheck } from "./metering/shunt-check.js";
@@ -19,7 +20,7 @@ import type { OrderDesk } from "./orders/desk.js";
 import { openOrderDesk } from "./orders/open.js";
 import { PressureKeeper } from "./pressure/keeper.js";
 import { DailyRecords } from "./records/daily-records.js";
-import { PackShunt, type ShuntListener } from "./shunt/pack-shunt.js";
+import { PackShunt } from "./shunt/pack-shunt.js";
 import { Books } from "./society/books.js";
 import { SocietyOrders } from "./society/orders.js";
 import type { GatewayStatus, ShuntStatus } from "./status.js";
@@ -97,9 +98,15 @@ export class Gateway {
     });
     this.#epochs = epochs;
     this.#pressure = this.#pressureKeeper(writer);
+    const heard: Heard = {
+      ...options,
+      last: this.#heard,
+      recorder: () => this.#recorder,
+      supervisor: () => this.#supervisor,
+    };
     const check = this.#shuntCheck(writer);
     if (check !== undefined) {
-      this.#shunt = { bus: new PackShunt({ ...options, listener: this.#shuntListener() }), check };
+      this.#shunt = { bus: new PackShunt({ ...options, listener: shuntListener(heard) }), check };
     }
     this.#recorder = new Recorder({
       ...options,
@@ -119,7 +126,7 @@ export class Gateway {
         this.#pruner.window(clock.now());
       },
     });
-    this.#links = new LinkManager({ ...options, listener: this.#linkListener() });
+    this.#links = new LinkManager({ ...options, listener: linkListener(heard) });
     this.#supervisor = new Supervisor({
       links: this.#links,
       info: options.bus.info,
@@ -130,7 +137,7 @@ export class Gateway {
       logger: options.logger,
     });
     const { legacy } = options;
-    this.#clear = new ClearBus({ ...options, legacy, listener: this.#clearListener() });
+    this.#clear = new ClearBus({ ...options, legacy, listener: clearListener(heard) });
     this.#orders = openOrderDesk({
       ...options,
       pack: options.document.lct,
@@ -331,69 +338,6 @@ export class Gateway {
     await enterStatements(log, statements, logger);
   }
 
-  #linkListener(): LinkListener {
-    const { logger, clock } = this.#options;
-    return {
-      session: (module) => {
-        logger.info("link.session", { module: module.uid, slot: module.slot });
-        this.#supervisor.linked(module);
-      },
-      message: (module, received) => {
-        const { message } = received;
-        if (message.kind === "telemetry") {
-          this.#heard.reading(module.uid, message, clock.now());
-          this.#recorder.telemetry(module, received);
-        } else this.#told(module, message, received.body);
-      },
-      alarm: (module, alarm) => {
-        const { kind, suppressed } = alarm;
-        logger.warn("link.alarm", { module: module.uid, kind, suppressed });
-        this.#recorder.alarm(module, alarm);
-      },
-      lost: (module, silentMs) => {
-        logger.error("link.lost", { module: module.uid, silentMs });
-        this.#recorder.notice(module, "lost", `silent for ${silentMs} ms`);
-      },
-      down: (module, reason) => {
-        const level = reason === "closed" ? "info" : "warn";
-        logger[level]("link.down", { module: module.uid, reason });
-      },
-      retired: (session, key) => this.#options.evidence?.released(session, key),
-      custody: (away) => {
-        if (away === undefined) logger.info("custody.back");
-        else {
-          logger.error("custody.away", { error: away });
-          this.#recorder.packNotice("custody-away", phraseOf(away));
-        }
-      },
-    };
-  }
-
-  /** What a module says besides its readings. */
-  #told(module: PairedModule, message: ModuleMessage, body: Uint8Array): void {
-    const { logger } = this.#options;
-    if (message.kind === "time-request") this.#supervisor.tellTime(module);
-    if (message.kind === "counter-statement" && this.#supervisor.answered(module)) {
-      this.#recorder.statement(module, body);
-    }
-    if (message.kind !== "state-report") return;
-    const { state, status, faults } = message;
-    logger.info("module.state", { module: module.uid, state, status, faults });
-    this.#heard.faults(module.uid, faults);
-    if (faults !== 0) this.#recorder.notice(module, "module-fault", `fault bits ${faults}`);
-  }
-
-  #clearListener(): ClearListener {
-    const { logger } = this.#options;
-    return {
-      reading: (reading) => this.#recorder.legacyReading(reading),
-      alarm: (alarm) => {
-        logger.warn("clear.alarm", { ...alarm });
-        this.#recorder.clearAlarm(alarm);
-      },
-    };
-  }
-
   #pressureKeeper(writer: LogWriter): PressureKeeper {
     const { disk, evidence, logger } = this.#options;
     return new PressureKeeper({
@@ -415,17 +359,6 @@ export class Gateway {
     if (shunt === undefined) return undefined;
     const modules = [...pairing.modules, ...legacy].map(({ uid }) => uid);
     return new ShuntCheck({ name: shunt, log: this.#log, writer, logger, modules });
-  }
-
-  #shuntListener(): ShuntListener {
-    const { logger } = this.#options;
-    return {
-      sample: (sample) => this.#recorder.shuntSample(sample),
-      alarm: (alarm) => {
-        logger.warn("shunt.alarm", { ...alarm });
-        this.#recorder.shuntAlarm(alarm);
-      },
-    };
   }
 
   #shuntStatus(): ShuntStatus | undefined {

@@ -51,6 +51,10 @@ export class Mosquitto {
     return broker;
   }
 
+  get pid() {
+    return this.#daemon?.pid;
+  }
+
   async up() {
     const daemon = new Daemon(
       PROGRAM,

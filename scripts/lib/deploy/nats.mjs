@@ -35,6 +35,10 @@ class Node {
     return `mqtts://${LOCAL}:${this.mqttPort}`;
   }
 
+  get pid() {
+    return this.#daemon?.pid;
+  }
+
   /** Listening: when the cluster has found its leaders is another matter, which clients wait for. */
   async up() {
     const daemon = new Daemon(

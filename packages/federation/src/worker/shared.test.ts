@@ -53,6 +53,22 @@ describe("workers that share a store", () => {
     expect(requests()).toEqual([]);
   });
 
+  it("know an epoch that the other has stored by what it signs, heads and batches", async () => {
+    const { store, clock, both, errors } = await twoWorkers();
+    const p = pack(10);
+    for (const { give } of both) await give(p, "batch", p.batch(0, 10));
+    p.beginEpoch();
+    p.work(11);
+    const [stored, from] = [p.leaves.length - 5, p.leaves.length];
+    await both[0].give(p, "batch", p.batch(10, stored));
+    await both[1].give(p, "head", utf8(p.note()));
+    await both[1].give(p, "batch", p.batch(stored, from));
+    await clock.advance(1000);
+    expect((await store.pack(p.name))?.receipt?.size).toBe(from);
+    expect(errors()).toEqual([]);
+    for (const { worker } of both) expect(worker.stats.refused).toEqual({});
+  });
+
   it("replay a log that grows meanwhile as far as it went when they began", async () => {
     const { store, both, errors } = await twoWorkers();
     const p = pack(20);

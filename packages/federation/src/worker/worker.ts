@@ -3,16 +3,15 @@
  * receipts in one transaction, send the receipts, acknowledge the messages. Killed in between, it has promised nothing
  * that the store does not hold: the pack sends again and gets the stored receipt.
  */
-import { type Clock, type Logger, messageOf } from "@wattseal/base";
+import { messageOf } from "@wattseal/base";
 import type { TrustedKeys } from "@wattseal/lct-keys/verify";
-import type { NoteSigner } from "@wattseal/tlog";
 import { decodeBatch, decodeResponse, type PackName } from "@wattseal/uplink";
-import { beginReceiptLog, signedBy } from "../receipts/head.js";
+import { beginReceiptLog } from "../receipts/head.js";
 import type { Standing } from "../registry/standing.js";
 import { guarded, isStoreFailure } from "../store/guarded.js";
-import type { FederationStore, PackCommit } from "../store/port.js";
 import { Answers } from "./answers.js";
 import { type KnownPack, requireSignedAhead } from "./authenticity.js";
+import { Committer, type WitnessOptions } from "./committer.js";
 import { Endings } from "./endings.js";
 import { Gaps } from "./gaps.js";
 import { HoldArea } from "./hold.js";
@@ -34,33 +33,19 @@ import type { Delivery, Publish } from "./ports.js";
 import { WorkQueue } from "./queue.js";
 import { Refusals } from "./refusals.js";
 import { Refused, refusalOf } from "./refused.js";
-import { type PackState, Part, Round } from "./round.js";
+import { Part, Round } from "./round.js";
 import type { StatementKeys } from "./statements.js";
 import { type FederationStats, StatsKeeper } from "./stats.js";
 import { Strangers } from "./strangers.js";
-import { TwiceAlarm } from "./twice.js";
 
-export interface WorkerOptions {
-  readonly store: FederationStore;
-  readonly witness: NoteSigner;
-  /** Signs the heads of the log of all receipts; its name is the log's origin. Without it they stay unsigned. */
-  readonly receiptLog?: NoteSigner;
-  /** Its next key: until that has taken the other's place, receipts bear cosignatures under both. */
-  readonly nextWitness?: NoteSigner | undefined;
+export interface WorkerOptions extends WitnessOptions {
   /** Whose LCT documents, mints, sources and policies are accepted. */
   readonly authorityKeys: TrustedKeys;
-  /** Only runs: what is waited for goes by it. */
-  readonly clock: Clock;
-  /** Dates cosignatures; default: `clock`. */
-  readonly utc?: Pick<Clock, "now">;
-  readonly logger: Logger;
   readonly publish: Publish;
   /** Checks modules' counter statements before it cosigns; without it they are told to be unchecked. */
   readonly statements?: StatementKeys;
   /** Whose word is taken no more; without it everyone's is that an accepted authority has vouched for. */
   readonly standing?: Standing;
-  /** How long a group's transaction took, ms. */
-  readonly committed?: (ms: number) => void;
   /** Longest wait for company in a transaction, ms. Default 20. */
   readonly groupMs?: number;
   /** Messages in a transaction, at most. Default 64. */
@@ -85,7 +70,7 @@ export class FederationWorker {
   readonly #hold: HoldArea;
   readonly #strangers: Strangers;
   readonly #answers: Answers;
-  readonly #twice: TwiceAlarm;
+  readonly #committer: Committer;
   readonly #offers = new Offers();
   readonly #packs: PackCache;
   readonly #inbox: WorkQueue<Work>;
@@ -99,7 +84,6 @@ export class FederationWorker {
     this.#endings = new Endings({ ...options, journal: this.#journal });
     this.#gaps = new Gaps(options.logger);
     this.#packs = new PackCache(options);
-    this.#twice = new TwiceAlarm({ ...options, stats });
     const { clock, groupMs = 20, groupSize = 64, holdMs = 5000 } = options;
     const work = (group: readonly Work[]) => this.#work(group);
     this.#inbox = new WorkQueue({ clock, groupMs, groupSize, work });
@@ -116,6 +100,18 @@ export class FederationWorker {
       gaps: this.#gaps,
     });
     this.#strangers = new Strangers(clock, holdMs, (pack) => this.#answers.request(pack, 0));
+    this.#committer = new Committer(options, {
+      stats,
+      journal: this.#journal,
+      packs: this.#packs,
+      strangers: this.#strangers,
+      offers: this.#offers,
+      answers: this.#answers,
+      gaps: this.#gaps,
+      hold: this.#hold,
+      again: (deliveries) => this.#inbox.unshift(...deliveries),
+      giveUp: (deliveries, error) => this.#giveUp(deliveries, error),
+    });
   }
 
   static async start(options: WorkerOptions): Promise<FederationWorker> {
@@ -123,7 +119,7 @@ export class FederationWorker {
     if (options.receiptLog !== undefined) await beginReceiptLog(store, options.receiptLog);
     const stats = new StatsKeeper(await store.packs());
     const worker = new FederationWorker({ ...options, store }, stats);
-    await worker.#twice.count();
+    await worker.#committer.count();
     return worker;
   }
 
@@ -180,7 +176,7 @@ export class FederationWorker {
       if (work.channel === "expired") await this.#expired(work.pack, round);
       else if (await this.#handle(work, round)) settled.push(work);
     }
-    await this.#commit(round);
+    await this.#committer.commit(round);
     for (const [pack, receipt] of round.repeated) {
       if (!round.parts.has(pack)) this.#answers.receipt(pack, receipt);
     }
@@ -212,9 +208,16 @@ export class FederationWorker {
       }
     } catch (error) {
       if (isStoreFailure(error)) throw error;
+      if (await this.#isOutrun(delivery.pack, error, round)) return this.#handle(delivery, round);
       await this.#refuse(delivery, error, round);
       return true;
     }
+  }
+
+  /** What does not hold under the keys in memory may hold under an epoch's that another worker has stored since. */
+  async #isOutrun(pack: PackName, error: unknown, round: Round): Promise<boolean> {
+    if (refusalOf(error).code !== "signature" || round.parts.has(pack)) return false;
+    return this.#packs.follow(pack);
   }
 
   async #leaves(delivery: Delivery, round: Round): Promise<boolean> {
@@ -301,74 +304,6 @@ export class FederationWorker {
 
   #contextOf(known: KnownPack) {
     return { known, store: this.#options.store, offered: this.#offers.of(known) };
-  }
-
-  async #commit(round: Round): Promise<void> {
-    const shares = [...round.parts.values()].flatMap((part) => this.#share(part));
-    if (shares.length === 0) return;
-    const { store, clock, committed, receiptLog } = this.#options;
-    const begun = clock.now();
-    const commits = shares.map(({ commit }) => commit);
-    const outcomes = await store.commit(commits, receiptLog && signedBy(receiptLog));
-    committed?.(clock.now() - begun);
-    for (const [i, { part, commit }] of shares.entries()) {
-      if (outcomes[i] === "stored") this.#stored(commit.pack, part, commit.receipt);
-      else this.#conflicted(commit.pack, part);
-    }
-    await this.#twice.committed(commits);
-  }
-
-  /** None where the witness's key cannot sign: the others of the group go on. */
-  #share(part: Part): { readonly part: Part; readonly commit: PackCommit }[] {
-    const { witness, nextWitness, clock, utc = clock } = this.#options;
-    const witnessKeys = nextWitness === undefined ? [witness] : [witness, nextWitness];
-    const { pack } = part.state.log;
-    try {
-      return [{ part, commit: part.commit(pack, witnessKeys, Math.floor(utc.now() / 1000)) }];
-    } catch (error) {
-      this.#giveUp(part.deliveries, error);
-      return [];
-    }
-  }
-
-  #stored(pack: PackName, part: Part, receipt: PackCommit["receipt"]): void {
-    const { state } = part;
-    this.#journal.heard(pack, part.size, state.committed === 0);
-    state.committed = part.size;
-    this.#packs.keep(state);
-    this.#acquaint(state);
-    if (receipt !== undefined) {
-      state.receipt = { size: receipt.size, text: receipt.text };
-      this.#answers.receipt(pack, receipt.text);
-      this.#journal.statements(pack, part.statements);
-    }
-    this.#stats.grown(pack, part.size, state.receipt?.size ?? 0);
-    this.#gaps.grown(pack, part.size);
-    for (const delivery of part.deliveries) {
-      delivery.settle();
-    }
-    if (part.aim > part.size) this.#hold.ahead(pack, part.aim);
-    this.#inbox.unshift(...this.#hold.grown(pack, part.size));
-    if (part.aim > part.size) this.#answers.request(pack, part.size);
-    if (!this.#hold.isBehind(pack, part.size)) this.#journal.caughtUp(pack, part.size);
-  }
-
-  #acquaint(state: PackState): void {
-    const known = knownFrom(state);
-    if (known === undefined) return;
-    const { epochs, current } = known.chain;
-    this.#stats.began(known.pack, epochs);
-    if (current?.state === "unattested") this.#journal.unattested(known.pack, current.epoch);
-    const evidence = this.#strangers.forget(known.pack);
-    if (evidence !== undefined) this.#offers.adopt(known, evidence);
-    this.#offers.prune(known);
-  }
-
-  /** Another worker moved the pack: start again from what it stored. */
-  #conflicted(pack: PackName, part: Part): void {
-    this.#options.logger.debug("federation.conflict", { pack });
-    this.#packs.drop(pack);
-    this.#inbox.unshift(...part.deliveries);
   }
 
   async #head(delivery: Delivery, round: Round): Promise<void> {

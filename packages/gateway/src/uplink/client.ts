@@ -1,6 +1,7 @@
 import {
   type Cancel,
   type Clock,
+  type Entropy,
   type Logger,
   messageOf,
   millis,
@@ -25,6 +26,7 @@ import {
   UplinkSender,
 } from "@wattseal/uplink";
 import { connect, type MqttClient } from "mqtt";
+import { reconnectMs } from "./reconnect.js";
 
 /** How the broker knows this pack, beside its name. PEM texts. */
 export interface BrokerAccess {
@@ -52,6 +54,8 @@ export interface UplinkClientOptions {
   readonly epochEvidence: () => Uint8Array | undefined;
   /** The log accepts nothing any more: `state` then says `stopped`, not `online`. */
   readonly isStopped: () => boolean;
+  /** Draws when to try to connect again. */
+  readonly entropy: Entropy;
   /** Real time that only runs, also when the pack's is simulated: a clock that is set neither stalls nor hurries delivery. */
   readonly clock: Clock;
   readonly logger: Logger;
@@ -63,7 +67,6 @@ export interface UplinkClientOptions {
   readonly onPublish?: (() => () => void) | undefined;
 }
 
-const RECONNECT_MS = 1000;
 const PARTING_MS = 1000;
 
 function sleepOn(clock: Clock, ms: number): Promise<void> {
@@ -122,7 +125,7 @@ export class UplinkClient {
   }
 
   start(): void {
-    const { broker, access, pack } = this.#options;
+    const { broker, access, pack, entropy } = this.#options;
     const client = connect(broker, {
       ...access?.tls,
       ...(access?.password === undefined ? {} : { password: access.password }),
@@ -131,12 +134,13 @@ export class UplinkClient {
       clientId: pack,
       username: pack,
       resubscribe: false,
-      reconnectPeriod: RECONNECT_MS,
+      reconnectPeriod: reconnectMs(entropy),
       will: { topic: this.#topic.state, payload: Buffer.from("offline"), qos: 1, retain: true },
     });
     this.#client = client;
     client.on("connect", () => this.#connected(client));
     client.on("close", () => {
+      client.options.reconnectPeriod = reconnectMs(entropy);
       this.#failed("connection closed");
       this.#handle({ kind: "disconnected" });
     });

@@ -33,6 +33,7 @@ async function signed() {
       fleet: fleetName("test"),
       uplinks: destinations.map((destination) => ({ broker: "mqtt://127.0.0.1:1", destination })),
       quorum,
+      entropy: { bytes: (length) => new Uint8Array(length) },
       clock: pack.clock,
       logger: {
         ...silentLogger,

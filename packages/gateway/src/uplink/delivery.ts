@@ -1,4 +1,4 @@
-import { type Clock, type Logger, messageOf, millis } from "@wattseal/base";
+import { type Clock, type Entropy, type Logger, messageOf, millis } from "@wattseal/base";
 import type { LctDocument } from "@wattseal/lct-keys/verify";
 import {
   type Destination,
@@ -30,6 +30,7 @@ export interface DeliveryOptions {
   readonly uplinks: readonly Uplink[];
   /** How many of them have to have receipted what counts as witnessed; default: all. */
   readonly quorum?: number | undefined;
+  readonly entropy: Entropy;
   /** Real time that only runs. */
   readonly clock: Clock;
   readonly logger: Logger;
@@ -59,7 +60,7 @@ export class Delivery {
     this.pending = pending;
     this.#options = options;
     this.#cursors = cursors;
-    const { log, document, fleet, uplinks, clock, logger, onPublish, onOrder } = options;
+    const { log, document, fleet, uplinks, entropy, clock, logger, onPublish, onOrder } = options;
     this.#clients = uplinks.map(
       ({ broker, access, destination }) =>
         new UplinkClient({
@@ -73,6 +74,7 @@ export class Delivery {
           cursors,
           epochEvidence: () => log.epochEvidence,
           isStopped: () => log.stopped !== undefined,
+          entropy,
           clock,
           logger,
           onWitnessed: () => this.#witnessed(),

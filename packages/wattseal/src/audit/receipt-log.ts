@@ -6,8 +6,8 @@ import { type FederationStore, openStore, type QueryClient } from "@wattseal/fed
 import { RECEIPT_PREFIX } from "@wattseal/gateway";
 import { unverifiedCheckpoint } from "@wattseal/tlog";
 import type { HeldReceipt, ReceiptLogSource } from "@wattseal/verifier";
+import { federationSchema } from "../config/federation-schema.js";
 import { loadConfig } from "../config/file.js";
-import { federationSchema } from "../config/schema.js";
 import { CliError } from "../errors.js";
 import { storeOf } from "../roles/federation.js";
 import type { Layout } from "../state/layout.js";

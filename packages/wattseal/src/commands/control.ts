@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { loadConfig } from "../config/file.js";
-import { gatewaySchema } from "../config/schema.js";
+import { gatewaySchema } from "../config/gateway-schema.js";
 import { call, RefusedByGateway } from "../control/client.js";
 import { OPERATIONS, type Operation } from "../control/operations.js";
 import { CliError, EXIT } from "../errors.js";

@@ -3,14 +3,14 @@ import { join, resolve } from "node:path";
 import type { Logger } from "@wattseal/base";
 import { type Federation, type Gap, openStore, type TakeOptions } from "@wattseal/federation";
 import type { PackName } from "@wattseal/uplink";
+import { federationSchema } from "../config/federation-schema.js";
 import { loadConfig } from "../config/file.js";
-import { federationSchema } from "../config/schema.js";
 import { EXIT } from "../errors.js";
 import { onStopSignal } from "../ports/signals.js";
 import { pinoLogger, systemClock, systemEntropy, systemWallClock } from "../ports/system.js";
 import { type CopyOptions, clientFor, isUrl } from "../restore/copies.js";
 import { type Filled, fillFromFederation, fillFromFolder } from "../restore/fill.js";
-import { keepMissing } from "../restore/missing.js";
+import { keepMissing, missingNow, packsWithMissing } from "../restore/missing.js";
 import { federationKeys, openFederation, storeOf } from "../roles/federation.js";
 import { exists } from "../state/files.js";
 import { type Layout, layoutOf } from "../state/layout.js";
@@ -52,7 +52,7 @@ export async function rebuildCommand(options: RebuildOptions): Promise<number> {
   for (const { pack, copy, from, to, size, refused } of filled) {
     logger.info("rebuild.copy", { pack, copy, from, to, size, refused });
   }
-  const packs = await gather(layout, config, options, logger);
+  const packs = await withFormerlyMissing(layout, await gather(layout, config, options, logger));
   const { witnessKey } = await federationKeys(layout);
   for (const { pack, missing } of packs) await keepMissing(layout, pack, missing, witnessKey);
   const refused = filled.filter((copy) => copy.refused !== undefined);
@@ -63,6 +63,25 @@ export async function rebuildCommand(options: RebuildOptions): Promise<number> {
       : textOf(packs, refused),
   );
   return complete ? EXIT.ok : EXIT.failed;
+}
+
+/** A pack that nobody heard this time has what it had, and lacks what it lacked. */
+async function withFormerlyMissing(
+  layout: Layout,
+  heard: readonly PackNow[],
+): Promise<readonly PackNow[]> {
+  const names = new Set(heard.map(({ pack }) => pack));
+  const silent = (await packsWithMissing(layout)).filter((pack) => !names.has(pack));
+  const all = [
+    ...heard,
+    ...silent.map((pack) => ({ pack, entries: 0, witnessed: 0, missing: undefined })),
+  ];
+  return Promise.all(
+    all.map(async (now) => {
+      const { pack, entries: size, missing: seen } = now;
+      return { ...now, missing: await missingNow(layout, { pack, size, seen }) };
+    }),
+  );
 }
 
 async function fill(

@@ -4,7 +4,7 @@ import { type RetiredTpmIdentity, retireTpmIdentity, tpmFolder } from "@wattseal
 import { TlogError } from "@wattseal/tlog";
 import { lockDirectory } from "@wattseal/tlog/store";
 import { loadConfig } from "../config/file.js";
-import { gatewaySchema } from "../config/schema.js";
+import { gatewaySchema } from "../config/gateway-schema.js";
 import { CliError, EXIT } from "../errors.js";
 import { answers } from "../ports/socket-path.js";
 import { signerSocketOf } from "../roles/signer.js";

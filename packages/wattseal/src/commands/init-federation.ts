@@ -6,8 +6,8 @@ import {
   openEd25519KeyFile,
 } from "@wattseal/lct-keys";
 import { formatVkey, witnessVkeys } from "@wattseal/tlog";
+import { federationSchema } from "../config/federation-schema.js";
 import { renderConfig } from "../config/file.js";
-import { federationSchema } from "../config/schema.js";
 import { CliError, EXIT } from "../errors.js";
 import { systemEntropy } from "../ports/system.js";
 import { makeFederationKeys } from "../state/federation-keys.js";

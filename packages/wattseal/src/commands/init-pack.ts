@@ -8,7 +8,7 @@ import { fleetName } from "@wattseal/uplink";
 import { decodeTrust, type Trust } from "@wattseal/verifier";
 import { InvalidArgumentError } from "commander";
 import { renderConfig } from "../config/file.js";
-import { gatewaySchema } from "../config/schema.js";
+import { gatewaySchema } from "../config/gateway-schema.js";
 import { CliError, EXIT } from "../errors.js";
 import { pinoLogger } from "../ports/system.js";
 import { exists, writeWhole } from "../state/files.js";

@@ -4,7 +4,7 @@ import { type Pruned, pruneLog } from "@wattseal/gateway";
 import { verifyLctDocument } from "@wattseal/lct-keys/verify";
 import { decodeTrust } from "@wattseal/verifier";
 import { loadConfig } from "../config/file.js";
-import { gatewaySchema } from "../config/schema.js";
+import { gatewaySchema } from "../config/gateway-schema.js";
 import { EXIT } from "../errors.js";
 import { pinoLogger } from "../ports/system.js";
 import { witnessesIn } from "../roles/witnesses.js";

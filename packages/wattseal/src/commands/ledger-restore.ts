@@ -11,7 +11,7 @@ import { type LctDocument, verifyLctDocument } from "@wattseal/lct-keys/verify";
 import { packName } from "@wattseal/uplink";
 import { decodeTrust, type Trust } from "@wattseal/verifier";
 import { loadConfig } from "../config/file.js";
-import { gatewaySchema } from "../config/schema.js";
+import { gatewaySchema } from "../config/gateway-schema.js";
 import { CliError, EXIT } from "../errors.js";
 import { answers } from "../ports/socket-path.js";
 import { pinoLogger } from "../ports/system.js";

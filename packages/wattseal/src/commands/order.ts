@@ -15,8 +15,8 @@ import {
 } from "@wattseal/federation";
 import { createEd25519KeyFile, openEd25519KeyFile } from "@wattseal/lct-keys";
 import { InvalidArgumentError } from "commander";
+import { federationSchema } from "../config/federation-schema.js";
 import { loadConfig } from "../config/file.js";
-import { federationSchema } from "../config/schema.js";
 import { CliError, EXIT } from "../errors.js";
 import { systemClock, systemEntropy } from "../ports/system.js";
 import { ordersSocketOf } from "../roles/federation.js";

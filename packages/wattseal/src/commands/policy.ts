@@ -11,7 +11,7 @@ import {
 import { type LctDocument, verifyLctDocument } from "@wattseal/lct-keys/verify";
 import { InvalidArgumentError } from "commander";
 import { loadConfig } from "../config/file.js";
-import { gatewaySchema } from "../config/schema.js";
+import { gatewaySchema } from "../config/gateway-schema.js";
 import { CliError, EXIT } from "../errors.js";
 import { systemEntropy } from "../ports/system.js";
 import { exists, readRequired, writeWhole } from "../state/files.js";

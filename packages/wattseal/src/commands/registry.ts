@@ -5,8 +5,8 @@ import { RegistryError, RegistryOperator, RegistryRefusal } from "@wattseal/fede
 import { ENROLLED_KINDS } from "@wattseal/lct-keys";
 import type { LctKind } from "@wattseal/lct-keys/verify";
 import { InvalidArgumentError } from "commander";
+import { federationSchema } from "../config/federation-schema.js";
 import { loadConfig } from "../config/file.js";
-import { federationSchema } from "../config/schema.js";
 import { CliError, EXIT } from "../errors.js";
 import { layoutOf } from "../state/layout.js";
 import { writeOut } from "../view/output.js";

@@ -1,8 +1,9 @@
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { messageOf } from "@wattseal/base";
 import { BusServer, connectBus } from "@wattseal/sim-hardware";
+import { federationSchema } from "../config/federation-schema.js";
 import { loadConfig } from "../config/file.js";
-import { federationSchema, gatewaySchema } from "../config/schema.js";
+import { gatewaySchema } from "../config/gateway-schema.js";
 import { CliError, EXIT } from "../errors.js";
 import { onStopSignal } from "../ports/signals.js";
 import { pinoLogger, systemWallClock } from "../ports/system.js";

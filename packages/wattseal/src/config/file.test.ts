@@ -2,8 +2,9 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { federationSchema } from "./federation-schema.js";
 import { loadConfig, renderConfig } from "./file.js";
-import { federationSchema, gatewaySchema } from "./schema.js";
+import { gatewaySchema } from "./gateway-schema.js";
 
 async function fileWith(text: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "wattseal-config-"));

@@ -13,7 +13,7 @@ import {
 } from "@wattseal/lct-keys/verify";
 import { VerifierError } from "@wattseal/verifier";
 import { loadConfig } from "../config/file.js";
-import { gatewaySchema } from "../config/schema.js";
+import { gatewaySchema } from "../config/gateway-schema.js";
 import { systemEntropy } from "../ports/system.js";
 import { openLocalSigner } from "../roles/local-signer.js";
 import { settingOf } from "../roles/signer.js";

@@ -139,6 +139,7 @@ export class LightPack {
       document,
       fleet,
       uplinks: [{ broker, destination, ...(access && { access }) }],
+      entropy,
       clock,
       logger,
       onWitnessed: () => opened.witnessed?.(),

@@ -1,11 +1,11 @@
 /** A federation's signed statements of what it has lost for good: a file a pack, beside its configuration. */
-import { readFile, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { millis, originOf } from "@wattseal/base";
+import { millis, originOf, utf8 } from "@wattseal/base";
 import type { Gap } from "@wattseal/federation";
 import type { NoteSigner } from "@wattseal/tlog";
-import type { PackName } from "@wattseal/uplink";
-import { signMissing } from "@wattseal/verifier";
+import { type PackName, packName } from "@wattseal/uplink";
+import { signMissing, verifyMissing } from "@wattseal/verifier";
 import { systemClock } from "../ports/system.js";
 import { exists, makeFolder, writeWhole } from "../state/files.js";
 import type { Layout } from "../state/layout.js";
@@ -20,7 +20,30 @@ export async function missingOf(layout: Layout, pack: PackName): Promise<string 
   return (await exists(path)) ? readFile(path, "utf8") : undefined;
 }
 
-/** Says so, or takes it back where a copy has brought what was missing. */
+/** Packs of which something was said to be missing. */
+export async function packsWithMissing({ federation }: Layout): Promise<readonly PackName[]> {
+  if (!(await exists(federation.missing))) return [];
+  const names = (await readdir(federation.missing)).filter((name) => name.endsWith(".note"));
+  return names.map((name) => packName(name.slice(0, -".note".length)));
+}
+
+/** What is missing of a log that is stored up to `size`; `seen`: what its gateway said now, where it was asked. */
+export async function missingNow(
+  layout: Layout,
+  {
+    pack,
+    size,
+    seen,
+  }: { readonly pack: PackName; readonly size: number; readonly seen?: Gap | undefined },
+): Promise<Gap | undefined> {
+  if (seen !== undefined) return seen;
+  const said = await missingOf(layout, pack);
+  if (said === undefined) return undefined;
+  const { from, to } = verifyMissing(utf8(said), undefined);
+  return size < to ? { from: Math.max(from, size), to } : undefined;
+}
+
+/** Says what is missing, or takes the statement back where nothing is any more. */
 export async function keepMissing(
   layout: Layout,
   pack: PackName,

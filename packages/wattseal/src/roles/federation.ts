@@ -2,7 +2,7 @@ import { dirname, resolve } from "node:path";
 import { fromUtf8, type Logger } from "@wattseal/base";
 import { type Federation, type StoreOptions, startFederation } from "@wattseal/federation";
 import { decodeTrust } from "@wattseal/verifier";
-import type { FederationConfig } from "../config/schema.js";
+import type { FederationConfig } from "../config/federation-schema.js";
 import { steadyClock, systemClock, systemEntropy } from "../ports/system.js";
 import { readBrokerAccess } from "../state/broker-access.js";
 import { makeFolder, readRequired, readSecret } from "../state/files.js";

@@ -19,7 +19,7 @@ import {
 } from "@wattseal/gateway";
 import { fleetName } from "@wattseal/uplink";
 import type { Trust } from "@wattseal/verifier";
-import type { GatewayConfig } from "../config/schema.js";
+import type { GatewayConfig } from "../config/gateway-schema.js";
 import { ControlServer } from "../control/server.js";
 import { CliError } from "../errors.js";
 import { steadyClock, systemClock, systemEntropy } from "../ports/system.js";

@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { fromUtf8 } from "@wattseal/base";
 import type { QuerySetting } from "@wattseal/federation";
-import type { FederationConfig } from "../config/schema.js";
+import type { FederationConfig } from "../config/federation-schema.js";
 import { CliError } from "../errors.js";
 import { readRequired, readSecret } from "../state/files.js";
 import type { Layout } from "../state/layout.js";

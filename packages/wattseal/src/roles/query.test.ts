@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { federationSchema } from "../config/schema.js";
+import { federationSchema } from "../config/federation-schema.js";
 import { layoutOf } from "../state/layout.js";
 import { querySettingOf } from "./query.js";
 

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { fromUtf8 } from "@wattseal/base";
 import type { QuerySetting } from "@wattseal/federation";
 import type { PackName } from "@wattseal/uplink";
-import type { FederationConfig } from "../config/schema.js";
+import type { FederationConfig } from "../config/federation-schema.js";
 import { missingOf } from "../restore/missing.js";
 import { readSecret } from "../state/files.js";
 import type { Layout } from "../state/layout.js";

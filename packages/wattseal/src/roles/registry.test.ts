@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createEd25519KeyFile, createP256KeyFile, formatP256PublicKey } from "@wattseal/lct-keys";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { federationSchema } from "../config/schema.js";
+import { federationSchema } from "../config/federation-schema.js";
 import { systemEntropy } from "../ports/system.js";
 import { layoutOf } from "../state/layout.js";
 import { registrySettingOf } from "./registry.js";

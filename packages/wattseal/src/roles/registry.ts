@@ -3,7 +3,7 @@ import { dirname, resolve } from "node:path";
 import { fromUtf8, messageOf } from "@wattseal/base";
 import type { RegistrySetting } from "@wattseal/federation";
 import { hardwareRoot, openEd25519KeyFile, parseP256PublicKey } from "@wattseal/lct-keys";
-import type { FederationConfig } from "../config/schema.js";
+import type { FederationConfig } from "../config/federation-schema.js";
 import { CliError } from "../errors.js";
 import { makeFolder, readRequired } from "../state/files.js";
 import type { Layout } from "../state/layout.js";

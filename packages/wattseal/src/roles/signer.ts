@@ -16,7 +16,7 @@ import {
   encodeAttestationFile,
   type LctDocument,
 } from "@wattseal/lct-keys/verify";
-import type { GatewayConfig } from "../config/schema.js";
+import type { GatewayConfig } from "../config/gateway-schema.js";
 import { CliError } from "../errors.js";
 import { steadyClock } from "../ports/system.js";
 import type { Layout } from "../state/layout.js";

@@ -1,6 +1,6 @@
 import type { Trust } from "@wattseal/verifier";
 import { describe, expect, it } from "vitest";
-import { gatewaySchema } from "../config/schema.js";
+import { gatewaySchema } from "../config/gateway-schema.js";
 import { layoutOf } from "../state/layout.js";
 import { witnessesIn } from "./witnesses.js";
 

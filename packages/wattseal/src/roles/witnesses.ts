@@ -1,6 +1,6 @@
 import type { Destination } from "@wattseal/uplink";
 import type { Trust } from "@wattseal/verifier";
-import type { GatewayConfig } from "../config/schema.js";
+import type { GatewayConfig } from "../config/gateway-schema.js";
 import { CliError } from "../errors.js";
 import type { Layout } from "../state/layout.js";
 

@@ -35,7 +35,10 @@ export async function readBrokerAccess(options: {
     config.passwordFile === "" ? {} : { password: (await files.secret("passwordFile")).trim() };
   if (config.ca === "") {
     if (config.certificate === "" && config.key === "") return password;
-    throw files.problem("ca", "is not set: without it the broker's own certificate is not checked");
+    throw files.problem(
+      "ca",
+      "is not set: name the CA of the broker's certificate before ours is shown to it",
+    );
   }
   if (!/^(?:mqtts|tls):/.test(options.url)) {
     throw files.problem(

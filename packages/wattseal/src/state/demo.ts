@@ -22,8 +22,9 @@ import {
   writeModuleFlash,
 } from "@wattseal/sim-hardware";
 import { encodeTrust } from "@wattseal/verifier";
+import { federationSchema } from "../config/federation-schema.js";
 import { renderConfig } from "../config/file.js";
-import { federationSchema, gatewaySchema } from "../config/schema.js";
+import { gatewaySchema } from "../config/gateway-schema.js";
 import { CliError } from "../errors.js";
 import { tpmSetting } from "../tpm/address.js";
 import { type DemoIdentity, type DemoIdentityOptions, makeDemoIdentity } from "./demo-identity.js";

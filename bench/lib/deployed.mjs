@@ -48,6 +48,7 @@ export async function deployed({ kind, workers, state, packs }) {
       WATTSEAL_STORE_URL: (await database?.createDatabase()) ?? "embedded",
       ...accessOf("BROKER", authority, "federation"),
     };
+    /** @type {Daemon[]} */
     const daemons = [];
     for (let i = 0; i < workers; i += 1) {
       const log = join(state, `federation-${i + 1}.log`);

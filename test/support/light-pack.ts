@@ -1,4 +1,5 @@
 /** A pack without a bus: a real signed log, sent by the gateway's own uplink. */
+import { randomBytes } from "node:crypto";
 import { type Clock, type Logger, millis, silentLogger } from "@wattseal/base";
 import type { NoteSigner } from "@wattseal/tlog";
 import {
@@ -68,6 +69,7 @@ export class LightPack {
       cursors: this.#cursors,
       epochEvidence: () => pack.evidence,
       isStopped: () => false,
+      entropy: { bytes: (length) => randomBytes(length) },
       clock: hastyClock,
       logger: options.logger ?? silentLogger,
       onWitnessed: (size) => this.#witnessed(size),

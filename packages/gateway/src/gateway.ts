@@ -76,6 +76,7 @@ export class Gateway {
     this.society = new SocietyOrders({ log, writer, books });
     this.#pruner = new Pruner({
       log,
+      writer,
       document: options.document,
       trust: options.trust,
       destinations: options.uplinks.map(({ destination }) => destination),
@@ -122,7 +123,7 @@ export class Gateway {
         this.#pressure.minute();
       },
       onWindow: () => {
-        void log.snapshot(SNAPSHOT_AFTER);
+        void writer.snapshot(SNAPSHOT_AFTER);
         this.#pruner.window(clock.now());
       },
     });

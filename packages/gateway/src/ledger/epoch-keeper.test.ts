@@ -1,5 +1,5 @@
 import { moduleUid, silentLogger } from "@wattseal/base";
-import { decodeEntry } from "@wattseal/energy-ledger";
+import { decodeEntry, SNAPSHOT_SPACING } from "@wattseal/energy-ledger";
 import { LctKeysError } from "@wattseal/lct-keys";
 import { verifyCheckpoint } from "@wattseal/tlog";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -9,6 +9,7 @@ import type { EnergyLog } from "./energy-log.js";
 import type { Draft } from "./energy-log-options.js";
 import { EpochKeeper } from "./epoch-keeper.js";
 import { LogWriter } from "./log-writer.js";
+import { Pruner } from "./pruner.js";
 import { FarSigner, rationed, unreachable } from "./signer.fixture.js";
 
 const uid = moduleUid("5701000000000001");
@@ -306,6 +307,25 @@ describe("a signer that dies while the gateway runs", () => {
     signer.away = undefined;
     await pass(61_000, here);
     expect(entriesOf(here.log).slice(-3)).toEqual(["epoch.begin", "ops.clock", "late"]);
+  });
+
+  it("and comes back while the disk is short: what makes room enters nothing before the epoch has begun", async () => {
+    const { signer, run, pass, document, trust } = await pack();
+    const here = await run();
+    const { log, writer } = here;
+    await here.keeper.start();
+    signer.die();
+    await log.append(...Array<Draft>(SNAPSHOT_SPACING).fill(alarm("a")));
+    await pass(11_000, here);
+    expect(here.keeper.unsigned).toBeDefined();
+    const destinations = [{ name: "federation.example", publicKeys: [new Uint8Array(32)] }];
+    const rules = { log, writer, document, trust, destinations, logger: silentLogger };
+    const pruner = new Pruner({ ...rules, keepMs: undefined });
+    signer.away = undefined;
+    signer.beginning = async () => void (await pruner.makeRoom());
+    await pass(61_000, here);
+    expect(log.stopped).toBeUndefined();
+    expect(entriesOf(log).slice(-3)).toEqual(["epoch.begin", "ops.clock", "ops.snapshot"]);
   });
 
   it("is not asked for an epoch while another one's renewal is due and nobody signs", async () => {

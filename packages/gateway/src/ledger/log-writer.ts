@@ -94,6 +94,21 @@ export class LogWriter {
   }
 
   /**
+   * EnergyLog.snapshot, in its turn: the tree that an epoch is about to begin at must not grow. Resolves when it is done,
+   * or at once where its turn has yet to come.
+   */
+  snapshot(after: number): Promise<void> {
+    const take = () => {
+      const taken = this.#options.log.snapshot(after);
+      this.#await(taken);
+      return taken;
+    };
+    if (this.#held === undefined) return take();
+    this.inTurn(() => void take());
+    return Promise.resolve();
+  }
+
+  /**
    * Takes no input until `release`; what comes in meanwhile is taken then, in its order, as far as there is room.
    * `refusal`: for somebody who waits for an answer, where that may take long.
    */

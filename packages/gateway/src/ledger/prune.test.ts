@@ -211,7 +211,14 @@ describe("a gateway that keeps its log for a time", () => {
       return entry(index);
     };
     const { document, trust } = pack;
-    const rules = { log, document, trust, logger: { ...quiet }, destinations: [DESTINATION] };
+    const rules = {
+      log,
+      writer: log,
+      document,
+      trust,
+      logger: { ...quiet },
+      destinations: [DESTINATION],
+    };
     const pruner = new Pruner({ ...rules, keepMs: 2 * 86_400_000 });
     pruner.window(millis(pack.times[3]!));
     await pruner.settled();
@@ -225,7 +232,7 @@ describe("a gateway that keeps its log for a time", () => {
     const log = await reopened(pack);
     await pack.begin(log, undefined, pack.size);
     const { document, trust } = pack;
-    const rules = { log, document, trust, logger: { ...quiet }, keepMs: undefined };
+    const rules = { log, writer: log, document, trust, logger: { ...quiet }, keepMs: undefined };
     expect(await new Pruner({ ...rules, destinations: [] }).makeRoom()).toBe(false);
     expect(log.store.firstEntry).toBe(0);
     const pruner = new Pruner({ ...rules, destinations: [DESTINATION] });
@@ -244,7 +251,13 @@ describe("a gateway that keeps its log for a time", () => {
     const said: string[] = [];
     const note = (event: string) => void said.push(event);
     const { document, trust } = pack;
-    const rules = { log, document, trust, logger: { ...quiet, info: note, warn: note } };
+    const rules = {
+      log,
+      writer: log,
+      document,
+      trust,
+      logger: { ...quiet, info: note, warn: note },
+    };
     const pruner = new Pruner({ ...rules, destinations: [DESTINATION], keepMs: 2 * 86_400_000 });
     const now = millis(pack.times[3]!);
     pruner.window(now);

@@ -2,11 +2,13 @@ import { type Logger, type Millis, messageOf, millis } from "@wattseal/base";
 import { SNAPSHOT_SPACING } from "@wattseal/energy-ledger";
 import { GatewayError } from "../errors.js";
 import type { EnergyLog } from "./energy-log.js";
+import type { LogWriter } from "./log-writer.js";
 import { chainOf, type PruneRules, prune } from "./prune.js";
 import { SnapshotFiles } from "./snapshots.js";
 
 export interface PrunerOptions extends Omit<PruneRules, "before"> {
   readonly log: EnergyLog;
+  readonly writer: Pick<LogWriter, "snapshot">;
   /** How long entries are kept, ms; undefined: for good. */
   readonly keepMs: number | undefined;
   readonly logger: Logger;
@@ -39,9 +41,9 @@ export class Pruner {
    * or nobody is to witness this log. What is pruned next time goes up to the snapshot that this enters.
    */
   async makeRoom(): Promise<boolean> {
-    const { log, destinations } = this.#options;
+    const { log, writer, destinations } = this.#options;
     if (destinations.length === 0) return false;
-    await log.snapshot(SNAPSHOT_SPACING);
+    await writer.snapshot(SNAPSHOT_SPACING);
     const before = log.store.firstEntry;
     const entry = log.store.durableSize;
     this.#working = this.#working.then(() => this.#prune({ entry }));

@@ -8,6 +8,8 @@ export class FarSigner {
   away: LctKeysError | undefined;
   /** It signs, makes that durable, and dies before it answers. */
   diesSigning = false;
+  /** What happens while it begins an epoch. */
+  beginning: () => Promise<void> = async () => {};
   /** It begins an epoch, and dies before it answers. */
   diesBeginning = false;
   begun = 0;
@@ -21,6 +23,7 @@ export class FarSigner {
     this.asked += 1;
     this.#answer();
     const signer = await this.#begin(log);
+    await this.beginning();
     if (this.diesBeginning) {
       this.diesBeginning = false;
       throw this.#die();

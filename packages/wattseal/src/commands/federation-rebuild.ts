@@ -187,7 +187,7 @@ function textOf(packs: readonly PackNow[], refused: readonly Filled[]): string {
   });
   const odd = refused.map(
     ({ pack, copy, to, size, refused: why }) =>
-      `refused    ${pack}: ${to} of ${size} entries of ${copy} (${why})`,
+      `refused    ${pack ?? "a log"}: ${to} of ${size} entries of ${copy} (${why})`,
   );
   return [
     `packs      ${count(packs.length)}: ${count(sum(({ entries }) => entries))} entries, ${count(sum(({ witnessed }) => witnessed))} of them witnessed`,

@@ -22,6 +22,7 @@ import {
   folderCopy,
   isUrl,
   type LogCopy,
+  staged,
 } from "../restore/copies.js";
 import { headsBeside, holdLog, putInPlace, soundLog, stagingOf } from "../restore/place.js";
 import { openLocalSigner } from "../roles/local-signer.js";
@@ -116,8 +117,11 @@ async function restore(setting: Setting, options: RestoreOptions): Promise<Outco
     return { log, from: undefined, movedTo: undefined, judged, footing };
   }
   const staging = stagingOf(log);
-  await withProgress("entries copied", (progress) => best.make(staging, progress));
-  const judged = await judge(staging);
+  const judged = await staged(
+    staging,
+    () => withProgress("entries copied", (progress) => best.make(staging, progress)),
+    () => judge(staging),
+  );
   const footing = await signerFor(setting, judged, word, "judge");
   await note(staging, judged, footing ?? "state", best.kind);
   const movedTo = await putInPlace(staging, log);

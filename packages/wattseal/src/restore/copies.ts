@@ -3,13 +3,13 @@ import { readFile, rm, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { fromUtf8, messageOf } from "@wattseal/base";
 import { QueryClient } from "@wattseal/federation";
-import { fetchLog, type KnownHead } from "@wattseal/gateway";
+import { fetchLog, GatewayError, type KnownHead } from "@wattseal/gateway";
 import { TlogError, unverifiedCheckpoint } from "@wattseal/tlog";
 import { backupLog, LogStore } from "@wattseal/tlog/store";
 import type { Destination, PackName } from "@wattseal/uplink";
 import { CliError } from "../errors.js";
 import { systemClock } from "../ports/system.js";
-import { readSecret } from "../state/files.js";
+import { exists, readSecret } from "../state/files.js";
 
 export type Progress = (entries: number, of: number) => void;
 
@@ -51,7 +51,7 @@ function pemIn(path: string): Promise<string> {
 
 /** Undefined where nothing of this pack is there. */
 export async function federationCopy(
-  client: QueryClient,
+  client: Pick<QueryClient, "url" | "pack" | "receipt" | "entries">,
   pack: PackName,
   destinations: readonly Destination[],
 ): Promise<LogCopy | undefined> {
@@ -72,6 +72,32 @@ export async function federationCopy(
       await fetchLog(fetched);
     },
   };
+}
+
+/**
+ * What `take` makes of the copy that `make` makes in `directory`. Where what an earlier call left there turns out to be of
+ * another log, it goes, and both are tried once more; nothing that was refused stays there.
+ */
+export async function staged<T>(
+  directory: string,
+  make: () => Promise<void>,
+  take: () => Promise<T>,
+): Promise<T> {
+  const goesOn = await exists(directory);
+  try {
+    await make();
+    return await take();
+  } catch (error) {
+    if (!isOfAnother(error)) throw error;
+    await rm(directory, { recursive: true, force: true });
+    if (!goesOn) throw error;
+    return staged(directory, make, take);
+  }
+}
+
+function isOfAnother(error: unknown): boolean {
+  if (error instanceof TlogError) return error.code === "head-mismatch";
+  return error instanceof GatewayError && error.code === "copy-refused";
 }
 
 /** What an earlier call left is gone on from, as far as it is a log: it is verified with the rest. */

@@ -43,7 +43,7 @@ export {
 } from "./store/port.js";
 export { type PostgresOptions, PostgresStore } from "./store/postgres/postgres.js";
 export { SqliteStore } from "./store/sqlite/sqlite.js";
-export type { Gap } from "./worker/gaps.js";
+export type { Gap, SaidGap } from "./worker/gaps.js";
 export type {
   BrokerAccount,
   Delivery,

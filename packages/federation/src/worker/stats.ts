@@ -1,7 +1,7 @@
 import type { EpochState, VerifiedEpoch } from "@wattseal/lct-keys/verify";
 import type { PackName } from "@wattseal/uplink";
 import type { StoredPack } from "../store/port.js";
-import type { Gap } from "./gaps.js";
+import type { SaidGap } from "./gaps.js";
 import type { IngestChannel } from "./ports.js";
 import type { RefusalReason } from "./refused.js";
 
@@ -33,8 +33,8 @@ export interface FederationStats {
   readonly latest: ReadonlyMap<PackName, PackSummary>;
   /** Epochs in a pack's log by what vouches for them: of packs that were heard since the start. */
   readonly epochs: ReadonlyMap<PackName, EpochCount>;
-  /** Entries that a pack has signed, and says that it has no more: only a copy can bring them. */
-  readonly gaps: ReadonlyMap<PackName, Gap>;
+  /** Entries that a pack, or whoever speaks for it, says that it has no more: only a copy can bring them. */
+  readonly gaps: ReadonlyMap<PackName, SaidGap>;
 }
 
 export interface HeldCount {

@@ -247,7 +247,7 @@ export class FederationWorker {
           return this.#leaves(delivery, round);
         }
         this.#journal.heard(pack, known.committed);
-        this.#gaps.answered(delivery, message);
+        this.#gaps.answered(delivery, message, { size: judgement.size, verified: true });
         this.#wait(delivery, judgement);
         return true;
     }
@@ -263,11 +263,11 @@ export class FederationWorker {
   /** Of a pack that the store does not have: nothing can be verified but from entry 0 on. */
   async #beginning(delivery: Delivery, message: Message, round: Round): Promise<boolean> {
     const { pack } = delivery;
-    requireOwnOrigin(message, pack);
+    const { size } = requireOwnOrigin(message, pack);
     if (message.prevSize === 0) {
       return this.#grow(delivery, message, round, this.#strangers.offered(pack));
     }
-    this.#gaps.answered(delivery, message);
+    this.#gaps.answered(delivery, message, { size, verified: false });
     this.#strangers.met(pack);
     return true;
   }

@@ -1,7 +1,13 @@
 import { rename, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { Logger } from "@wattseal/base";
-import { type Federation, type Gap, openStore, type TakeOptions } from "@wattseal/federation";
+import {
+  type Federation,
+  type Gap,
+  openStore,
+  type SaidGap,
+  type TakeOptions,
+} from "@wattseal/federation";
 import type { PackName } from "@wattseal/uplink";
 import { federationSchema } from "../config/federation-schema.js";
 import { loadConfig } from "../config/file.js";
@@ -28,11 +34,17 @@ export interface RebuildOptions extends CopyOptions {
   readonly json: boolean;
 }
 
-interface PackNow {
+interface Heard {
   readonly pack: PackName;
   readonly entries: number;
   readonly witnessed: number;
+  readonly said: SaidGap | undefined;
+}
+
+interface PackNow extends Omit<Heard, "said"> {
   readonly missing: Gap | undefined;
+  /** Said in the name of a pack of which nothing is stored: whether by it, nobody can tell. */
+  readonly unverified: Gap | undefined;
 }
 
 type Config = Awaited<ReturnType<typeof configOf>>;
@@ -56,7 +68,9 @@ export async function rebuildCommand(options: RebuildOptions): Promise<number> {
   const { witnessKey } = await federationKeys(layout);
   for (const { pack, missing } of packs) await keepMissing(layout, pack, missing, witnessKey);
   const refused = filled.filter((copy) => copy.refused !== undefined);
-  const complete = refused.length === 0 && packs.every(({ missing }) => missing === undefined);
+  const complete =
+    refused.length === 0 &&
+    packs.every(({ missing, unverified }) => (missing ?? unverified) === undefined);
   await writeOut(
     options.json
       ? `${JSON.stringify({ complete, packs, copies: filled })}\n`
@@ -68,18 +82,20 @@ export async function rebuildCommand(options: RebuildOptions): Promise<number> {
 /** A pack that nobody heard this time has what it had, and lacks what it lacked. */
 async function withFormerlyMissing(
   layout: Layout,
-  heard: readonly PackNow[],
+  heard: readonly Heard[],
 ): Promise<readonly PackNow[]> {
   const names = new Set(heard.map(({ pack }) => pack));
   const silent = (await packsWithMissing(layout)).filter((pack) => !names.has(pack));
   const all = [
     ...heard,
-    ...silent.map((pack) => ({ pack, entries: 0, witnessed: 0, missing: undefined })),
+    ...silent.map((pack) => ({ pack, entries: 0, witnessed: 0, said: undefined })),
   ];
   return Promise.all(
-    all.map(async (now) => {
-      const { pack, entries: size, missing: seen } = now;
-      return { ...now, missing: await missingNow(layout, { pack, size, seen }) };
+    all.map(async ({ said: seen, ...now }) => {
+      const { pack, entries: size } = now;
+      const missing = await missingNow(layout, { pack, size, seen });
+      const unverified = seen?.verified === false ? { from: seen.from, to: seen.to } : undefined;
+      return { ...now, missing, unverified };
     }),
   );
 }
@@ -141,7 +157,7 @@ async function gather(
   config: Config,
   { wait }: RebuildOptions,
   logger: Logger,
-): Promise<readonly PackNow[]> {
+): Promise<readonly Heard[]> {
   const federation = await openFederation({ layout, config, logger });
   try {
     let stopped = wait === 0;
@@ -170,11 +186,11 @@ function seen({ stats }: Federation) {
 }
 
 /** Those that are stored, and strangers that said what they have no more. */
-function packsIn({ stats: { latest, gaps } }: Federation): readonly PackNow[] {
+function packsIn({ stats: { latest, gaps } }: Federation): readonly Heard[] {
   const names = [...new Set([...latest.keys(), ...gaps.keys()])].sort();
   return names.map((pack) => {
     const { size: entries, witnessed } = latest.get(pack) ?? { size: 0, witnessed: 0 };
-    return { pack, entries, witnessed, missing: gaps.get(pack) };
+    return { pack, entries, witnessed, said: gaps.get(pack) };
   });
 }
 
@@ -185,6 +201,13 @@ function textOf(packs: readonly PackNow[], refused: readonly Filled[]): string {
     const { from, to } = missing;
     return [`missing    ${pack}: entries ${from} to ${to - 1}, which its gateway has no more`];
   });
+  const unverified = packs.flatMap(({ pack, unverified: said }) => {
+    if (said === undefined) return [];
+    const { from, to } = said;
+    return [
+      `unverified ${pack}: entries ${from} to ${to - 1} are said to be gone, by whoever speaks for it: nothing of it is stored to tell by, and nothing is signed`,
+    ];
+  });
   const odd = refused.map(
     ({ pack, copy, to, size, refused: why }) =>
       `refused    ${pack ?? "a log"}: ${to} of ${size} entries of ${copy} (${why})`,
@@ -192,6 +215,7 @@ function textOf(packs: readonly PackNow[], refused: readonly Filled[]): string {
   return [
     `packs      ${count(packs.length)}: ${count(sum(({ entries }) => entries))} entries, ${count(sum(({ witnessed }) => witnessed))} of them witnessed`,
     ...odd,
+    ...unverified,
     ...lost,
     ...(lost.length === 0
       ? []

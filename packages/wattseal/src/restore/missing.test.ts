@@ -32,7 +32,12 @@ it("goes by what was said before where a gateway is not heard, up to what is sto
   expect(await now(20)).toEqual({ from: 20, to: 30 });
   expect(await now(30)).toBeUndefined();
   const seen = { from: 12, to: 40 };
-  expect(await missingNow(layout, { pack: PACK, size: 12, seen })).toEqual(seen);
+  const said = (verified: boolean) =>
+    missingNow(layout, { pack: PACK, size: 12, seen: { ...seen, verified } });
+  expect(await said(true)).toEqual(seen);
+  expect(await said(false)).toEqual({ from: 12, to: 30 });
+  await keepMissing(layout, PACK, undefined, witness);
+  expect(await said(false)).toBeUndefined();
 });
 
 it("is taken back only where nothing is missing", async () => {

@@ -2,7 +2,7 @@
 import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { millis, originOf, utf8 } from "@wattseal/base";
-import type { Gap } from "@wattseal/federation";
+import type { Gap, SaidGap } from "@wattseal/federation";
 import type { NoteSigner } from "@wattseal/tlog";
 import { type PackName, packName } from "@wattseal/uplink";
 import { signMissing, verifyMissing } from "@wattseal/verifier";
@@ -27,16 +27,19 @@ export async function packsWithMissing({ federation }: Layout): Promise<readonly
   return names.map((name) => packName(name.slice(0, -".note".length)));
 }
 
-/** What is missing of a log that is stored up to `size`; `seen`: what its gateway said now, where it was asked. */
+/**
+ * What is missing of a log that is stored up to `size`; `seen`: what its gateway said now, where it was asked. Nothing is
+ * taken from an answer that anybody may have given: who can publish in a pack's name could have anything signed here.
+ */
 export async function missingNow(
   layout: Layout,
   {
     pack,
     size,
     seen,
-  }: { readonly pack: PackName; readonly size: number; readonly seen?: Gap | undefined },
+  }: { readonly pack: PackName; readonly size: number; readonly seen?: SaidGap | undefined },
 ): Promise<Gap | undefined> {
-  if (seen !== undefined) return seen;
+  if (seen?.verified === true) return { from: seen.from, to: seen.to };
   const said = await missingOf(layout, pack);
   if (said === undefined) return undefined;
   const { from, to } = verifyMissing(utf8(said), undefined);

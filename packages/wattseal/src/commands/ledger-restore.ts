@@ -24,11 +24,12 @@ import {
   type LogCopy,
   staged,
 } from "../restore/copies.js";
-import { headsBeside, holdLog, putInPlace, soundLog, stagingOf } from "../restore/place.js";
+import { headsBeside, putInPlace, soundLog, stagingOf } from "../restore/place.js";
 import { openLocalSigner } from "../roles/local-signer.js";
 import { settingOf, signerSocketOf } from "../roles/signer.js";
 import { witnessesIn } from "../roles/witnesses.js";
 import { readRequired, writeWhole } from "../state/files.js";
+import { holdGatewayAndLog } from "../state/held.js";
 import { type Layout, layoutOf } from "../state/layout.js";
 import { writeOut } from "../view/output.js";
 import { withProgress } from "../view/progress.js";
@@ -79,7 +80,7 @@ export async function restoreCommand(options: RestoreOptions): Promise<number> {
   if (config.signer.socket === "" && (await answers(path))) {
     throw new CliError("usage", `The signer of this folder runs (${path}). Stop it first.`);
   }
-  const release = await holdLog(layout.gateway.log);
+  const release = await holdGatewayAndLog(layout);
   try {
     const outcome = await restore(setting, options);
     await writeOut(options.json ? `${JSON.stringify(jsonOf(outcome))}\n` : textOf(outcome));

@@ -96,7 +96,7 @@ export async function runGateway(options: {
       },
       logger,
     });
-    const { gateway, signer } = running;
+    const { gateway } = running;
     const control = await serveControl({ layout, config, running, logger });
     const release = connection.addReader({ ready: () => gateway.ready() });
     logger.info("gateway.running", { modules: gateway.status().modules.length });
@@ -108,7 +108,7 @@ export async function runGateway(options: {
     release();
     await gateway.askStatements();
     const final = await gateway.stop(DRAIN_MS);
-    await signer.close();
+    await running.close();
     const { entries, witnessed, refusedEntries, stopped } = final;
     logger.info("gateway.stopped", { entries, witnessed, refusedEntries });
     if (reason.startsWith("bus lost")) {

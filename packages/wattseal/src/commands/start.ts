@@ -55,6 +55,8 @@ interface Running {
   readonly signer: OpenSigner;
   readonly federation: Federation;
   readonly control: ControlServer;
+  /** Of the gateway's folder. */
+  close(): Promise<void>;
 }
 
 /**
@@ -214,10 +216,10 @@ async function composeInto(
     logger,
   });
   const { gateway, signer } = running;
-  opened.push(() => signer.close());
+  opened.push(() => running.close());
   const control = await serveControl({ layout, config, running, logger });
   simulator.kernel.addReader({ ready: () => gateway.ready() });
-  return { simulator, gateway, signer, federation, control };
+  return { simulator, gateway, signer, federation, control, close: running.close };
 }
 
 /** Resolves at Ctrl-C, after `--for`, at the end of a replay or scenario, or with what went wrong. */
@@ -247,13 +249,13 @@ async function runUntilEnd(
 }
 
 async function drain(running: Running, layout: Layout): Promise<Summary> {
-  const { simulator, gateway, signer, federation, control } = running;
+  const { simulator, gateway, federation, control } = running;
   const speed = simulator.kernel.speed.reached;
   await control.close();
   await Promise.all([gateway.askStatements(), simulator.settle()]);
   const beforeStop: GatewayStatus = gateway.status();
   const final = await gateway.stop(DRAIN_MS);
-  await signer.close();
+  await running.close();
   await simulator.stop();
   await federation.stop();
   const audit = await auditFolder(layout.gateway.log, await readTrust(layout.gateway.trust));

@@ -3,24 +3,12 @@ import { open, readdir, readFile, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type KnownHead, RECEIPT_PREFIX } from "@wattseal/gateway";
 import { TlogError, unverifiedCheckpoint } from "@wattseal/tlog";
-import { LogStore, lockDirectory, type StoredLog } from "@wattseal/tlog/store";
-import { CliError } from "../errors.js";
+import { LogStore, type StoredLog } from "@wattseal/tlog/store";
 import { exists } from "../state/files.js";
 
 /** Where the copy is made and verified; of this command alone. */
 export function stagingOf(log: string): string {
   return `${log}.restoring`;
-}
-
-/** Keeps the gateway from its log meanwhile. Throws CliError `usage` where it runs. */
-export async function holdLog(log: string): Promise<() => Promise<void>> {
-  if (!(await exists(log))) return async () => {};
-  try {
-    return await lockDirectory(log);
-  } catch (cause) {
-    if (!(cause instanceof TlogError) || cause.code !== "locked") throw cause;
-    throw new CliError("usage", `The gateway of this folder runs (${log}). Stop it first.`);
-  }
 }
 
 /** The log that is there, if it verifies; undefined for none, and for a damaged one. */

@@ -24,6 +24,7 @@ import { ControlServer } from "../control/server.js";
 import { CliError } from "../errors.js";
 import { steadyClock, systemClock, systemEntropy } from "../ports/system.js";
 import { readBrokerAccess } from "../state/broker-access.js";
+import { holdGateway } from "../state/held.js";
 import type { Layout } from "../state/layout.js";
 import { type PackFiles, readPackFiles, writePairing } from "./pack-files.js";
 import { custodyOf, type OpenSigner, openSigner } from "./signer.js";
@@ -47,16 +48,28 @@ export interface GatewayRoleOptions {
 export interface RunningGateway {
   readonly gateway: Gateway;
   readonly signer: OpenSigner;
+  /** Closes the signer, and gives the folder up. */
+  close(): Promise<void>;
 }
 
-/** A gateway with the identity of its state folder. */
+/** A gateway with the identity of its state folder, which it keeps others from. Throws CliError `usage` where it is in use. */
 export async function openGateway(options: GatewayRoleOptions): Promise<RunningGateway> {
   const files = await readPackFiles(options.layout);
-  const signer = await openSigner({ ...options, document: files.document });
+  const release = await holdGateway(options.layout);
   try {
-    return { gateway: await startGateway(options, files, signer), signer };
+    const signer = await openSigner({ ...options, document: files.document });
+    const close = async () => {
+      await signer.close();
+      await release();
+    };
+    try {
+      return { gateway: await startGateway(options, files, signer), signer, close };
+    } catch (error) {
+      await signer.close();
+      throw error;
+    }
   } catch (error) {
-    await signer.close();
+    await release();
     throw error;
   }
 }

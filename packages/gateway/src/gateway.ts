@@ -316,7 +316,7 @@ export class Gateway {
     this.society.close();
     await ordered;
     await this.#epochs.stop();
-    await this.#pressure.settled();
+    await this.#pressure.stop();
     if (this.#log.accepting) this.#recorder.closeEarly();
     await this.#options.evidence?.close();
     await this.#writer.settled();

@@ -260,17 +260,23 @@ describe("a disk that is short of room", () => {
 
   it("gets back all of it where it needs more, and then nothing is kept until there is room", async () => {
     const { store, files, begun, counters, tell, clock } = await threeFiles();
+    expect(store.keep()).toBeUndefined();
     const shed = await store.shed(2 ** 30);
     expect(shed).toMatchObject({ files: 3, from: begun[0], until: begun[2] });
     expect(files.content.size).toBe(0);
-    tell(store, 5);
+    const from = clock.now();
+    tell(store, 2);
+    clock.advance(7_000);
+    tell(store, 3);
+    const until = clock.now();
     clock.advance(10_000);
     await store.settled();
     expect(files.content.size).toBe(0);
     expect(await store.shed(1)).toBeUndefined();
-    store.keep();
+    expect(store.keep()).toEqual({ from, until });
     tell(store, 5);
     await store.settled();
     expect(await counters()).toEqual(upTo(5, 35));
+    expect(store.keep()).toBeUndefined();
   });
 });

@@ -38,6 +38,12 @@ export interface Shed {
   readonly until: Millis;
 }
 
+/** Readings came and were not kept. UTC ms: of the first and of the last of them. */
+export interface Unkept {
+  readonly from: Millis;
+  readonly until: Millis;
+}
+
 /** A block goes to the disk when it is this large, or this old. */
 const BLOCK_BYTES = 32_768;
 const BLOCK_AGE_MS = 2_000;
@@ -73,6 +79,8 @@ export class EvidenceStore implements EvidenceSink {
   #stopped = false;
   /** Nothing is kept until `keep`. */
   #paused = false;
+  /** Readings that came meanwhile. */
+  #unkept: Unkept | undefined;
 
   private constructor(options: EvidenceStoreOptions) {
     this.#options = options;
@@ -93,9 +101,13 @@ export class EvidenceStore implements EvidenceSink {
   }
 
   reading(module: ModuleUid, message: LinkMessage, taken: Taken): void {
-    if (this.#stopped || this.#paused) return;
+    if (this.#stopped) return;
     const { time, begun, continued, carried } = taken;
     this.#now = Math.floor(time / 1000);
+    if (this.#paused) {
+      this.#letGo(this.#now);
+      return;
+    }
     const { handshakeHash: session, counter, length, tag, body } = message;
     const begins = begun ? { continued, carried } : undefined;
     const kept: KeptReading = { module, session, time, counter, length, tag, body, begins };
@@ -106,6 +118,11 @@ export class EvidenceStore implements EvidenceSink {
     if (this.#stopped || this.#paused) return;
     const released: ReleasedKey = { session, key };
     this.#add(() => this.#block.key(released));
+  }
+
+  #letGo(since: number): void {
+    const until = millis(Math.max(since, this.#now));
+    this.#unkept = { from: this.#unkept?.from ?? millis(since), until };
   }
 
   #add(put: () => boolean): void {
@@ -128,7 +145,9 @@ export class EvidenceStore implements EvidenceSink {
     const gone: KnownFile[] = [];
     const shedding = this.#guarded(async () => {
       this.#paused = !(await this.#remove(bytes, gone));
-      if (this.#paused) this.#waiting.length = 0;
+      if (this.#paused) {
+        for (const { since } of this.#waiting.splice(0)) this.#letGo(since);
+      }
       await this.#write();
     });
     this.#writing = shedding.then(() => {
@@ -145,9 +164,12 @@ export class EvidenceStore implements EvidenceSink {
     };
   }
 
-  /** Readings are kept again. */
-  keep(): void {
+  /** Readings are kept again; returns which were not since they last were. */
+  keep(): Unkept | undefined {
+    const unkept = this.#unkept;
     this.#paused = false;
+    this.#unkept = undefined;
+    return unkept;
   }
 
   /** Everything kept so far has been handed to the file system, or the keeping has ended. */

@@ -1,6 +1,6 @@
 import { type Logger, messageOf } from "@wattseal/base";
 import type { EntryBody } from "@wattseal/energy-ledger";
-import type { Shed } from "../evidence/store.js";
+import type { Shed, Unkept } from "../evidence/store.js";
 import { type Level, levelOf, MINUTES, reliefOf, reserveOf } from "./levels.js";
 import type { DiskSpace, Space } from "./space.js";
 
@@ -11,8 +11,8 @@ export interface PressureOptions {
   readonly reserve: number;
   /** Oldest readings go until so many bytes are free, and none are kept meanwhile where that is not enough. */
   readonly shed: (bytes: number) => Promise<Shed | undefined>;
-  /** Readings are kept again. */
-  readonly keep: () => void;
+  /** Readings are kept again; returns which were not meanwhile. */
+  readonly keep: () => Unkept | undefined;
   /** What every required witness has goes from the log; false where nothing could. */
   readonly prune: () => Promise<boolean>;
   readonly enter: (type: "ops.loss", body: EntryBody<"ops.loss">) => void;
@@ -76,6 +76,12 @@ export class PressureKeeper {
     await this.#working;
   }
 
+  /** Enters what this run has not kept. The last call. */
+  async stop(): Promise<void> {
+    await this.#working;
+    this.#keep();
+  }
+
   async #look(space: DiskSpace): Promise<void> {
     const { logger } = this.#options;
     try {
@@ -113,7 +119,15 @@ export class PressureKeeper {
   #relieve(detail: string): void {
     this.#options.logger.info("disk.room", { detail });
     this.#looks = 0;
-    this.#options.keep();
+    this.#keep();
+  }
+
+  #keep(): void {
+    const { keep, enter } = this.#options;
+    const unkept = keep();
+    if (unkept === undefined) return;
+    const detail = "readings that were not kept";
+    enter("ops.loss", { what: "evidence", ...unkept, reason: REASON, detail });
   }
 
   /** Whether less detail is not needed, or not yet. */

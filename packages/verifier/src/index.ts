@@ -48,13 +48,13 @@ export { notesOver } from "./proof/notes.js";
 export { type ProofReport, type ProofWitness, verifyProofFile } from "./proof/verify.js";
 export {
   auditReceiptLog,
-  type HeldReceipt,
   type ReceiptLogAuditOptions,
   type ReceiptLogFault,
   type ReceiptLogFinding,
   type ReceiptLogReport,
   type ReceiptLogSource,
 } from "./receipt-log/audit.js";
+export type { HeldReceipt } from "./receipt-log/held.js";
 export {
   type CheckedStatements,
   decodeReceiptRecord,

@@ -1,4 +1,5 @@
 import { encodeCbor, utf8 } from "@wattseal/base";
+import { cosign, formatNote, parseNote } from "@wattseal/tlog";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { auditReceiptLog, type ReceiptLogAuditOptions } from "./audit.js";
@@ -6,6 +7,7 @@ import {
   type Given,
   headOf,
   LOG,
+  NEXT,
   receiptOf,
   recordOf,
   STRANGER,
@@ -92,6 +94,30 @@ describe("a receipt log's audit", () => {
       "unlogged",
     ]);
     expect(await faultsOf(RECORDS, undefined, { receipts: held })).toEqual([]);
+  });
+
+  it("finds a held receipt with the lines alone that the pack had a key for, and misses what no leaf has", async () => {
+    const given = { ...GIVEN[1]!, also: NEXT };
+    const records = otherwise(1, { also: NEXT });
+    const unlogged = (...notes: readonly string[]) => {
+      const receipts = notes.map((note, i) => ({ holder: `b${i}`, note }));
+      return audit(records, undefined, { receipts }).then(({ findings }) =>
+        findings.map(({ fault, reason }) => `${fault}: ${reason}`),
+      );
+    };
+    const whole = receiptOf(given);
+    const { text, signatures } = parseNote(whole);
+    const [own, old, next] = signatures;
+    const trimmed = [old, next].map((line) => formatNote({ text, signatures: [own!, line!] }));
+    const reordered = formatNote({ text, signatures: signatures.toReversed() });
+    expect(await unlogged(whole, ...trimmed, reordered)).toEqual([]);
+
+    const missing = (i: number) => `unlogged: the receipt that b${i} holds is not in the log`;
+    const secret = cosign(trimmed[0]!, { ...STRANGER, time: 1_760_000_000 });
+    const later = cosign(trimmed[0]!, { ...WITNESS, time: 1_770_000_000 });
+    const other = receiptOf({ ...given, mark: "other" });
+    expect(await unlogged(whole, secret, trimmed[1]!, later)).toEqual([missing(1), missing(3)]);
+    expect(await unlogged(other, "no note", whole)).toEqual([missing(0), missing(1)]);
   });
 
   it("finds a cosignature that is not the witness's, is wrong, or is not there", async () => {

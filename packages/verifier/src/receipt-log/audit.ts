@@ -2,16 +2,18 @@
  * Audit of a federation's receipt log, whose operator is not believed: everything is held against the log's key, the
  * accepted witnesses' keys, a head seen earlier, and receipts that packs hold.
  */
-import { bytesEqual, messageOf, sha256, toHex, utf8 } from "@wattseal/base";
+import { bytesEqual, messageOf } from "@wattseal/base";
 import {
   type Checkpoint,
   Frontier,
   leafHash,
-  unverifiedCheckpoint,
+  parseCheckpoint,
+  parseNote,
   verifyCheckpoint,
 } from "@wattseal/tlog";
 import { cosignersOf } from "../log/witness.js";
 import type { Trust } from "../trust/trust.js";
+import { type HeldReceipt, HeldReceipts } from "./held.js";
 import { decodeReceiptRecord } from "./record.js";
 
 export interface ReceiptLogSource {
@@ -21,12 +23,6 @@ export interface ReceiptLogSource {
   readonly records: Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 }
 
-/** A receipt that somebody holds, and whoever that is, for people. */
-export interface HeldReceipt {
-  readonly holder: string;
-  readonly note: string;
-}
-
 export interface ReceiptLogAuditOptions {
   /** Of the log: its origin, and the Ed25519 key of its heads. */
   readonly key: { readonly name: string; readonly publicKey: Uint8Array };
@@ -34,7 +30,7 @@ export interface ReceiptLogAuditOptions {
   readonly trust: Trust;
   /** The head that an earlier audit ended with. */
   readonly seen?: string | undefined;
-  /** Receipts that have to be in the log, as they were given. */
+  /** Receipts that have to be in the log, each as it was given or with some of its signature lines alone. */
   readonly receipts?: readonly HeldReceipt[];
   /** Called now and then with the number of leaves read. */
   readonly progress?: ((leaves: number) => void) | undefined;
@@ -45,7 +41,8 @@ export interface ReceiptLogAuditOptions {
  * leaves do not give the head's root: one was changed, removed or added. `cosignature`: none of an accepted witness holds on
  * the receipt. `fork`: two roots for one size of a pack. `shrank`: a head of fewer entries after one of more. `gap`: what a
  * receipt covers does not go on from the one before: there is one that is not in the log. `split`: the log does not extend
- * the head seen earlier. `unlogged`: a receipt that somebody holds is not in the log.
+ * the head seen earlier. `unlogged`: a receipt that somebody holds is not in the log: no leaf is of its head with all of its
+ * signature lines.
  */
 export type ReceiptLogFault =
   | "head"
@@ -115,8 +112,7 @@ class ReceiptLogAudit {
   readonly #packs = new Map<string, PackHead>();
   readonly #witnesses = new Set<string>();
   readonly #findings: ReceiptLogFinding[] = [];
-  /** By digest: not met yet. */
-  readonly #held: Map<string, HeldReceipt>;
+  readonly #held: HeldReceipts;
   readonly #seen: Checkpoint | undefined;
   #found = 0;
   #isExtension = false;
@@ -124,7 +120,7 @@ class ReceiptLogAudit {
 
   constructor(options: ReceiptLogAuditOptions) {
     this.#options = options;
-    this.#held = new Map((options.receipts ?? []).map((held) => [digestOf(held.note), held]));
+    this.#held = new HeldReceipts(options.receipts ?? []);
     this.#seen =
       options.seen === undefined
         ? undefined
@@ -157,7 +153,7 @@ class ReceiptLogAudit {
   report(note: string | undefined, head: Checkpoint | undefined): ReceiptLogReport {
     if (head !== undefined) this.#requireHead(head);
     this.#requireExtension();
-    for (const { holder } of this.#held.values()) {
+    for (const { holder } of this.#held.unmet()) {
       const reason = `the receipt that ${holder} holds is not in the log`;
       this.#find({ fault: "unlogged", reason });
     }
@@ -177,8 +173,9 @@ class ReceiptLogAudit {
 
   #judge(bytes: Uint8Array, leaf: number): void {
     const { receipt, first, statements } = decodeReceiptRecord(bytes);
-    const checkpoint = unverifiedCheckpoint(receipt);
-    this.#held.delete(digestOf(receipt));
+    const note = parseNote(receipt);
+    const checkpoint = parseCheckpoint(note.text);
+    this.#held.met(note);
     this.#cosigned(receipt, checkpoint, leaf);
     this.#follow(checkpoint, first, leaf);
     this.#statements.held += statements.held;
@@ -253,8 +250,4 @@ class ReceiptLogAudit {
     this.#found += 1;
     if (this.#findings.length < MAX_FINDINGS) this.#findings.push(finding);
   }
-}
-
-function digestOf(note: string): string {
-  return toHex(sha256(utf8(note)));
 }

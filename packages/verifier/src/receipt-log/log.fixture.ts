@@ -22,6 +22,8 @@ function signerOf(name: string): NoteSigner {
 export const LOG = signerOf("federation.test/receipts");
 export const WITNESS = signerOf("federation.test");
 export const STRANGER = signerOf("stranger.test");
+/** The witness's next key. */
+export const NEXT: NoteSigner = { ...signerOf("federation.test, next"), name: WITNESS.name };
 export const TRUST: Trust = {
   authorities: [],
   witnesses: [{ name: WITNESS.name, publicKeys: [WITNESS.publicKey] }],
@@ -42,12 +44,16 @@ export interface Given {
   /** Tells apart what one pack signs for one size. */
   readonly mark?: string;
   readonly witness?: NoteSigner;
+  /** Cosigns too: the witness's other key, while it changes it. */
+  readonly also?: NoteSigner;
   readonly statements?: ReceiptRecord["statements"];
 }
 
-export function receiptOf({ pack: name, size, mark = "", witness = WITNESS }: Given): string {
+export function receiptOf({ pack: name, size, mark = "", witness = WITNESS, also }: Given): string {
   const root = sha256(utf8(`${name} ${size} ${mark}`));
-  return cosign(signCheckpoint({ size, root }, pack(name)), { ...witness, time: TIME + size });
+  const time = TIME + size;
+  const receipt = cosign(signCheckpoint({ size, root }, pack(name)), { ...witness, time });
+  return also === undefined ? receipt : cosign(receipt, { ...also, time });
 }
 
 export function recordOf(given: Given): Uint8Array {

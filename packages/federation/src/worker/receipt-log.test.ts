@@ -114,9 +114,11 @@ describe("the receipt log of a worker", () => {
     const paired = { moduleKey: module.publicKey, packKey: gateway.publicKey };
     const place = { module: uid, slot: slot(1), bus: 0, capacity: milliwattHours(0) };
     p.append({ type: "link.paired", timeMs: p.time, body: { ...place, ...paired } });
+    let tick = 0;
     const say = (by: DeviceHalf) => {
       const zero = milliwattHours(0);
-      const reading = { uid, boot: 1, tick: 0, inMwh: zero, outMwh: zero };
+      tick += 1;
+      const reading = { uid, boot: 1, tick, inMwh: zero, outMwh: zero };
       const statement = writeCounterStatement(reading, by, federation.publicKey);
       p.append({ type: "energy.statement", timeMs: p.time, body: { module: uid, statement } });
     };

@@ -10,6 +10,7 @@ import {
 } from "@wattseal/device-keys";
 import type { Entry } from "@wattseal/energy-ledger";
 import { type CheckedStatements, MAX_WRONG, type StatementFault } from "@wattseal/verifier";
+import { isBehind, isBeyond, isNewer, type LogCounters } from "./counters.js";
 
 /** What statements are checked with. Modules' halves come from commissioning: a gateway could make up one of its own. */
 export interface StatementKeys {
@@ -19,28 +20,25 @@ export interface StatementKeys {
   readonly halves: ReadonlyMap<ModuleUid, Uint8Array>;
 }
 
-/** What a log says of a module's counters where its record ends. */
-interface LogCounters {
-  readonly in: number;
-  readonly out: number;
-  readonly boot: number;
-}
-
-/** A module's last statement, until the log has said what its counters were after it. */
-interface Pending {
+/** What a module said, verified. */
+interface Said {
   readonly index: number;
   readonly timeMs: number;
-  readonly statement: Uint8Array;
+  readonly reading: CounterReading;
 }
 
 /** What a reading may be dated ahead of the entry that it is in (rule M-3), ms. */
 const AHEAD_MS = 5_000;
-const BOOTS = 65_536;
+/** Statements of a module that wait for the log's counters after them: an honest log has one or two. */
+const MOST_PENDING = 64;
 
 export class StatementBook {
   readonly #keys: StatementKeys | undefined;
   readonly #ends = new Map<ModuleUid, LogCounters>();
-  readonly #pending = new Map<ModuleUid, Pending>();
+  /** The newest of each module. A module keeps count over its pairings, so these are kept over them too. */
+  readonly #last = new Map<ModuleUid, Said>();
+  /** Until the log has said what the counters were after them; in their order. */
+  readonly #pending = new Map<ModuleUid, readonly Said[]>();
   #held = 0;
   #unchecked = 0;
   #wrong = 0;
@@ -54,7 +52,10 @@ export class StatementBook {
   observe(index: number, entry: Entry, isNew: boolean): void {
     const { type, timeMs, body } = entry;
     if (type === "energy.statement") {
-      this.#said(body.module, { index, timeMs, statement: body.statement }, isNew);
+      const reading = this.#read(body.module, body.statement);
+      if (typeof reading === "object") this.#said(body.module, { index, timeMs, reading }, isNew);
+      else if (isNew && reading === "unchecked") this.#unchecked += 1;
+      else if (isNew) this.#fault(index, "forged");
     } else if (type === "energy.interval" || type === "energy.gap" || type === "energy.reset") {
       if (body.end !== undefined) this.#counted(body.module, body.end, { t1: body.t1, isNew });
     } else if (type === "link.unpaired") {
@@ -63,11 +64,23 @@ export class StatementBook {
     }
   }
 
-  #said(module: ModuleUid, pending: Pending, isNew: boolean): void {
-    if (isNew) this.#judge(module, pending);
-    this.#pending.set(module, pending);
+  /** What is not newer is one that was entered before: the word of then does not hold now. */
+  #said(module: ModuleUid, said: Said, isNew: boolean): void {
+    const last = this.#last.get(module);
+    const isLater =
+      last === undefined || isNewer(said.reading, last.reading, said.timeMs - last.timeMs);
+    if (isNew) {
+      const isHeld = isLater && !isBeyond(this.#ends.get(module), said.reading);
+      if (isHeld) this.#held += 1;
+      else this.#fault(said.index, "contradicted");
+    }
+    if (!isLater) return;
+    this.#last.set(module, said);
+    const pending = this.#pending.get(module) ?? [];
+    this.#pending.set(module, [...pending.slice(0, MOST_PENDING - 1), said]);
   }
 
+  /** The log's counters after a statement are not behind the module's. */
   #counted(
     module: ModuleUid,
     end: LogCounters,
@@ -75,9 +88,15 @@ export class StatementBook {
   ): void {
     this.#ends.set(module, end);
     const pending = this.#pending.get(module);
-    if (pending === undefined || t1 <= pending.timeMs + AHEAD_MS) return;
-    this.#pending.delete(module);
-    if (isNew) this.#compare(module, pending, end);
+    if (pending === undefined) return;
+    const isDue = ({ timeMs }: Said) => t1 > timeMs + AHEAD_MS;
+    const waiting = pending.filter((said) => !isDue(said));
+    if (waiting.length === 0) this.#pending.delete(module);
+    else this.#pending.set(module, waiting);
+    if (!isNew) return;
+    for (const { index, reading } of pending.filter(isDue)) {
+      if (isBehind(end, reading)) this.#fault(index, "contradicted");
+    }
   }
 
   /** What became of statements since the last call. */
@@ -95,21 +114,6 @@ export class StatementBook {
     return taken;
   }
 
-  /** The log's counters before a statement are not beyond the module's. */
-  #judge(module: ModuleUid, { index, statement }: Pending): void {
-    const said = this.#read(module, statement);
-    if (said === "unchecked") this.#unchecked += 1;
-    else if (said === "forged") this.#fault(index, "forged");
-    else if (isBeyond(this.#ends.get(module), said)) this.#fault(index, "contradicted");
-    else this.#held += 1;
-  }
-
-  /** The log's counters after a statement are not behind the module's. */
-  #compare(module: ModuleUid, { index, statement }: Pending, end: LogCounters): void {
-    const said = this.#read(module, statement);
-    if (typeof said === "object" && isBehind(end, said)) this.#fault(index, "contradicted");
-  }
-
   #read(module: ModuleUid, statement: Uint8Array): CounterReading | "unchecked" | "forged" {
     const half = this.#keys?.halves.get(module);
     if (this.#keys === undefined || half === undefined) return "unchecked";
@@ -120,24 +124,6 @@ export class StatementBook {
     this.#wrong += 1;
     if (this.#faults.length < MAX_WRONG) this.#faults.push({ index, fault });
   }
-}
-
-/** Starts are counted modulo 2^16: fewer than half of that lie between two readings. */
-function startsBetween(earlier: number, later: number): number {
-  return (later - earlier + BOOTS) % BOOTS;
-}
-
-function isBeyond(end: LogCounters | undefined, said: CounterReading): boolean {
-  if (end === undefined) return false;
-  const starts = startsBetween(said.boot, end.boot);
-  if (starts > 0) return starts < BOOTS / 2;
-  return end.in > said.inMwh || end.out > said.outMwh;
-}
-
-function isBehind(end: LogCounters, said: CounterReading): boolean {
-  const starts = startsBetween(said.boot, end.boot);
-  if (starts > 0) return starts >= BOOTS / 2;
-  return end.in < said.inMwh || end.out < said.outMwh;
 }
 
 /** Both together, in their order. */

@@ -3,7 +3,7 @@ import { type Bounds, decodeCbor, encodeCbor, Fields, MAX_ENTRY_LENGTH } from "@
 
 /**
  * Why a module's counter statement does not hold. `forged`: the module did not write it. `contradicted`: the module's
- * counters are not what the log says of it.
+ * counters are not what the log says of it, or it had said something newer before.
  */
 export const STATEMENT_FAULTS = ["forged", "contradicted"] as const;
 export type StatementFault = (typeof STATEMENT_FAULTS)[number];

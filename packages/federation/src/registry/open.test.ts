@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { silentLogger } from "@wattseal/base";
+import { Ed25519SecretKey } from "@wattseal/lct-keys";
 import { expect, it } from "vitest";
 import {
   AUTHORITY,
@@ -54,6 +55,25 @@ it("voids a pack that speaks here, whoever enrolled it, and none that does not",
   expect(standing?.statements.map((it) => said(it).state)).toEqual(["active", "void"]);
   const unheard = new TestPack("unheard").document.lct;
   await expect(operator.void(unheard, "stolen")).rejects.toMatchObject({ problem: "lct" });
+  await registry.close();
+  directory.remove();
+});
+
+it("takes no LCT from the store that no accepted authority issued, to slash or to void it", async () => {
+  const directory = temporaryDirectory();
+  const logs = new MemoryStore();
+  const writer = Ed25519SecretKey.generate(seededEntropy("writer"));
+  const { give } = await bench(logs, new TestClock(), { authorityKeys: [writer.publicKey] });
+  const p = new TestPack("invented", writer);
+  await give(p, "batch", p.batch(0));
+  await give(p, "epoch", new TestPack("invented", writer, "second").evidence);
+  expect(await logs.forkedPacks()).toEqual([p.name]);
+  const registry = await opened(directory.path, logs);
+  const operator = new RegistryOperator(join(directory.path, "registry.sock"));
+  const { lct } = p.document;
+  expect(registry.standing.finalState(p.name)).toBeUndefined();
+  await expect(operator.void(lct, "stolen")).rejects.toMatchObject({ problem: "lct" });
+  expect(await operator.lcts()).toEqual([]);
   await registry.close();
   directory.remove();
 });

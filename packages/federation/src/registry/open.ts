@@ -7,17 +7,18 @@ import {
   type Logger,
   labelOf,
 } from "@wattseal/base";
-import { decodeEntry } from "@wattseal/energy-ledger";
 import type { Ed25519SecretKey, HardwareRoots } from "@wattseal/lct-keys";
-import { type LctDocument, type TrustedKeys, verifyLctDocument } from "@wattseal/lct-keys/verify";
-import { type PackName, packName } from "@wattseal/uplink";
+import type { LctDocument, TrustedKeys } from "@wattseal/lct-keys/verify";
+import { packName } from "@wattseal/uplink";
 import { FederationError } from "../errors.js";
 import type { Address, HttpServer } from "../http/server.js";
 import type { StoreOptions } from "../store/open.js";
 import type { FederationStore } from "../store/port.js";
+import { storedDocument } from "../worker/kept-fork.js";
 import { EndedLcts, SharedStanding } from "./ended.js";
 import { Follower } from "./follow.js";
 import { listenForAnyone, listenForOperator } from "./http/server.js";
+import { KeptForks } from "./kept-forks.js";
 import type { RegistryStore } from "./port.js";
 import { PostgresRegistryStore } from "./postgres.js";
 import { LctRegistry } from "./registry.js";
@@ -47,7 +48,7 @@ export interface OpenRegistry {
   close(): Promise<void>;
 }
 
-type Logs = Pick<FederationStore, "forkedPacks" | "forks" | "leaves">;
+type Logs = Pick<FederationStore, "forkedPacks" | "forks" | "leaves" | "pack">;
 
 interface Surroundings {
   readonly authorityKeys: TrustedKeys;
@@ -87,14 +88,15 @@ export async function openRegistry(
       authority,
       roots,
       updateKeys,
-      documentOf: (lct) => documentIn(logs, lct),
+      documentOf: (lct) => documentIn(logs, lct, authorityKeys),
       clock,
       entropy,
       logger,
     });
+    const kept = new KeptForks({ standing: registry, logs, authorityKeys, logger });
     const look = async () => {
       await registry.refresh();
-      await slashProven(registry, logs);
+      await kept.judge();
     };
     await look();
     if (shared !== undefined) following.push(Follower.start({ clock: steady, logger, look }));
@@ -144,27 +146,17 @@ async function storeOf(
   }
 }
 
-/** Of a worker that died between keeping a proof and acting on it, or that has no key to act with. */
-async function slashProven(registry: LctRegistry, logs: Logs): Promise<void> {
-  const packs = await logs.forkedPacks();
-  if (packs.every((pack) => registry.finalState(pack) !== undefined)) return;
-  for (const fork of await logs.forks()) {
-    if (registry.finalState(fork.pack) !== undefined) continue;
-    const document = await documentOfLog(logs, fork.pack);
-    if (document !== undefined) await registry.slash(fork, document);
-  }
-}
-
-async function documentIn(logs: Logs, lct: LctId): Promise<LctDocument | undefined> {
+/** Undefined for one that does not speak here under an accepted authority. Throws what the store throws. */
+async function documentIn(
+  logs: Logs,
+  lct: LctId,
+  authorityKeys: TrustedKeys,
+): Promise<LctDocument | undefined> {
   if (!lct.startsWith("lct:pack:")) return undefined;
-  const document = await documentOfLog(logs, packName(labelOf(lct)));
-  return document?.lct === lct ? document : undefined;
-}
-
-/** Entry 0, which the worker has stored only under an authority that it accepts. */
-async function documentOfLog(logs: Logs, pack: PackName): Promise<LctDocument | undefined> {
-  const [leaf] = await logs.leaves(pack, 0, 1);
-  const entry = leaf && decodeEntry(leaf);
-  if (entry?.type !== "lct.document") return undefined;
-  return verifyLctDocument(entry.body.sign1, "self-consistent");
+  try {
+    return await storedDocument(logs, packName(labelOf(lct)), authorityKeys);
+  } catch (error) {
+    if (error instanceof FederationError) throw error;
+    return undefined;
+  }
 }

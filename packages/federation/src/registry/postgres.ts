@@ -1,8 +1,8 @@
 /**
  * The registry in the database that the workers of a fleet share: any of them may have it, and all of them read it. What
  * changes something does so alone, under one lock: it is rare, and what is compared cannot move meanwhile. Who can write
- * the database can have a token spent that was never granted, or take an ending back; he can sign no document and no
- * statement, and whoever has seen a final statement keeps it.
+ * the database can have a token spent that was never granted, or take an ending back. Forks that he writes there end nobody
+ * (./kept-forks.ts), and whoever has seen a final statement keeps it.
  */
 import { type LctId, lctId, type Millis, millis, sha256 } from "@wattseal/base";
 import type { PendingEnrolment } from "@wattseal/lct-keys";

@@ -19,7 +19,7 @@ export function guarded(store: FederationStore): FederationStore {
     park: (poison) => guard(() => store.park(poison)),
     modulesTwice: (which) => guard(() => store.modulesTwice(which)),
     told: (found) => guard(() => store.told(found)),
-    forks: () => guard(() => store.forks()),
+    forks: (pack) => guard(() => store.forks(pack)),
     forkedPacks: () => guard(() => store.forkedPacks()),
     parked: () => guard(() => store.parked()),
     fold: (pack) => guard(() => store.fold(pack)),

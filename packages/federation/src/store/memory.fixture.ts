@@ -279,8 +279,9 @@ export class MemoryStore implements FederationStore {
   async forkedPacks() {
     return [...new Set(this.#forks.map(({ pack }) => pack))].sort();
   }
-  async forks() {
-    return this.#forks;
+
+  async forks(pack?: PackName) {
+    return this.#forks.filter((fork) => pack === undefined || fork.pack === pack);
   }
 
   async parked() {

@@ -70,11 +70,14 @@ export interface StayIn {
 /** Something validly signed that contradicts the stored log. */
 export interface ForkEvidence {
   readonly pack: PackName;
-  /** `checkpoint`: another root for a size; `epoch`: another body for an epoch's counter. */
+  /**
+   * `checkpoint`: another root for a size; `epoch`: another body for an epoch's counter, or evidence of an epoch that the
+   * stored log does not have and another contradiction of this pack rests on.
+   */
   readonly kind: "checkpoint" | "epoch";
-  /** Where they differ: size of the checkpoint, index of the epoch.begin. */
+  /** Where they differ: size of the checkpoint; index of the stored epoch.begin, of the last one for an epoch yet to begin. */
   readonly size: number;
-  /** The contradicting message as it came (batch or head). */
+  /** The contradicting message as it came (batch, response, head, or evidence of an epoch). */
   readonly payload: Uint8Array;
   /** The latest receipt of the stored log; empty before the first. */
   readonly receipt: string;
@@ -115,7 +118,8 @@ export interface FederationStore extends FoldStore, ReceiptLogStore {
   modulesTwice(which: "all" | "untold"): Promise<readonly ModuleTwice[]>;
   /** The operator has been told of these. */
   told(found: readonly ModuleTwice[]): Promise<void>;
-  forks(): Promise<readonly ForkEvidence[]>;
+  /** All, or those of one pack; what no worker can have kept is left out. */
+  forks(pack?: PackName): Promise<readonly ForkEvidence[]>;
   /** Whose forks are kept. */
   forkedPacks(): Promise<readonly PackName[]>;
   parked(): Promise<readonly Poison[]>;
@@ -131,7 +135,7 @@ const PAGE = 1024;
 
 /** Every stored leaf of a pack from `first` on, in order, up to `end`: the log may grow while it is read. */
 export async function* readStoredLog(
-  store: FederationStore,
+  store: Pick<FederationStore, "leaves">,
   pack: PackName,
   end = Number.MAX_SAFE_INTEGER,
   first = 0,

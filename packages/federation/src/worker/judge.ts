@@ -35,11 +35,18 @@ export type Judgement =
 export class ForkFound extends Refused {
   readonly contradiction: "checkpoint" | "epoch";
   readonly size: number;
+  /** Evidence of an epoch that the proof rests on, and that the stored log does not have. */
+  readonly beside: Uint8Array | undefined;
 
-  constructor(contradiction: ForkFound["contradiction"], size: number, message: string) {
+  constructor(
+    contradiction: ForkFound["contradiction"],
+    size: number,
+    { message, beside }: { readonly message: string; readonly beside?: Uint8Array | undefined },
+  ) {
     super("fork", message, { attested: true });
     this.contradiction = contradiction;
     this.size = size;
+    this.beside = beside;
   }
 }
 
@@ -152,11 +159,9 @@ export async function requireNoFork(
   const isLater = requireSigned(note, checkpoint, context, leaves);
   const root = await rootAt(context.store, pack, checkpoint.size);
   if (!bytesEqual(root, checkpoint.root)) {
-    throw new ForkFound(
-      "checkpoint",
-      checkpoint.size,
-      `the pack signed root ${toBase64(checkpoint.root)} for size ${checkpoint.size}, the stored log has ${toBase64(root)}`,
-    );
+    const message = `the pack signed root ${toBase64(checkpoint.root)} for size ${checkpoint.size}, the stored log has ${toBase64(root)}`;
+    const beside = isLater ? context.offered : undefined;
+    throw new ForkFound("checkpoint", checkpoint.size, { message, beside });
   }
   if (isLater) {
     throw new Refused("signature", `size ${checkpoint.size} was reached under an earlier epoch`);
@@ -221,7 +226,7 @@ function requireNoClone(
     const twin = twinOf(evidence, chain);
     if (twin === undefined) continue;
     const message = `leaf ${first + i} begins epoch ${twin.epoch} with another body than entry ${twin.treeSize}, both signed by the anchor`;
-    throw new ForkFound("epoch", first + i, message);
+    throw new ForkFound("epoch", twin.treeSize, { message });
   }
 }
 
@@ -250,17 +255,16 @@ export function requireNoTwin(
   const twin = twinOf(evidence, chain);
   if (twin !== undefined) {
     const message = `epoch ${twin.epoch} is offered with another body than entry ${twin.treeSize} has, both signed by the anchor`;
-    throw new ForkFound("epoch", twin.treeSize, message);
+    throw new ForkFound("epoch", twin.treeSize, { message });
   }
   if (offered === undefined || !isTwin(chain.document, offered, evidence)) return;
-  throw new ForkFound(
-    "epoch",
-    chain.current?.treeSize ?? 0,
-    "an epoch that has yet to begin is offered with two bodies, both signed by the anchor",
-  );
+  const message =
+    "an epoch that has yet to begin is offered with two bodies, both signed by the anchor";
+  throw new ForkFound("epoch", chain.current?.treeSize ?? 0, { message, beside: offered });
 }
 
-function isTwin(document: LctDocument, known: Uint8Array, offered: Uint8Array): boolean {
+/** Two bodies for one counter, both signed by the document's anchor. False for what is no evidence. */
+export function isTwin(document: LctDocument, known: Uint8Array, offered: Uint8Array): boolean {
   try {
     return isCloneProof(document, known, offered);
   } catch {

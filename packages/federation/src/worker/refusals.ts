@@ -57,7 +57,11 @@ export class Refusals {
   async #keepFork({ pack, payload }: Delivery, fork: ForkFound): Promise<void> {
     const { store, stats } = this.#options;
     const receipt = (await store.pack(pack))?.receipt?.text ?? "";
-    const { contradiction: kind, size } = fork;
+    const { contradiction: kind, size, beside } = fork;
+    // First what the proof rests on: who judges it from the store has to find both.
+    if (beside !== undefined) {
+      await store.keepFork({ pack, kind: "epoch", size, payload: beside, receipt });
+    }
     if (await store.keepFork({ pack, kind, size, payload, receipt })) stats.fork();
   }
 

@@ -7,7 +7,7 @@ import { type PackName, packName } from "@wattseal/uplink";
 import type { EnergySum, FoldGrowth } from "../../folds/growth.js";
 import type { EnergyQuery, MarkedBlock, MarksQuery, StoredFold } from "../../folds/port.js";
 import type { SignHead, StoredReceiptLog } from "../../receipts/port.js";
-import { FORK_COLUMNS, forkOf, POISON_COLUMNS, poisonOf } from "../kept-row.js";
+import { FORK_COLUMNS, forkedPacksIn, forksIn, POISON_COLUMNS, poisonOf } from "../kept-row.js";
 import {
   type FederationStore,
   type ForkEvidence,
@@ -143,14 +143,13 @@ export class PostgresStore implements FederationStore {
 
   async forkedPacks(): Promise<readonly PackName[]> {
     const sql = "SELECT DISTINCT pack FROM wattseal.fork ORDER BY pack";
-    return (await this.#database.all(sql)).map((row) => packName(text(row, "pack")));
+    return forkedPacksIn(await this.#database.all(sql));
   }
 
-  async forks(): Promise<readonly ForkEvidence[]> {
-    const rows = await this.#database.all(
-      `SELECT ${FORK_COLUMNS} FROM wattseal.fork ORDER BY pack, size, kept`,
-    );
-    return rows.map(forkOf);
+  async forks(pack?: PackName): Promise<readonly ForkEvidence[]> {
+    const which = pack === undefined ? "" : "WHERE pack = $1";
+    const sql = `SELECT ${FORK_COLUMNS} FROM wattseal.fork ${which} ORDER BY pack, size, kept`;
+    return forksIn(await this.#database.all(sql, pack === undefined ? [] : [pack]));
   }
 
   async parked(): Promise<readonly Poison[]> {

@@ -10,7 +10,7 @@ import type { EnergySum, FoldGrowth } from "../../folds/growth.js";
 import type { EnergyQuery, MarkedBlock, MarksQuery, StoredFold } from "../../folds/port.js";
 import { recordsOf } from "../../receipts/growth.js";
 import type { SignHead, StoredReceiptLog } from "../../receipts/port.js";
-import { FORK_COLUMNS, forkOf, POISON_COLUMNS, poisonOf } from "../kept-row.js";
+import { FORK_COLUMNS, forkedPacksIn, forksIn, POISON_COLUMNS, poisonOf } from "../kept-row.js";
 import {
   type FederationStore,
   type ForkEvidence,
@@ -139,12 +139,13 @@ export class SqliteStore implements FederationStore {
 
   async forkedPacks(): Promise<readonly PackName[]> {
     const rows = this.#db.all("SELECT DISTINCT pack FROM fork ORDER BY pack");
-    return rows.map((row) => packName(textOf(row, "pack")));
+    return forkedPacksIn(rows);
   }
 
-  async forks(): Promise<readonly ForkEvidence[]> {
-    const rows = this.#db.all(`SELECT ${FORK_COLUMNS} FROM fork ORDER BY pack, size`);
-    return rows.map(forkOf);
+  async forks(pack?: PackName): Promise<readonly ForkEvidence[]> {
+    const which = pack === undefined ? "" : "WHERE pack = ?";
+    const sql = `SELECT ${FORK_COLUMNS} FROM fork ${which} ORDER BY pack, size`;
+    return forksIn(this.#db.all(sql, pack === undefined ? [] : [pack]));
   }
 
   async parked(): Promise<readonly Poison[]> {

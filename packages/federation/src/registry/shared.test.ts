@@ -18,7 +18,7 @@ import type { IngestChannel } from "../worker/ports.js";
 import { FederationWorker } from "../worker/worker.js";
 import { RegistryOperator } from "./client.js";
 import { followRegistry, openRegistry } from "./open.js";
-import { TestRegistry } from "./registry.fixture.js";
+import { said, TestRegistry } from "./registry.fixture.js";
 import type { Standing } from "./standing.js";
 
 const missing = postgresMissing();
@@ -158,5 +158,25 @@ describe.skipIf(missing !== undefined)(`a registry in the workers' database${wit
     );
     expect(existsSync(join(directory, "registry.db"))).toBe(false);
     expect((await registry()).standing.finalState(packName(gone.label))).toBe("void");
+  });
+
+  it("takes an ending along for an LCT that another worker's file had active, and lets one stand that had ended", async () => {
+    const files = [await TestRegistry.open(), await TestRegistry.open()];
+    for (const file of files) onTestFinished(() => file.remove());
+    const [first, second] = files;
+    const [a, b] = [await first!.enrolled("a"), await first!.enrolled("b")];
+    for (const { bytes } of [a, b]) await second!.registry.adopt(bytes);
+    await second!.registry.void(a.lct, "burnt");
+    await first!.registry.void(b.lct, "stolen");
+    for (const file of files) await file.store.close();
+    await registry(first!.path);
+    const { standing, operator } = await registry(second!.path);
+    for (const { lct, label } of [a, b]) {
+      expect(standing.finalState(packName(label))).toBe("void");
+      const known = await operator.standing(lct);
+      expect(known?.state).toBe("void");
+      expect(known?.statements.map((it) => said(it).state)).toEqual(["active", "void"]);
+      expect(known?.since).toBe(said(known!.statements[1]!).since);
+    }
   });
 });

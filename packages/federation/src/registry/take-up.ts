@@ -16,6 +16,10 @@ const TABLES = [
   ["evidence", "lct_evidence", ["lct", "digest", "kind", "size", "payload", "receipt"]],
 ] as const;
 
+/** Of several files that know an LCT: what has ended in one of them has ended, and nothing leads out of that. */
+const ENDS = `ON CONFLICT (lct) DO UPDATE SET state = excluded.state, since = excluded.since
+  WHERE lct.state = 'active' AND excluded.state <> 'active'`;
+
 /** Killed before the file has its other name it copies again, which changes nothing. Throws FederationError. */
 export async function takeUpFile(
   directory: string,
@@ -36,7 +40,8 @@ export async function takeUpFile(
 async function copyAll(file: Database, session: Session): Promise<void> {
   for (const [from, to, columns] of TABLES) {
     const places = columns.map((_, i) => `$${i + 1}`).join(", ");
-    const sql = `INSERT INTO wattseal.${to} (${columns.join(", ")}) VALUES (${places}) ON CONFLICT DO NOTHING`;
+    const known = to === "lct" ? ENDS : "ON CONFLICT DO NOTHING";
+    const sql = `INSERT INTO wattseal.${to} (${columns.join(", ")}) VALUES (${places}) ${known}`;
     for (const row of file.all(`SELECT ${columns.join(", ")} FROM ${from}`)) {
       await session.run(
         sql,

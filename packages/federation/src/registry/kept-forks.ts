@@ -1,20 +1,22 @@
-/** Ends the LCTs of packs whose forks other processes have kept, once the proof holds here too. */
+/** Ends the LCTs of packs whose forks are kept, whoever kept them, once signatures prove them. */
 import { type LogFields, type Logger, messageOf, sha256, toHex } from "@wattseal/base";
 import type { TrustedKeys } from "@wattseal/lct-keys/verify";
 import type { PackName } from "@wattseal/uplink";
 import { FederationError } from "../errors.js";
 import type { FederationStore, ForkEvidence } from "../store/port.js";
 import { judgeKept, type KeptLogs, type KeptVerdict } from "../worker/kept-fork.js";
+import type { FinalState } from "./port.js";
 import type { Standing } from "./standing.js";
 
 export interface KeptForksOptions {
+  /** Ends them. */
   readonly standing: Standing;
   readonly logs: KeptLogs & Pick<FederationStore, "forkedPacks" | "forks">;
   readonly authorityKeys: TrustedKeys;
   readonly logger: Logger;
 }
 
-export class KeptForks {
+export class KeptForks implements Standing {
   readonly #options: KeptForksOptions;
   /** Told of, and left alone. */
   readonly #unproven = new Set<string>();
@@ -23,14 +25,22 @@ export class KeptForks {
     this.#options = options;
   }
 
+  finalState(pack: PackName): FinalState | undefined {
+    return this.#options.standing.finalState(pack);
+  }
+
+  /** A worker in this process has kept it; but what it compared with is in the store, which others may write. */
+  async slash({ pack }: ForkEvidence): Promise<void> {
+    if (this.finalState(pack) === undefined) await this.#judgePack(pack);
+  }
+
   /**
-   * Of a worker that died between keeping a proof and acting on it, or that has no key to act with. Throws what the stores
-   * throw.
+   * All: also of a worker that died between keeping a proof and acting on it, that has no key to act with, or whose stored
+   * log did not reach as far. Throws what the stores throw.
    */
   async judge(): Promise<void> {
-    const { standing, logs } = this.#options;
-    for (const pack of await logs.forkedPacks()) {
-      if (standing.finalState(pack) === undefined) await this.#judgePack(pack);
+    for (const pack of await this.#options.logs.forkedPacks()) {
+      if (this.finalState(pack) === undefined) await this.#judgePack(pack);
     }
   }
 

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { silentLogger } from "@wattseal/base";
+import { silentLogger, utf8 } from "@wattseal/base";
 import { Ed25519SecretKey } from "@wattseal/lct-keys";
 import { expect, it } from "vitest";
 import {
@@ -74,6 +74,23 @@ it("takes no LCT from the store that no accepted authority issued, to slash or t
   expect(registry.standing.finalState(p.name)).toBeUndefined();
   await expect(operator.void(lct, "stolen")).rejects.toMatchObject({ problem: "lct" });
   expect(await operator.lcts()).toEqual([]);
+  await registry.close();
+  directory.remove();
+});
+
+it("slashes nobody for a root that was changed in the store, though the worker takes it for a fork", async () => {
+  const directory = temporaryDirectory();
+  const logs = new MemoryStore();
+  const registry = await opened(directory.path, logs);
+  const { give, errors } = await bench(logs, new TestClock(), { standing: registry.standing });
+  const [p, other] = [pack(10), pack(10, "other")];
+  for (const one of [p, other]) await give(one, "batch", one.batch(0));
+  logs.head = async () => new Uint8Array(32);
+  await give(p, "head", utf8(p.note()));
+  expect(errors.map(({ event }) => event)).toEqual(["federation.fork"]);
+  expect(registry.standing.finalState(p.name)).toBeUndefined();
+  await give(other, "epoch", new TestPack("other", AUTHORITY, "second").evidence);
+  expect(registry.standing.finalState(other.name)).toBe("slashed");
   await registry.close();
   directory.remove();
 });

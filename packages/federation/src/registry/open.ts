@@ -99,11 +99,11 @@ export async function openRegistry(
       await kept.judge();
     };
     await look();
-    if (shared !== undefined) following.push(Follower.start({ clock: steady, logger, look }));
+    following.push(Follower.start({ clock: steady, logger, look }));
     servers.push(await listenForOperator({ registry, clock, logger, socket }));
     const anyone = listen && (await listenForAnyone({ registry, clock, logger, ...listen }));
     if (anyone !== undefined) servers.push(anyone);
-    return { standing: registry, url: anyone?.url, close };
+    return { standing: kept, url: anyone?.url, close };
   } catch (error) {
     await close().catch(() => {}); // the first failure says more
     throw error;

@@ -8,8 +8,9 @@ export interface Standing {
   /** The final state of a pack's LCT; undefined while it may speak, and for one that is not known here. */
   finalState(pack: PackName): FinalState | undefined;
   /**
-   * Ends the LCT for two validly signed statements that contradict each other. Resolves when that would survive a power
-   * cut; again for the same LCT it changes nothing.
+   * Ends the LCT for two validly signed statements that contradict each other, or leaves it to whoever can prove it from the
+   * store, where the fork is kept before. Resolves when an ending would survive a power cut; again for the same LCT it changes
+   * nothing.
    */
   slash(fork: ForkEvidence, document: LctDocument): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { parseDuration } from "./commands/duration.js";
 import { rebuildCommand } from "./commands/federation-rebuild.js";
 import { restoreCommand } from "./commands/ledger-restore.js";
@@ -64,7 +64,11 @@ export function addRebuild(federation: Command, report: Report): void {
     .option("--token <file>", "token of the query API")
     .option("--ca <file>", "PEM of the authority that signed the query API's certificate")
     .option("--port <n>", "port of the embedded broker")
-    .option("--wait <duration>", "how long nothing new may come", parseDuration, 60_000)
+    .addOption(
+      new Option("--wait <duration>", "how long nothing new may come")
+        .argParser(parseDuration)
+        .default(60_000, "60s"),
+    )
     .option("--no-wait", "do not wait for packs: copies alone")
     .option("--json", "print one JSON object", false)
     .addHelpText("after", REBUILD_NOTES)

@@ -29,6 +29,7 @@ it("reads the token from a file of its owner's alone", async () => {
   expect(await settingOf({ listen })).toEqual({
     listen: { host: "127.0.0.1", port: 8480 },
     token: "0123456789abcdef0123456789abcdef",
+    missing: expect.any(Function),
   });
   await chmod(join(root, "federation", "query.token"), 0o644);
   await expect(settingOf({ listen })).rejects.toThrow(/chmod 600/);

@@ -55,6 +55,21 @@ describe("what a pack remembers of its orders", () => {
     expect(OrderMemory.open(pruned, saved).has(named(1))).toBe(true);
   });
 
+  it("keeps all that was saved when pruning has passed it: isolation, ids, and what it forgot", () => {
+    const orders = [...Array(MOST_REMEMBERED + 1).keys()].map((n) => command(n + 1, ISOLATE));
+    const saved = OrderMemory.open(logOf(orders), undefined).save();
+    const after = [...orders, FILLER, FILLER, command(1_000, ISOLATE), FILLER];
+    const memory = OrderMemory.open(logOf(after, orders.length + 1), saved);
+    expect([memory.isolated, memory.size]).toEqual([true, after.length]);
+    // The first was forgotten, and is below the floor.
+    for (const n of [1, 2, MOST_REMEMBERED + 1, 1_000]) expect(memory.has(named(n))).toBe(true);
+    expect(memory.has(named(1_001))).toBe(false);
+
+    const idle = OrderMemory.open(logOf([...orders, FILLER, FILLER], orders.length + 1), saved);
+    expect(idle.isolated).toBe(true);
+    expect(idle.save()).toBe(saved.replace(/^size \d+/, `size ${orders.length + 2}`));
+  });
+
   it("is made again from the log where the saved text is of no use", () => {
     const log = logOf([command(1), FILLER]);
     const good = OrderMemory.open(log, undefined).save();

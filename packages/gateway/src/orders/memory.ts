@@ -29,16 +29,15 @@ export class OrderMemory {
   #isolated = false;
   #size = 0;
 
-  /** From what `save` gave, where it is of this log, and from the entries after it; else from all that the log has. */
+  /**
+   * From what `save` gave, where it is of this log, and from the entries after it; else from all that the log has. What was
+   * pruned after that text's size held no order: each one is saved as it is entered.
+   */
   static open(log: OrderedLog, saved: string | undefined): OrderMemory {
-    const memory = saved === undefined ? undefined : OrderMemory.#read(saved, log.durableSize);
-    if (memory !== undefined && memory.#size >= log.firstEntry) {
-      memory.#replay(log, memory.#size);
-      return memory;
-    }
-    const afresh = new OrderMemory();
-    afresh.#replay(log, log.firstEntry);
-    return afresh;
+    const known = saved === undefined ? undefined : OrderMemory.#read(saved, log.durableSize);
+    const memory = known ?? new OrderMemory();
+    memory.#replay(log, Math.max(memory.#size, log.firstEntry));
+    return memory;
   }
 
   /** Entries of the log that it knows. */

@@ -165,6 +165,26 @@ describe("a signer that is away at the start", () => {
     ).toBe("taken");
   });
 
+  it("turns away who began to wait before it was known to be away, and does none of it later", async () => {
+    const { signer, run, pass } = await pack();
+    signer.away = unreachable();
+    const here = await run();
+    const started = here.keeper.start();
+    let isDone = false;
+    const order = here.writer.turn(
+      async () => {
+        isDone = true;
+      },
+      () => new Error("full"),
+    );
+    here.writer.inTurn(() => void here.writer.record(alarm("kept")));
+    await Promise.all([started, expect(order).rejects.toThrow(/waits for its signer/)]);
+    signer.away = undefined;
+    await pass(61_000, here);
+    expect(entriesOf(here.log).at(-1)).toBe("kept");
+    expect(isDone).toBe(false);
+  });
+
   it("is asked again with back-off, and no sooner than it says", async () => {
     const { signer, run, pass } = await pack();
     signer.away = unreachable();

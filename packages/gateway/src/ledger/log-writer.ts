@@ -12,6 +12,12 @@ export interface LogWriterOptions {
 /** Inputs that wait while an epoch gives way to the next: some seconds of a full pack. */
 const HELD_LIMIT = 4096;
 
+interface Held {
+  readonly take: () => void;
+  /** Tells whoever waits for an answer that there will be none. */
+  readonly turnAway?: (reason: Error) => void;
+}
+
 /** Hands the log what the pack has to enter, one after the other, and counts what was refused. */
 export class LogWriter {
   readonly #options: LogWriterOptions;
@@ -23,7 +29,7 @@ export class LogWriter {
     | undefined;
   #unwritten = 0;
   /** While an epoch gives way to the next, what comes in waits here in its order. */
-  #held: (() => void)[] | undefined;
+  #held: Held[] | undefined;
   /** Why those who wait for an answer are turned away meanwhile: it may take long. */
   #refusal: (() => Error) | undefined;
 
@@ -74,7 +80,11 @@ export class LogWriter {
 
   /** Runs `input` now, or after `release`. While held, what would not fit is let go: false. */
   inTurn(input: () => void): boolean {
-    if (this.#held === undefined) input();
+    return this.#take({ take: input });
+  }
+
+  #take(input: Held): boolean {
+    if (this.#held === undefined) input.take();
     else if (this.#held.length < HELD_LIMIT) this.#held.push(input);
     else {
       const now = this.#options.clock.now();
@@ -85,11 +95,15 @@ export class LogWriter {
     return true;
   }
 
-  /** The same for somebody who waits for what `input` gives; rejects with `full()` where it was let go. */
+  /**
+   * The same for somebody who waits for what `input` gives; rejects with `full()` where it was let go, and with the hold's
+   * refusal where it has one, or gets one before the release.
+   */
   turn<T>(input: () => Promise<T>, full: () => Error): Promise<T> {
     if (this.#refusal !== undefined) return Promise.reject(this.#refusal());
     return new Promise((resolve, reject) => {
-      if (!this.inTurn(() => void input().then(resolve, reject))) reject(full());
+      const take = () => void input().then(resolve, reject);
+      if (!this.#take({ take, turnAway: reject })) reject(full());
     });
   }
 
@@ -110,11 +124,14 @@ export class LogWriter {
 
   /**
    * Takes no input until `release`; what comes in meanwhile is taken then, in its order, as far as there is room.
-   * `refusal`: for somebody who waits for an answer, where that may take long.
+   * `refusal`: for somebody who waits for an answer, or has begun to, where that may take long.
    */
   hold(refusal?: () => Error): void {
     this.#held ??= [];
     this.#refusal = refusal;
+    if (refusal === undefined) return;
+    for (const { turnAway } of this.#held) turnAway?.(refusal());
+    this.#held = this.#held.filter(({ turnAway }) => turnAway === undefined);
   }
 
   /** Input waits for an epoch of which nobody knows when it begins. */
@@ -126,7 +143,7 @@ export class LogWriter {
     const held = this.#held ?? [];
     this.#held = undefined;
     this.#refusal = undefined;
-    for (const input of held) input();
+    for (const { take } of held) take();
     if (this.#overflowed === undefined) return;
     const { inputs, from, until } = this.#overflowed;
     this.#overflowed = undefined;

@@ -84,7 +84,10 @@ export function judgeOrder(bytes: Uint8Array, judges: Judges): Judgement {
 }
 
 /** To isolate is the one thing that is done with no clock to judge by: it can be refused for its age only with one. */
-function outOfTime({ what, expires }: SignedOrder, now: Millis | undefined): Refusal | undefined {
+export function outOfTime(
+  { what, expires }: Pick<SignedOrder, "what" | "expires">,
+  now: Millis | undefined,
+): Refusal | undefined {
   if (now === undefined) {
     if (what.action === "isolate") return undefined;
     return refused("clock", "cannot be judged: the pack's clock is not synchronised");

@@ -51,6 +51,7 @@ function deskWith(changes: Partial<OrderDeskOptions> = {}) {
       allow: () => void done.push("allow"),
       society: SOCIETY,
     },
+    turn: (input) => input(),
     enter: async (draft) => {
       await Promise.resolve();
       entered.push(draft);
@@ -117,6 +118,28 @@ describe("the desk for orders from afar", () => {
     expect(done).toEqual([]);
     expect(desk.counts).toEqual({ accepted: 0, refused: { repeated: 1, "not-entered": 1 } });
     expect(refused).toEqual(["not-entered"]);
+  });
+
+  it("judges an order's time by that of its entry: one that waited too long for its turn is not entered", async () => {
+    let release = () => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const { desk, send, done, refused, clock } = deskWith({
+      turn: async (input) => {
+        await released;
+        return input();
+      },
+    });
+    for (const what of [ISOLATE, ALLOW, { action: "rollback", body: { ticket: 7 } }] as const) {
+      send(what);
+    }
+    clock.advance(60_000);
+    release();
+    await desk.stop();
+    expect(done).toEqual([]);
+    expect(desk.counts).toEqual({ accepted: 0, refused: { expired: 3 } });
+    expect(refused).toEqual(["expired", "expired", "expired"]);
   });
 
   it("says what did not come off: modules that did not obey, rules that said no", async () => {

@@ -12,12 +12,13 @@ import {
   TokenBucket,
   toHex,
 } from "@wattseal/base";
-import type { SignedOrder } from "@wattseal/energy-ledger";
+import type { EntryBody, SignedOrder } from "@wattseal/energy-ledger";
 import type { Draft } from "../ledger/energy-log-options.js";
 import {
   type Judgement,
   judgeOrder,
   type OrderRefusal,
+  outOfTime,
   type Refusal,
   refused,
 } from "./acceptance.js";
@@ -30,7 +31,9 @@ export interface OrderDeskOptions {
   readonly keys: readonly Uint8Array[];
   readonly memory: OrderMemory;
   readonly ordered: Ordered;
-  /** Resolves with the entry's index when the disk has it; rejects where the log does not take it. */
+  /** Runs it when the log can take its entry; rejects where nobody knows when that will be. */
+  readonly turn: <T>(input: () => Promise<T>) => Promise<T>;
+  /** In a turn. Resolves with the entry's index when the disk has it; rejects where the log does not take it. */
   readonly enter: (draft: Draft<"ops.command" | "ops.outcome">) => Promise<number>;
   /** Keeps the memory's text beside the log. */
   readonly save: (text: string) => Promise<void>;
@@ -89,7 +92,7 @@ export class OrderDesk {
     }
     const { order, key } = judgement;
     this.#options.memory.add(order);
-    const command = this.#enter(bytes, key);
+    const command = this.#enter(order, { order: bytes.slice(), key });
     this.#entering = this.#entering.then(async () => this.#begin(await command, order));
   }
 
@@ -121,21 +124,24 @@ export class OrderDesk {
     return judgeOrder(bytes, { pack, keys, memory, now: now(), room });
   }
 
-  /** At once: its place in the log is that of its arrival. The index of its entry; what refused it. */
-  async #enter(bytes: Uint8Array, key: Uint8Array): Promise<number | Error> {
+  /** Its place in the log is that of its arrival. The index of its entry; what refused it. */
+  async #enter(order: SignedOrder, body: EntryBody<"ops.command">): Promise<number | Refusal> {
+    const { turn, enter, now } = this.#options;
     try {
-      const order = bytes.slice();
-      return await this.#options.enter({ type: "ops.command", body: { order, key } });
+      // Its turn may come long after it did: what is entered is obeyed, so its time is judged by that of its entry.
+      return await turn(
+        async () => outOfTime(order, now()) ?? enter({ type: "ops.command", body }),
+      );
     } catch (error) {
-      return error instanceof Error ? error : new Error(messageOf(error));
+      return refused("not-entered", messageOf(error));
     }
   }
 
   /** In the order of the log; the next one need not wait until this one is done. */
-  #begin(command: number | Error, order: SignedOrder): void {
+  #begin(command: number | Refusal, order: SignedOrder): void {
     const { memory, logger, ordered } = this.#options;
     if (typeof command !== "number") {
-      this.#refuse({ reason: "not-entered", detail: command.message });
+      this.#refuse(command);
       return;
     }
     memory.covers(command + 1);
@@ -152,16 +158,16 @@ export class OrderDesk {
   }
 
   async #answer(command: number, { id, what }: SignedOrder, answer: Outcome): Promise<void> {
-    const { enter, logger } = this.#options;
+    const { turn, enter, logger } = this.#options;
     logger.warn("order.done", { id: toHex(id), action: what.action, ...answer });
     try {
-      await enter({ type: "ops.outcome", body: { command, ...answer } });
+      await turn(() => enter({ type: "ops.outcome", body: { command, ...answer } }));
     } catch (error) {
       logger.error("order.unanswered", { id: toHex(id), error: messageOf(error) });
     }
   }
 
-  #refuse({ reason, detail }: Pick<Refusal, "reason" | "detail">): void {
+  #refuse({ reason, detail }: Refusal): void {
     const { logger, onRefused } = this.#options;
     this.#refused[reason] = (this.#refused[reason] ?? 0) + 1;
     if (reason !== "repeated") onRefused(reason);

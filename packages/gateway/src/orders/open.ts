@@ -33,7 +33,8 @@ export function openOrderDesk(options: OpenDeskOptions): OrderDesk {
   return new OrderDesk({
     ...options,
     memory: OrderMemory.open(store, text),
-    enter: (draft) => writer.turn(() => writer.enter(draft), busy),
+    turn: (input) => writer.turn(input, busy),
+    enter: (draft) => writer.enter(draft),
     save: (memory) => store.writeDocument(ORDERS_DOCUMENT, memory),
     now: () => {
       // What the log says of its clock counts for whoever judges the entry later.

@@ -99,6 +99,11 @@ describe.skipIf(skipped !== "")(`over one NATS node${skipped}`, () => {
     await client.publishAsync(topic, "5", { qos: 1 });
     for (let count = 4; !texts().has("5"); count += 1) await second.arrived(count);
     expect(texts()).toEqual(new Set(["0", "2", "4", "5"]));
+
+    // In one turn of the event loop the server reads nothing: what is over the bound is said not to be sent.
+    let sent = 0;
+    while (sent < 10_000 && again.publish(pack.name, "order", new Uint8Array(8))) sent += 1;
+    expect(sent).toBe(4_096);
   });
 
   it("what a worker holds up stays with it, what a dead one held comes to another", async () => {

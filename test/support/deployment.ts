@@ -82,7 +82,7 @@ export async function workerOn(options: {
     authorityKeys: [AUTHORITY.publicKey],
     clock: hastyClock,
     logger: options.logger ?? silentLogger,
-    publish: (pack, channel, payload) => link.port?.publish(pack, channel, payload),
+    publish: (pack, channel, payload) => void link.port?.publish(pack, channel, payload),
   });
   const port = options.open((delivery) => {
     options.watch?.(delivery);

@@ -122,7 +122,7 @@ export async function startFederation(options: FederationOptions): Promise<Feder
       utc,
       logger,
       committed: (ms) => metrics.committed(ms),
-      publish: (pack, channel, payload) => link.fleet?.publish(pack, channel, payload),
+      publish: (pack, channel, payload) => void link.fleet?.publish(pack, channel, payload),
       ...(registry && { standing: registry.standing }),
     });
     const keeper = new FoldKeeper({ store, authorityKeys, clock, logger });

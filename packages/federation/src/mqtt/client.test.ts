@@ -66,6 +66,17 @@ async function packAt(made: EmbeddedBroker): Promise<MqttClient> {
 }
 
 describe("MqttFleet", () => {
+  it("says what it does not send, the broker having acknowledged too little or being away", async () => {
+    const federation = await federationAt(await broker(), new Inbox());
+    const send = () => federation.publish(pack.name, "order", utf8("open"));
+    // In one turn of the event loop no acknowledgement arrives.
+    let sent = 0;
+    while (sent < 10_000 && send()) sent += 1;
+    expect(sent).toBe(4_096);
+    await federation.close();
+    expect(send()).toBe(false);
+  });
+
   it("delivers what packs publish, by pack and channel, and sends to one pack", async () => {
     const made = await broker();
     const inbox = new Inbox();

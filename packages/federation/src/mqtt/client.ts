@@ -78,13 +78,14 @@ export class MqttFleet implements FleetPort {
   }
 
   /** Sends at QoS 1 while the broker keeps up; else drops it: the pack will send again, and be answered again. */
-  publish(pack: PackName, channel: OutgoingChannel, payload: Uint8Array): void {
-    if (!this.#client.connected || this.#unacknowledged >= MAX_UNACKNOWLEDGED) return;
+  publish(pack: PackName, channel: OutgoingChannel, payload: Uint8Array): boolean {
+    if (!this.#client.connected || this.#unacknowledged >= MAX_UNACKNOWLEDGED) return false;
     const topic = topicOf(this.#options.fleet, pack, channel);
     this.#unacknowledged += 1;
     this.#client.publish(topic, asBuffer(payload), { qos: 1 }, () => {
       this.#unacknowledged -= 1;
     });
+    return true;
   }
 
   get connected(): boolean {

@@ -82,13 +82,13 @@ export class NatsFleet implements FleetPort {
   }
 
   /** Reaches the pack if it is connected, at QoS 0: what it misses it is sent again, for sending again itself. */
-  publish(pack: PackName, channel: OutgoingChannel, payload: Uint8Array): void {
+  publish(pack: PackName, channel: OutgoingChannel, payload: Uint8Array): boolean {
     const connection = this.#connection;
-    if (connection === undefined || !this.#connected || this.#unread >= MAX_UNREAD) return;
+    if (connection === undefined || !this.#connected || this.#unread >= MAX_UNREAD) return false;
     connection.publish(subjectOf(this.#options.fleet, pack, channel), payload);
     this.#unread += 1;
-    if (this.#unread > 1) return;
-    void this.#read(connection);
+    if (this.#unread === 1) void this.#read(connection);
+    return true;
   }
 
   async close(): Promise<void> {

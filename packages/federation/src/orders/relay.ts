@@ -30,7 +30,7 @@ export interface OrderStanding {
   readonly outcome: Pick<OpsOutcome, "outcome" | "detail"> | undefined;
 }
 
-/** Throws it where the broker cannot be reached: nothing was sent. */
+/** Nothing was sent: the broker cannot be reached, or does not keep up. */
 export class Unsendable extends Error {}
 
 /** Entries looked at in one go. */
@@ -49,8 +49,10 @@ export class OrderRelay {
     const { fleet, store, logger } = this.#options;
     const name = nameOf(pack);
     const from = (await store.pack(name))?.size ?? 0;
-    if (!fleet.connected) throw new Unsendable("the broker is away: nothing was sent");
-    fleet.publish(name, "order", bytes);
+    if (!fleet.publish(name, "order", bytes)) {
+      const why = fleet.connected ? "does not keep up" : "is away";
+      throw new Unsendable(`the broker ${why}: nothing was sent`);
+    }
     logger.info("federation.order-sent", { pack: name, id: toHex(id), action: what.action });
     return { pack, id, from };
   }

@@ -48,7 +48,8 @@ export interface FleetPort {
   /** Resolves when messages can arrive, however long the broker is away. Rejects with FederationError `broker`. */
   readonly ready: Promise<void>;
   readonly connected: boolean;
-  readonly publish: Publish;
+  /** False where it was dropped: the broker is away, or does not keep up. */
+  readonly publish: (...message: Parameters<Publish>) => boolean;
   /** Leaves to the broker, or to another worker, what is not settled. */
   close(): Promise<void>;
 }

@@ -1,5 +1,5 @@
 /** An HTTP/1.1 server of few connections and short requests: at an address, or at a unix socket. */
-import { chmod, lstat, rm } from "node:fs/promises";
+import { chmod, lstat, mkdtemp, rename, rm } from "node:fs/promises";
 import {
   createServer as createHttp,
   type IncomingMessage,
@@ -10,6 +10,7 @@ import {
 } from "node:http";
 import { createServer as createHttps } from "node:https";
 import { isIP } from "node:net";
+import { basename, dirname, join } from "node:path";
 import { type Logger, messageOf } from "@wattseal/base";
 import { isLoopback } from "./loopback.js";
 import { HttpRefusal, PROBLEM_TYPE, type Problem, problem } from "./problem.js";
@@ -95,16 +96,14 @@ export class HttpServer {
     return new HttpServer(server, url, answers, async () => {});
   }
 
-  /** On a socket of its owner's alone. The caller holds a lock: a socket that is left there is a dead one's. */
+  /** On a socket of its owner's alone, in the place of whichever is there: the caller knows that it is a dead one's. */
   static async listenAt(served: Served, socket: string): Promise<HttpServer> {
-    await removeDead(served, socket);
     const answers: Answers = new Set();
     const server = createHttp(TIMES, listenerOf(served, answers, undefined));
     server.maxConnections = MOST_CONNECTIONS;
-    await listening(served, server, socket, () => server.listen(socket));
-    await chmod(socket, SOCKET_MODE);
+    const remove = await bindAt(served, server, socket);
     served.logger.info(`${served.name}.operator`, { socket });
-    return new HttpServer(server, socket, answers, () => rm(socket, { force: true }));
+    return new HttpServer(server, socket, answers, remove);
   }
 
   /** Takes no new requests, and lets those under way end, their callers for a moment only. */
@@ -121,13 +120,40 @@ export class HttpServer {
   }
 }
 
-async function removeDead({ unservable }: Served, socket: string): Promise<void> {
+/**
+ * Binds it under another name and gives it its own then: closing a server unlinks the name that was bound (libuv), and that
+ * may be somebody else's socket by then. What it resolves with removes our own alone.
+ */
+async function bindAt(
+  served: Served,
+  server: Server,
+  socket: string,
+): Promise<() => Promise<void>> {
   const present = await lstat(socket).catch(() => undefined);
-  if (present === undefined) return;
-  if (!present.isSocket()) {
-    throw unservable(`${socket} is something else than a socket: remove it`);
+  if (present !== undefined && !present.isSocket()) {
+    throw served.unservable(`${socket} is something else than a socket: remove it`);
   }
-  await rm(socket);
+  const folder = await mkdtemp(join(dirname(socket), ".")).catch((cause: unknown) => {
+    const message = `the ${served.name} cannot be served at ${socket}: ${messageOf(cause)}`;
+    throw served.unservable(message, { cause });
+  });
+  try {
+    // As long as its own name: whether there is room for that in a socket's address shows here.
+    const aside = join(
+      folder,
+      "s".padEnd(basename(socket).length - basename(folder).length - 1, "s"),
+    );
+    await listening(served, server, socket, () => server.listen(aside));
+    await chmod(aside, SOCKET_MODE);
+    const { ino } = await lstat(aside, { bigint: true });
+    await rename(aside, socket);
+    return async () => {
+      const left = await lstat(socket, { bigint: true }).catch(() => undefined);
+      if (left?.ino === ino) await rm(socket, { force: true });
+    };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 /** In clear only to this machine: a token must not be read on its way. */

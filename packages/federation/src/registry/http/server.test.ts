@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -157,6 +157,18 @@ describe("a registry over HTTP", () => {
       expect([201, 400, 409, 422]).toContain(status);
     }
     expect(test.logged.filter(({ event }) => event === "registry.failed")).toEqual([]);
+  });
+
+  it("leaves another's socket in its own place when it closes", async () => {
+    const { registry, clock, logger } = test;
+    const next = await listenForOperator({ registry, clock, logger, socket: operators.url });
+    await operators.close();
+    expect(await operator().grant({})).toHaveProperty("token");
+    expect(statSync(next.url).mode & 0o777).toBe(0o600);
+    expect(readdirSync(directory.path)).toEqual(["registry.sock"]);
+    await next.close();
+    expect(readdirSync(directory.path)).toEqual([]);
+    operators = await listenForOperator({ registry, clock, logger, socket: next.url });
   });
 
   it("listens in clear to this machine alone, and at addresses only", async () => {

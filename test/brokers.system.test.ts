@@ -4,7 +4,7 @@ import { fromUtf8, type Logger, silentLogger, utf8 } from "@wattseal/base";
 import { MqttFleet, startFederation } from "@wattseal/federation";
 import { type Channel, connectProblem, topicOf } from "@wattseal/uplink";
 import mqtt, { type IClientOptions, type MqttClient } from "mqtt";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import {
   AUTHORITY,
   seededEntropy,
@@ -319,6 +319,17 @@ describe("a pack's subscription", () => {
   it("that the broker refuses is an alarm", async () => {
     const broker = await strangeBroker((_socket, refuse) => refuse());
     expect(await toldOf(broker, "uplink.subscribe-refused")).not.toContain("uplink.down");
+  });
+
+  it("that the broker refuses for a moment is asked for again", async () => {
+    let count = 0;
+    const broker = await strangeBroker((_socket, refuse) => {
+      count += 1;
+      if (count < 3) refuse();
+    });
+    const told = await toldOf(broker, "uplink.subscribe-refused", "uplink.subscribe-refused");
+    await vi.waitFor(() => expect(count).toBe(3), { timeout: 60_000 });
+    expect(told.filter((it) => it === "uplink.up")).toHaveLength(1);
   });
 
   it("that breaks with its connection is none: the next connection subscribes again", async () => {

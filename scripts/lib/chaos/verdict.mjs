@@ -14,6 +14,7 @@ const ERROR = 50;
 /** What a role may complain of while things are killed and cut: it says so, and goes on. */
 const EXPECTED = [
   "federation.store-failed", // the database was killed, or its connection cut: the group is judged again
+  "uplink.subscribe-refused", // by NATS while its stream has no leader: the pack subscribes again
   "uplink.receipts-stopped", // a minute without a receipt, on a busy machine
 ];
 /** Of whoever asks the database beside the worker: it asks again. */

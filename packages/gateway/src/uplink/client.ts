@@ -68,6 +68,8 @@ export interface UplinkClientOptions {
 }
 
 const PARTING_MS = 1000;
+const SUBSCRIBE_MS = 2000;
+const MOST_SUBSCRIBE_MS = 300_000;
 
 function sleepOn(clock: Clock, ms: number): Promise<void> {
   return new Promise((resolve) => {
@@ -98,6 +100,9 @@ export class UplinkClient {
   };
   #client: MqttClient | undefined;
   #timer: Cancel | undefined;
+  #subscribeAgain: Cancel | undefined;
+  /** Until the next attempt after a refusal. */
+  #subscribeMs = SUBSCRIBE_MS;
   #down = false;
   #receipts: Promise<void> = Promise.resolve();
 
@@ -169,6 +174,7 @@ export class UplinkClient {
     const client = this.#client;
     this.#client = undefined;
     this.#timer?.();
+    this.#subscribeAgain?.();
     if (client === undefined) return;
     const parting = this.#part(client);
     await Promise.race([parting, sleepOn(this.#options.clock, PARTING_MS)]);
@@ -194,20 +200,34 @@ export class UplinkClient {
   #connected(client: MqttClient): void {
     this.#down = false;
     this.#options.logger.info("uplink.up", { broker: this.#options.broker });
-    // The broker may keep the session yet have lost it: subscribing again costs nothing.
+    this.#subscribe(client);
+  }
+
+  /** On every connection: the broker may keep the session yet have lost this; doing it again costs nothing. */
+  #subscribe(client: MqttClient): void {
     const topics = [this.#topic.receipt, this.#topic.request, this.#topic.order];
     client.subscribe(topics, { qos: 1 }, (error, _, answer) => {
       if (error) {
         // without an answer the connection went meanwhile: the next one subscribes again
-        if (answer !== undefined) {
-          this.#options.logger.error("uplink.subscribe-refused", { error: error.message });
-        }
+        if (answer !== undefined) this.#refusedSubscription(client, error.message);
         return;
       }
+      this.#subscribeMs = SUBSCRIBE_MS;
       this.tellStanding();
       this.epochRenewed();
       this.#handle({ kind: "connected" });
     });
+  }
+
+  /** A broker without a right for us refuses for good; one whose cluster has no leader, as NATS, for a moment. */
+  #refusedSubscription(client: MqttClient, error: string): void {
+    const { logger, clock } = this.#options;
+    logger.error("uplink.subscribe-refused", { error, againInMs: this.#subscribeMs });
+    this.#subscribeAgain?.();
+    this.#subscribeAgain = clock.at(millis(clock.now() + this.#subscribeMs), () => {
+      if (this.#client === client && client.connected) this.#subscribe(client);
+    });
+    this.#subscribeMs = Math.min(2 * this.#subscribeMs, MOST_SUBSCRIBE_MS);
   }
 
   #message(topic: string, payload: Uint8Array, retained: boolean): void {

@@ -1,5 +1,4 @@
 // A federation as deploy/ runs it, with what its processes take of the CPU.
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DemoAuthority } from "../../scripts/lib/deploy/authority.mjs";
 import { Daemon, freePort } from "../../scripts/lib/deploy/daemon.mjs";
@@ -7,9 +6,7 @@ import { Mosquitto } from "../../scripts/lib/deploy/mosquitto.mjs";
 import { NatsCluster } from "../../scripts/lib/deploy/nats.mjs";
 import { accessOf, FLEET, PROGRAM } from "../../scripts/lib/deploy/state.mjs";
 import { PostgresServer } from "../../scripts/lib/postgres.mjs";
-
-/** Ticks of /proc/PID/stat in a second: USER_HZ, which Linux shows to programs as 100 everywhere. */
-const TICKS = 100;
+import { cpuSecondsOf } from "../../scripts/lib/proc.mjs";
 
 /** @typedef {import("../../scripts/lib/deploy/deployment.mjs").Kind} Kind */
 /**
@@ -71,8 +68,8 @@ export async function deployed({ kind, workers, state, packs }) {
       packUrl: broker.packUrl,
       fleetArgs: ["--broker", broker.packUrl, ...certificates],
       cpuSeconds: () => ({
-        workers: sum(daemons.map(({ pid }) => cpuSecondsOf(pid))),
-        broker: sum(broker.pids().map(cpuSecondsOf)),
+        workers: sum(daemons.map(({ pid = 0 }) => cpuSecondsOf(pid))),
+        broker: sum(broker.pids().map((pid = 0) => cpuSecondsOf(pid))),
         database: database?.cpuSeconds() ?? 0,
       }),
       stop,
@@ -104,13 +101,6 @@ async function brokerOf(kind, { state, packs, authority, closing }) {
   const packUrl = cluster.nodes[0]?.mqttUrl ?? "";
   const pids = () => cluster.nodes.map(({ pid }) => pid);
   return { federationUrl: cluster.url, port: 0, packUrl, pids };
-}
-
-/** User and system time of a process and all its threads. @param {number | undefined} pid */
-function cpuSecondsOf(pid) {
-  const [, after = ""] = /\) (.*)$/.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
-  const fields = after.split(" "); // from the third of proc(5) on: utime is the 14th
-  return (Number(fields[11]) + Number(fields[12])) / TICKS;
 }
 
 /** @param {readonly number[]} values */

@@ -1,12 +1,13 @@
 // A PostgreSQL server of a test's or a benchmark's own: in a temporary directory, on a unix socket, gone with its owner.
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import pg from "pg";
+import { childrenOf, cpuSecondsOf, statOf } from "./proc.mjs";
 import { searchPath } from "./system-packages.mjs";
 
 /** @type {string} */
@@ -246,38 +247,9 @@ export class PostgresServer {
   /** CPU-seconds, user and system, of all its processes since it was started, those that ended included. */
   cpuSeconds() {
     return [this.#pid, ...childrenOf(this.#pid)]
-      .map((pid) => ticksOf(pid, pid === this.#pid))
-      .reduce((sum, ticks) => sum + ticks / TICKS_PER_SECOND, 0);
+      .map((pid) => cpuSecondsOf(pid, pid === this.#pid))
+      .reduce((sum, seconds) => sum + seconds, 0);
   }
-}
-
-/** USER_HZ of every Linux that Node.js runs on. */
-const TICKS_PER_SECOND = 100;
-
-/** proc(5): the fields of stat after the name in parentheses; state is the third. @param {number | string} pid */
-function statOf(pid) {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return text.slice(text.lastIndexOf(")") + 2).split(" ");
-  } catch {
-    return [];
-  }
-}
-
-/** @param {number} parent */
-function childrenOf(parent) {
-  return readdirSync("/proc").filter((name) => Number(statOf(name)[1]) === parent);
-}
-
-/**
- * @param {number | string} pid
- * @param {boolean} withEnded children that it has waited for
- */
-function ticksOf(pid, withEnded) {
-  const [user = 0, system = 0, endedUser = 0, endedSystem = 0] = statOf(pid)
-    .slice(11, 15)
-    .map(Number);
-  return user + system + (withEnded ? endedUser + endedSystem : 0);
 }
 
 /** @param {number} pid */

@@ -44,10 +44,9 @@ function wanted() {
       throw new Error(`name one of ${KINDS.join(", ")}`);
     const { state, database } = values;
     const mayOwnDatabase = kind === "cluster" && state === undefined && database === undefined;
-    const workers = values.workers === undefined ? undefined : Number(values.workers);
-    if (workers !== undefined && !(Number.isSafeInteger(workers) && workers >= 1))
-      throw new Error("--workers is a number from 1 on");
-    if ((workers ?? 1) > 1 && (kind !== "cluster" || (database === undefined && !mayOwnDatabase))) {
+    const workers = workersIn(values.workers);
+    const hasDatabase = kind === "cluster" && (mayOwnDatabase || database !== undefined);
+    if (workers !== undefined && workers > 1 && !hasDatabase) {
       throw new Error("several workers need a cluster and a --database");
     }
     const speed = Number(values.speed);
@@ -63,6 +62,14 @@ function wanted() {
   } catch (error) {
     throw new StepFailed(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`, 2);
   }
+}
+
+/** @param {string | undefined} text */
+function workersIn(text) {
+  if (text === undefined) return undefined;
+  const workers = Number(text);
+  if (Number.isSafeInteger(workers) && workers >= 1) return workers;
+  throw new Error("--workers is a number from 1 on");
 }
 
 /** Undefined where PostgreSQL is not installed. It needs packages that are there only once all is prepared. */

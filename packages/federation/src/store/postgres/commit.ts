@@ -14,7 +14,7 @@ import type { Parameter, Session } from "./database.js";
 import { growRows, type PackGrowth } from "./folds.js";
 import { growReceiptLog } from "./receipts.js";
 import { type PackStay, storeStays } from "./stays.js";
-import { valueLists } from "./values.js";
+import { insertRows, valueLists } from "./values.js";
 
 /** A pack's row, locked, as this transaction has it so far. */
 interface LockedPack {
@@ -54,11 +54,11 @@ export async function commitGroup(
   const bundles = taken.flatMap(({ id, commit }) =>
     commit.leaves.map(({ first, leaves }) => [id, first, leaves.length, encodeBundle(leaves)]),
   );
-  await insert(session, "wattseal.bundle (pack, first, count, data)", bundles);
+  await insertRows(session, "wattseal.bundle (pack, first, count, data)", bundles);
   const heads = taken.flatMap(({ id, commit }) =>
     commit.heads.map(({ size, root }) => [id, size, root]),
   );
-  await insert(session, "wattseal.head (pack, size, root)", heads);
+  await insertRows(session, "wattseal.head (pack, size, root)", heads);
   const stays = taken.flatMap(({ id, commit }): PackStay[] =>
     commit.stays.map((stay) => ({ id, pack: commit.pack, stay })),
   );
@@ -140,16 +140,6 @@ async function movePacks(session: Session, packs: readonly LockedPack[]): Promis
   }
   if (moved !== packs.length) {
     throw new InvariantViolation(`${moved} of ${packs.length} locked packs were moved`);
-  }
-}
-
-async function insert(
-  session: Session,
-  into: string,
-  rows: readonly (readonly Parameter[])[],
-): Promise<void> {
-  for (const list of valueLists(rows)) {
-    await session.run(`INSERT INTO ${into} VALUES ${list.text}`, list.values);
   }
 }
 

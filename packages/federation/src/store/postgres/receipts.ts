@@ -7,8 +7,8 @@ import { bundlesOf, grownBy, NO_RECEIPTS, type ReceiptLogGrowth } from "../../re
 import type { SignHead, StoredReceiptLog } from "../../receipts/port.js";
 import { storedReceiptLog, unbundled } from "../receipt-row.js";
 import { blob, integer } from "../row.js";
-import type { Parameter, Session } from "./database.js";
-import { valueLists } from "./values.js";
+import type { Session } from "./database.js";
+import { insertRows } from "./values.js";
 
 type Reader = Pick<Session, "all">;
 
@@ -50,19 +50,9 @@ async function enter(
       : `WITH bundle AS (INSERT INTO wattseal.receipt_bundle (first, count, data) VALUES ($4, $5, $6)) ${update}`,
     [...edge, ...(bundle ?? [])],
   );
-  await insert(session, "receipt_bundle (first, count, data)", more);
+  await insertRows(session, "wattseal.receipt_bundle (first, count, data)", more);
   const rows = subtrees.map(({ tile, index, root }) => [tile, index, root]);
-  await insert(session, "receipt_subtree (tile, place, root)", rows);
-}
-
-async function insert(
-  session: Session,
-  into: string,
-  rows: readonly (readonly Parameter[])[],
-): Promise<void> {
-  for (const list of valueLists(rows)) {
-    await session.run(`INSERT INTO wattseal.${into} VALUES ${list.text}`, list.values);
-  }
+  await insertRows(session, "wattseal.receipt_subtree (tile, place, root)", rows);
 }
 
 async function lockedLog(session: Session): Promise<StoredReceiptLog> {

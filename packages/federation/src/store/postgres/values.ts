@@ -1,4 +1,4 @@
-import type { Parameter } from "./database.js";
+import type { Parameter, Session } from "./database.js";
 
 /** A statement carries at most 65,535 parameters (protocol 3.0, Bind: Int16). */
 const MAX_PARAMETERS = 60_000;
@@ -30,4 +30,15 @@ export function valueLists(
 
 function mark(index: number, type: string | undefined): string {
   return `$${index + 1}${type === undefined ? "" : `::${type}`}`;
+}
+
+/** Inserts `into` a table and its columns, as `wattseal.pack (name, size)`, however many rows there are. */
+export async function insertRows(
+  session: Session,
+  into: string,
+  rows: readonly (readonly Parameter[])[],
+): Promise<void> {
+  for (const list of valueLists(rows)) {
+    await session.run(`INSERT INTO ${into} VALUES ${list.text}`, list.values);
+  }
 }

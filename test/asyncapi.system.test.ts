@@ -7,7 +7,7 @@ import {
   openBroker,
   problemWith,
 } from "../packages/federation/src/mqtt/open-broker.fixture.js";
-import { type LogLine, Role, temporaryFolder, wattseal } from "./support/program.js";
+import { demoState, type LogLine, Role, temporaryFolder, wattseal } from "./support/program.js";
 
 const named = (name: string) => (line: LogLine) => line.msg === name;
 
@@ -30,17 +30,7 @@ describe("docs/federation-mqtt.asyncapi.json", () => {
     onTestFinished(() => broker.close());
     const folder = await temporaryFolder();
     const state = `${folder}/state`;
-    const made = await wattseal([
-      "init",
-      "--demo",
-      "--tpm",
-      "none",
-      "--state",
-      state,
-      "--modules",
-      "2",
-    ]);
-    const pack = /lct:pack:[a-z2-7]{32}/.exec(made.stdout)?.[0] ?? "";
+    const pack = await demoState(state, "--modules", "2");
     const worker = () => new Role(["federation", "--state", state, "--broker", broker.url]);
     const first = worker();
     await first.line(named("federation.running"));

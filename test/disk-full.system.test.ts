@@ -1,7 +1,7 @@
 import { toHex } from "@wattseal/base";
 import { LogStore } from "@wattseal/tlog/store";
 import { expect, it } from "vitest";
-import { Role, temporaryFolder, wattseal } from "./support/program.js";
+import { demoState, Role, temporaryFolder, wattseal } from "./support/program.js";
 import { canMount, enlarge, shrink, unlessMounted } from "./support/small-disk.js";
 
 /** Enough to begin with: keys, pairing, and some minutes of record and readings. */
@@ -22,17 +22,7 @@ it.skipIf(!canMount)(
   async () => {
     const folder = await temporaryFolder();
     const state = `${folder}/state`;
-    const made = await wattseal([
-      "init",
-      "--demo",
-      "--tpm",
-      "none",
-      "--state",
-      state,
-      "--modules",
-      String(MODULES),
-    ]);
-    expect(made.status, made.stderr).toBe(0);
+    await demoState(state, "--modules", String(MODULES));
     const disk = `${state}/gateway`;
     shrink(disk, SIZE);
 

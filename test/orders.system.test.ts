@@ -11,7 +11,7 @@ import { OrdersClient } from "@wattseal/federation";
 import { openEd25519KeyFile } from "@wattseal/lct-keys";
 import { LogStore } from "@wattseal/tlog/store";
 import { describe, expect, it } from "vitest";
-import { type LogLine, Role, temporaryFolder, wattseal } from "./support/program.js";
+import { demoState, type LogLine, Role, temporaryFolder, wattseal } from "./support/program.js";
 
 const named = (name: string) => (line: LogLine) => line.msg === name;
 const MINUTE = 60_000;
@@ -21,17 +21,7 @@ async function system() {
   const folder = await temporaryFolder();
   const state = `${folder}/state`;
   const key = `${folder}/operator.pem`;
-  const made = await wattseal([
-    "init",
-    "--demo",
-    "--tpm",
-    "none",
-    "--state",
-    state,
-    "--modules",
-    "2",
-  ]);
-  const pack = /lct:pack:[a-z2-7]{32}/.exec(made.stdout)?.[0] ?? "";
+  const pack = await demoState(state, "--modules", "2");
   const drawn = await wattseal(["order", "key", "--out", key, "--json"]);
   const { publicKey } = JSON.parse(drawn.stdout);
   const federation = new Role(["federation", "--state", state, "--port", "0"]);

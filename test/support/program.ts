@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { onTestFinished } from "vitest";
+import { expect, onTestFinished } from "vitest";
 
 export const PROGRAM = fileURLToPath(
   new URL("../../packages/wattseal/bin/wattseal.mjs", import.meta.url),
@@ -31,10 +31,11 @@ export interface Finished {
   readonly stderr: string;
 }
 
-/** Makes the state folder of a demonstration without a TPM, for roles that are started one by one. */
-export async function demoState(state: string, ...flags: readonly string[]): Promise<void> {
+/** Makes the state folder of a demonstration without a TPM, for roles that are started one by one. The pack's LCT. */
+export async function demoState(state: string, ...flags: readonly string[]): Promise<string> {
   const made = await wattseal(["init", "--demo", "--tpm", "none", "--state", state, ...flags]);
-  if (made.status !== 0) throw new Error(made.stderr);
+  expect(made.status, made.stderr).toBe(0);
+  return /lct:pack:[a-z2-7]{32}/.exec(made.stdout)?.[0] ?? "";
 }
 
 export interface RunOptions {

@@ -65,6 +65,15 @@ class Fleet {
     }
   }
 
+  /** Resolves when what is recorded now has been receipted: every connection stands again. */
+  async witnessed(): Promise<void> {
+    const { lines } = this.gateway;
+    const last = Number(lines.findLast(named("ledger.durable"))?.["index"]);
+    await this.gateway.line(
+      (line) => named("uplink.witnessed")(line) && Number(line["size"]) > last,
+    );
+  }
+
   /** Stops the federation and starts it again. */
   async restart(options: { readonly losingItsStore: boolean }): Promise<void> {
     await this.federation.stop();
@@ -138,6 +147,7 @@ describe.skipIf(!present)(`over mosquitto${skipped}`, () => {
       }
     }
     await roles.recorded(3);
+    await roles.witnessed();
     const { federation } = roles;
     expectWhole(await roles.finish());
     const alarms = federation.lines.filter((line) => Number(line["level"]) >= 50);

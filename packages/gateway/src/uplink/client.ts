@@ -245,7 +245,9 @@ export class UplinkClient {
     try {
       const { size, advanced } = await cursors.accept(destination.name, payload);
       this.#handle({ kind: "witnessed", size });
-      if (advanced) onWitnessed(size);
+      if (!advanced) return;
+      logger.debug("uplink.witnessed", { destination: destination.name, size });
+      onWitnessed(size);
     } catch (error) {
       logger.error("uplink.receipt-refused", {
         destination: destination.name,

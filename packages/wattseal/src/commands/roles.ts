@@ -8,7 +8,7 @@ import { CliError, EXIT } from "../errors.js";
 import { onStopSignal } from "../ports/signals.js";
 import { pinoLogger, systemWallClock } from "../ports/system.js";
 import { openFederation } from "../roles/federation.js";
-import { openGateway, rollPackHalf, serveControl } from "../roles/gateway.js";
+import { DRAIN_MS, openGateway, rollPackHalf, serveControl } from "../roles/gateway.js";
 import { makeFolder } from "../state/files.js";
 import { layoutOf } from "../state/layout.js";
 import { holdModules } from "../state/modules.js";
@@ -24,7 +24,6 @@ import {
 import { openSimulator } from "./simulator.js";
 import { openRecording, type TraceOptions } from "./trace.js";
 
-const DRAIN_MS = 5000;
 /** What a simulation has been told to do begins with its first client, or after this time of the wall clock. */
 const JOIN_MS = 60_000;
 

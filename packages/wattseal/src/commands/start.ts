@@ -15,7 +15,7 @@ import { CliError, EXIT } from "../errors.js";
 import { onStopSignal } from "../ports/signals.js";
 import { type LogLevel, pinoLogger, systemClock, systemEntropy } from "../ports/system.js";
 import { openFederation } from "../roles/federation.js";
-import { openGateway, serveControl } from "../roles/gateway.js";
+import { DRAIN_MS, openGateway, serveControl } from "../roles/gateway.js";
 import type { OpenSigner } from "../roles/signer.js";
 import { initDemo } from "../state/demo.js";
 import { exists } from "../state/files.js";
@@ -44,7 +44,6 @@ export interface StartOptions extends TraceOptions, PlanOptions {
 }
 
 const DEFAULT_MODULES = 8;
-const DRAIN_MS = 15_000;
 const FLEET = "demo";
 /** npm runs scripts in the checkout's root. */
 const WHERE_THE_USER_STOOD = process.env["INIT_CWD"] ?? process.cwd();

@@ -6,7 +6,7 @@ import { fleetName, type PackName } from "@wattseal/uplink";
 import { FederationError } from "./errors.js";
 import { FoldKeeper } from "./folds/keeper.js";
 import { OrderRelay } from "./orders/relay.js";
-import { serveOrders } from "./orders/server.js";
+import { OrdersServer } from "./orders/server.js";
 import { Metrics } from "./query/metrics.js";
 import { type QuerySetting, serveQueries } from "./query/server.js";
 import { followRegistry, openRegistry, type RegistrySetting } from "./registry/open.js";
@@ -147,10 +147,11 @@ export async function startFederation(options: FederationOptions): Promise<Feder
     const queried = { store, fleet, ...witnesses, receiptLog, stats, metrics, missing };
     const query = options.query && (await serveQueries(options.query, queried, options));
     if (query !== undefined) closing.push(() => query.close());
-    if (options.ordersSocket !== undefined) {
+    const { ordersSocket: socket } = options;
+    if (socket !== undefined) {
       const relay = new OrderRelay({ fleet: port, store, logger });
-      const orders = await serveOrders(options.ordersSocket, relay, logger);
-      if (orders !== undefined) closing.push(() => orders.close());
+      const orders = await OrdersServer.start({ socket, relay, clock, logger });
+      closing.push(() => orders.close());
     }
     logger.info("federation.started", { broker: transport.url, fleet, packs: worker.stats.packs });
     return {

@@ -61,18 +61,27 @@ const TIMES: ServerOptions = {
 /** Requests that are being answered: whoever closes what they ask waits for them. */
 type Answers = Set<Promise<void>>;
 
+/** What a server has in the file system: nothing, or its socket's name. */
+interface Name {
+  /** Whether it still leads to this server: another may have put its own socket there. */
+  readonly isOurs: () => Promise<boolean>;
+  /** Takes it away where it does. */
+  readonly remove: () => Promise<void>;
+}
+const NO_NAME: Name = { isOurs: async () => true, remove: async () => {} };
+
 export class HttpServer {
   readonly #server: Server;
   /** Where it is reached. */
   readonly url: string;
   readonly #answers: Answers;
-  readonly #left: () => Promise<void>;
+  readonly #name: Name;
 
-  private constructor(server: Server, url: string, answers: Answers, left: () => Promise<void>) {
+  private constructor(server: Server, url: string, answers: Answers, name: Name) {
     this.#server = server;
     this.url = url;
     this.#answers = answers;
-    this.#left = left;
+    this.#name = name;
   }
 
   /** Throws what `unservable` makes. */
@@ -93,7 +102,7 @@ export class HttpServer {
     const name = isIP(host) === 6 ? `[${host}]` : host;
     const url = `${tls === undefined ? "http" : "https"}://${name}:${at}`;
     served.logger.info(`${served.name}.listening`, { url });
-    return new HttpServer(server, url, answers, async () => {});
+    return new HttpServer(server, url, answers, NO_NAME);
   }
 
   /** On a socket of its owner's alone, in the place of whichever is there: the caller knows that it is a dead one's. */
@@ -101,9 +110,14 @@ export class HttpServer {
     const answers: Answers = new Set();
     const server = createHttp(TIMES, listenerOf(served, answers, undefined));
     server.maxConnections = MOST_CONNECTIONS;
-    const remove = await bindAt(served, server, socket);
+    const name = await bindAt(served, server, socket);
     served.logger.info(`${served.name}.operator`, { socket });
-    return new HttpServer(server, socket, answers, remove);
+    return new HttpServer(server, socket, answers, name);
+  }
+
+  /** Whether who asks at `url` reaches this server: another may have taken its socket's place. */
+  isReachable(): Promise<boolean> {
+    return this.#name.isOurs();
   }
 
   /** Takes no new requests, and lets those under way end, their callers for a moment only. */
@@ -116,19 +130,15 @@ export class HttpServer {
     await closed;
     clearTimeout(late);
     await Promise.all(this.#answers);
-    await this.#left();
+    await this.#name.remove();
   }
 }
 
 /**
  * Binds it under another name and gives it its own then: closing a server unlinks the name that was bound (libuv), and that
- * may be somebody else's socket by then. What it resolves with removes our own alone.
+ * may be somebody else's socket by then.
  */
-async function bindAt(
-  served: Served,
-  server: Server,
-  socket: string,
-): Promise<() => Promise<void>> {
+async function bindAt(served: Served, server: Server, socket: string): Promise<Name> {
   const present = await lstat(socket).catch(() => undefined);
   if (present !== undefined && !present.isSocket()) {
     throw served.unservable(`${socket} is something else than a socket: remove it`);
@@ -147,10 +157,14 @@ async function bindAt(
     await chmod(aside, SOCKET_MODE);
     const { ino } = await lstat(aside, { bigint: true });
     await rename(aside, socket);
-    return async () => {
-      const left = await lstat(socket, { bigint: true }).catch(() => undefined);
-      if (left?.ino === ino) await rm(socket, { force: true });
+    const isOurs = async () => {
+      const there = await lstat(socket, { bigint: true }).catch(() => undefined);
+      return there?.ino === ino;
     };
+    const remove = async () => {
+      if (await isOurs()) await rm(socket, { force: true });
+    };
+    return { isOurs, remove };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

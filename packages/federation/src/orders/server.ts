@@ -3,9 +3,10 @@
  * signature.
  */
 import { createConnection } from "node:net";
-import { type Logger, RangeViolation } from "@wattseal/base";
+import { type Clock, type Logger, RangeViolation } from "@wattseal/base";
 import { OrderError } from "@wattseal/energy-ledger";
 import { FederationError } from "../errors.js";
+import { Follower } from "../follow.js";
 import { openApiOf } from "../http/openapi.js";
 import { problem, problemOf } from "../http/problem.js";
 import { replyTo } from "../http/router.js";
@@ -16,16 +17,56 @@ import { ORDER_ROUTES } from "./routes.js";
 const UNPROCESSABLE = 422;
 const UNAVAILABLE = 503;
 
-/** Undefined where another worker of the same folder serves there already. Throws FederationError `listen`. */
-export async function serveOrders(
-  socket: string,
-  relay: OrderRelay,
-  logger: Logger,
-): Promise<HttpServer | undefined> {
-  if (await answers(socket)) {
-    logger.info("orders.elsewhere", { socket });
-    return undefined;
+export interface OrdersServerOptions {
+  readonly socket: string;
+  readonly relay: OrderRelay;
+  /** Time that only runs. */
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/**
+ * Of the workers in one folder one serves at the socket; each other looks every two seconds whether that one has gone, and
+ * takes its place. Of several that do so at once the last to bind has the name, and the others find out at their next look.
+ */
+export class OrdersServer {
+  readonly #options: OrdersServerOptions;
+  #server: HttpServer | undefined;
+  #following: Follower | undefined;
+  /** What was last told of another worker that serves. */
+  #isElsewhere = false;
+
+  private constructor(options: OrdersServerOptions) {
+    this.#options = options;
   }
+
+  /** Serves, or waits to. Throws FederationError `listen`. */
+  static async start(options: OrdersServerOptions): Promise<OrdersServer> {
+    const orders = new OrdersServer(options);
+    const look = () => orders.#look();
+    await look();
+    orders.#following = Follower.start({ ...options, look, failed: "orders.unservable" });
+    return orders;
+  }
+
+  async close(): Promise<void> {
+    await this.#following?.stop();
+    await this.#server?.close();
+  }
+
+  async #look(): Promise<void> {
+    const { socket, relay, logger } = this.#options;
+    if (await this.#server?.isReachable()) return;
+    await this.#server?.close();
+    this.#server = undefined;
+    const isElsewhere = await answers(socket);
+    if (isElsewhere && !this.#isElsewhere) logger.info("orders.elsewhere", { socket });
+    this.#isElsewhere = isElsewhere;
+    if (!isElsewhere) this.#server = await serveOrders(socket, relay, logger);
+  }
+}
+
+function serveOrders(socket: string, relay: OrderRelay, logger: Logger): Promise<HttpServer> {
   const service = {
     serves: relay,
     routes: ORDER_ROUTES,

@@ -11,12 +11,12 @@ import type { Ed25519SecretKey, HardwareRoots } from "@wattseal/lct-keys";
 import type { LctDocument, TrustedKeys } from "@wattseal/lct-keys/verify";
 import { packName } from "@wattseal/uplink";
 import { FederationError } from "../errors.js";
+import { Follower } from "../follow.js";
 import type { Address, HttpServer } from "../http/server.js";
 import type { StoreOptions } from "../store/open.js";
 import type { FederationStore } from "../store/port.js";
 import { storedDocument } from "../worker/kept-fork.js";
 import { EndedLcts, SharedStanding } from "./ended.js";
-import { Follower } from "./follow.js";
 import { listenForAnyone, listenForOperator } from "./http/server.js";
 import { KeptForks } from "./kept-forks.js";
 import type { RegistryStore } from "./port.js";
@@ -49,6 +49,8 @@ export interface OpenRegistry {
 }
 
 type Logs = Pick<FederationStore, "forkedPacks" | "forks" | "leaves" | "pack">;
+
+const UNREACHABLE = "registry.unreachable";
 
 interface Surroundings {
   readonly authorityKeys: TrustedKeys;
@@ -99,7 +101,7 @@ export async function openRegistry(
       await kept.judge();
     };
     await look();
-    following.push(Follower.start({ clock: steady, logger, look }));
+    following.push(Follower.start({ clock: steady, logger, look, failed: UNREACHABLE }));
     servers.push(await listenForOperator({ registry, clock, logger, socket }));
     const anyone = listen && (await listenForAnyone({ registry, clock, logger, ...listen }));
     if (anyone !== undefined) servers.push(anyone);
@@ -118,7 +120,12 @@ export async function followRegistry(
   const store = await PostgresRegistryStore.open(shared);
   try {
     const ended = await EndedLcts.of(store);
-    const follower = Follower.start({ clock, logger, look: () => ended.refresh() });
+    const follower = Follower.start({
+      clock,
+      logger,
+      look: () => ended.refresh(),
+      failed: UNREACHABLE,
+    });
     const close = async () => {
       await follower.stop();
       await store.close();

@@ -1,7 +1,7 @@
-/** Looks again and again at what other processes have done to a shared registry. */
+/** Looks again and again at what other processes have done: to a shared registry, or in the same folder. */
 import { type Cancel, type Clock, type Logger, messageOf, millis } from "@wattseal/base";
 
-/** An ended LCT is refused everywhere after this long, and what a look takes. */
+/** What another process has done is known after this long, and what a look takes. */
 const LOOK_MS = 2_000;
 
 export interface FollowerOptions {
@@ -9,6 +9,8 @@ export interface FollowerOptions {
   readonly logger: Logger;
   /** One that fails is tried again at the next turn. */
   readonly look: () => Promise<void>;
+  /** The log event of one that failed. */
+  readonly failed: string;
 }
 
 export class Follower {
@@ -42,11 +44,11 @@ export class Follower {
   }
 
   async #look(): Promise<void> {
-    const { look, logger } = this.#options;
+    const { look, logger, failed } = this.#options;
     try {
       await look();
     } catch (error) {
-      logger.warn("registry.unreachable", { error: messageOf(error) });
+      logger.warn(failed, { error: messageOf(error) });
     }
     if (!this.#stopped) this.#wait();
   }

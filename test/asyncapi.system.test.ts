@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { fromUtf8 } from "@wattseal/base";
 import { CHANNELS, encodeResponse, parseTopic } from "@wattseal/uplink";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import {
   asyncApi,
   openBroker,
@@ -52,6 +52,8 @@ describe("docs/federation-mqtt.asyncapi.json", () => {
     await rm(`${state}/federation/store`, { recursive: true });
     const second = worker();
     await second.line(named("federation.pack-contact"));
+    const isAsked = () => broker.published.some(({ topic }) => topic.endsWith("/request"));
+    await vi.waitUntil(isAsked, { timeout: 120_000 });
     await gateway.stop();
     await second.stop();
     await sim.stop();

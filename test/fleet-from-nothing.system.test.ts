@@ -10,7 +10,7 @@ async function done(args: readonly string[]): Promise<string> {
 }
 
 it("takes a federation and a pack from empty folders to a witnessed log with supply, terms and a source", {
-  timeout: 120_000,
+  timeout: 400_000,
 }, async () => {
   const folder = await temporaryFolder();
   const fleet = `${folder}/fleet`;

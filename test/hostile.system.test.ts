@@ -11,7 +11,7 @@ import {
 } from "@wattseal/federation";
 import { CHANNELS, MAX_MESSAGE_BYTES, topicOf, verifyReceipt } from "@wattseal/uplink";
 import type { MqttClient } from "mqtt";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { AUTHORITY, TestPack, WITNESS } from "../packages/federation/src/fleet.fixture.js";
 import { connectPackClient } from "../packages/federation/src/mqtt/pack-client.fixture.js";
 import { type Certificates, cluster, fleet, missingFor, site } from "./support/deployment.js";
@@ -20,6 +20,7 @@ import { temporaryFolder } from "./support/program.js";
 
 const DESTINATION = { name: WITNESS.name, publicKeys: [WITNESS.publicKey] };
 const FLOOD = 900;
+const WAITING = { timeout: 120_000 } as const;
 /** More than any of the brokers takes. */
 const HUGE = 2_097_152;
 const clock: Clock = {
@@ -62,6 +63,8 @@ const BROKERS = {
 class Speaker {
   readonly pack: TestPack;
   readonly #client: MqttClient;
+  /** Messages that the broker acknowledged. */
+  said = 0;
   #receipted = 0;
   #waiting: { readonly size: number; readonly resolve: () => void }[] = [];
 
@@ -91,6 +94,7 @@ class Speaker {
       qos: 1,
       retain,
     });
+    this.said += 1;
   }
 
   /** Whatever becomes of it. */
@@ -171,10 +175,17 @@ async function storedOf(store: Pick<Federation, "readStoredLog">, { name }: Test
 type Scene = Awaited<ReturnType<typeof scene>>;
 
 /**
- * What the federation refuses since the last call, once the honest pack's next entries are receipted: whatever was said before
- * has been judged by then, since nothing overtakes.
+ * What the federation refuses since the last call, once it has been brought everything that was said, in whatever order, and
+ * the honest pack's next entries are receipted: it judges in the order in which it is brought.
  */
-async function refusedBy({ federation, honest }: Scene, before: Federation["stats"]["refused"]) {
+async function refusedBy(
+  { federation, honest, hostile }: Scene,
+  before: Federation["stats"]["refused"],
+) {
+  await vi.waitFor(() => {
+    const brought = Object.values(federation.stats.messages).reduce((sum, count) => sum + count, 0);
+    expect(brought).toBeGreaterThanOrEqual(honest.said + hostile.said);
+  }, WAITING);
   honest.pack.work(3);
   await honest.deliver();
   const { refused } = federation.stats;

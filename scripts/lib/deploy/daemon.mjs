@@ -102,10 +102,15 @@ export function answers(port) {
   });
 }
 
-/** A loopback port that nothing listens at. @returns {Promise<number>} */
+/** Nothing listens there yet, so nothing but this keeps them apart. @type {Set<number>} */
+const given = new Set();
+
+/** A loopback port that nothing listens at, each once. @returns {Promise<number>} */
 export async function freePort() {
   for (;;) {
     const port = randomInt(PORTS.from, PORTS.to);
+    if (given.has(port)) continue;
+    given.add(port);
     if (await isFree(port)) return port;
   }
 }

@@ -17,9 +17,12 @@ export function recording(path: string): string | undefined {
   return existsSync(file) ? file : undefined;
 }
 
+/** What a killed process was writing may appear a moment after it was removed. */
+const GONE = { recursive: true, force: true, maxRetries: 20, retryDelay: 100 } as const;
+
 export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "wattseal-test-"));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  onTestFinished(() => rm(folder, GONE));
   return folder;
 }
 

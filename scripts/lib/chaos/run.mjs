@@ -32,25 +32,28 @@ export async function chaos(kind, kills, seed) {
   const state = mkdtempSync(join(tmpdir(), "wattseal-chaos-"));
   /** @type {(() => Promise<unknown>)[]} */
   const closing = [];
+  /** @type {Tally} */
+  let tally;
   try {
     const scene = await open(kind, state, (close) => void closing.push(close));
     const storm = new Storm(scene, seeded(seed));
     await storm.rage(kills);
     await storm.settle();
-    const tally = {
+    tally = {
       kind,
       kills: storm.kills,
       cuts: storm.cuts,
       ...(await verdictOn(scene, storm.witnessed)),
     };
-    rmSync(state, { recursive: true, force: true });
-    return tally;
   } catch (cause) {
     const place = `seed ${seed}, folder ${state}`;
     throw new Error(`${cause instanceof Error ? cause.message : cause} (${place})`, { cause });
   } finally {
     for (const close of closing.reverse()) await close();
   }
+  // until all of it has ended, something is written there
+  rmSync(state, { recursive: true, force: true });
+  return tally;
 }
 
 class Storm {

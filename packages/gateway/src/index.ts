@@ -24,6 +24,8 @@ export {
 export { RESTORED_NOTE, restoredNote } from "./ledger/restored.js";
 export type { LegacyStatus, LegacyUnit } from "./legacy/clear-bus.js";
 export type { GatewayOptions } from "./options.js";
+export { carriedOrders } from "./orders/memory.js";
+export { ORDERS_DOCUMENT } from "./orders/open.js";
 export type { PressureStatus } from "./pressure/keeper.js";
 export { type DiskSpace, nodeDiskSpace, type Space } from "./pressure/space.js";
 export {

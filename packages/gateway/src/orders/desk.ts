@@ -104,7 +104,15 @@ export class OrderDesk {
   /** Modules were isolated, or allowed again, by whomever: a restart goes on so. */
   isolated(isolated: boolean): void {
     this.#options.memory.isolate(isolated);
-    this.#save();
+    this.keep();
+  }
+
+  /** Writes the memory down beside the log. One that cannot be kept is made again from the log. */
+  keep(): void {
+    const { save, memory, logger } = this.#options;
+    this.#saving = this.#saving
+      .then(() => save(memory.save()))
+      .catch((error: unknown) => logger.warn("order.memory-not-kept", { error: messageOf(error) }));
   }
 
   /** Takes no more; resolves when what was taken is done and answered. */
@@ -112,7 +120,7 @@ export class OrderDesk {
     this.#stopped = true;
     await this.#entering;
     await Promise.all(this.#doing);
-    this.#save();
+    this.keep();
     await this.#saving;
   }
 
@@ -154,7 +162,7 @@ export class OrderDesk {
     );
     this.#doing.add(doing);
     void doing.then(() => this.#doing.delete(doing));
-    this.#save();
+    this.keep();
   }
 
   async #answer(command: number, { id, what }: SignedOrder, answer: Outcome): Promise<void> {
@@ -175,13 +183,5 @@ export class OrderDesk {
       logger.warn("order.refused", { reason, detail, unsaid: this.#unsaid });
       this.#unsaid = 0;
     } else this.#unsaid += 1;
-  }
-
-  /** One that cannot be kept is made again from the log. */
-  #save(): void {
-    const { save, memory, logger } = this.#options;
-    this.#saving = this.#saving
-      .then(() => save(memory.save()))
-      .catch((error: unknown) => logger.warn("order.memory-not-kept", { error: messageOf(error) }));
   }
 }

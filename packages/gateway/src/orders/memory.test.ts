@@ -3,7 +3,7 @@ import { encodeEntry } from "@wattseal/energy-ledger";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { START } from "../clock.fixture.js";
-import { MOST_REMEMBERED, OrderMemory } from "./memory.js";
+import { carriedOrders, MOST_REMEMBERED, OrderMemory } from "./memory.js";
 import { ALLOW, ISOLATE, idOf, OPERATOR, orderFor } from "./order.fixture.js";
 
 const PACK = lctId(`lct:pack:${"p".repeat(32)}`);
@@ -73,9 +73,49 @@ describe("what a pack remembers of its orders", () => {
   it("is made again from the log where the saved text is of no use", () => {
     const log = logOf([command(1), FILLER]);
     const good = OrderMemory.open(log, undefined).save();
-    const ahead = good.replace("size 2", "size 3");
-    const bad = ["", "x", good.slice(0, -1), good.slice(1), `${good}x`, `${good}\n`, ahead];
+    const bad = ["", "x", good.slice(0, -1), good.slice(1), `${good}x`, `${good}\n`];
     for (const text of bad) expect(OrderMemory.open(log, text).save()).toBe(good);
+  });
+
+  it("of a longer log counts in a shorter one, and hides none of its entries, then or when it has grown", () => {
+    const longer = [FILLER, command(1), command(2), command(3, ISOLATE), FILLER];
+    const saved = OrderMemory.open(logOf(longer), undefined).save();
+    const shorter = [FILLER, command(1), FILLER, command(9)];
+    const memory = OrderMemory.open(logOf(shorter), saved);
+    expect([1, 2, 3, 9, 10].map((n) => memory.has(named(n)))).toEqual([
+      ...[true, true, true, true],
+      false,
+    ]);
+    expect([memory.isolated, memory.size]).toEqual([true, 4]);
+    const grown = [...shorter, command(11, ALLOW), FILLER];
+    const later = OrderMemory.open(logOf(grown), memory.save());
+    expect([1, 2, 3, 9, 11].every((n) => later.has(named(n)))).toBe(true);
+    expect(later.isolated).toBe(false);
+  });
+
+  it("is carried to the log that takes another's place: what either knew, and every entry", () => {
+    const former = OrderMemory.open(logOf([command(1), command(2, ISOLATE)]), undefined).save();
+    const beside = OrderMemory.open(logOf([command(3), FILLER, FILLER]), undefined).save();
+    const carried = carriedOrders(former, beside);
+    // It allows, before the entry that isolated and was lost.
+    const memory = OrderMemory.open(logOf([FILLER, command(4, ALLOW), FILLER]), carried);
+    expect([1, 2, 3, 4, 5].map((n) => memory.has(named(n)))).toEqual([
+      ...[true, true, true, true],
+      false,
+    ]);
+    expect(memory.isolated).toBe(true);
+    expect(carriedOrders("no text", beside)).toBeUndefined();
+    expect(carriedOrders(former, "no text")).toBe(carriedOrders(former, undefined));
+  });
+
+  it("is carried with what was forgotten", () => {
+    const orders = [...Array(MOST_REMEMBERED).keys()].map((n) => command(n + 1));
+    const former = OrderMemory.open(logOf(orders), undefined).save();
+    const beside = OrderMemory.open(logOf([command(1_000), command(1_001)]), undefined).save();
+    const memory = OrderMemory.open(logOf([FILLER]), carriedOrders(former, beside));
+    for (const n of [1, 2, 3, MOST_REMEMBERED, 1_000, 1_001])
+      expect(memory.has(named(n))).toBe(true);
+    expect(memory.has(named(1_002))).toBe(false);
   });
 
   it("has room for so many, and then takes none again that it may have forgotten", () => {

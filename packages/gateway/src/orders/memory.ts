@@ -15,6 +15,14 @@ export interface OrderedLog {
   entries(from: number): Iterable<Uint8Array>;
 }
 
+/**
+ * A text for a log that takes another's place, of what was saved beside that one and, where there is any, beside the copy: it
+ * covers no entry. Undefined where the former cannot be read.
+ */
+export function carriedOrders(former: string, beside: string | undefined): string | undefined {
+  return OrderMemory.joined(former, beside)?.save();
+}
+
 type Named = Pick<SignedOrder, "id" | "expires">;
 
 /**
@@ -30,13 +38,30 @@ export class OrderMemory {
   #size = 0;
 
   /**
-   * From what `save` gave, where it is of this log, and from the entries after it; else from all that the log has. What was
-   * pruned after that text's size held no order: each one is saved as it is entered.
+   * From what `save` gave, and from the entries after it; without it from all that the log has. What was pruned after that
+   * text's size held no order: each one is saved as it is entered. A text that is of a longer log, or of none (`carriedOrders`),
+   * shortens nothing: the entries are all read, and what it knows beside them still counts, isolation too, since the orders
+   * that undid it may be among those that were lost.
    */
   static open(log: OrderedLog, saved: string | undefined): OrderMemory {
-    const known = saved === undefined ? undefined : OrderMemory.#read(saved, log.durableSize);
-    const memory = known ?? new OrderMemory();
+    const memory =
+      (saved === undefined ? undefined : OrderMemory.#read(saved)) ?? new OrderMemory();
+    if (memory.#size > log.durableSize) memory.#size = 0;
+    const stays = memory.#size === 0 && memory.#isolated;
     memory.#replay(log, Math.max(memory.#size, log.firstEntry));
+    if (stays) memory.#isolated = true;
+    return memory;
+  }
+
+  /** For `carriedOrders`. */
+  static joined(former: string, beside: string | undefined): OrderMemory | undefined {
+    const memory = OrderMemory.#read(former);
+    if (memory === undefined) return undefined;
+    memory.#size = 0;
+    const other = beside === undefined ? undefined : OrderMemory.#read(beside);
+    if (other === undefined) return memory;
+    memory.#floor = Math.max(memory.#floor, other.#floor);
+    for (const [id, expires] of other.#expiry) memory.#remember(id, expires);
     return memory;
   }
 
@@ -56,7 +81,11 @@ export class OrderMemory {
   }
 
   add({ id, expires }: Named): void {
-    this.#expiry.set(toHex(id), expires);
+    this.#remember(toHex(id), expires);
+  }
+
+  #remember(id: string, expires: number): void {
+    this.#expiry.set(id, expires);
     while (this.#expiry.size > MOST_REMEMBERED) this.#forget();
   }
 
@@ -75,8 +104,8 @@ export class OrderMemory {
     return `size ${this.#size}\nfloor ${this.#floor}\nisolated ${isolated}\n${lines.join("")}`;
   }
 
-  /** Of a text of `save`; undefined for anything else, and for what knows more than a log of `durableSize`. */
-  static #read(text: string, durableSize: number): OrderMemory | undefined {
+  /** Of a text of `save`; undefined for anything else. */
+  static #read(text: string): OrderMemory | undefined {
     const lines = text.split("\n");
     const head = HEAD.exec(`${lines.slice(0, 3).join("\n")}\n`);
     const isWhole = lines.at(-1) === "" && lines.length <= MOST_REMEMBERED + 4;
@@ -91,7 +120,7 @@ export class OrderMemory {
       if (id === undefined) return undefined;
       memory.#expiry.set(id, Number(expires));
     }
-    return memory.#size <= durableSize ? memory : undefined;
+    return memory;
   }
 
   #replay(log: OrderedLog, from: number): void {

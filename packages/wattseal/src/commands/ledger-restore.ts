@@ -24,7 +24,7 @@ import {
   type LogCopy,
   staged,
 } from "../restore/copies.js";
-import { headsBeside, putInPlace, soundLog, stagingOf } from "../restore/place.js";
+import { carryOrders, headsBeside, putInPlace, soundLog, stagingOf } from "../restore/place.js";
 import { openLocalSigner } from "../roles/local-signer.js";
 import { settingOf, signerSocketOf } from "../roles/signer.js";
 import { witnessesIn } from "../roles/witnesses.js";
@@ -125,6 +125,7 @@ async function restore(setting: Setting, options: RestoreOptions): Promise<Outco
   );
   const footing = await signerFor(setting, judged, word, "judge");
   await note(staging, judged, footing ?? "state", best.kind);
+  await carryOrders(staging, log);
   const movedTo = await putInPlace(staging, log);
   if (footing !== undefined) await signerFor(setting, judged, word, "adopt");
   return { log, from: best.name, movedTo, judged, footing };

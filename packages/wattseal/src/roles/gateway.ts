@@ -23,6 +23,7 @@ import type { GatewayConfig } from "../config/gateway-schema.js";
 import { ControlServer } from "../control/server.js";
 import { CliError } from "../errors.js";
 import { steadyClock, systemClock, systemEntropy } from "../ports/system.js";
+import { requireNoneCut } from "../restore/place.js";
 import { readBrokerAccess } from "../state/broker-access.js";
 import { holdGateway } from "../state/held.js";
 import type { Layout } from "../state/layout.js";
@@ -55,11 +56,15 @@ export interface RunningGateway {
   close(): Promise<void>;
 }
 
-/** A gateway with the identity of its state folder, which it keeps others from. Throws CliError `usage` where it is in use. */
+/**
+ * A gateway with the identity of its state folder, which it keeps others from. Throws CliError `usage` where it is in use,
+ * `state-missing` where its log is to be restored.
+ */
 export async function openGateway(options: GatewayRoleOptions): Promise<RunningGateway> {
   const files = await readPackFiles(options.layout);
   const release = await holdGateway(options.layout);
   try {
+    await requireNoneCut(options.layout.gateway.log);
     const signer = await openSigner({ ...options, document: files.document });
     const close = async () => {
       await signer.close();

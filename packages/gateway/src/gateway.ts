@@ -1,6 +1,7 @@
 import { type ModuleUid, millis } from "@wattseal/base";
 import type { OrderResult, PackOrder } from "@wattseal/can-protocol";
 import type { PackCustody } from "@wattseal/device-keys";
+import { enterUnkept } from "./evidence/enter-unkept.js";
 import { EnergyLog } from "./ledger/energy-log.js";
 import { EpochKeeper } from "./ledger/epoch-keeper.js";
 import { LogWriter } from "./ledger/log-writer.js";
@@ -121,6 +122,7 @@ export class Gateway {
       onMinute: () => {
         epochs.whenDue();
         this.#pressure.minute();
+        enterUnkept(options.evidence, writer);
       },
       onWindow: () => {
         void writer.snapshot(SNAPSHOT_AFTER);
@@ -316,9 +318,10 @@ export class Gateway {
     this.society.close();
     await ordered;
     await this.#epochs.stop();
-    await this.#pressure.stop();
+    await this.#pressure.settled();
     if (this.#log.accepting) this.#recorder.closeEarly();
     await this.#options.evidence?.close();
+    enterUnkept(this.#options.evidence, this.#writer, true);
     await this.#writer.settled();
     await this.#pruner.settled();
     await this.#log.snapshot(SNAPSHOT_AFTER_AT_STOP);
@@ -347,9 +350,7 @@ export class Gateway {
       shed: async (bytes) => evidence?.shed(bytes),
       keep: () => evidence?.keep(),
       prune: () => this.#pruner.makeRoom(),
-      enter: (type, body) => {
-        writer.inTurn(() => void writer.record({ type, body }));
-      },
+      lost: (body) => void writer.inTurn(() => writer.lost(body)),
       alarm: (detail) => this.#recorder.packNotice("disk-pressure", phraseOf(detail)),
       logger,
     });

@@ -61,7 +61,9 @@ export interface GatewayOptions {
   /** Ed25519 keys whose orders over the uplinks are obeyed; none: nobody's. */
   readonly orderKeys?: readonly Uint8Array[] | undefined;
   /** Keeps accepted telemetry and the keys of ended sessions; closed with the gateway. */
-  readonly evidence?: (EvidenceSink & Pick<EvidenceStore, "close" | "shed" | "keep">) | undefined;
+  readonly evidence?:
+    | (EvidenceSink & Pick<EvidenceStore, "close" | "shed" | "keep" | "unkept">)
+    | undefined;
   /** The disk of log and evidence, and how many bytes are to be left free there; undefined: nobody watches it. */
   readonly disk?: { readonly space: DiskSpace; readonly reserve: number } | undefined;
   /** An entry that was acknowledged, with its leaf hash: for whoever keeps accounts of that elsewhere. */

@@ -1,8 +1,9 @@
 import { mkdtemp, rm, stat, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Logger, micros, moduleUid, silentLogger } from "@wattseal/base";
+import { type Logger, micros, millis, moduleUid, silentLogger } from "@wattseal/base";
 import type { Telemetry } from "@wattseal/can-protocol";
+import fc from "fast-check";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { HandClock, START } from "../clock.fixture.js";
 import type { LinkMessage } from "../links/manager.js";
@@ -10,7 +11,9 @@ import { telemetryOf } from "../metering/recording.fixture.js";
 import { type EvidenceFiles, nodeEvidenceFiles } from "./files.js";
 import { MemoryFiles } from "./memory-files.fixture.js";
 import { readEvidence } from "./read.js";
-import { type EvidenceLimits, EvidenceStore } from "./store.js";
+import type { EvidenceLimits } from "./ring.js";
+import { EvidenceStore } from "./store.js";
+import { type Unkept, UnkeptReadings, type Why } from "./unkept.js";
 
 const MODULE = moduleUid("5701000000000001");
 const SESSION = new Uint8Array(32).fill(7);
@@ -171,6 +174,7 @@ describe("keeping evidence", () => {
     expect(warnings).toEqual(["evidence.stopped"]);
     expect(store.stopped).toBe(true);
     expect(await counters()).toEqual(upTo(300));
+    expect(store.unkept(true)).toEqual([{ why: "disk-failed", from: START, until: START }]);
     files.free = Number.POSITIVE_INFINITY;
     const next = await open();
     tell(next);
@@ -189,11 +193,16 @@ describe("keeping evidence", () => {
     tell(store, 40_000);
     expect(warnings.length).toBeGreaterThan(0);
     expect(new Set(warnings)).toEqual(new Set(["evidence.dropped"]));
+    expect(store.unkept()).toEqual([]);
     freed();
     await store.settled();
     const left = await counters();
     expect(left.length).toBeGreaterThan(20_000);
     expect(left.length).toBeLessThan(40_000);
+    tell(store);
+    await store.settled();
+    const then = { from: START, until: START };
+    expect(store.unkept()).toEqual([{ why: "disk-slow", ...then }]);
   });
 
   it("tells of a folder that it cannot use, and keeps nothing", async () => {
@@ -260,7 +269,6 @@ describe("a disk that is short of room", () => {
 
   it("gets back all of it where it needs more, and then nothing is kept until there is room", async () => {
     const { store, files, begun, counters, tell, clock } = await threeFiles();
-    expect(store.keep()).toBeUndefined();
     const shed = await store.shed(2 ** 30);
     expect(shed).toMatchObject({ files: 3, from: begun[0], until: begun[2] });
     expect(files.content.size).toBe(0);
@@ -273,10 +281,104 @@ describe("a disk that is short of room", () => {
     await store.settled();
     expect(files.content.size).toBe(0);
     expect(await store.shed(1)).toBeUndefined();
-    expect(store.keep()).toEqual({ from, until });
+    expect(store.unkept()).toEqual([]);
+    store.keep();
+    expect(store.unkept()).toEqual([{ why: "disk-pressure", from, until }]);
     tell(store, 5);
     await store.settled();
     expect(await counters()).toEqual(upTo(5, 35));
-    expect(store.keep()).toBeUndefined();
+    expect(store.unkept(true)).toEqual([]);
+  });
+});
+
+describe("what was not kept", () => {
+  const HOUR = 3_600_000;
+
+  /** A store whose disk failed at the first block, and when its readings came. */
+  async function failed() {
+    const files = new MemoryFiles();
+    const kept = await keeping(ROOMY, files);
+    const store = await kept.open();
+    files.free = 0;
+    kept.clock.advance(1_000);
+    const from = kept.clock.now();
+    kept.tell(store);
+    kept.clock.advance(500);
+    kept.tell(store);
+    return { ...kept, store, from, until: kept.clock.now() };
+  }
+
+  it("is told at once where the disk failed, of what was on its way and of what comes, hour by hour and at the end", async () => {
+    const { store, clock, tell, from, until } = await failed();
+    await store.settled();
+    expect(store.unkept()).toEqual([{ why: "disk-failed", from, until }]);
+    expect(store.unkept()).toEqual([]);
+    clock.advance(1_000);
+    const next = clock.now();
+    for (let minute = 0; minute < 60; minute += 1) {
+      tell(store);
+      expect(store.unkept()).toEqual([]);
+      clock.advance(60_000);
+    }
+    tell(store);
+    const hour = { why: "disk-failed", from: next, until: next + HOUR };
+    expect(store.unkept()).toEqual([hour]);
+    clock.advance(1);
+    tell(store);
+    await store.close();
+    const last = millis(next + HOUR + 1);
+    expect(store.unkept(true)).toEqual([{ why: "disk-failed", from: last, until: last }]);
+  });
+
+  it("is no reading that came while nothing ran, or after the end", async () => {
+    const { store, tell, clock } = await keeping().then(async (kept) => {
+      return { ...kept, store: await kept.open() };
+    });
+    tell(store);
+    await store.close();
+    clock.advance(1_000);
+    tell(store);
+    expect(store.unkept(true)).toEqual([]);
+  });
+
+  it("counts from the first reading on where there never was a folder to use", async () => {
+    const broken = new MemoryFiles();
+    broken.list = async () => Promise.reject(new Error("EACCES"));
+    const { open, tell, clock } = await keeping(ROOMY, broken);
+    const store = await open();
+    expect(store.unkept(true)).toEqual([]);
+    clock.advance(70_000);
+    tell(store);
+    const then = { from: clock.now(), until: clock.now() };
+    expect(store.unkept(true)).toEqual([{ why: "disk-failed", ...then }]);
+  });
+
+  it("tells each reading once, and leaves out none, however it is asked", () => {
+    const step = fc.record({
+      why: fc.constantFrom("disk-pressure" as const, "disk-slow" as const, "disk-failed" as const),
+      after: fc.nat(HOUR),
+      over: fc.boolean(),
+      asked: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(step), (steps) => {
+        const unkept = new UnkeptReadings();
+        const told: Unkept[] = [];
+        const noted: { readonly why: Why; readonly at: number }[] = [];
+        let now = 0;
+        for (const { why, after, over, asked } of steps) {
+          now += 1 + after;
+          unkept.note(why, now, now);
+          noted.push({ why, at: now });
+          if (over) unkept.over(why);
+          if (asked) told.push(...unkept.take(false));
+        }
+        told.push(...unkept.take(true));
+        for (const { why, at } of noted) {
+          const of = told.filter((one) => one.why === why && one.from <= at && at <= one.until);
+          expect(of).toHaveLength(1);
+        }
+      }),
+    );
   });
 });

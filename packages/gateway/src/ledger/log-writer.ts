@@ -1,4 +1,5 @@
-import { type Clock, type Logger, type Millis, messageOf } from "@wattseal/base";
+import { type Clock, type Logger, type Millis, messageOf, millis } from "@wattseal/base";
+import type { EntryBody } from "@wattseal/energy-ledger";
 import type { EnergyLog } from "./energy-log.js";
 import type { Draft } from "./energy-log-options.js";
 
@@ -78,6 +79,13 @@ export class LogWriter {
     return written;
   }
 
+  /** Enters what was lost; what says when may be a file's name, of a time that the log has yet to reach. */
+  lost(body: EntryBody<"ops.loss">): void {
+    const now = this.#options.clock.now();
+    const [from, until] = [millis(Math.min(body.from, now)), millis(Math.min(body.until, now))];
+    this.record({ type: "ops.loss", body: { ...body, from, until } });
+  }
+
   /** Runs `input` now, or after `release`. While held, what would not fit is let go: false. */
   inTurn(input: () => void): boolean {
     return this.#take({ take: input });
@@ -149,8 +157,7 @@ export class LogWriter {
     this.#overflowed = undefined;
     this.#options.logger.error("recorder.overflowed", { inputs });
     const detail = `${inputs} readings, alarms and statements; what passed is in gaps`;
-    const body = { what: "inputs", from, until, reason: "no-epoch", detail };
-    this.record({ type: "ops.loss", body });
+    this.lost({ what: "inputs", from, until, reason: "no-epoch", detail });
   }
 
   #await(written: Promise<unknown>): void {

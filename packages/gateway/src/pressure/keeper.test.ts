@@ -1,4 +1,4 @@
-import { type Millis, millis, silentLogger } from "@wattseal/base";
+import { millis, silentLogger } from "@wattseal/base";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { PressureKeeper } from "./keeper.js";
@@ -8,13 +8,7 @@ const MIB = 2 ** 20;
 const RESERVE = 64 * MIB;
 
 /** A disk on which evidence and prunable entries lie, and what its keeper did, in order. */
-function disk(holds: {
-  free: number;
-  evidence?: number;
-  prunable?: number;
-  total?: number;
-  unkept?: { from: Millis; until: Millis };
-}) {
+function disk(holds: { free: number; evidence?: number; prunable?: number; total?: number }) {
   const space = { evidence: 0, prunable: 0, total: 10_000 * MIB, ...holds };
   const did: string[] = [];
   const losses: { from: number; until: number }[] = [];
@@ -29,12 +23,7 @@ function disk(holds: {
       space.free += gone;
       return { files: 1, bytes: gone, from: millis(1_000), until: millis(2_000) };
     },
-    keep: () => {
-      did.push("keep");
-      const { unkept } = space;
-      delete space.unkept;
-      return unkept;
-    },
+    keep: () => void did.push("keep"),
     prune: async () => {
       did.push("prune");
       const gone = space.prunable;
@@ -42,7 +31,7 @@ function disk(holds: {
       space.prunable = 0;
       return gone > 0;
     },
-    enter: (_, { from, until }) => void losses.push({ from, until }),
+    lost: ({ from, until }) => void losses.push({ from, until }),
     alarm: () => void did.push("alarm"),
     logger: silentLogger,
   });
@@ -91,23 +80,6 @@ describe("a disk that runs out of room", () => {
     expect(keeper.wanted).toMatchObject({ minutes: 1, reason: "room" });
   });
 
-  it("says which readings were not kept, when there is room again, and at a stop before that", async () => {
-    const unkept = { from: millis(3_000), until: millis(9_000) };
-    const { keeper, look, losses, space } = disk({ free: 40 * MIB, unkept });
-    await look();
-    expect(losses).toEqual([]);
-    space.free = 80 * MIB;
-    await look();
-    expect(losses).toEqual([unkept]);
-    await keeper.stop();
-    expect(losses).toHaveLength(1);
-
-    const short = disk({ free: 40 * MIB, unkept });
-    short.keeper.minute();
-    await short.keeper.stop();
-    expect(short.losses).toEqual([unkept]);
-  });
-
   it("looks for something to prune again and again, not at each minute", async () => {
     const { look, space } = disk({ free: 40 * MIB });
     const looks: string[][] = [];
@@ -126,9 +98,9 @@ describe("a disk that runs out of room", () => {
       space: { read: () => Promise.reject(new Error("EIO")) },
       reserve: RESERVE,
       shed: async () => undefined,
-      keep: () => undefined,
+      keep: () => {},
       prune: async () => false,
-      enter: () => {},
+      lost: () => {},
       alarm: () => {},
       logger: { ...silentLogger, warn: (event) => void warned.push(event) },
     });

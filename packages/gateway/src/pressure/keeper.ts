@@ -1,6 +1,6 @@
 import { type Logger, messageOf } from "@wattseal/base";
 import type { EntryBody } from "@wattseal/energy-ledger";
-import type { Shed, Unkept } from "../evidence/store.js";
+import type { Shed } from "../evidence/store.js";
 import { type Level, levelOf, MINUTES, reliefOf, reserveOf } from "./levels.js";
 import type { DiskSpace, Space } from "./space.js";
 
@@ -11,11 +11,12 @@ export interface PressureOptions {
   readonly reserve: number;
   /** Oldest readings go until so many bytes are free, and none are kept meanwhile where that is not enough. */
   readonly shed: (bytes: number) => Promise<Shed | undefined>;
-  /** Readings are kept again; returns which were not meanwhile. */
-  readonly keep: () => Unkept | undefined;
+  /** Readings are kept again. */
+  readonly keep: () => void;
   /** What every required witness has goes from the log; false where nothing could. */
   readonly prune: () => Promise<boolean>;
-  readonly enter: (type: "ops.loss", body: EntryBody<"ops.loss">) => void;
+  /** Enters it. */
+  readonly lost: (body: EntryBody<"ops.loss">) => void;
   /** Room is short, from here on. */
   readonly alarm: (detail: string) => void;
   readonly logger: Logger;
@@ -72,14 +73,9 @@ export class PressureKeeper {
     });
   }
 
+  /** The look under way is done. */
   async settled(): Promise<void> {
     await this.#working;
-  }
-
-  /** Enters what this run has not kept. The last call. */
-  async stop(): Promise<void> {
-    await this.#working;
-    this.#keep();
   }
 
   async #look(space: DiskSpace): Promise<void> {
@@ -119,27 +115,19 @@ export class PressureKeeper {
   #relieve(detail: string): void {
     this.#options.logger.info("disk.room", { detail });
     this.#looks = 0;
-    this.#keep();
-  }
-
-  #keep(): void {
-    const { keep, enter } = this.#options;
-    const unkept = keep();
-    if (unkept === undefined) return;
-    const detail = "readings that were not kept";
-    enter("ops.loss", { what: "evidence", ...unkept, reason: REASON, detail });
+    this.#options.keep();
   }
 
   /** Whether less detail is not needed, or not yet. */
   async #gaveWay(free: number, reserve: number): Promise<boolean> {
-    const { shed, prune, enter, logger } = this.#options;
+    const { shed, prune, lost, logger } = this.#options;
     const isTimeToPrune = this.#looks % PRUNE_EVERY === 0;
     this.#looks += 1;
     const gone = await shed(reliefOf(reserve) - free);
     if (gone !== undefined) {
       const { files, bytes, from, until } = gone;
       const detail = `${files} files of readings, ${mib(bytes)} MiB`;
-      enter("ops.loss", { what: "evidence", from, until, reason: REASON, detail });
+      lost({ what: "evidence", from, until, reason: REASON, detail });
       logger.warn("evidence.shed", { files, bytes });
       if (free + gone.bytes >= reserve) return true;
     }

@@ -46,7 +46,8 @@ export function addRestore(ledger: Command, report: Report): void {
 
 const REBUILD_NOTES = `
 The federation is stopped: this runs in its place, first on the copies, then on what its packs send, which is all that they have
-not pruned. It ends when nothing new has come for as long as --wait says, or at Ctrl-C. Every entry is verified as a pack's is.
+not pruned. It ends when nothing that is missing has come for as long as --wait says, or at Ctrl-C. Every entry is verified as a
+pack's is.
 Exit status: 0 nothing is known to be missing; 1 something is, and is named; 2 wrong usage; 3 broker, store or copy failed.
 `;
 
@@ -65,7 +66,7 @@ export function addRebuild(federation: Command, report: Report): void {
     .option("--ca <file>", "PEM of the authority that signed the query API's certificate")
     .option("--port <n>", "port of the embedded broker")
     .addOption(
-      new Option("--wait <duration>", "how long nothing new may come")
+      new Option("--wait <duration>", "how long nothing that is missing may come")
         .argParser(parseDuration)
         .default(60_000, "60s"),
     )

@@ -151,6 +151,10 @@ export class HoldArea {
     return this.#watches.get(pack)?.headSize;
   }
 
+  get behind(): ReadonlyMap<PackName, number> {
+    return new Map([...this.#watches].map(([pack, { headSize }]) => [pack, headSize]));
+  }
+
   forget(pack: PackName): void {
     const watch = this.#watches.get(pack);
     if (watch === undefined) return;

@@ -35,6 +35,8 @@ export interface FederationStats {
   readonly epochs: ReadonlyMap<PackName, EpochCount>;
   /** Entries that a pack, or whoever speaks for it, says that it has no more: only a copy can bring them. */
   readonly gaps: ReadonlyMap<PackName, SaidGap>;
+  /** Packs that have signed more than is stored: the newest size that is known of each. */
+  readonly behind: ReadonlyMap<PackName, number>;
 }
 
 export interface HeldCount {
@@ -101,7 +103,7 @@ export class StatsKeeper {
     this.#refused[reason] = (this.#refused[reason] ?? 0) + 1;
   }
 
-  snapshot(held: HeldCount = NOTHING_HELD): Omit<FederationStats, "gaps"> {
+  snapshot(held: HeldCount = NOTHING_HELD): Omit<FederationStats, "gaps" | "behind"> {
     return {
       packs: this.#latest.size,
       entries: this.#entries,

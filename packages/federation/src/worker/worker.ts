@@ -124,7 +124,12 @@ export class FederationWorker {
   }
 
   get stats(): FederationStats {
-    return { ...this.#stats.snapshot(this.#hold.count), gaps: this.#gaps.found };
+    const hold = this.#hold;
+    return {
+      ...this.#stats.snapshot(hold.count),
+      gaps: this.#gaps.found,
+      behind: hold.behind,
+    };
   }
 
   /** Takes a message; its `settle` is called when it is dealt with. After `stop` it is ignored, unsettled. */

@@ -17,6 +17,7 @@ import { pinoLogger, systemClock, systemEntropy, systemWallClock } from "../port
 import { type CopyOptions, clientFor, isUrl } from "../restore/copies.js";
 import { type Filled, fillFromFederation, fillFromFolder } from "../restore/fill.js";
 import { keepMissing, missingNow, packsWithMissing } from "../restore/missing.js";
+import { Progress } from "../restore/progress.js";
 import { federationKeys, openFederation, storeOf } from "../roles/federation.js";
 import { exists } from "../state/files.js";
 import { type Layout, layoutOf } from "../state/layout.js";
@@ -29,7 +30,7 @@ export interface RebuildOptions extends CopyOptions {
   readonly state: string;
   readonly from: readonly string[];
   readonly port?: string;
-  /** ms without anything new from the packs, after which it ends; 0: the packs are not waited for. */
+  /** ms without anything from the packs that was missing, after which it ends; 0: the packs are not waited for. */
   readonly wait: number;
   readonly json: boolean;
 }
@@ -151,7 +152,7 @@ async function setReceiptLogKeyAside({ federation }: Layout, logger: Logger): Pr
 const LOOK_MS = 250;
 const SAID_EVERY = 20;
 
-/** Runs the federation until nothing new has come for as long as it was told to wait. */
+/** Runs the federation until nothing that is missing has come for as long as it was told to wait. */
 async function gather(
   layout: Layout,
   config: Config,
@@ -164,25 +165,19 @@ async function gather(
     onStopSignal(() => {
       stopped = true;
     });
-    let known = "";
+    const progress = new Progress();
     let since = systemWallClock.now();
     for (let look = 1; !stopped && systemWallClock.now() - since < wait; look += 1) {
       await systemWallClock.sleep(LOOK_MS);
-      const { packs, entries, requests, stats } = seen(federation);
-      const now = `${packs} ${entries} ${stats.gaps.size}`;
-      if (now !== known) since = systemWallClock.now();
-      known = now;
+      const { stats } = federation;
+      if (progress.look(stats)) since = systemWallClock.now();
+      const { packs, entries, requests } = stats;
       if (look % SAID_EVERY === 0) logger.info("rebuild.progress", { packs, entries, requests });
     }
     return packsIn(federation);
   } finally {
     await federation.stop();
   }
-}
-
-function seen({ stats }: Federation) {
-  const { packs, entries, requests } = stats;
-  return { packs, entries, requests, stats };
 }
 
 /** Those that are stored, and strangers that said what they have no more. */

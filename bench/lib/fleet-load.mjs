@@ -1,5 +1,5 @@
 // A federation's worker at work on recorded batches, on a store of one's choice; and stores without a worker.
-import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { millis, silentLogger } from "@wattseal/base";
 import { FederationWorker, PostgresStore, SqliteStore } from "@wattseal/federation";
@@ -153,7 +153,7 @@ export class NoStore {
  * @property {string} name
  * @property {() => Promise<Store>} open an empty one; the last one is closed and gone
  * @property {() => number} cpuSeconds of other processes
- * @property {() => Promise<number>} bytes on disk, of the one that is open
+ * @property {() => Promise<number>} bytes on disk, of the one that is open, beside its write-ahead log: that is bounded
  * @property {() => Promise<void>} close
  */
 
@@ -176,13 +176,7 @@ export function sqliteKind(scratch) {
       return store;
     },
     cpuSeconds: () => 0,
-    bytes: async () => {
-      const files = readdirSync(directory, { recursive: true, withFileTypes: true });
-      const sizes = files
-        .filter((it) => it.isFile())
-        .map((it) => statSync(join(directory, it.name)));
-      return sizes.reduce((sum, { size }) => sum + size, 0);
-    },
+    bytes: async () => (await store?.bytes()) ?? 0,
     close: empty,
   };
 }

@@ -5,6 +5,7 @@ import { leafHash, rootOf } from "@wattseal/tlog";
 import { afterEach, expect, it, vi } from "vitest";
 import { temporaryDirectory } from "../../fleet.fixture.js";
 import { A, B, growth, leaf } from "../growth.fixture.js";
+import { Database, type Schema } from "./database.js";
 import { SqliteStore } from "./sqlite.js";
 
 /** What node-sqlite3-wasm changes files by. */
@@ -34,6 +35,51 @@ function beforeEachChange(before: () => void): void {
     });
   }
 }
+
+const SCHEMA: Schema = {
+  name: "test",
+  file: "test.db",
+  application: 1,
+  version: 1,
+  from: () =>
+    "CREATE TABLE page (id INTEGER PRIMARY KEY, data BLOB NOT NULL); PRAGMA application_id = 1; PRAGMA user_version = 1;",
+};
+
+it("leaves whole commits where a kill comes while the write-ahead log goes into the file", {
+  timeout: 60_000,
+}, async () => {
+  const home = temporaryDirectory();
+  const cuts: { readonly directory: string; readonly answered: number }[] = [];
+  const live = join(home.path, "live");
+  const database = await Database.open(live, SCHEMA);
+  database.all("PRAGMA wal_autocheckpoint = 4");
+  const sizes = new Set<number>();
+  let answered = 0;
+  beforeEachChange(() => {
+    const directory = join(home.path, String(cuts.length));
+    fs.cpSync(live, directory, { recursive: true });
+    cuts.push({ directory, answered });
+  });
+  const page = (i: number) => new Uint8Array(4_000).fill(i);
+  for (let i = 1; i <= 4; i += 1) {
+    database.run("INSERT INTO page (id, data) VALUES (?, ?)", [i, page(i)]);
+    answered += 1;
+    sizes.add(fs.statSync(join(live, "test.db")).size);
+  }
+  vi.restoreAllMocks();
+  await database.close();
+
+  expect(sizes.size).toBeGreaterThan(1);
+  for (const [i, cut] of cuts.entries()) {
+    const after = await Database.open(cut.directory, SCHEMA);
+    const rows = after.all("SELECT id, data FROM page ORDER BY id");
+    expect(rows.length, `cut ${i}`).toBeGreaterThanOrEqual(cut.answered);
+    expect(rows.map((row) => row.get("data"))).toEqual(rows.map((_, at) => page(at + 1)));
+    expect(after.all("PRAGMA integrity_check")[0]?.get("integrity_check")).toBe("ok");
+    await after.close();
+  }
+  home.remove();
+});
 
 it("leaves whole commits wherever a kill comes, none of them lost that was answered for", async () => {
   const home = temporaryDirectory();

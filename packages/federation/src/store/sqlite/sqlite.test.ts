@@ -4,7 +4,7 @@ import sqlite from "node-sqlite3-wasm";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { temporaryDirectory } from "../../fleet.fixture.js";
 import { FOLD_VERSION } from "../../folds/growth.js";
-import { A, B, foldGrowth, growth, leaf } from "../growth.fixture.js";
+import { A, B, foldGrowth, growth, growthOf, leaf } from "../growth.fixture.js";
 import { lockStore } from "./lock.js";
 import { SqliteStore } from "./sqlite.js";
 
@@ -21,6 +21,31 @@ function plainly(path: string): InstanceType<typeof sqlite.Database> {
   return db;
 }
 
+/** Each question that has an answer. */
+async function askEverything(store: SqliteStore): Promise<void> {
+  await store.packs();
+  await store.packsAfter("", 1);
+  expect(await store.pack(A)).toBeDefined();
+  expect(await store.leaves(A, 1, 2)).toHaveLength(2);
+  expect(await store.head(A, 80)).toBeDefined();
+  await store.receiptLog();
+  await store.receiptRecords(0, 1);
+  await store.receiptSubtrees(1, 0, 1);
+  await store.modulesTwice("all");
+  await store.forkedPacks();
+  await store.forks();
+  await store.parked();
+  const fork = { pack: A, kind: "checkpoint", size: 1, payload: leaf(1), receipt: "" } as const;
+  await store.keepFork(fork);
+  await store.park({ pack: A, reason: "entry", message: "", payload: leaf(1) });
+  await store.fold(A);
+  await store.foldsAfter("", 1);
+  await store.foldsBehind(FOLD_VERSION, "", 1);
+  await store.energy({ pack: A, span: "hour", from: 0, to: 1 });
+  await store.marks({ keys: ["key"], pack: A, from: undefined, limit: 1 });
+  await store.subtrees(A, 1, 0, 1);
+}
+
 describe("SqliteStore on disk", () => {
   it("is there again after closing", async () => {
     const store = await SqliteStore.open(directory.path);
@@ -31,6 +56,24 @@ describe("SqliteStore on disk", () => {
     const again = await SqliteStore.open(directory.path);
     expect((await again.pack(A))?.size).toBe(5);
     await again.close();
+  });
+
+  it("moves what is committed from the write-ahead log to the file, whatever is asked meanwhile", {
+    timeout: 60_000,
+  }, async () => {
+    const store = await SqliteStore.open(directory.path);
+    const held: Uint8Array[] = [];
+    for (let i = 0; i < 5; i += 1) {
+      const leaves = Array.from({ length: 80 }, (_, at) => new Uint8Array(60_000).fill(at));
+      expect(await store.commit([growthOf(A, held, leaves)])).toEqual(["stored"]);
+      held.push(...leaves);
+      await askEverything(store);
+    }
+    const bytes = await store.bytes();
+    expect(bytes).toBeGreaterThan(24_000_000);
+    expect(statSync(join(directory.path, "federation.db")).size).toBeGreaterThan(bytes / 2);
+    expect(statSync(join(directory.path, "federation.db-wal")).size).toBeLessThan(bytes / 2);
+    await store.close();
   });
 
   it("is one process's at a time", async () => {

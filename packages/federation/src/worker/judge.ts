@@ -6,7 +6,7 @@ import {
   isCloneProof,
   type LctDocument,
 } from "@wattseal/lct-keys/verify";
-import { type Checkpoint, Frontier, leafHash, verifyCheckpoint } from "@wattseal/tlog";
+import { type Checkpoint, verifyCheckpoint } from "@wattseal/tlog";
 import {
   type Batch,
   checkBatch,
@@ -19,6 +19,7 @@ import type { FederationStore } from "../store/port.js";
 import { evidenceIn, isSignedByLater, type KnownPack, requireSignedAhead } from "./authenticity.js";
 import type { Growth, PackLog } from "./pack-log.js";
 import { Refused } from "./refused.js";
+import { storedRoot } from "./stored-root.js";
 
 export type Message = Batch | LeafResponse;
 
@@ -157,7 +158,7 @@ export async function requireNoFork(
 ): Promise<void> {
   const { pack } = context.known;
   const isLater = requireSigned(note, checkpoint, context, leaves);
-  const root = await rootAt(context.store, pack, checkpoint.size);
+  const root = await storedRoot(context.store, pack, checkpoint.size);
   if (!bytesEqual(root, checkpoint.root)) {
     const message = `the pack signed root ${toBase64(checkpoint.root)} for size ${checkpoint.size}, the stored log has ${toBase64(root)}`;
     const beside = isLater ? context.offered : undefined;
@@ -270,20 +271,4 @@ export function isTwin(document: LctDocument, known: Uint8Array, offered: Uint8A
   } catch {
     return false;
   }
-}
-
-const PAGE = 1024;
-
-async function rootAt(store: FederationStore, pack: PackName, size: number): Promise<Uint8Array> {
-  const known = await store.head(pack, size);
-  if (known !== undefined) return known;
-  const frontier = new Frontier();
-  while (frontier.size < size) {
-    const page = await store.leaves(pack, frontier.size, Math.min(PAGE, size - frontier.size));
-    if (page.length === 0) {
-      throw new Refused("size", `only ${frontier.size} of ${size} leaves are stored`);
-    }
-    for (const leaf of page) frontier.append(leafHash(leaf));
-  }
-  return frontier.root();
 }

@@ -12,6 +12,7 @@ import {
   withHalves,
 } from "@wattseal/can-protocol";
 import {
+  CounterStatementReader,
   compareLabel,
   DeviceHalf,
   decodeModulePairing,
@@ -19,7 +20,6 @@ import {
   encodeModulePairing,
   encodePackPairing,
   labelText,
-  readCounterStatement,
 } from "@wattseal/device-keys";
 import { Random } from "./fuzz/random.mjs";
 
@@ -97,6 +97,7 @@ function targetsFrom(seed) {
     outMwh: milliwattHours(4),
   };
   const statement = counterStatementOf(reading, moduleHalf, packHalf.publicKey);
+  const reader = new CounterStatementReader(packHalf, moduleHalf.publicKey);
   const guard = new ClearGuard([{ uid: UID, slot: SLOT }]);
   const status = encodeClear("timeRequest", {}, { address: 5 });
   const label = labelText(UID, moduleHalf.publicKey);
@@ -151,7 +152,7 @@ function targetsFrom(seed) {
       weight: 0.05,
       once: (random) => {
         const bytes = random.changed(new Uint8Array([...new Uint8Array(26), ...statement.mac]));
-        readCounterStatement(bytes, packHalf, moduleHalf.publicKey);
+        reader.read(bytes);
       },
     },
   ];

@@ -1,12 +1,13 @@
 import { createHmac, hkdfSync } from "node:crypto";
+import { inspect } from "node:util";
 import { x25519 } from "@noble/curves/ed25519.js";
 import { fromHex, milliwattHours, moduleUid, toHex } from "@wattseal/base";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   COUNTER_STATEMENT_LENGTH,
+  CounterStatementReader,
   DeviceHalf,
-  readCounterStatement,
   writeCounterStatement,
 } from "./index.js";
 
@@ -15,6 +16,7 @@ const fedSecret = Uint8Array.from({ length: 32 }, (_, i) => 255 - 5 * i);
 const module = DeviceHalf.fromSecret(moduleSecret);
 const federation = DeviceHalf.fromSecret(fedSecret);
 const other = DeviceHalf.fromSecret(new Uint8Array(32).fill(7));
+const reader = new CounterStatementReader(federation, module.publicKey);
 
 const READING = {
   uid: moduleUid("0102000078563412"),
@@ -41,30 +43,32 @@ describe("a counter statement", () => {
   });
 
   it("is read by the holder of the federation half, and of no other", () => {
-    expect(readCounterStatement(statement, federation, module.publicKey)).toEqual(READING);
-    expect(readCounterStatement(statement, other, module.publicKey)).toBeUndefined();
-    expect(readCounterStatement(statement, federation, other.publicKey)).toBeUndefined();
+    expect(reader.read(statement)).toEqual(READING);
+    expect(new CounterStatementReader(other, module.publicKey).read(statement)).toBeUndefined();
+    expect(new CounterStatementReader(federation, other.publicKey).read(statement)).toBeUndefined();
+  });
+
+  it("shows nothing of its key where its reader is printed", () => {
+    expect(`${inspect(reader)} ${JSON.stringify(reader)}`).toBe("CounterStatementReader {}");
   });
 
   it("cannot be made by the pack, which holds neither of the two halves", () => {
     const forged = writeCounterStatement(READING, other, federation.publicKey);
-    expect(readCounterStatement(forged, federation, module.publicKey)).toBeUndefined();
+    expect(reader.read(forged)).toBeUndefined();
   });
 
   it("says nothing once any bit of it is another", () => {
     for (let bit = 0; bit < 8 * statement.length; bit += 1) {
       const altered = Uint8Array.from(statement);
       altered[bit >> 3]! ^= 1 << (bit & 7);
-      expect(readCounterStatement(altered, federation, module.publicKey)).toBeUndefined();
+      expect(reader.read(altered)).toBeUndefined();
     }
   });
 
   it("of another length is refused with its offset", () => {
     for (const length of [0, 57, 59]) {
       const bytes = new Uint8Array(length);
-      expect(() => readCounterStatement(bytes, federation, module.publicKey)).toThrow(
-        expect.objectContaining({ name: "DecodeError" }),
-      );
+      expect(() => reader.read(bytes)).toThrow(expect.objectContaining({ name: "DecodeError" }));
     }
   });
 
@@ -86,7 +90,7 @@ describe("a counter statement", () => {
           outMwh: milliwattHours(outMwh),
         };
         const bytes = writeCounterStatement(reading, module, federation.publicKey);
-        expect(readCounterStatement(bytes, federation, module.publicKey)).toEqual(reading);
+        expect(reader.read(bytes)).toEqual(reading);
       }),
       { numRuns: 50 },
     );

@@ -8,6 +8,7 @@
  * federation could; what it shows is of use to whoever trusts the federation not to.
  */
 import { timingSafeEqual } from "node:crypto";
+import { inspect } from "node:util";
 import {
   concatBytes,
   DecodeError,
@@ -52,22 +53,37 @@ export function writeCounterStatement(
   fed: Uint8Array,
 ): Uint8Array {
   const fields = encodeFields(reading);
-  return concatBytes(fields, authenticate(fields, custody, fed));
+  const key = statementKey(custody, fed);
+  const mac = hmacSha256(key, fields);
+  key.fill(0);
+  return concatBytes(fields, mac);
 }
 
 /**
- * What a statement says, for the holder of the federation half; undefined when the module with `moduleHalf`
- * (public, 32 bytes) did not write it. Whether boot, tick and counters follow the statement before is the
- * caller's to judge. Throws DecodeError for another length.
+ * Reads one module's statements, for the holder of the federation half: a key agreement for all of them. Holds the key that they
+ * are made with.
  */
-export function readCounterStatement(
-  statement: Uint8Array,
-  custody: DeviceCustody,
-  moduleHalf: Uint8Array,
-): CounterReading | undefined {
-  const said = unverifiedCounterStatement(statement);
-  const mac = authenticate(statement.subarray(0, FIELDS_LENGTH), custody, moduleHalf);
-  return timingSafeEqual(mac, statement.subarray(FIELDS_LENGTH)) ? said : undefined;
+export class CounterStatementReader {
+  readonly #key: Uint8Array;
+
+  /** `moduleHalf`: public, 32 bytes. Throws what the custody throws. */
+  constructor(custody: DeviceCustody, moduleHalf: Uint8Array) {
+    this.#key = statementKey(custody, moduleHalf);
+  }
+
+  /**
+   * What a statement says; undefined when the module did not write it. Whether boot, tick and counters follow the statement
+   * before is the caller's to judge. Throws DecodeError for another length.
+   */
+  read(statement: Uint8Array): CounterReading | undefined {
+    const said = unverifiedCounterStatement(statement);
+    const mac = hmacSha256(this.#key, statement.subarray(0, FIELDS_LENGTH));
+    return timingSafeEqual(mac, statement.subarray(FIELDS_LENGTH)) ? said : undefined;
+  }
+
+  [inspect.custom](): string {
+    return "CounterStatementReader";
+  }
 }
 
 /** What a statement claims, whoever wrote it: for people to look at. Throws DecodeError for another length. */
@@ -90,13 +106,11 @@ export function unverifiedCounterStatement(statement: Uint8Array): CounterReadin
   };
 }
 
-function authenticate(fields: Uint8Array, custody: DeviceCustody, peer: Uint8Array): Uint8Array {
+function statementKey(custody: DeviceCustody, peer: Uint8Array): Uint8Array {
   const shared = custody.dh(peer);
   const key = deriveKey(shared, INFO);
   shared.fill(0);
-  const mac = hmacSha256(key, fields);
-  key.fill(0);
-  return mac;
+  return key;
 }
 
 function encodeFields({ uid, boot, tick, inMwh, outMwh }: CounterReading): Uint8Array {

@@ -2,7 +2,7 @@ export { type Aead, createAead, MAX_COUNTER, TAG_LENGTH } from "./aead.js";
 export {
   COUNTER_STATEMENT_LENGTH,
   type CounterReading,
-  readCounterStatement,
+  CounterStatementReader,
   unverifiedCounterStatement,
   writeCounterStatement,
 } from "./counter-statement.js";

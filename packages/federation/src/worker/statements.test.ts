@@ -3,14 +3,14 @@ import { DeviceHalf, writeCounterStatement } from "@wattseal/device-keys";
 import type { Entry } from "@wattseal/energy-ledger";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { StatementBook } from "./statements.js";
+import { StatementBook, type StatementKeys } from "./statements.js";
 
 const UID = moduleUid("5701000000000001");
 const OTHER = moduleUid("5701000000000002");
 const half = (name: string) => DeviceHalf.fromSecret(sha256(utf8(name)));
 const federation = half("federation");
 const module = half("module");
-const KEYS = { custody: federation, halves: new Map([[UID, module.publicKey]]) };
+const KEYS: StatementKeys = { custody: federation, halves: new Map([[UID, module.publicKey]]) };
 const START = 1_760_000_000_000;
 const at = (minute: number): Millis => millis(START + 60_000 * minute);
 const DAY = 24 * 60;
@@ -71,7 +71,7 @@ function gap(minute: number, { in: inward, out = 0, boot = 1 }: Counted): Entry 
   };
 }
 
-function checked(entries: readonly Entry[], keys: typeof KEYS | undefined = KEYS, from = 0) {
+function checked(entries: readonly Entry[], keys: StatementKeys | undefined = KEYS, from = 0) {
   const book = new StatementBook(keys);
   for (const [index, entry] of entries.entries()) book.observe(index, entry, index >= from);
   const { held, unchecked, wrong, faults } = book.take();
@@ -93,6 +93,20 @@ describe("counter statements of a log", () => {
       statement(4, { in: 120 }),
     ];
     expect(checked(honest)).toEqual(["held 2"]);
+  });
+
+  it("of one module take one key agreement, however many a log has", () => {
+    let agreed = 0;
+    const custody = {
+      publicKey: federation.publicKey,
+      dh: (peer: Uint8Array) => {
+        agreed += 1;
+        return federation.dh(peer);
+      },
+    };
+    const many = Array.from({ length: 50 }, (_, i) => statement(i, { in: i }));
+    expect(checked(many, { ...KEYS, custody })).toEqual(["held 50"]);
+    expect(agreed).toBe(1);
   });
 
   it("are unchecked of a module whose half is not known, and without a half of one's own", () => {

@@ -5,8 +5,8 @@
 import type { ModuleUid } from "@wattseal/base";
 import {
   type CounterReading,
+  CounterStatementReader,
   type DeviceCustody,
-  readCounterStatement,
 } from "@wattseal/device-keys";
 import type { Entry } from "@wattseal/energy-ledger";
 import { type CheckedStatements, MAX_WRONG, type StatementFault } from "@wattseal/verifier";
@@ -34,6 +34,8 @@ const MOST_PENDING = 64;
 
 export class StatementBook {
   readonly #keys: StatementKeys | undefined;
+  /** Of modules that said something: a key agreement costs ten times what a statement does. */
+  readonly #readers = new Map<ModuleUid, CounterStatementReader>();
   readonly #ends = new Map<ModuleUid, LogCounters>();
   /** The newest of each module. A module keeps count over its pairings, so these are kept over them too. */
   readonly #last = new Map<ModuleUid, Said>();
@@ -115,9 +117,17 @@ export class StatementBook {
   }
 
   #read(module: ModuleUid, statement: Uint8Array): CounterReading | "unchecked" | "forged" {
+    const reader = this.#reader(module);
+    return reader === undefined ? "unchecked" : (reader.read(statement) ?? "forged");
+  }
+
+  #reader(module: ModuleUid): CounterStatementReader | undefined {
+    const known = this.#readers.get(module);
     const half = this.#keys?.halves.get(module);
-    if (this.#keys === undefined || half === undefined) return "unchecked";
-    return readCounterStatement(statement, this.#keys.custody, half) ?? "forged";
+    if (known !== undefined || this.#keys === undefined || half === undefined) return known;
+    const reader = new CounterStatementReader(this.#keys.custody, half);
+    this.#readers.set(module, reader);
+    return reader;
   }
 
   #fault(index: number, fault: StatementFault): void {

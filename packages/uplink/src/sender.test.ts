@@ -118,18 +118,36 @@ describe("UplinkSender", () => {
     expect(at(0, { kind: "connected" })).toEqual(["head 512", "0-256", "256-512"]);
     expect(sender.deadline).toBe(1000);
     expect(at(999, { kind: "tick" })).toEqual([]);
-    expect(at(1000, { kind: "tick" })).toEqual(["head 512", "0-256", "256-512"]);
+    expect(at(1000, { kind: "tick" })).toEqual(["head 512", "0-256"]);
     expect(sender.deadline).toBe(3000);
-    expect(at(3000, { kind: "tick" })).toHaveLength(3);
+    expect(at(3000, { kind: "tick" })).toHaveLength(2);
     expect(sender.deadline).toBe(7000);
-    expect(at(7000, { kind: "tick" })).toHaveLength(3);
+    expect(at(7000, { kind: "tick" })).toHaveLength(2);
     expect(sender.deadline).toBe(15_000);
-    expect(at(15_000, { kind: "tick" })).toHaveLength(3);
+    expect(at(15_000, { kind: "tick" })).toHaveLength(2);
     expect(sender.deadline).toBe(23_000);
-    at(16_000, witnessed(256));
+    expect(at(16_000, witnessed(256))).toEqual(["256-512"]);
     expect(sender.deadline).toBe(17_000);
     at(16_000, witnessed(512));
     expect(sender.deadline).toBeUndefined();
+  });
+
+  it("repeats less each time that a connection breaks before a receipt, and opens the window again with receipts", async () => {
+    const { at } = await setup([256, 512, 768, 1024, 1280, 1536]);
+    const again = (time: number) => {
+      at(time, { kind: "disconnected" });
+      return at(time, { kind: "connected" });
+    };
+    expect(at(0, { kind: "connected" })).toHaveLength(4);
+    expect(again(1)).toEqual(["head 1536", "0-256"]);
+    expect(again(2)).toEqual(["head 1536", "0-256"]);
+    expect(at(3, witnessed(256))).toEqual(["256-512", "512-768"]);
+    expect(at(4, witnessed(512))).toEqual(["768-1024", "1024-1280"]);
+    at(5, witnessed(1536));
+    // one that breaks while nothing is under way says nothing about the link
+    expect(again(6)).toEqual(["head 1536"]);
+    expect(again(7)).toEqual(["head 1536"]);
+    expect(at(8, request(0))).toHaveLength(3);
   });
 
   it("forgets what was in flight when the connection goes, and never what was witnessed", async () => {
@@ -138,7 +156,7 @@ describe("UplinkSender", () => {
     at(1, witnessed(256));
     at(2, { kind: "disconnected" });
     expect(status().inFlight).toBe(0);
-    expect(at(3, { kind: "connected" })).toEqual(["head 768", "256-512", "512-768"]);
+    expect(at(3, { kind: "connected" })).toEqual(["head 768", "256-512"]);
     expect(at(4, witnessed(256))).toEqual([]);
     expect(at(4, witnessed(100))).toEqual([]);
     expect(status().witnessed).toBe(256);

@@ -51,7 +51,7 @@ export interface SenderOptions {
   /** Start of what this destination has not witnessed: `UplinkCursors.witnessed(name)`. */
   readonly witnessed: number;
   readonly pending: PendingCheckpoints;
-  /** Batches without a receipt, at most. Default 8. */
+  /** Batches without a receipt, at most: half as many each time that some were sent for nothing, until receipts come. Default 8. */
   readonly window?: number;
   /** Milliseconds without progress before sending again. Default 10 s, doubling up to 5 min. */
   readonly retryMs?: number;
@@ -85,6 +85,8 @@ export class UplinkSender {
   #connected = false;
   #witnessed: number;
   #next: number;
+  /** Of the window, what may be used now: repeats must not bury a link or a federation that is slow already. */
+  #open: number;
   /** Ends of the batches sent and not receipted, ascending. */
   #inFlight: number[] = [];
   /** Effects that still take memory below: a broken connection's too, until they are acknowledged. */
@@ -102,6 +104,7 @@ export class UplinkSender {
   constructor(options: SenderOptions) {
     this.#pending = options.pending;
     this.#window = options.window ?? 8;
+    this.#open = this.#window;
     this.#retryMs = options.retryMs ?? 10_000;
     this.#maxRetryMs = options.maxRetryMs ?? 300_000;
     this.#answerMs = options.answerMs ?? 100;
@@ -196,6 +199,7 @@ export class UplinkSender {
 
   #restart(): void {
     this.#headDue = true;
+    if (this.#inFlight.length > 0) this.#open = Math.max(1, Math.floor(this.#open / 2));
     this.#rewind(this.#witnessed);
   }
 
@@ -220,6 +224,7 @@ export class UplinkSender {
     if (this.#inFlight.length === 0) this.#resendAt = undefined;
     if (size <= this.#witnessed) return;
     this.#witnessed = size;
+    this.#open = Math.min(2 * this.#open, this.#window);
     this.#wait = this.#retryMs;
     this.#progress(undefined);
     if (this.#inFlight.length > 0) this.#resendAt = millis(now + this.#wait);
@@ -227,7 +232,7 @@ export class UplinkSender {
 
   #pump(now: Millis): SenderEffect[] {
     const effects: SenderEffect[] = [];
-    while (this.#inFlight.length < this.#window && this.#hasRoom) {
+    while (this.#inFlight.length < this.#open && this.#hasRoom) {
       const cut = this.#cut();
       if (cut === undefined) break;
       effects.push({ kind: "batch", from: this.#next, to: cut.size, note: cut.note });

@@ -1,10 +1,14 @@
-/** Work in its order, in groups: a group waits a moment for company, and again, ever longer, where it has to be repeated. */
+/**
+ * Work in its order, in groups: a group waits a moment for company, and again, ever longer, where it has to be repeated, by
+ * halves: what is done within a moment gets through where the whole never does.
+ */
 import { type Cancel, type Clock, millis } from "@wattseal/base";
 
 export interface QueueOptions<Work> {
   readonly clock: Clock;
   /** Longest wait for company, ms. */
   readonly groupMs: number;
+  /** At most. */
   readonly groupSize: number;
   /** "again": nothing of the group is done. Never rejects. */
   readonly work: (group: readonly Work[]) => Promise<"done" | "again">;
@@ -20,10 +24,13 @@ export class WorkQueue<Work> {
   #running: Promise<void> | undefined;
   /** ms to wait before a group is repeated; undefined while none has to be. */
   #retryMs: number | undefined;
+  /** Of the next group, at most. */
+  #size: number;
   #stopped = false;
 
   constructor(options: QueueOptions<Work>) {
     this.#options = options;
+    this.#size = options.groupSize;
   }
 
   push(work: Work): void {
@@ -68,14 +75,17 @@ export class WorkQueue<Work> {
 
   async #empty(): Promise<void> {
     while (this.#waiting.length > 0) {
-      const group = this.#waiting.splice(0, this.#options.groupSize);
+      const { groupSize } = this.#options;
+      const group = this.#waiting.splice(0, this.#size);
       if ((await this.#options.work(group)) === "again") {
         this.#waiting.unshift(...group);
         const last = this.#retryMs;
+        this.#size = Math.ceil(group.length / 2);
         this.#retryMs = last === undefined ? RETRY_MS : Math.min(2 * last, MAX_RETRY_MS);
         return;
       }
       this.#retryMs = undefined;
+      this.#size = Math.min(2 * this.#size, groupSize);
     }
   }
 }

@@ -122,6 +122,8 @@ export class HttpServer {
 
   /** Takes no new requests, and lets those under way end, their callers for a moment only. */
   async close(): Promise<void> {
+    // Before another can find that nobody answers and bind there: its socket would be taken away for ours.
+    await this.#name.remove();
     const closed = new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
     });
@@ -130,7 +132,6 @@ export class HttpServer {
     await closed;
     clearTimeout(late);
     await Promise.all(this.#answers);
-    await this.#name.remove();
   }
 }
 

@@ -31,6 +31,8 @@ export interface FederationOptions {
   readonly witnessKey: NoteSigner;
   /** Ed25519; signs the heads of the log of all receipts, whose origin is its name. Without it they stay unsigned. */
   readonly receiptLogKey?: NoteSigner;
+  /** The key that follows, of the same name: heads are signed under both until it has taken the other's place. */
+  readonly nextReceiptLogKey?: NoteSigner;
   /** The key that follows, of the same name: receipts bear both cosignatures until it has taken the other's place. */
   readonly nextWitnessKey?: NoteSigner;
   readonly authorityKeys: TrustedKeys;
@@ -87,7 +89,8 @@ async function registryOf(options: FederationOptions, logs: FederationStore) {
 export async function startFederation(options: FederationOptions): Promise<Federation> {
   const { logger, clock, authorityKeys, wallClock: utc = clock } = options;
   const { witnessKey: witness, nextWitnessKey: nextWitness } = options;
-  requireSuccession(options);
+  requireSuccession("a witness", witness, nextWitness);
+  requireSuccession("a receipt log", options.receiptLogKey, options.nextReceiptLogKey);
   const fleet = fleetName(options.fleet);
   if (authorityKeys.length === 0) {
     throw new FederationError("configuration", "without an authority key no pack is accepted");
@@ -115,6 +118,7 @@ export async function startFederation(options: FederationOptions): Promise<Feder
       store,
       witness,
       ...(options.receiptLogKey && { receiptLog: options.receiptLogKey }),
+      nextReceiptLog: options.nextReceiptLogKey,
       nextWitness,
       authorityKeys,
       ...(options.statements && { statements: options.statements }),
@@ -139,12 +143,14 @@ export async function startFederation(options: FederationOptions): Promise<Feder
     await port.ready;
     const witnessVkey = vkeyOf(witness);
     const nextWitnessVkey = nextWitness && vkeyOf(nextWitness);
-    const receiptLog =
-      options.receiptLogKey && formatVkey({ ...options.receiptLogKey, type: "ed25519" });
+    const logs = {
+      receiptLog: options.receiptLogKey && logVkeyOf(options.receiptLogKey),
+      nextReceiptLog: options.nextReceiptLogKey && logVkeyOf(options.nextReceiptLogKey),
+    };
     const stats = () => worker.stats;
     const witnesses = { witness: witnessVkey, nextWitness: nextWitnessVkey };
     const { missing = async () => undefined } = options.query ?? {};
-    const queried = { store, fleet, ...witnesses, receiptLog, stats, metrics, missing };
+    const queried = { store, fleet, ...witnesses, ...logs, stats, metrics, missing };
     const query = options.query && (await serveQueries(options.query, queried, options));
     if (query !== undefined) closing.push(() => query.close());
     const { ordersSocket: socket } = options;
@@ -178,13 +184,17 @@ function vkeyOf(key: NoteSigner): string {
   return formatVkey({ ...key, type: "cosignature" });
 }
 
+function logVkeyOf(key: NoteSigner): string {
+  return formatVkey({ ...key, type: "ed25519" });
+}
+
 /** Throws FederationError `configuration` for two keys of which one cannot follow the other. */
-function requireSuccession({ witnessKey, nextWitnessKey }: FederationOptions): void {
-  if (nextWitnessKey === undefined) return;
-  const isSame = bytesEqual(witnessKey.publicKey, nextWitnessKey.publicKey);
-  if (!isSame && witnessKey.name === nextWitnessKey.name) return;
+function requireSuccession(whose: string, key: NoteSigner | undefined, next?: NoteSigner): void {
+  if (next === undefined) return;
+  const isSame = key !== undefined && bytesEqual(key.publicKey, next.publicKey);
+  if (!isSame && key?.name === next.name) return;
   throw new FederationError(
     "configuration",
-    `a witness's next key is another key of its own name, ${witnessKey.name}`,
+    `${whose}'s next key is another key of its own name, ${key?.name ?? "and there is none before it"}`,
   );
 }

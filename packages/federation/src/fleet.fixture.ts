@@ -15,6 +15,7 @@ import {
 import {
   consistencyProof,
   Frontier,
+  type LogKeys,
   leafHash,
   type NoteSigner,
   nodeHash,
@@ -66,6 +67,11 @@ export const RECEIPT_LOG: NoteSigner = {
   publicKey: logKey.publicKey,
   sign: (bytes) => logKey.sign(bytes),
 };
+
+/** The receipt log as an auditor has it who accepts these keys. */
+export function receiptLogOf(...keys: readonly NoteSigner[]): LogKeys {
+  return { name: RECEIPT_LOG.name, publicKeys: keys.map(({ publicKey }) => publicKey) };
+}
 
 /** Time stands still until `advance`; tasks run in their order, each followed by what it set off. */
 export class TestClock implements Clock {

@@ -2,10 +2,12 @@ export { TlogError, type TlogErrorCode } from "./errors.js";
 export {
   type Checkpoint,
   formatCheckpoint,
+  type LogKeys,
   parseCheckpoint,
   signCheckpoint,
   unverifiedCheckpoint,
   verifyCheckpoint,
+  verifyLogHead,
 } from "./note/checkpoint.js";
 export { type Cosigned, cosign, verifyCosignature } from "./note/cosignature.js";
 export {

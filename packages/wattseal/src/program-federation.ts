@@ -24,7 +24,11 @@ export function addFederationAudit(federation: Command, report: Report): void {
     .option("--url <url>", "instead: where it answers queries")
     .option("--token <file>", "for --url: the token that it wants")
     .option("--ca <file>", "for --url: certificate of the authority that signed its certificate")
-    .option("--key <vkey>", "the receipt log's key (default with --state: receipts.pem)")
+    .option(
+      "--key <vkey>",
+      "an accepted key of the receipt log, several times while it changes (default with --state: those in its files)",
+      listed,
+    )
     .option("--trust <file>", "accepted witnesses (default with --state: its trust.json)")
     .option("--seen <file>", "keeps the newest head that was verified, for the next time")
     .option(

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { rotateWitness } from "./commands/federation-rotate.js";
+import { rotateKey } from "./commands/federation-rotate.js";
 import { parseKind, parseLct } from "./commands/identity-issue.js";
 import { adoptDocument, grantToken, parseHours, voidLct } from "./commands/registry.js";
 import { example, type Report } from "./program-help.js";
@@ -51,17 +51,20 @@ function addAdopt(federation: Command, report: Report): void {
 function addRotate(federation: Command, report: Report): void {
   federation
     .command("rotate")
-    .description("give the witness a next key beside its present one, and then in its place")
+    .description(
+      "give the witness, or its receipt log, a next key beside the present one, and then in its place",
+    )
     .requiredOption("--state <dir>", "state folder of the federation")
+    .option("--receipt-log", "the key of the receipt log's heads, not the witness's", false)
     .option("--finish", "the next key takes the place of the old one, which goes", false)
     .option("--yes", "do not ask", false)
     .option("--json", "print one JSON object", false)
     .addHelpText(
       "after",
-      "\ndocs/deploy.md says in which order. Exit status: 0 done; 2 wrong usage, or nothing to finish.\n",
+      "\ndocs/deploy.md and docs/receipt-log.md say in which order. Exit status: 0 done; 2 wrong usage, or nothing to finish.\n",
     )
     .addHelpText("after", example("federation rotate --state ./fleet"))
-    .action(async (options) => report(await rotateWitness(options)));
+    .action(async (options) => report(await rotateKey(options)));
 }
 
 /** `wattseal identity void` */

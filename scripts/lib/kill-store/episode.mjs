@@ -159,7 +159,8 @@ async function requireLogged(url, gateways, heads) {
     const receipts = [...gateways.given].map((text, i) => ({ holder: `receipt ${i}`, note: text }));
     const witnesses = [{ name: witness.name, publicKeys: [witness.publicKey] }];
     const trust = { authorities: [], witnesses, quorum: 1 };
-    const options = { key: receiptLog, trust, receipts };
+    const log = { name: receiptLog.name, publicKeys: [receiptLog.publicKey] };
+    const options = { log, trust, receipts };
     const { findings, packs } = await auditReceiptLog({ note, records }, options);
     if (findings.length > 0) throw new Error(`receipt log: ${JSON.stringify(findings)}`);
     if (packs !== gateways.all.size) throw new Error(`the receipt log has ${packs} packs`);

@@ -18,6 +18,7 @@ export interface Queried {
   readonly witness: string;
   /** C2SP vkey text of the receipt log; undefined where nobody signs it. */
   readonly receiptLog?: string | undefined;
+  readonly nextReceiptLog?: string | undefined;
   readonly nextWitness?: string | undefined;
   readonly stats: () => FederationStats;
   readonly metrics: Metrics;

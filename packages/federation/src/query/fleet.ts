@@ -7,7 +7,7 @@ import type * as form from "./schemas.js";
 
 type FleetSums = Omit<
   z.infer<typeof form.fleet>,
-  "fleet" | "witness" | "nextWitness" | "receiptLog"
+  "fleet" | "witness" | "nextWitness" | "receiptLog" | "nextReceiptLog"
 >;
 
 const PAGE = 500;

@@ -2,7 +2,7 @@ import { silentLogger } from "@wattseal/base";
 import { unverifiedCheckpoint } from "@wattseal/tlog";
 import { auditReceiptLog, type HeldReceipt } from "@wattseal/verifier";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { RECEIPT_LOG, TestClock, WITNESS } from "../fleet.fixture.js";
+import { RECEIPT_LOG, receiptLogOf, TestClock, WITNESS } from "../fleet.fixture.js";
 import type { HttpServer } from "../http/server.js";
 import { bench, pack } from "../worker/bench.fixture.js";
 import { QueryClient } from "./client.js";
@@ -59,7 +59,8 @@ async function audit() {
     quorum: 1,
   };
   const source = { note, records: client.receiptRecords(size) };
-  return { receipts, report: await auditReceiptLog(source, { key: RECEIPT_LOG, trust, receipts }) };
+  const log = receiptLogOf(RECEIPT_LOG);
+  return { receipts, report: await auditReceiptLog(source, { log, trust, receipts }) };
 }
 
 describe("a receipt log over HTTP", () => {

@@ -35,11 +35,12 @@ export const ROUTES: readonly QueryRoute[] = [
     path: "/v1/fleet",
     summary: "The fleet's sums.",
     response: form.fleet,
-    handle: async ({ store, fleet, witness, nextWitness, receiptLog }) => {
+    handle: async ({ store, fleet, witness, nextWitness, receiptLog, nextReceiptLog }) => {
       const keys = {
         witness,
         ...(nextWitness && { nextWitness }),
         ...(receiptLog && { receiptLog }),
+        ...(nextReceiptLog && { nextReceiptLog }),
       };
       return json({ fleet, ...keys, ...(await fleetSums(store)) });
     },

@@ -131,6 +131,10 @@ export const fleet = z.object({
     .string()
     .optional()
     .describe("C2SP vkey: origin and key of the log of its receipts."),
+  nextReceiptLog: z
+    .string()
+    .optional()
+    .describe("The key that follows, while the log's heads are signed under both."),
   packs: count,
   entries: count,
   witnessed: count.describe("Entries covered by receipts."),

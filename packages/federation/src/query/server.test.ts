@@ -53,6 +53,7 @@ beforeEach(async () => {
     fleet: "test",
     witness: "vkey",
     receiptLog: "log vkey",
+    nextReceiptLog: "next log vkey",
     stats: () => at.worker.stats,
     metrics,
     missing: async () => undefined,
@@ -126,7 +127,10 @@ describe("the query API", () => {
       const p = pack(2, `pack ${i}`);
       await at.give(p, "batch", p.batch(0));
     }
-    expect((await ask("/v1/fleet")).body).toMatchObject({ receiptLog: "log vkey" });
+    expect((await ask("/v1/fleet")).body).toMatchObject({
+      receiptLog: "log vkey",
+      nextReceiptLog: "next log vkey",
+    });
     const head = verifyCheckpoint(await (await raw("/v1/receipts/checkpoint")).text(), RECEIPT_LOG);
     expect(head.size).toBe(301);
     const bytesAt = async (tile: string) => {

@@ -23,7 +23,14 @@ export interface TakenLog {
 /** As the fleet's worker has them. */
 export type TakeOptions = Pick<
   WorkerOptions,
-  "store" | "witness" | "nextWitness" | "receiptLog" | "authorityKeys" | "statements" | "clock"
+  | "store"
+  | "witness"
+  | "nextWitness"
+  | "receiptLog"
+  | "nextReceiptLog"
+  | "authorityKeys"
+  | "statements"
+  | "clock"
 >;
 
 export interface Taken {

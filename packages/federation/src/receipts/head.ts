@@ -1,12 +1,15 @@
 import { messageOf } from "@wattseal/base";
-import { formatVkey, type NoteSigner, signCheckpoint, verifyCheckpoint } from "@wattseal/tlog";
+import { formatVkey, type NoteSigner, signCheckpoint, verifyLogHead } from "@wattseal/tlog";
 import { encodeReceiptRecord, NO_STATEMENTS } from "@wattseal/verifier";
 import { FederationError } from "../errors.js";
 import type { FederationStore, StoredPack } from "../store/port.js";
 import type { SignHead } from "./port.js";
 
-export function signedBy(log: NoteSigner): SignHead {
-  return (head) => signCheckpoint(head, log);
+/** The key of the log's heads, and the one that follows while it changes; both of its name. */
+export type ReceiptLogKeys = readonly [NoteSigner, ...NoteSigner[]];
+
+export function signedBy(keys: ReceiptLogKeys): SignHead {
+  return (head) => signCheckpoint(head, ...keys);
 }
 
 /** Receipts that were given before there was a log: they stand for entries up to their size. */
@@ -19,20 +22,28 @@ function olderRecords(packs: readonly StoredPack[]): readonly Uint8Array[] {
 }
 
 /**
- * The store's receipt log has one key, all workers'. Throws FederationError `configuration` where another one signed its
- * newest head: with two keys it would be two logs, and each would look cut off.
+ * The store's receipt log has one key, all workers', and beside it the next one while it changes. Where the newest head lacks
+ * a signature of these keys, it is signed again. Throws FederationError `configuration` where none of them signed it: with
+ * keys of their own, workers would make two logs of it, and each would look cut off.
  */
-export async function beginReceiptLog(store: FederationStore, log: NoteSigner): Promise<void> {
-  const note =
-    (await store.receiptLog()).note ??
-    (await store.beginReceiptLog(olderRecords(await store.packs()), signedBy(log)));
+export async function beginReceiptLog(store: FederationStore, keys: ReceiptLogKeys): Promise<void> {
+  const { note } = await store.receiptLog();
+  if (note !== undefined && signersOf(note, keys) === keys.length) return;
+  const older = note === undefined ? olderRecords(await store.packs()) : [];
+  signersOf(await store.beginReceiptLog(older, signedBy(keys), note), keys);
+}
+
+/** How many of them signed it. */
+function signersOf(note: string, keys: ReceiptLogKeys): number {
+  const [{ name }] = keys;
+  const publicKeys = keys.map(({ publicKey }) => publicKey);
   try {
-    verifyCheckpoint(note, log);
+    return verifyLogHead(note, { name, publicKeys }).signers.length;
   } catch (cause) {
-    const own = formatVkey({ ...log, type: "ed25519" });
+    const own = keys.map((key) => formatVkey({ ...key, type: "ed25519" })).join(" and ");
     throw new FederationError(
       "configuration",
-      `the store's receipt log is not signed with this worker's key, ${own} (${messageOf(cause)}). Give every worker on a store the same receipts.pem and witness`,
+      `the store's receipt log is not signed with this worker's key, ${own} (${messageOf(cause)}). Give every worker on a store the same receipts.pem (and receipts-next.pem) and witness`,
       { cause },
     );
   }

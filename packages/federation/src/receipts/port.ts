@@ -15,8 +15,11 @@ export type SignHead = (head: StoredHead) => string;
 
 export interface ReceiptLogStore {
   receiptLog(): Promise<StoredReceiptLog>;
-  /** The newest signed head. Where there is none yet, `records` become leaves, and what is there is signed. */
-  beginReceiptLog(records: readonly Uint8Array[], sign: SignHead): Promise<string>;
+  /**
+   * The newest signed head. Where there is none yet, `records` become leaves, and what is there is signed; where it still is
+   * `behind`, which lacks a signature, what is there is signed again, without them.
+   */
+  beginReceiptLog(records: readonly Uint8Array[], sign: SignHead, behind?: string): Promise<string>;
   /** Up to `limit` leaves from index `from` on; fewer at the end. */
   receiptRecords(from: number, limit: number): Promise<readonly Uint8Array[]>;
   /** Roots of `count` complete subtrees of 256^tile leaves in a row, from number `index` on; fewer where they are not complete. */

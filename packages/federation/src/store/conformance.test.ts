@@ -362,6 +362,16 @@ describe.each([
     expect(await store.receiptSubtrees(1, 0, 9)).toHaveLength(2);
   });
 
+  test("signs the receipt log's newest head again, for whoever names it as it is", async () => {
+    const begun = await store.beginReceiptLog([utf8("older")], signed);
+    const again = (note: string) => () => note;
+    expect(await store.beginReceiptLog([utf8("more")], again("new"), "another")).toBe(begun);
+    expect(await store.beginReceiptLog([utf8("more")], again("new"), begun)).toBe("new");
+    expect(await store.receiptLog()).toEqual({ ...positionOf([utf8("older")]), note: "new" });
+    expect(await store.beginReceiptLog([], again("newer"), begun)).toBe("new");
+    expect((await store.receiptRecords(0, 9)).map(String)).toEqual([String(utf8("older"))]);
+  });
+
   test("begins an empty receipt log with a head of no leaves", async () => {
     expect(await store.beginReceiptLog([], signed)).toBe(noteOf([]));
     expect(await store.receiptLog()).toEqual({ ...positionOf([]), note: noteOf([]) });

@@ -29,7 +29,8 @@ export function guarded(store: FederationStore): FederationStore {
     energy: (query) => guard(() => store.energy(query)),
     marks: (query) => guard(() => store.marks(query)),
     subtrees: (pack, tile, index, count) => guard(() => store.subtrees(pack, tile, index, count)),
-    beginReceiptLog: (records, sign) => guard(() => store.beginReceiptLog(records, sign)),
+    beginReceiptLog: (records, sign, behind) =>
+      guard(() => store.beginReceiptLog(records, sign, behind)),
     receiptLog: () => guard(() => store.receiptLog()),
     receiptRecords: (from, limit) => guard(() => store.receiptRecords(from, limit)),
     receiptSubtrees: (tile, index, count) => guard(() => store.receiptSubtrees(tile, index, count)),

@@ -132,9 +132,10 @@ export class MemoryStore implements FederationStore {
     return next.note;
   }
 
-  async beginReceiptLog(records: readonly Uint8Array[], sign: SignHead) {
+  async beginReceiptLog(records: readonly Uint8Array[], sign: SignHead, behind?: string) {
     const { note } = this.#receiptLog;
-    return note ?? this.#enterRecords(records, sign) ?? "";
+    if (note !== undefined && note !== behind) return note;
+    return this.#enterRecords(note === undefined ? records : [], sign) ?? "";
   }
 
   async receiptLog() {

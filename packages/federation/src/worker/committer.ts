@@ -2,7 +2,7 @@
 import type { Clock, Logger } from "@wattseal/base";
 import type { NoteSigner } from "@wattseal/tlog";
 import type { PackName } from "@wattseal/uplink";
-import { signedBy } from "../receipts/head.js";
+import { type ReceiptLogKeys, signedBy } from "../receipts/head.js";
 import type { FederationStore, PackCommit } from "../store/port.js";
 import type { Answers } from "./answers.js";
 import type { Gaps } from "./gaps.js";
@@ -22,7 +22,9 @@ export interface WitnessOptions {
   readonly witness: NoteSigner;
   /** Signs the heads of the log of all receipts; its name is the log's origin. Without it they stay unsigned. */
   readonly receiptLog?: NoteSigner;
-  /** Its next key: until that has taken the other's place, receipts bear cosignatures under both. */
+  /** Its next key: until that has taken the other's place, heads are signed under both. */
+  readonly nextReceiptLog?: NoteSigner | undefined;
+  /** The witness's next key: until that has taken the other's place, receipts bear cosignatures under both. */
   readonly nextWitness?: NoteSigner | undefined;
   /** Only runs: what is waited for goes by it. */
   readonly clock: Clock;
@@ -31,6 +33,14 @@ export interface WitnessOptions {
   readonly logger: Logger;
   /** How long a group's transaction took, ms. */
   readonly committed?: (ms: number) => void;
+}
+
+export function receiptLogKeys({
+  receiptLog,
+  nextReceiptLog,
+}: Pick<WitnessOptions, "receiptLog" | "nextReceiptLog">): ReceiptLogKeys | undefined {
+  if (receiptLog === undefined) return undefined;
+  return nextReceiptLog === undefined ? [receiptLog] : [receiptLog, nextReceiptLog];
 }
 
 interface Parts {
@@ -68,10 +78,11 @@ export class Committer {
   async commit(round: Round): Promise<void> {
     const shares = [...round.parts.values()].flatMap((part) => this.#share(part));
     if (shares.length === 0) return;
-    const { store, clock, committed, receiptLog } = this.#options;
+    const { store, clock, committed } = this.#options;
     const begun = clock.now();
     const commits = shares.map(({ commit }) => commit);
-    const outcomes = await store.commit(commits, receiptLog && signedBy(receiptLog));
+    const keys = receiptLogKeys(this.#options);
+    const outcomes = await store.commit(commits, keys && signedBy(keys));
     committed?.(clock.now() - begun);
     for (const [i, { part, commit }] of shares.entries()) {
       if (outcomes[i] === "stored") this.#stored(commit.pack, part, commit.receipt);

@@ -1,10 +1,10 @@
 import { fromUtf8, milliwattHours, moduleUid, slot } from "@wattseal/base";
 import { DeviceHalf, writeCounterStatement } from "@wattseal/device-keys";
 import { Ed25519SecretKey } from "@wattseal/lct-keys";
-import { cosign } from "@wattseal/tlog";
+import { cosign, type NoteSigner } from "@wattseal/tlog";
 import { auditReceiptLog, decodeReceiptRecord, type ReceiptLogReport } from "@wattseal/verifier";
 import { describe, expect, it } from "vitest";
-import { RECEIPT_LOG, seededEntropy, TestClock, WITNESS } from "../fleet.fixture.js";
+import { RECEIPT_LOG, receiptLogOf, seededEntropy, TestClock, WITNESS } from "../fleet.fixture.js";
 import { growthOf } from "../store/growth.fixture.js";
 import { MemoryStore } from "../store/memory.fixture.js";
 import type { FederationStore } from "../store/port.js";
@@ -16,12 +16,26 @@ const TRUST = {
   quorum: 1,
 };
 
-async function auditOf(store: FederationStore, receipts: string[]): Promise<ReceiptLogReport> {
+async function auditOf(
+  store: FederationStore,
+  receipts: readonly string[],
+  keys: readonly NoteSigner[] = [RECEIPT_LOG],
+): Promise<ReceiptLogReport> {
   const { size, note } = await store.receiptLog();
   const records = await store.receiptRecords(0, size + 1);
   const held = receipts.map((text, i) => ({ holder: `pack ${i}`, note: text }));
-  return auditReceiptLog({ note, records }, { key: RECEIPT_LOG, trust: TRUST, receipts: held });
+  return auditReceiptLog(
+    { note, records },
+    { log: receiptLogOf(...keys), trust: TRUST, receipts: held },
+  );
 }
+
+const otherKey = Ed25519SecretKey.generate(seededEntropy("another log key"));
+const NEXT: NoteSigner = {
+  name: RECEIPT_LOG.name,
+  publicKey: otherKey.publicKey,
+  sign: (bytes) => otherKey.sign(bytes),
+};
 
 describe("the receipt log of a worker", () => {
   it("has every receipt that it sent, each with the entries that were checked for it", async () => {
@@ -77,11 +91,39 @@ describe("the receipt log of a worker", () => {
   it("is signed before the first receipt, and by one key alone", async () => {
     const { store } = await bench();
     expect(await auditOf(store, [])).toMatchObject({ verdict: "verified", leaves: 0 });
-    const other = Ed25519SecretKey.generate(seededEntropy("another worker's"));
-    const receiptLog = { ...RECEIPT_LOG, publicKey: other.publicKey, sign: other.sign.bind(other) };
-    const refused = expect(bench(store, new TestClock(), { receiptLog })).rejects;
+    const refused = expect(bench(store, new TestClock(), { receiptLog: NEXT })).rejects;
     await refused.toMatchObject({ code: "configuration" });
     await refused.toThrow("receipts.pem");
+  });
+
+  it("goes over to its next key: the old one, both, the next one, and never back", async () => {
+    const store = new MemoryStore();
+    const p = pack(40);
+    const worker = (options: { receiptLog?: NoteSigner; nextReceiptLog?: NoteSigner }) =>
+      bench(store, new TestClock(), options);
+    const holdsFor = async (...keys: readonly NoteSigner[]) => {
+      const verdicts = keys.map(async (key) => (await auditOf(store, [], [key])).verdict);
+      expect(await Promise.all(verdicts)).toEqual(keys.map(() => "verified"));
+    };
+    const old = await worker({});
+    await old.give(p, "batch", p.batch(0, 10));
+    await expect(worker({ receiptLog: NEXT })).rejects.toMatchObject({ code: "configuration" });
+
+    // from its start on, whether or not a receipt is given
+    const both = await worker({ nextReceiptLog: NEXT });
+    await holdsFor(RECEIPT_LOG, NEXT);
+    expect((await store.receiptLog()).size).toBe(1);
+    await both.give(p, "batch", p.batch(10, 20));
+    await holdsFor(RECEIPT_LOG, NEXT);
+    await worker({}); // a start without it takes no signature away
+    await holdsFor(RECEIPT_LOG, NEXT);
+
+    const next = await worker({ receiptLog: NEXT });
+    await holdsFor(RECEIPT_LOG, NEXT);
+    await next.give(p, "batch", p.batch(20, 30));
+    await holdsFor(NEXT);
+    expect((await auditOf(store, [], [RECEIPT_LOG])).findings).toMatchObject([{ fault: "head" }]);
+    await expect(worker({})).rejects.toMatchObject({ code: "configuration" });
   });
 
   it("begins with the receipts that an older program gave, and goes on from them", async () => {

@@ -11,7 +11,7 @@ import type { Standing } from "../registry/standing.js";
 import { guarded, isStoreFailure } from "../store/guarded.js";
 import { Answers } from "./answers.js";
 import { type KnownPack, requireSignedAhead } from "./authenticity.js";
-import { Committer, type WitnessOptions } from "./committer.js";
+import { Committer, receiptLogKeys, type WitnessOptions } from "./committer.js";
 import { Endings } from "./endings.js";
 import { Gaps } from "./gaps.js";
 import { HoldArea } from "./hold.js";
@@ -116,7 +116,8 @@ export class FederationWorker {
 
   static async start(options: WorkerOptions): Promise<FederationWorker> {
     const store = guarded(options.store);
-    if (options.receiptLog !== undefined) await beginReceiptLog(store, options.receiptLog);
+    const keys = receiptLogKeys(options);
+    if (keys !== undefined) await beginReceiptLog(store, keys);
     const stats = new StatsKeeper(await store.packs());
     const worker = new FederationWorker({ ...options, store }, stats);
     await worker.#committer.count();

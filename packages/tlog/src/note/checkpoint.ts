@@ -2,6 +2,7 @@
 import { fromBase64, messageOf, toBase64 } from "@wattseal/base";
 import { TlogError } from "../errors.js";
 import { HASH_LENGTH } from "../tree/hash.js";
+import { keyId } from "./key.js";
 import { type NoteSigner, parseNote, signNote, verifyNote } from "./note.js";
 
 export interface Checkpoint {
@@ -67,12 +68,16 @@ export function unverifiedCheckpoint(note: string): Checkpoint {
   return parseCheckpoint(parseNote(note).text);
 }
 
-/** Formats and signs; origin and key name are one. */
+/** Formats and signs, under further keys of the log too while it changes its key; origin and key names are one. */
 export function signCheckpoint(
   head: { readonly size: number; readonly root: Uint8Array },
   signer: NoteSigner,
+  ...further: readonly NoteSigner[]
 ): string {
-  return signNote(formatCheckpoint({ origin: signer.name, ...head }), signer);
+  const { name: origin } = signer;
+  const other = further.find(({ name }) => name !== origin);
+  if (other !== undefined) refuse(`of ${JSON.stringify(origin)} cannot be signed as ${other.name}`);
+  return signNote(formatCheckpoint({ origin, ...head }), signer, ...further);
 }
 
 export function requireOriginIs(checkpoint: Checkpoint, origin: string): void {
@@ -90,4 +95,33 @@ export function verifyCheckpoint(
   const checkpoint = parseCheckpoint(verifyNote(note, key).text);
   requireOriginIs(checkpoint, key.name);
   return checkpoint;
+}
+
+/** A log: its origin, and every key that its heads may be signed under, several while it changes them. */
+export interface LogKeys {
+  readonly name: string;
+  /** Ed25519, 32 bytes each. */
+  readonly publicKeys: readonly Uint8Array[];
+}
+
+/**
+ * Verifies the signature of each of the log's keys that made one; lines of other keys are ignored. `signers`: those keys, in
+ * the order given, never none. Throws TlogError.
+ */
+export function verifyLogHead(
+  note: string,
+  { name, publicKeys }: LogKeys,
+): { readonly checkpoint: Checkpoint; readonly signers: readonly Uint8Array[] } {
+  const { signatures } = parseNote(note);
+  const ids = publicKeys.map((publicKey) => keyId({ name, publicKey, type: "ed25519" }));
+  const signers = publicKeys.filter((_, i) =>
+    signatures.some((line) => line.name === name && line.keyId === ids[i]),
+  );
+  const heads = signers.map((publicKey) => verifyCheckpoint(note, { name, publicKey }));
+  const [checkpoint] = heads;
+  if (checkpoint === undefined) {
+    const keys = ids.length === 1 ? `key ${ids[0]}` : `any of the keys ${ids.join(", ")}`;
+    throw new TlogError("signature", `note: has no signature by ${name} (${keys})`);
+  }
+  return { checkpoint, signers };
 }

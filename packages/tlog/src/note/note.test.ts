@@ -9,6 +9,7 @@ import {
   signCheckpoint,
   unverifiedCheckpoint,
   verifyCheckpoint,
+  verifyLogHead,
 } from "./checkpoint.js";
 import { cosign, verifyCosignature } from "./cosignature.js";
 import { formatVkey, keyId, parseVkey } from "./key.js";
@@ -199,6 +200,40 @@ describe("checkpoint", () => {
     expect(() => formatCheckpoint({ origin: "a", size: 1, root: new Uint8Array(31) })).toThrow(
       refusal("note"),
     );
+  });
+});
+
+describe("a head of a log that changes its key", () => {
+  const next = { ...signer("next", new Uint8Array(32).fill(3)), name: log.name };
+  const third = { ...signer("third", new Uint8Array(32).fill(4)), name: log.name };
+  const head = { size: 7, root: EMPTY_ROOT };
+  const keys = (...signers: readonly { readonly publicKey: Uint8Array }[]) => ({
+    name: log.name,
+    publicKeys: signers.map(({ publicKey }) => publicKey),
+  });
+
+  it("holds under either key, and names those of the accepted that signed", () => {
+    const note = signCheckpoint(head, log, next);
+    expect(verifyCheckpoint(note, log)).toEqual(verifyCheckpoint(note, next));
+    const signersFor = (...accepted: readonly { readonly publicKey: Uint8Array }[]) =>
+      verifyLogHead(note, keys(...accepted)).signers;
+    expect(verifyLogHead(note, keys(log)).checkpoint).toEqual({ origin: log.name, ...head });
+    expect(signersFor(third, next, log)).toEqual([next.publicKey, log.publicKey]);
+    expect(signersFor(log)).toEqual([log.publicKey]);
+    expect(() => signersFor(third)).toThrow(refusal("signature", /no signature by wattseal\/abc/));
+    expect(() => signersFor()).toThrow(refusal("signature"));
+  });
+
+  it("does not hold where one accepted key's line is wrong, or there twice", () => {
+    const forged = signCheckpoint(head, log, { ...third, publicKey: next.publicKey });
+    expect(verifyLogHead(forged, keys(log)).signers).toHaveLength(1);
+    expect(() => verifyLogHead(forged, keys(log, next))).toThrow(refusal("signature"));
+    const twice = signCheckpoint(head, log, log);
+    expect(() => verifyLogHead(twice, keys(log))).toThrow(refusal("signature"));
+  });
+
+  it("is of one name", () => {
+    expect(() => signCheckpoint(head, log, witness)).toThrow(refusal("note", /cannot be signed/));
   });
 });
 

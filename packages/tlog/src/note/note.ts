@@ -117,12 +117,15 @@ export function signBytes(signer: NoteSigner, bytes: Uint8Array): Uint8Array {
   return signature;
 }
 
-/** Signs `text` (which ends in a newline) with an Ed25519 note signature; returns the whole note. */
-export function signNote(text: string, signer: NoteSigner): string {
+/** Signs `text` (which ends in a newline) with an Ed25519 note signature of each signer, in their order; returns the whole note. */
+export function signNote(text: string, ...signers: readonly [NoteSigner, ...NoteSigner[]]): string {
   requireText(text);
-  const id = keyId({ ...signer, type: "ed25519" });
-  const signature = signBytes(signer, utf8(text));
-  return addSignature({ text, signatures: [] }, { name: signer.name, keyId: id, signature });
+  const signatures = signers.map((signer) => ({
+    name: signer.name,
+    keyId: keyId({ ...signer, type: "ed25519" }),
+    signature: signBytes(signer, utf8(text)),
+  }));
+  return formatNote({ text, signatures });
 }
 
 /** The one signature of `key` on the note. Throws TlogError "signature" where there is none, or two. */

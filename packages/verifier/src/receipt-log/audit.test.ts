@@ -1,5 +1,5 @@
 import { encodeCbor, utf8 } from "@wattseal/base";
-import { cosign, formatNote, parseNote } from "@wattseal/tlog";
+import { cosign, formatNote, formatVkey, type NoteSigner, parseNote } from "@wattseal/tlog";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { auditReceiptLog, type ReceiptLogAuditOptions } from "./audit.js";
@@ -7,6 +7,8 @@ import {
   type Given,
   headOf,
   LOG,
+  LOG_NEXT,
+  logOf,
   NEXT,
   receiptOf,
   recordOf,
@@ -30,7 +32,7 @@ function audit(
   note: string | undefined = headOf(records),
   options: Partial<ReceiptLogAuditOptions> = {},
 ) {
-  return auditReceiptLog({ note, records }, { key: LOG, trust: TRUST, ...options });
+  return auditReceiptLog({ note, records }, { log: logOf(LOG), trust: TRUST, ...options });
 }
 
 async function faultsOf(...of: Parameters<typeof audit>) {
@@ -56,6 +58,7 @@ describe("a receipt log's audit", () => {
       witnesses: [WITNESS.name],
       statements: { held: 3, unchecked: 1, wrong: 0 },
       extended: false,
+      keys: [formatVkey({ ...LOG, type: "ed25519" })],
       note: headOf(RECORDS),
     });
   });
@@ -162,9 +165,48 @@ describe("a receipt log's audit", () => {
       "head",
     );
     expect(
-      (await auditReceiptLog({ note: undefined, records: [] }, { key: LOG, trust: TRUST }))
+      (await auditReceiptLog({ note: undefined, records: [] }, { log: logOf(LOG), trust: TRUST }))
         .findings,
     ).toMatchObject([{ fault: "head" }]);
+  });
+
+  describe("while the log changes its key", () => {
+    const [old, both, next] = [[LOG], [LOG, LOG_NEXT], [LOG_NEXT]] as const;
+    const headBy = (count: number, keys: readonly [NoteSigner, ...NoteSigner[]]) =>
+      headOf(RECORDS.slice(0, count), ...keys);
+    const under = (pinned: readonly NoteSigner[], note: string, seen?: string) =>
+      faultsOf(RECORDS, note, { log: logOf(...pinned), seen });
+
+    it("holds for whoever accepts either key, or both", async () => {
+      for (const pinned of [old, both, next]) {
+        expect(await under(pinned, headBy(5, both), headBy(3, both))).toEqual([]);
+        const { keys } = await audit(RECORDS, headBy(5, both), { log: logOf(...pinned) });
+        expect(keys).toEqual(pinned.map((key) => formatVkey({ ...key, type: "ed25519" })));
+      }
+      expect(await under(next, headBy(5, old))).toEqual(["head"]);
+      expect(await under(old, headBy(5, next))).toEqual(["head"]);
+    });
+
+    it("extends what was seen under the old key, for whoever accepts that still", async () => {
+      expect(await under(both, headBy(5, next), headBy(3, old))).toEqual([]);
+      expect(await under(next, headBy(5, next), headBy(3, both))).toEqual([]);
+      expect(await under(next, headBy(5, next), headBy(3, old))).toEqual(["split"]);
+      const report = await audit(RECORDS, headBy(5, next), { log: logOf(...both) });
+      expect(report.keys).toEqual([formatVkey({ ...LOG_NEXT, type: "ed25519" })]);
+    });
+
+    it("does not hold where a line of either accepted key is wrong", async () => {
+      const { text, signatures } = parseNote(headBy(5, both));
+      for (const wrong of [0, 1]) {
+        const altered = signatures.map(({ signature, ...line }, i) => ({
+          ...line,
+          signature: i === wrong ? signature.map((byte) => byte ^ 1) : signature,
+        }));
+        const note = formatNote({ text, signatures: altered });
+        expect(await under(both, note)).toEqual(["head"]);
+        expect(await under(wrong === 0 ? next : old, note)).toEqual([]);
+      }
+    });
   });
 
   it("finds leaves that are no records, and says which", async () => {

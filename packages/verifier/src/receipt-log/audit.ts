@@ -6,10 +6,12 @@ import { bytesEqual, messageOf } from "@wattseal/base";
 import {
   type Checkpoint,
   Frontier,
+  formatVkey,
+  type LogKeys,
   leafHash,
   parseCheckpoint,
   parseNote,
-  verifyCheckpoint,
+  verifyLogHead,
 } from "@wattseal/tlog";
 import { cosignersOf } from "../log/witness.js";
 import type { Trust } from "../trust/trust.js";
@@ -24,8 +26,8 @@ export interface ReceiptLogSource {
 }
 
 export interface ReceiptLogAuditOptions {
-  /** Of the log: its origin, and the Ed25519 key of its heads. */
-  readonly key: { readonly name: string; readonly publicKey: Uint8Array };
+  /** Its origin, and the accepted keys of its heads. */
+  readonly log: LogKeys;
   /** Whose cosignatures count. */
   readonly trust: Trust;
   /** The head that an earlier audit ended with. */
@@ -80,6 +82,8 @@ export interface ReceiptLogReport {
   };
   /** Whether the log was compared with a head seen earlier. */
   readonly extended: boolean;
+  /** Of the accepted keys those that signed the newest head, C2SP vkey text each. */
+  readonly keys: readonly string[];
   /** The head to compare with next time: of a log that is verified, else undefined. */
   readonly note: string | undefined;
 }
@@ -114,6 +118,7 @@ class ReceiptLogAudit {
   readonly #findings: ReceiptLogFinding[] = [];
   readonly #held: HeldReceipts;
   readonly #seen: Checkpoint | undefined;
+  #keys: readonly string[] = [];
   #found = 0;
   #isExtension = false;
   readonly #statements = { held: 0, unchecked: 0, wrong: 0 };
@@ -124,7 +129,7 @@ class ReceiptLogAudit {
     this.#seen =
       options.seen === undefined
         ? undefined
-        : this.#verified(options.seen, "split", "seen earlier");
+        : this.#verified(options.seen, "split", "seen earlier")?.checkpoint;
     this.#compare();
   }
 
@@ -133,9 +138,16 @@ class ReceiptLogAudit {
   }
 
   head(note: string | undefined): Checkpoint | undefined {
-    if (note !== undefined) return this.#verified(note, "head", "of the log");
-    this.#find({ fault: "head", reason: "the log has no signed head" });
-    return undefined;
+    if (note === undefined) {
+      this.#find({ fault: "head", reason: "the log has no signed head" });
+      return undefined;
+    }
+    const head = this.#verified(note, "head", "of the log");
+    const { name } = this.#options.log;
+    this.#keys = (head?.signers ?? []).map((publicKey) =>
+      formatVkey({ name, publicKey, type: "ed25519" }),
+    );
+    return head?.checkpoint;
   }
 
   take(record: Uint8Array): void {
@@ -167,6 +179,7 @@ class ReceiptLogAudit {
       witnesses: [...this.#witnesses],
       statements: this.#statements,
       extended: this.#isExtension,
+      keys: this.#keys,
       note: verdict === "verified" ? note : undefined,
     };
   }
@@ -237,9 +250,9 @@ class ReceiptLogAudit {
     this.#find({ fault: "split", reason });
   }
 
-  #verified(note: string, fault: ReceiptLogFault, whose: string): Checkpoint | undefined {
+  #verified(note: string, fault: ReceiptLogFault, whose: string) {
     try {
-      return verifyCheckpoint(note, this.#options.key);
+      return verifyLogHead(note, this.#options.log);
     } catch (error) {
       this.#find({ fault, reason: `the head ${whose}: ${messageOf(error)}` });
       return undefined;

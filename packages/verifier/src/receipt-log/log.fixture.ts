@@ -1,7 +1,14 @@
 /** A federation's receipt log over packs of made-up roots, with real keys. */
 import { type Entropy, sha256, utf8 } from "@wattseal/base";
 import { Ed25519SecretKey } from "@wattseal/lct-keys";
-import { cosign, leafHash, type NoteSigner, rootOf, signCheckpoint } from "@wattseal/tlog";
+import {
+  cosign,
+  type LogKeys,
+  leafHash,
+  type NoteSigner,
+  rootOf,
+  signCheckpoint,
+} from "@wattseal/tlog";
 import type { Trust } from "../trust/trust.js";
 import { encodeReceiptRecord, NO_STATEMENTS, type ReceiptRecord } from "./record.js";
 
@@ -20,6 +27,8 @@ function signerOf(name: string): NoteSigner {
 }
 
 export const LOG = signerOf("federation.test/receipts");
+/** The log's next key. */
+export const LOG_NEXT: NoteSigner = { ...signerOf("receipts, next"), name: LOG.name };
 export const WITNESS = signerOf("federation.test");
 export const STRANGER = signerOf("stranger.test");
 /** The witness's next key. */
@@ -62,7 +71,16 @@ export function recordOf(given: Given): Uint8Array {
 }
 
 /** The log's head over leaves. */
-export function headOf(records: readonly Uint8Array[], signer = LOG): string {
+export function headOf(
+  records: readonly Uint8Array[],
+  signer: NoteSigner = LOG,
+  ...further: readonly NoteSigner[]
+): string {
   const root = rootOf(records.map((record) => leafHash(record)));
-  return signCheckpoint({ size: records.length, root }, signer);
+  return signCheckpoint({ size: records.length, root }, signer, ...further);
+}
+
+/** The log as an auditor has it who accepts these keys. */
+export function logOf(...keys: readonly NoteSigner[]): LogKeys {
+  return { name: LOG.name, publicKeys: keys.map(({ publicKey }) => publicKey) };
 }

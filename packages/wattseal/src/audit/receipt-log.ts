@@ -2,14 +2,12 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fromUtf8, messageOf } from "@wattseal/base";
-import { type FederationStore, openStore, type QueryClient } from "@wattseal/federation";
+import type { FederationStore, QueryClient } from "@wattseal/federation";
 import { RECEIPT_PREFIX } from "@wattseal/gateway";
 import { unverifiedCheckpoint } from "@wattseal/tlog";
 import type { HeldReceipt, ReceiptLogSource } from "@wattseal/verifier";
-import { federationSchema } from "../config/federation-schema.js";
-import { loadConfig } from "../config/file.js";
 import { CliError } from "../errors.js";
-import { storeOf } from "../roles/federation.js";
+import { openStoreOf } from "../roles/federation.js";
 import type { Layout } from "../state/layout.js";
 
 /** What is audited, read once: receipts first, since the log goes on growing. */
@@ -25,15 +23,9 @@ export interface AuditedLog {
 const PAGE = 256;
 const MOST_RECEIPT = 16_384;
 
-/** Straight from the store that federation.toml names; an embedded one is free when its federation is stopped. */
+/** Straight from the federation's store. */
 export async function storedReceiptLog(layout: Layout): Promise<AuditedLog> {
-  const config = await loadConfig({
-    schema: federationSchema,
-    path: layout.federation.config,
-    environment: process.env,
-    flags: {},
-  });
-  const store = await openStore(await storeOf(layout, config));
+  const store = await openStoreOf(layout);
   try {
     const shown = (await store.packs()).flatMap(({ pack, receipt }) =>
       receipt === undefined ? [] : [{ holder: `this federation for ${pack}`, note: receipt.text }],

@@ -1,7 +1,7 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { fromUtf8, messageOf } from "@wattseal/base";
-import { formatVkey, parseVkey, type VerifierKey } from "@wattseal/tlog";
+import { type LogKeys, parseVkey, type VerifierKey } from "@wattseal/tlog";
 import { auditReceiptLog, type ReceiptLogReport } from "@wattseal/verifier";
 import { readTrust } from "../audit/folder.js";
 import {
@@ -14,7 +14,7 @@ import { CliError, EXIT } from "../errors.js";
 import { clientFor } from "../restore/copies.js";
 import { exists, writeWhole } from "../state/files.js";
 import { type Layout, layoutOf } from "../state/layout.js";
-import { receiptLogVkey } from "../state/receipt-log.js";
+import { logVkeys, receiptLogOf } from "../state/receipt-log.js";
 import { writeOut } from "../view/output.js";
 import { withProgress } from "../view/progress.js";
 import { count } from "../view/units.js";
@@ -24,7 +24,7 @@ export interface FederationAuditOptions {
   readonly url?: string;
   readonly token?: string;
   readonly ca?: string;
-  readonly key?: string;
+  readonly key?: readonly string[];
   readonly trust?: string;
   readonly seen?: string;
   readonly receipts?: readonly string[];
@@ -39,7 +39,7 @@ export async function auditFederation(options: FederationAuditOptions): Promise<
   }
   const trust = await readTrust(options.trust ?? layout?.federation.trust);
   if (trust === undefined) throw new CliError("usage", "--url needs --trust: whose receipts count");
-  const key = await keyOf(options, layout);
+  const pinned = await pinnedLog(options, layout);
   const seen = options.seen === undefined ? undefined : await readSeen(options.seen);
   const held = await heldReceipts(options.receipts ?? []);
   const log = await openLog(options, layout);
@@ -47,7 +47,7 @@ export async function auditFederation(options: FederationAuditOptions): Promise<
     const receipts = [...log.shown, ...held];
     const report = await withProgress("receipts", (progress) =>
       auditReceiptLog(log.source, {
-        key,
+        log: pinned,
         trust,
         seen,
         receipts,
@@ -57,11 +57,10 @@ export async function auditFederation(options: FederationAuditOptions): Promise<
     if (options.seen !== undefined && report.note !== undefined) {
       await keepSeen(options.seen, report.note);
     }
-    const origin = formatVkey(key);
     await writeOut(
       options.json
-        ? `${JSON.stringify({ verified: report.verdict === "verified", key: origin, receipts: receipts.length, ...report })}\n`
-        : textOf(report, { key: origin, receipts: receipts.length, isSeen: seen !== undefined }),
+        ? `${JSON.stringify({ verified: report.verdict === "verified", receipts: receipts.length, ...report })}\n`
+        : textOf(report, { pinned, receipts: receipts.length, isSeen: seen !== undefined }),
     );
     return report.verdict === "verified" ? EXIT.ok : EXIT.failed;
   } finally {
@@ -77,23 +76,33 @@ async function openLog(
   return remoteReceiptLog(await clientFor(options.url ?? "", options));
 }
 
-async function keyOf(
-  { key }: FederationAuditOptions,
+/** The log's origin and the keys that are accepted for its heads. */
+async function pinnedLog(
+  { key: vkeys = [] }: FederationAuditOptions,
   layout: Layout | undefined,
-): Promise<VerifierKey> {
-  if (key === undefined && layout === undefined) {
+): Promise<LogKeys> {
+  const [first, ...others] = vkeys.map(logKey);
+  if (first === undefined) {
+    if (layout !== undefined) return receiptLogOf(layout);
     throw new CliError(
       "usage",
       "--url needs --key: the receipt log's key (C2SP vkey), from the operator and not from there",
     );
   }
-  const vkey = key ?? (layout === undefined ? "" : await receiptLogVkey(layout));
+  if (others.some(({ name }) => name !== first.name)) {
+    throw new CliError("usage", "--key: several keys are of one log, and have its name");
+  }
+  return { name: first.name, publicKeys: [first, ...others].map(({ publicKey }) => publicKey) };
+}
+
+function logKey(vkey: string): VerifierKey {
+  let key: VerifierKey;
   try {
-    const parsed = parseVkey(vkey);
-    if (parsed.type === "ed25519") return parsed;
+    key = parseVkey(vkey);
   } catch (cause) {
     throw new CliError("usage", `--key: ${messageOf(cause)}`, { cause });
   }
+  if (key.type === "ed25519") return key;
   throw new CliError("usage", "--key: that is a witness's key; the receipt log has one of its own");
 }
 
@@ -111,16 +120,18 @@ async function keepSeen(file: string, note: string): Promise<void> {
 function textOf(
   report: ReceiptLogReport,
   {
-    key,
+    pinned,
     receipts,
     isSeen,
-  }: { readonly key: string; readonly receipts: number; readonly isSeen: boolean },
+  }: { readonly pinned: LogKeys; readonly receipts: number; readonly isSeen: boolean },
 ): string {
   const { leaves, packs, witnesses, statements, findings, found, verdict } = report;
   const by = witnesses.length === 0 ? "" : ` by ${witnesses.join(", ")}`;
   const more = found - findings.length;
   return [
-    `log        ${key}`,
+    ...logVkeys(pinned).map(
+      (key) => `log        ${key}${report.keys.includes(key) ? "" : " (not on the newest head)"}`,
+    ),
     `receipts   ${count(leaves)} of ${count(packs)} packs, cosigned${by}; ${count(receipts)} that are held were looked for in it`,
     `statements ${count(statements.held)} held, ${count(statements.unchecked)} unchecked, ${count(statements.wrong)} wrong`,
     `before     ${isSeen ? (report.extended ? "it extends the head that was seen earlier" : "see below") : "not compared: no head was seen earlier (--seen FILE keeps one)"}`,

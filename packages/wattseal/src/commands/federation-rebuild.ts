@@ -21,7 +21,7 @@ import { Progress } from "../restore/progress.js";
 import { federationKeys, openFederation, storeOf } from "../roles/federation.js";
 import { exists } from "../state/files.js";
 import { type Layout, layoutOf } from "../state/layout.js";
-import { openReceiptLogKey } from "../state/receipt-log.js";
+import { openReceiptLogKeys } from "../state/receipt-log.js";
 import { readStatementKeys } from "../state/statement-keys.js";
 import { writeOut } from "../view/output.js";
 import { count } from "../view/units.js";
@@ -113,12 +113,14 @@ async function fill(
   try {
     if ((await store.receiptLog()).note === undefined) await setReceiptLogKeyAside(layout, logger);
     const statements = await readStatementKeys(layout);
+    const { receiptLogKey, nextReceiptLogKey } = await openReceiptLogKeys(layout, witnessKey.name, {
+      entropy: systemEntropy,
+      logger,
+    });
     const take: TakeOptions = {
       ...{ store, witness: witnessKey, authorityKeys, clock: systemClock() },
-      receiptLog: await openReceiptLogKey(layout, witnessKey.name, {
-        entropy: systemEntropy,
-        logger,
-      }),
+      receiptLog: receiptLogKey,
+      ...(nextReceiptLogKey && { nextReceiptLog: nextReceiptLogKey }),
       ...(nextWitnessKey && { nextWitness: nextWitnessKey }),
       ...(statements && { statements }),
     };
@@ -136,16 +138,19 @@ async function fill(
   }
 }
 
-/** The log of receipts went with the store: under the same key, another one would contradict it. */
+/** The log of receipts went with the store: under its keys, another one would contradict it. */
 async function setReceiptLogKeyAside({ federation }: Layout, logger: Logger): Promise<void> {
-  const { receiptLogKey: path } = federation;
-  if (!(await exists(path))) return;
-  for (let n = 1; ; n += 1) {
-    const aside = `${path}.before-rebuild-${n}`;
-    if (await exists(aside)) continue;
+  for (const path of [federation.nextReceiptLogKey, federation.receiptLogKey]) {
+    if (!(await exists(path))) continue;
+    const aside = await freeName(`${path}.before-rebuild`);
     await rename(path, aside);
     logger.warn("rebuild.receipt-log-key-replaced", { path, aside });
-    return;
+  }
+}
+
+async function freeName(path: string): Promise<string> {
+  for (let n = 1; ; n += 1) {
+    if (!(await exists(`${path}-${n}`))) return `${path}-${n}`;
   }
 }
 

@@ -1,13 +1,20 @@
 import { dirname, resolve } from "node:path";
 import { fromUtf8, type Logger } from "@wattseal/base";
-import { type Federation, type StoreOptions, startFederation } from "@wattseal/federation";
+import {
+  type Federation,
+  type FederationStore,
+  openStore,
+  type StoreOptions,
+  startFederation,
+} from "@wattseal/federation";
 import { decodeTrust } from "@wattseal/verifier";
-import type { FederationConfig } from "../config/federation-schema.js";
+import { type FederationConfig, federationSchema } from "../config/federation-schema.js";
+import { loadConfig } from "../config/file.js";
 import { steadyClock, systemClock, systemEntropy } from "../ports/system.js";
 import { readBrokerAccess } from "../state/broker-access.js";
 import { makeFolder, readRequired, readSecret } from "../state/files.js";
 import type { Layout } from "../state/layout.js";
-import { openReceiptLogKey } from "../state/receipt-log.js";
+import { openReceiptLogKeys } from "../state/receipt-log.js";
 import { readStatementKeys } from "../state/statement-keys.js";
 import { querySettingOf } from "./query.js";
 import { registrySettingOf } from "./registry.js";
@@ -53,10 +60,10 @@ export async function openFederation(options: {
     embeddedPort: broker.port,
     account: { ...access, ...(broker.user === "" ? {} : { username: broker.user }) },
     ...keys,
-    receiptLogKey: await openReceiptLogKey(layout, keys.witnessKey.name, {
+    ...(await openReceiptLogKeys(layout, keys.witnessKey.name, {
       entropy: systemEntropy,
       logger,
-    }),
+    })),
     ...(statements && { statements }),
     ...(registry && { registry }),
     ...(query && { query }),
@@ -86,4 +93,15 @@ export async function storeOf(layout: Layout, { store }: FederationConfig): Prom
     "",
   );
   return { kind: "postgres", url: store.url, password };
+}
+
+/** The store that federation.toml names; an embedded one is free when its federation is stopped. */
+export async function openStoreOf(layout: Layout): Promise<FederationStore> {
+  const config = await loadConfig({
+    schema: federationSchema,
+    path: layout.federation.config,
+    environment: process.env,
+    flags: {},
+  });
+  return openStore(await storeOf(layout, config));
 }

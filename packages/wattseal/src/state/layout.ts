@@ -37,6 +37,8 @@ export function layoutOf(root: string) {
       config: join(federation, "federation.toml"),
       witnessKey: join(federation, "witness.pem"),
       receiptLogKey: join(federation, "receipts.pem"),
+      /** Only while the receipt log changes its key. */
+      nextReceiptLogKey: join(federation, "receipts-next.pem"),
       /** Only while the witness changes its key. */
       nextWitnessKey: join(federation, "witness-next.pem"),
       deviceHalf: join(federation, "device-half.key"),

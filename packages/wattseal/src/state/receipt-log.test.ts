@@ -6,7 +6,7 @@ import { type Logger, silentLogger } from "@wattseal/base";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { makeFolder } from "./files.js";
 import { layoutOf } from "./layout.js";
-import { openReceiptLogKey } from "./receipt-log.js";
+import { openReceiptLogKeys } from "./receipt-log.js";
 
 let root: string;
 beforeEach(() => {
@@ -20,10 +20,9 @@ it("is made once for a folder that has none, told, and its owner's alone, howeve
   const told: string[] = [];
   const logger: Logger = { ...silentLogger, warn: (event) => void told.push(event) };
   const ports = { entropy: { bytes: (length: number) => randomBytes(length) }, logger };
-  const opened = await Promise.all(
-    [1, 2, 3].map(() => openReceiptLogKey(layout, "fleet.example", ports)),
-  );
-  opened.push(await openReceiptLogKey(layout, "fleet.example", ports));
+  const open = async () => (await openReceiptLogKeys(layout, "fleet.example", ports)).receiptLogKey;
+  const opened = await Promise.all([1, 2, 3].map(() => open()));
+  opened.push(await open());
   expect(new Set(opened.map(({ publicKey }) => String(publicKey))).size).toBe(1);
   expect(new Set(opened.map(({ name }) => name))).toEqual(new Set(["fleet.example/receipts"]));
   expect(told).toEqual(["federation.receipt-log-key-made"]);

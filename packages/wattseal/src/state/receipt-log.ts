@@ -5,7 +5,7 @@ import {
   LctKeysError,
   openEd25519KeyFile,
 } from "@wattseal/lct-keys";
-import { formatVkey, type NoteSigner } from "@wattseal/tlog";
+import { formatVkey, type LogKeys, type NoteSigner } from "@wattseal/tlog";
 import { decodeTrust } from "@wattseal/verifier";
 import { CliError } from "../errors.js";
 import { exists, readRequired } from "./files.js";
@@ -17,23 +17,28 @@ function receiptLogName(witness: string): string {
 }
 
 /**
- * The key of the receipt log's heads. A state folder of an older program has none: it is made, and told, since all workers
- * on one store need the same.
+ * The key of the receipt log's heads, and the one that follows while there is one. A state folder of an older program has
+ * none: it is made, and told, since all workers on one store need the same.
  */
-export async function openReceiptLogKey(
+export async function openReceiptLogKeys(
   { federation }: Layout,
   witness: string,
   { entropy, logger }: { readonly entropy: Entropy; readonly logger: Logger },
-): Promise<NoteSigner> {
-  const path = federation.receiptLogKey;
+): Promise<{ readonly receiptLogKey: NoteSigner; readonly nextReceiptLogKey?: NoteSigner }> {
+  const { receiptLogKey: path, nextReceiptLogKey: nextPath } = federation;
+  const name = receiptLogName(witness);
   const key = (await exists(path))
     ? await openEd25519KeyFile(path)
     : await makeKey(path, entropy, logger);
-  return {
-    name: receiptLogName(witness),
-    publicKey: key.publicKey,
-    sign: (message) => key.sign(message),
-  };
+  const next = (await exists(nextPath)) ? await openEd25519KeyFile(nextPath) : undefined;
+  const receiptLogKey = signerOf(name, key);
+  return next === undefined
+    ? { receiptLogKey }
+    : { receiptLogKey, nextReceiptLogKey: signerOf(name, next) };
+}
+
+function signerOf(name: string, key: Ed25519SecretKey): NoteSigner {
+  return { name, publicKey: key.publicKey, sign: (message) => key.sign(message) };
 }
 
 /** Of several workers that start in one folder at once, one makes it. */
@@ -50,16 +55,32 @@ async function makeKey(path: string, entropy: Entropy, logger: Logger): Promise<
   }
 }
 
-/** Its public half, as auditors pin it. Throws CliError, LctKeysError. */
-export async function receiptLogVkey({ federation }: Layout): Promise<string> {
-  const own = await openEd25519KeyFile(federation.witnessKey);
+/** The log's origin and the public halves of its keys, as auditors pin them. Throws CliError, LctKeysError. */
+export async function receiptLogOf({ federation }: Layout): Promise<LogKeys> {
+  const own = await publicKeyIn(federation.witnessKey);
   const { witnesses } = decodeTrust(await readRequired(federation.trust));
   const witness = witnesses.find(({ publicKeys }) =>
-    publicKeys.some((publicKey) => bytesEqual(publicKey, own.publicKey)),
+    publicKeys.some((publicKey) => bytesEqual(publicKey, own)),
   );
   if (witness === undefined) {
     throw new CliError("config", `${federation.trust} does not name the key in witness.pem`);
   }
-  const { publicKey } = await openEd25519KeyFile(federation.receiptLogKey);
-  return formatVkey({ name: receiptLogName(witness.name), publicKey, type: "ed25519" });
+  const { receiptLogKey, nextReceiptLogKey } = federation;
+  const files = (await exists(nextReceiptLogKey))
+    ? [receiptLogKey, nextReceiptLogKey]
+    : [receiptLogKey];
+  const publicKeys = await Promise.all(files.map(publicKeyIn));
+  return { name: receiptLogName(witness.name), publicKeys };
+}
+
+/** C2SP vkey text of each of its keys. */
+export function logVkeys({ name, publicKeys }: LogKeys): readonly string[] {
+  return publicKeys.map((publicKey) => formatVkey({ name, publicKey, type: "ed25519" }));
+}
+
+async function publicKeyIn(path: string): Promise<Uint8Array> {
+  const key = await openEd25519KeyFile(path);
+  const { publicKey } = key;
+  key.dispose();
+  return publicKey;
 }

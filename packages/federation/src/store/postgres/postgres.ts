@@ -100,8 +100,12 @@ export class PostgresStore implements FederationStore {
     return this.#database.transaction((session) => commitGroup(session, group, sign));
   }
 
-  async beginReceiptLog(records: readonly Uint8Array[], sign: SignHead): Promise<string> {
-    return this.#database.transaction((session) => beginReceiptLog(session, records, sign));
+  async beginReceiptLog(
+    records: readonly Uint8Array[],
+    sign: SignHead,
+    behind?: string,
+  ): Promise<string> {
+    return this.#database.transaction((session) => beginReceiptLog(session, records, sign, behind));
   }
 
   async receiptLog(): Promise<StoredReceiptLog> {

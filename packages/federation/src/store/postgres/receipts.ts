@@ -29,10 +29,11 @@ export async function beginReceiptLog(
   session: Session,
   records: readonly Uint8Array[],
   sign: SignHead,
+  behind: string | undefined,
 ): Promise<string> {
   const log = await lockedLog(session);
-  if (log.note !== undefined) return log.note;
-  const growth = grownBy(records, log, sign);
+  if (log.note !== undefined && log.note !== behind) return log.note;
+  const growth = grownBy(log.note === undefined ? records : [], log, sign);
   await enter(session, growth);
   return growth.next.note ?? "";
 }

@@ -19,10 +19,11 @@ export function beginReceiptLog(
   access: Access,
   records: readonly Uint8Array[],
   sign: SignHead,
+  behind: string | undefined,
 ): string {
   const log = receiptLogIn(access);
-  if (log.note !== undefined) return log.note;
-  const growth = grownBy(records, log, sign);
+  if (log.note !== undefined && log.note !== behind) return log.note;
+  const growth = grownBy(log.note === undefined ? records : [], log, sign);
   enter(access, growth);
   return growth.next.note ?? "";
 }

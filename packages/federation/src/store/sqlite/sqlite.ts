@@ -99,8 +99,12 @@ export class SqliteStore implements FederationStore {
     });
   }
 
-  async beginReceiptLog(records: readonly Uint8Array[], sign: SignHead): Promise<string> {
-    return this.#db.transaction(() => beginReceiptLog(this.#db, records, sign));
+  async beginReceiptLog(
+    records: readonly Uint8Array[],
+    sign: SignHead,
+    behind?: string,
+  ): Promise<string> {
+    return this.#db.transaction(() => beginReceiptLog(this.#db, records, sign, behind));
   }
 
   async receiptLog(): Promise<StoredReceiptLog> {

@@ -1,9 +1,10 @@
-// Command second-verifier checks Wattseal logs and proofs by docs/ledger-format.md alone.
+// Command second-verifier checks Wattseal logs and proofs by docs/ledger-format.md alone, and receipt logs by docs/receipt-log.md.
 //
 //	second-verifier [-trust FILE] PATH...
+//	second-verifier -trust FILE -key VKEY [-key VKEY]... FOLDER...
 //
-// It prints a line of JSON for each path: a folder is a log, a file a proof or an anchor's answer to a challenge. Status 0: each is verified, or
-// self-consistent without a trust file; 1: some are not; 2: wrong use.
+// It prints a line of JSON for each path: a folder is a log, a file a proof or an anchor's answer to a challenge; with keys, a folder is a
+// federation's receipt log under these. Status 0: each is verified, or self-consistent without a trust file; 1: some are not; 2: wrong use.
 package main
 
 import (
@@ -15,8 +16,14 @@ import (
 
 func main() {
 	trustFile := flag.String("trust", "", "`file` with the accepted authorities and witnesses")
+	var keys []logKey
+	flag.Func("key", "accepted `vkey` of a receipt log", func(vkey string) error {
+		key, err := parseLogKey(vkey)
+		keys = append(keys, key)
+		return err
+	})
 	flag.Parse()
-	sound, err := run(*trustFile, flag.Args())
+	sound, err := run(*trustFile, keys, flag.Args())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
@@ -28,7 +35,7 @@ func main() {
 
 var isSound = map[string]bool{"verified": true, "verified from a snapshot": true, "self-consistent only": true}
 
-func run(trustFile string, paths []string) (sound bool, err error) {
+func run(trustFile string, keys []logKey, paths []string) (sound bool, err error) {
 	var t *trust
 	if trustFile != "" {
 		if t, err = readTrust(trustFile); err != nil {
@@ -44,7 +51,13 @@ func run(trustFile string, paths []string) (sound bool, err error) {
 		}
 		var verdict string
 		var said any
-		if info.IsDir() {
+		if len(keys) > 0 {
+			if t == nil {
+				return false, fmt.Errorf("a receipt log needs -trust: whose receipts count")
+			}
+			r := auditReceipts(folder(path), keys, t)
+			verdict, said = r.Verdict, r
+		} else if info.IsDir() {
 			if !folder(path).isLog() {
 				return false, fmt.Errorf("%s: there is no log here", path)
 			}

@@ -82,14 +82,30 @@ func (t *trust) readQuorum(file map[string]json.RawMessage) {
 }
 
 // parseVkey: C2SP signed-note, of a cosigning key.
-func parseVkey(vkey string) noteKey {
+func parseVkey(vkey string) noteKey { return vkeyOf(vkey, cosignature) }
+
+func vkeyOf(vkey string, kind byte) noteKey {
 	parts := strings.SplitN(vkey, "+", 3)
 	require(len(parts) == 3 && isKeyName(parts[0]), "trust", "%q is no vkey", vkey)
 	key, ok := decodeBase64(parts[2])
-	require(ok && len(key) == 33 && key[0] == cosignature, "trust", "%q has no cosigning key", vkey)
-	witness := newNoteKey(parts[0], cosignature, key[1:])
-	require(parts[1] == fmt.Sprintf("%08x", witness.id), "trust", "%q has another key's id", vkey)
-	return witness
+	require(ok && len(key) == 33 && key[0] == kind, "trust", "%q has no key of type %d", vkey, kind)
+	named := newNoteKey(parts[0], kind, key[1:])
+	require(parts[1] == fmt.Sprintf("%08x", named.id), "trust", "%q has another key's id", vkey)
+	return named
+}
+
+// logKey is an accepted key of a receipt log, and as it was given.
+type logKey struct {
+	noteKey
+	vkey string
+}
+
+func parseLogKey(vkey string) (key logKey, err error) {
+	refused := attempt(func() { key = logKey{vkeyOf(vkey, logSignature), vkey} })
+	if refused != nil {
+		err = fmt.Errorf("%s", refused.problem)
+	}
+	return key, err
 }
 
 // jsonObject reads an object with exactly these keys; encoding/json would take a key in any case.

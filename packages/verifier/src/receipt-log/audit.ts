@@ -11,6 +11,7 @@ import {
   leafHash,
   parseCheckpoint,
   parseNote,
+  unverifiedCheckpoint,
   verifyLogHead,
 } from "@wattseal/tlog";
 import { cosignersOf } from "../log/witness.js";
@@ -97,11 +98,21 @@ export async function auditReceiptLog(
 ): Promise<ReceiptLogReport> {
   const audit = new ReceiptLogAudit(options);
   const head = audit.head(source.note);
+  const size = head?.size ?? saidSize(source.note);
   for await (const record of source.records) {
-    if (audit.leaves >= (head?.size ?? Number.MAX_SAFE_INTEGER)) break;
+    if (audit.leaves >= size) break;
     audit.take(record);
   }
   return audit.report(source.note, head);
+}
+
+/** What a head says that does not hold: its leaves are looked at all the same. */
+function saidSize(note: string | undefined): number {
+  try {
+    return note === undefined ? 0 : unverifiedCheckpoint(note).size;
+  } catch {
+    return 0;
+  }
 }
 
 /** The last head of a pack in the log. */
@@ -188,6 +199,8 @@ class ReceiptLogAudit {
     const { receipt, first, statements } = decodeReceiptRecord(bytes);
     const note = parseNote(receipt);
     const checkpoint = parseCheckpoint(note.text);
+    const { size } = checkpoint;
+    if (first > size) throw new Error(`it is of ${size} entries and says to begin at ${first}`);
     this.#held.met(note);
     this.#cosigned(receipt, checkpoint, leaf);
     this.#follow(checkpoint, first, leaf);
@@ -212,7 +225,6 @@ class ReceiptLogAudit {
   #follow({ origin, size, root }: Checkpoint, first: number, leaf: number): void {
     const last = this.#packs.get(origin);
     if (last === undefined || size > last.size) this.#packs.set(origin, { size, root });
-    if (first > size) throw new Error(`it is of ${size} entries and says to begin at ${first}`);
     if (last === undefined) return;
     if (size < last.size) {
       const reason = `${origin}: a head of ${size} entries after one of ${last.size}`;

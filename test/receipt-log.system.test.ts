@@ -69,7 +69,7 @@ it("a federation's receipts are audited from its store and over HTTP, and a stor
   await cp(`${folder}/backup`, `${state}/federation/store`, { recursive: true });
   const back = await stored();
   expect(back.findings.map(({ fault }) => fault)).toEqual(["split", "unlogged"]);
-});
+}, 300_000);
 
 it("the log's key goes over to the next one, and no auditor has to look at once", async () => {
   const folder = await temporaryFolder();
@@ -120,4 +120,4 @@ it("the log's key goes over to the next one, and no auditor has to look at once"
     extended: true,
     keys: [next],
   });
-});
+}, 300_000);

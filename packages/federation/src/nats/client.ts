@@ -33,6 +33,8 @@ export interface NatsFleetOptions {
 }
 
 const ACK_WAIT_MS = 30_000;
+/** Until the streams are looked at again where they could not be bounded: the right to may be given without a new start. */
+const UNBOUNDED_MS = 60_000;
 /** A server that answers neither of two pings is taken for gone: half a minute, where the client's own default is six. */
 const LIVENESS = { pingInterval: 10_000, maxPingOut: 2 } as const;
 
@@ -61,6 +63,7 @@ export class NatsFleet implements FleetPort {
   /** Ends the wait that is going on. */
   #wake: (() => void) | undefined;
   #working: Cancel | undefined;
+  #bounding: Cancel | undefined;
 
   private constructor(options: NatsFleetOptions, deliver: (delivery: Delivery) => void) {
     this.#options = options;
@@ -94,6 +97,7 @@ export class NatsFleet implements FleetPort {
   async close(): Promise<void> {
     this.#closed = true;
     this.#working?.();
+    this.#bounding?.();
     this.#wake?.();
     this.#room.open();
     this.#pull?.stop();
@@ -112,9 +116,7 @@ export class NatsFleet implements FleetPort {
     this.#connection = await this.#insist(() => this.#connect());
     const place = await this.#insist(() => this.#openPlace());
     if (place === undefined) return;
-    await boundMessages(place).catch((error: unknown) => {
-      this.#options.logger.warn("federation.broker-unbounded", { error: problemOf(error) });
-    });
+    await this.#bound(place);
     opened();
     this.#keepWorking();
     await this.#insist(() => this.#retained(place));
@@ -130,6 +132,29 @@ export class NatsFleet implements FleetPort {
   #openPlace(): Promise<Place> {
     const { fleet, ackWaitMs = ACK_WAIT_MS } = this.#options;
     return openPlace(this.#link(), fleet, ackWaitMs);
+  }
+
+  /**
+   * nats-server makes the stream of what is retained with its first MQTT client, which may come long after this start; and who
+   * starts first may find a cluster without a leader.
+   */
+  async #bound(place: Place, isSaid = false): Promise<void> {
+    const { logger, reconnectMs = 1000 } = this.#options;
+    try {
+      if (!(await boundMessages(place))) this.#boundLater(place, reconnectMs, isSaid);
+    } catch (error) {
+      if (this.#closed) return;
+      if (!isSaid) logger.warn("federation.broker-unbounded", { error: problemOf(error) });
+      this.#boundLater(place, UNBOUNDED_MS, true);
+    }
+  }
+
+  #boundLater(place: Place, ms: number, isSaid: boolean): void {
+    const { clock } = this.#options;
+    if (this.#closed) return;
+    this.#bounding = clock.at(millis(clock.now() + ms), () => {
+      void this.#bound(place, isSaid);
+    });
   }
 
   /** Until it succeeds; undefined when closed meanwhile. */

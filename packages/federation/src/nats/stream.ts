@@ -71,16 +71,17 @@ export async function openPlace(
 
 /**
  * nats-server's MQTT listeners take a message of any size, and one that no worker can take in would be brought to them for
- * ever: what is too long is not stored. A stream that nats-server made, or an older worker, has no such bound. Throws
- * what the client throws, where the account may not change streams.
+ * ever: what is too long is not stored. A stream that nats-server made, or an older worker, has no such bound. False: what
+ * is retained has no stream yet. Throws what the client throws, where the account may not change streams.
  */
-export async function boundMessages({ jsm }: Place): Promise<void> {
+export async function boundMessages({ jsm }: Place): Promise<boolean> {
   for (const { stream } of [MESSAGES, RETAINED]) {
-    if (!(await isThere(() => jsm.streams.info(stream)))) continue;
+    if (!(await isThere(() => jsm.streams.info(stream)))) return false;
     const { config } = await jsm.streams.info(stream);
     if (config.max_msg_size === MAX_STORED_BYTES) continue;
     await jsm.streams.update(stream, { ...config, max_msg_size: MAX_STORED_BYTES });
   }
+  return true;
 }
 
 /** Several workers may start at once: made twice, with the same settings, is made. */

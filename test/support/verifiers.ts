@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { LogStore } from "@wattseal/tlog/store";
 import { auditLog, decodeTrust, LogReplay } from "@wattseal/verifier";
 import { expect } from "vitest";
+import type { BrokenRule } from "./broken-rules.js";
 import { answerOf, buildGo, hasGo } from "./go.js";
 import { notesOf, TRUST_FILE, writeLog } from "./keyed-log.js";
 import { temporaryFolder, wattseal } from "./program.js";
@@ -91,6 +92,36 @@ export async function foldersOf(logs: readonly (readonly Uint8Array[])[]) {
     await writeLog(folder, entries);
   }
   return { root, folders, trustFile };
+}
+
+/** What both say of logs with these entries, which is the same of each. `what`: for the message where it is not. */
+export async function agreeOnAll(
+  logs: readonly (readonly Uint8Array[])[],
+  what: string,
+): Promise<readonly Audit[]> {
+  const { folders, trustFile } = await foldersOf(logs);
+  const others = await second(folders, trustFile);
+  const audits: Audit[] = [];
+  for (const [i, entries] of logs.entries()) {
+    const mine = await auditOf(entries);
+    expect(comparable(others[i]!), `${what} ${i}`).toEqual(comparable(mine));
+    audits.push(mine);
+  }
+  return audits;
+}
+
+/** Both refuse each at its entry, the second one by its rule. */
+export async function refuseEach(rules: readonly BrokenRule[]): Promise<void> {
+  const logs = rules.map(({ broken }) => broken());
+  const { folders, trustFile } = await foldersOf(logs.map(({ entries }) => entries));
+  const others = await second(folders, trustFile);
+  for (const [i, { entries, at }] of logs.entries()) {
+    const { rule, what } = rules[i]!;
+    const name = `${rule}, ${what}`;
+    const mine = await auditOf(entries);
+    expect.soft(mine, name).toMatchObject({ verdict: "refused", entries: at });
+    expect.soft(others[i], name).toMatchObject({ verdict: "refused", entries: at, rule });
+  }
 }
 
 export const SNAPSHOT = "snapshot.0000000000000400";

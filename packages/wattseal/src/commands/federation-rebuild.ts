@@ -1,4 +1,4 @@
-import { rename, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { Logger } from "@wattseal/base";
 import {
@@ -19,9 +19,8 @@ import { type Filled, fillFromFederation, fillFromFolder } from "../restore/fill
 import { keepMissing, missingNow, packsWithMissing } from "../restore/missing.js";
 import { Progress } from "../restore/progress.js";
 import { federationKeys, openFederation, storeOf } from "../roles/federation.js";
-import { exists } from "../state/files.js";
 import { type Layout, layoutOf } from "../state/layout.js";
-import { openReceiptLogKeys } from "../state/receipt-log.js";
+import { openReceiptLogKeys, setLogKeysAside } from "../state/receipt-log.js";
 import { readStatementKeys } from "../state/statement-keys.js";
 import { writeOut } from "../view/output.js";
 import { count } from "../view/units.js";
@@ -111,7 +110,7 @@ async function fill(
   const { witnessKey, nextWitnessKey, authorityKeys } = await federationKeys(layout);
   const store = await openStore(await storeOf(layout, config));
   try {
-    if ((await store.receiptLog()).note === undefined) await setReceiptLogKeyAside(layout, logger);
+    if ((await store.receiptLog()).note === undefined) await setLogKeysAside(layout, logger);
     const statements = await readStatementKeys(layout);
     const { receiptLogKey, nextReceiptLogKey } = await openReceiptLogKeys(layout, witnessKey.name, {
       entropy: systemEntropy,
@@ -135,22 +134,6 @@ async function fill(
     return filled;
   } finally {
     await store.close();
-  }
-}
-
-/** The log of receipts went with the store: under its keys, another one would contradict it. */
-async function setReceiptLogKeyAside({ federation }: Layout, logger: Logger): Promise<void> {
-  for (const path of [federation.nextReceiptLogKey, federation.receiptLogKey]) {
-    if (!(await exists(path))) continue;
-    const aside = await freeName(`${path}.before-rebuild`);
-    await rename(path, aside);
-    logger.warn("rebuild.receipt-log-key-replaced", { path, aside });
-  }
-}
-
-async function freeName(path: string): Promise<string> {
-  for (let n = 1; ; n += 1) {
-    if (!(await exists(`${path}-${n}`))) return `${path}-${n}`;
   }
 }
 

@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Logger, silentLogger } from "@wattseal/base";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { makeFolder } from "./files.js";
 import { layoutOf } from "./layout.js";
-import { openReceiptLogKeys } from "./receipt-log.js";
+import { openReceiptLogKeys, setLogKeysAside } from "./receipt-log.js";
 
 let root: string;
 beforeEach(() => {
@@ -27,4 +27,27 @@ it("is made once for a folder that has none, told, and its owner's alone, howeve
   expect(new Set(opened.map(({ name }) => name))).toEqual(new Set(["fleet.example/receipts"]));
   expect(told).toEqual(["federation.receipt-log-key-made"]);
   expect(statSync(layout.federation.receiptLogKey).mode & 0o777).toBe(0o600);
+});
+
+it("is put aside with the next one, each under a name of its own, for a store that begins another log", async () => {
+  const layout = layoutOf(root);
+  const { receiptLogKey, nextReceiptLogKey } = layout.federation;
+  await makeFolder(layout.federation.directory);
+  for (const time of ["first", "second"]) {
+    writeFileSync(receiptLogKey, `own, ${time}`);
+    writeFileSync(nextReceiptLogKey, `next, ${time}`);
+    await setLogKeysAside(layout, silentLogger);
+  }
+  await setLogKeysAside(layout, silentLogger); // nothing is left to do
+  const files = readdirSync(layout.federation.directory).sort();
+  const contents = files.map((name) => [
+    name,
+    readFileSync(join(layout.federation.directory, name), "utf8"),
+  ]);
+  expect(contents).toEqual([
+    ["receipts-next.pem.before-rebuild-1", "next, first"],
+    ["receipts-next.pem.before-rebuild-2", "next, second"],
+    ["receipts.pem.before-rebuild-1", "own, first"],
+    ["receipts.pem.before-rebuild-2", "own, second"],
+  ]);
 });

@@ -1,3 +1,4 @@
+import { rename } from "node:fs/promises";
 import { bytesEqual, type Entropy, type Logger } from "@wattseal/base";
 import {
   createEd25519KeyFile,
@@ -52,6 +53,22 @@ async function makeKey(path: string, entropy: Entropy, logger: Logger): Promise<
       return openEd25519KeyFile(path);
     }
     throw error;
+  }
+}
+
+/** For a store that is rebuilt: its log of receipts went with it, and under its keys another one would contradict it. */
+export async function setLogKeysAside({ federation }: Layout, logger: Logger): Promise<void> {
+  for (const path of [federation.nextReceiptLogKey, federation.receiptLogKey]) {
+    if (!(await exists(path))) continue;
+    const aside = await freeName(`${path}.before-rebuild`);
+    await rename(path, aside);
+    logger.warn("rebuild.receipt-log-key-replaced", { path, aside });
+  }
+}
+
+async function freeName(path: string): Promise<string> {
+  for (let n = 1; ; n += 1) {
+    if (!(await exists(`${path}-${n}`))) return `${path}-${n}`;
   }
 }
 

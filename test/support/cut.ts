@@ -6,33 +6,85 @@ import { buffer } from "node:stream/consumers";
 import { flush, HANDLE_TYPE, handlesFrom } from "@wattseal/tpm2";
 import { codeOf, type Swtpm } from "@wattseal/tpm2/testing";
 import { onTestFinished } from "vitest";
-import { type Finished, wattseal } from "./program.js";
+import { type Finished, type RunOptions, wattseal } from "./program.js";
 
-/** `file`: the call of node:fs/promises, and the name that it makes or removes. `tpm`: a command's code. */
+/**
+ * `file`: the call of node:fs, and the name that it makes or removes. `commit`: PostgreSQL was
+ * asked to commit so many transactions that store leaves.
+ * `sync`: so many times the embedded database made a file durable. `tpm`: a command's code.
+ */
 export type Step =
   | { readonly file: RegExp }
+  | { readonly commit: number }
+  | { readonly sync: number }
   | { readonly tpm: number }
   | { readonly http: "GET" | "POST" | "PUT" };
 
 /** Whether what was just done is the step at which the client is cut off; then it hears nothing of it. */
 type IsCut = (done: Step) => boolean;
 
-/** Node's option that ends the process by SIGKILL right after such a call. */
-function dyingAfter({ source }: RegExp): readonly string[] {
-  const code = `
+const AFTER_FILE = (source: string) => `
     import fs from "node:fs/promises";
-    import { syncBuiltinESMExports } from "node:module";
     import { basename } from "node:path";
     const last = new RegExp(${JSON.stringify(source)});
+    const done = (what) => last.test(what) && process.kill(process.pid, "SIGKILL");
     for (const [name, position] of [["rename", 1], ["link", 1], ["rm", 0]]) {
       const call = fs[name];
       fs[name] = async (...args) => {
         await call(...args);
-        if (last.test(name + " " + basename(args[position]))) process.kill(process.pid, "SIGKILL");
+        done(name + " " + basename(args[position]));
       };
     }
+    const { renameSync } = files;
+    files.renameSync = (from, to) => {
+      renameSync(from, to);
+      done("rename " + basename(to));
+    };`;
+
+const COUNTED = (count: number) => `
+    let left = ${count};
+    const done = () => --left === 0 && process.kill(process.pid, "SIGKILL");`;
+
+/** What the server makes of it is not waited for. */
+const AFTER_COMMIT = `
+    import { Socket } from "node:net";
+    const { write } = Socket.prototype;
+    let stores = false;
+    Socket.prototype.write = function (chunk, ...args) {
+      const sent = write.call(this, chunk, ...args);
+      const said = Buffer.from(chunk);
+      stores ||= said.includes("INSERT INTO wattseal.bundle");
+      if (stores && said.includes("COMMIT\\0")) {
+        stores = false;
+        done();
+      }
+      return sent;
+    };`;
+
+const AFTER_SYNC = `
+    const { fsyncSync } = files;
+    files.fsyncSync = (file) => {
+      fsyncSync(file);
+      done();
+    };`;
+
+/** Node's option that ends the process by SIGKILL right after such a step. */
+function dyingAfter(step: Step): readonly string[] {
+  const code =
+    "file" in step
+      ? AFTER_FILE(step.file.source)
+      : "commit" in step
+        ? COUNTED(step.commit) + AFTER_COMMIT
+        : "sync" in step
+          ? COUNTED(step.sync) + AFTER_SYNC
+          : undefined;
+  if (code === undefined) return [];
+  const whole = `
+    import files from "node:fs";
+    import { syncBuiltinESMExports } from "node:module";
+    ${code}
     syncBuiltinESMExports();`;
-  return ["--import", `data:text/javascript,${encodeURIComponent(code)}`];
+  return ["--import", `data:text/javascript,${encodeURIComponent(whole)}`];
 }
 
 /** What the program is run against, and which of its steps is its last. */
@@ -47,12 +99,15 @@ export class Cutter {
   };
 
   /** Runs the program and kills it after this step; throws where it ended otherwise. */
-  async killed(args: readonly string[], step: Step): Promise<void> {
-    const node = "file" in step ? dyingAfter(step.file) : [];
+  async killed(
+    args: readonly string[],
+    step: Step,
+    { env }: Pick<RunOptions, "env"> = {},
+  ): Promise<void> {
     const started = (cut: () => void) => {
       this.#last = { step, cut };
     };
-    const finished = await wattseal(args, { node, started });
+    const finished = await wattseal(args, { env, node: dyingAfter(step), started });
     this.#last = undefined;
     if (finished.signal === "SIGKILL") return;
     throw new Error(`${JSON.stringify(finished)} instead of being killed after ${named(step)}`);
@@ -74,7 +129,7 @@ function isSame(wanted: Step, done: Step): boolean {
 
 function named(step: Step): string {
   if ("file" in step) return String(step.file);
-  return "tpm" in step ? `command 0x${step.tpm.toString(16)}` : step.http;
+  return "tpm" in step ? `command 0x${step.tpm.toString(16)}` : JSON.stringify(step);
 }
 
 /** A way to the registry at `url`: the URL to use instead. `instead`: another answer than the registry's. */

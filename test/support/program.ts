@@ -43,6 +43,8 @@ export async function demoState(state: string, ...flags: readonly string[]): Pro
 
 export interface RunOptions {
   readonly cwd?: string;
+  /** Beside this process's own. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
   /** Node's own options, before the program. */
   readonly node?: readonly string[];
   /** What it reads from standard input; else nothing is there. */
@@ -54,11 +56,12 @@ export interface RunOptions {
 /** Runs the program to its end. */
 export function wattseal(
   args: readonly string[],
-  { cwd, node = [], input, started }: RunOptions = {},
+  { cwd, env = {}, node = [], input, started }: RunOptions = {},
 ): Promise<Finished> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [...node, PROGRAM, ...args], {
       cwd,
+      env: { ...process.env, ...env },
       stdio: ["pipe", "pipe", "pipe"],
     });
     started?.(() => void child.kill("SIGKILL"));

@@ -132,3 +132,24 @@ it("leaves whole commits wherever a kill comes, none of them lost that was answe
   }
   home.remove();
 });
+
+it("is made anew wherever a kill comes while it is made", async () => {
+  const home = temporaryDirectory();
+  const live = join(home.path, "live");
+  const cuts: string[] = [];
+  beforeEachChange(() => {
+    if (!fs.existsSync(live)) return;
+    const directory = join(home.path, String(cuts.length));
+    fs.cpSync(live, directory, { recursive: true });
+    cuts.push(directory);
+  });
+  await (await SqliteStore.open(live)).close();
+  vi.restoreAllMocks();
+  expect(cuts.length).toBeGreaterThan(10);
+  for (const directory of cuts) {
+    const store = await SqliteStore.open(directory);
+    expect(await store.packs()).toEqual([]);
+    expect(await store.commit([growth(0, 5, given(1))], () => "head")).toEqual(["stored"]);
+    await store.close();
+  }
+});

@@ -4,7 +4,16 @@
  * hasHotJournal), in whatever mode; a write-ahead log is recovered by its checksums, and in exclusive mode without
  * shared memory (sqlite.org/wal.html §6 and §8).
  */
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readSync, rmSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  rmSync,
+  truncateSync,
+} from "node:fs";
 import { join } from "node:path";
 import { messageOf } from "@wattseal/base";
 import sqlite from "node-sqlite3-wasm";
@@ -129,7 +138,7 @@ export class Database implements Access {
 function openHandle(path: string, schema: Schema): Handle {
   // The adapter's own lock is a directory that a killed process leaves behind; with ours held it is stale.
   rmSync(`${path}.lock`, { recursive: true, force: true });
-  requireNoHotJournal(path);
+  rollBackFirst(path);
   let handle: Handle | undefined;
   try {
     handle = new sqlite.Database(path);
@@ -161,18 +170,32 @@ function migrate(handle: Handle, path: string, { name, application, version, fro
   }
 }
 
-/** Files of before the write-ahead log: what a killed process left half done there, this adapter cannot roll back. */
-function requireNoHotJournal(path: string): void {
+/** A rollback journal's header (sqlite.org/fileformat2.html §3): what it begins with, and where it says how many pages the file had before. */
+const JOURNAL_MAGIC = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
+const INITIAL_PAGES = 16;
+
+/**
+ * A transaction that was cut before there was a write-ahead log: the one that makes the file, or one of a file of before. The
+ * first is rolled back here, to the empty file that it began with; the others this adapter cannot.
+ */
+function rollBackFirst(path: string): void {
   const journal = `${path}-journal`;
   if (!existsSync(journal)) return;
-  const first = new Uint8Array(1);
+  const header = new Uint8Array(INITIAL_PAGES + 4);
   const file = openSync(journal, "r");
+  let read: number;
   try {
-    readSync(file, first);
+    read = readSync(file, header);
   } finally {
     closeSync(file);
   }
-  if (first[0] === 0) return; // empty, or its header zeroed: finished with
+  if (header[0] === 0) return; // empty, or its header zeroed: finished with
+  const isWhole = read === header.length && JOURNAL_MAGIC.every((byte, i) => header[i] === byte);
+  if (isWhole && header.subarray(INITIAL_PAGES).every((byte) => byte === 0)) {
+    truncateSync(path);
+    rmSync(journal);
+    return;
+  }
   throw new FederationError(
     "store-corrupt",
     `${path} was left in the middle of a transaction: run \`sqlite3 ${path} 'PRAGMA integrity_check'\`, which rolls it back, and start again`,

@@ -5,7 +5,9 @@ import { audit } from "./audit.mjs";
 import { ledger } from "./ledger.mjs";
 import { machineFacts } from "./lib/machine.mjs";
 import { link } from "./link.mjs";
+import { load } from "./load.mjs";
 import { log } from "./log.mjs";
+import { offline } from "./offline.mjs";
 import { signer } from "./signer.mjs";
 import { sim } from "./sim.mjs";
 import { start } from "./start.mjs";
@@ -19,7 +21,21 @@ import { uplink } from "./uplink.mjs";
  */
 
 /** @type {Readonly<Record<string, Benchmark>>} */
-const BENCHMARKS = { aead, link, sim, ledger, audit, log, start, tpm, signer, store, uplink };
+const BENCHMARKS = {
+  aead,
+  link,
+  sim,
+  ledger,
+  audit,
+  log,
+  start,
+  tpm,
+  signer,
+  store,
+  uplink,
+  load,
+  offline,
+};
 
 /**
  * Runs the named benchmarks, all of them by default, and writes Markdown to standard output.

@@ -1,12 +1,9 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { loadavg } from "node:os";
 import { join } from "node:path";
-import { hasOpenssl } from "../scripts/lib/deploy/authority.mjs";
-import { hasMosquitto } from "../scripts/lib/deploy/mosquitto.mjs";
-import { hasNats } from "../scripts/lib/deploy/nats.mjs";
 import { enrolled, PROGRAM } from "../scripts/lib/deploy/state.mjs";
-import { postgresMissing } from "../scripts/lib/postgres.mjs";
 import { deployed } from "./lib/deployed.mjs";
+import { missingDeployments } from "./lib/missing.mjs";
 import { runJson } from "./lib/run-json.mjs";
 
 /** @typedef {import("../scripts/lib/deploy/deployment.mjs").Kind} Kind */
@@ -30,7 +27,7 @@ const BUSY = { packs: 100, rate: 20, remark: " at 20 entries/s each" };
 export async function uplink(scratch) {
   const load = loadavg().map((value) => value.toFixed(1));
   const rows = [];
-  const missing = missingOf();
+  const missing = missingDeployments();
   const folder = join(scratch, "uplink");
   for (const kind of /** @type {const} */ (["embedded", "site", "cluster"])) {
     if (missing[kind] !== undefined) continue;
@@ -52,14 +49,6 @@ export async function uplink(scratch) {
     ...rows,
     "",
   ].join("\n");
-}
-
-/** Why a deployment cannot be measured here. @returns {Partial<Record<Kind, string>>} */
-function missingOf() {
-  const openssl = hasOpenssl() ? undefined : "openssl is not installed";
-  const site = hasMosquitto() ? openssl : "mosquitto is not installed";
-  const cluster = hasNats() ? (openssl ?? postgresMissing()) : "nats-server is not installed";
-  return { ...(site && { site }), ...(cluster && { cluster }) };
 }
 
 /**

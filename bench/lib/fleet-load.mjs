@@ -27,15 +27,7 @@ const systemClock = {
  * @param {readonly Recorded[]} packs
  */
 export async function workThrough(store, packs) {
-  const worker = await FederationWorker.start({
-    store,
-    witness,
-    receiptLog,
-    authorityKeys: [authority.publicKey],
-    clock: systemClock,
-    logger: silentLogger,
-    publish: () => {},
-  });
+  const worker = await workerOn(store);
   const batches = Math.max(...packs.map((pack) => pack.batches.length));
   let open = 0;
   await new Promise((resolve) => {
@@ -56,6 +48,40 @@ export async function workThrough(store, packs) {
   const { entries, refused } = worker.stats;
   const wanted = packs.reduce((sum, { leaves }) => sum + leaves.length, 0);
   if (entries !== wanted) throw new Error(`${entries} of ${wanted}: ${JSON.stringify(refused)}`);
+}
+
+/**
+ * Delivers each pack's last batch again to a worker that was just started, and resolves when all are answered.
+ *
+ * @param {Store} store
+ * @param {readonly Recorded[]} packs
+ */
+export async function meetAgain(store, packs) {
+  const worker = await workerOn(store);
+  await Promise.all(
+    packs.map(({ name, batches }) => {
+      const payload = batches.at(-1)?.payload ?? new Uint8Array(0);
+      return new Promise((resolve) => {
+        worker.deliver({ pack: name, channel: "batch", payload, settle: resolve });
+      });
+    }),
+  );
+  await worker.stop();
+  const { receipts, refused } = worker.stats;
+  if (receipts !== packs.length) throw new Error(`${receipts}: ${JSON.stringify(refused)}`);
+}
+
+/** @param {Store} store */
+function workerOn(store) {
+  return FederationWorker.start({
+    store,
+    witness,
+    receiptLog,
+    authorityKeys: [authority.publicKey],
+    clock: systemClock,
+    logger: silentLogger,
+    publish: () => {},
+  });
 }
 
 /** Keeps where logs end, and what it was asked to commit. @implements {Store} */

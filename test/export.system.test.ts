@@ -4,24 +4,14 @@ import { verifyLctDocument, verifyOcmf } from "@wattseal/lct-keys/verify";
 import { LogStore } from "@wattseal/tlog/store";
 import { describe, expect, it } from "vitest";
 import { temporaryFolder, wattseal } from "./support/program.js";
+import { lasting } from "./support/run.js";
 
 describe("wattseal ledger export", () => {
   it("gives what a whole system recorded, to standard output and to a file alike", async () => {
     const folder = await temporaryFolder();
     const state = `${folder}/state`;
-    const args = [
-      "start",
-      "--tpm",
-      "none",
-      "--for",
-      "4s",
-      "--modules",
-      "2",
-      "--state",
-      state,
-      "--json",
-    ];
-    const run = await wattseal(args);
+    const args = ["start", "--tpm", "none", "--speed", "max", "--modules", "2", "--json"];
+    const run = await wattseal([...args, "--state", state, ...(await lasting(150, folder))]);
     expect(run.status, run.stderr).toBe(0);
     const { energy } = JSON.parse(run.stdout.trimEnd().split("\n").at(-1)!);
     const log = `${state}/gateway/log`;

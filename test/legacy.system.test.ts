@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { temporaryFolder, wattseal } from "./support/program.js";
+import { lasting } from "./support/run.js";
 
 interface Entry {
   readonly index: number;
@@ -38,9 +39,11 @@ function checkSealed(body: Entry["body"]): void {
 
 describe("a pack with deployed, clear-text modules", () => {
   it("meters them without trust, beside sealed ones: their out counts, their in never; the audit verifies", async () => {
-    const state = `${await temporaryFolder()}/state`;
-    const args = ["--modules", "2", "--legacy", "2", "--speed", "max", "--for", "5s"];
-    const run = await wattseal(["start", "--tpm", "none", "--json", "--state", state, ...args]);
+    const folder = await temporaryFolder();
+    const state = `${folder}/state`;
+    const args = ["--modules", "2", "--legacy", "2", "--speed", "max", "--state", state];
+    const whole = await lasting(900, folder);
+    const run = await wattseal(["start", "--tpm", "none", "--json", ...args, ...whole]);
     const summary = JSON.parse(run.stdout.trimEnd().split("\n").at(-1) ?? "");
     expect(run.stderr).not.toContain("PROBLEM");
     expect(run.status).toBe(0);

@@ -2,15 +2,18 @@
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { temporaryFolder, wattseal } from "./support/program.js";
+import { lasting } from "./support/run.js";
 import { writtenMeanwhile } from "./support/written-meanwhile.js";
 
 it("a pruned log is written on, delivered, witnessed and audited", {
   timeout: 300_000,
 }, async () => {
-  const state = join(await temporaryFolder(), "state");
+  const folder = await temporaryFolder();
+  const state = join(folder, "state");
   const gateway = join(state, "gateway");
+  const whole = await lasting(120, folder);
   const start = () =>
-    wattseal(["start", "--tpm", "none", "--json", "--state", state, "--for", "4s"]);
+    wattseal(["start", "--tpm", "none", "--json", "--speed", "max", "--state", state, ...whole]);
   expect((await start()).status).toBe(0);
   await writtenMeanwhile(gateway);
   expect((await start()).status).toBe(0);

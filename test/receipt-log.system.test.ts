@@ -1,8 +1,10 @@
 import { cp, rm, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import { expect, it } from "vitest";
 import { type Finished, Role, temporaryFolder, wattseal } from "./support/program.js";
+import { lasting } from "./support/run.js";
 
-const RUN = ["--modules", "1", "--speed", "max", "--for", "2s", "--tpm", "none"];
+const RUN = ["--modules", "1", "--speed", "max", "--tpm", "none"];
 const TOKEN = "receipt-log-audit-token";
 
 interface Audit {
@@ -15,7 +17,8 @@ interface Audit {
 }
 
 async function demonstrate(state: string): Promise<void> {
-  const run = await wattseal(["start", ...RUN, "--state", state]);
+  const whole = await lasting(150, dirname(state));
+  const run = await wattseal(["start", ...RUN, "--state", state, ...whole]);
   expect(run.status, run.stderr).toBe(0);
 }
 

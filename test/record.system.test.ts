@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { LogStore } from "@wattseal/tlog/store";
 import { describe, expect, it } from "vitest";
 import { temporaryFolder, wattseal } from "./support/program.js";
+import { lasting } from "./support/run.js";
 
 const PROGRAM = fileURLToPath(new URL("../packages/wattseal/bin/wattseal.mjs", import.meta.url));
 
@@ -11,17 +12,8 @@ const PROGRAM = fileURLToPath(new URL("../packages/wattseal/bin/wattseal.mjs", i
 async function recorded() {
   const folder = await temporaryFolder();
   const state = `${folder}/state`;
-  const run = await wattseal([
-    "start",
-    "--tpm",
-    "none",
-    "--for",
-    "4s",
-    "--modules",
-    "2",
-    "--state",
-    state,
-  ]);
+  const args = ["start", "--tpm", "none", "--speed", "max", "--modules", "2", "--state", state];
+  const run = await wattseal([...args, ...(await lasting(150, folder))]);
   expect(run.status, run.stderr).toBe(0);
   return { folder, log: `${state}/gateway/log`, trust: `${state}/gateway/trust.json` };
 }

@@ -2,6 +2,7 @@ import { decodeEntry } from "@wattseal/energy-ledger";
 import { LogStore } from "@wattseal/tlog/store";
 import { describe, expect, it } from "vitest";
 import { recording, temporaryFolder, wattseal } from "./support/program.js";
+import { lasting } from "./support/run.js";
 
 /** The recordings' own totals: V·I, charge and discharge each integrated by trapezoid. */
 const DRIVES = [
@@ -9,16 +10,18 @@ const DRIVES = [
   { file: "bmw-i3/TripA04.csv", outWh: 2160.54, inWh: 260.53 },
 ];
 
-async function run(args: readonly string[]) {
-  const state = `${await temporaryFolder()}/state`;
-  const finished = await wattseal(["start", "--json", "--state", state, ...args]);
+async function run(args: readonly string[], seconds?: number) {
+  const folder = await temporaryFolder();
+  const state = `${folder}/state`;
+  const end = seconds === undefined ? [] : await lasting(seconds, folder);
+  const finished = await wattseal(["start", "--json", "--state", state, ...args, ...end]);
   const last = finished.stdout.trimEnd().split("\n").at(-1) ?? "";
   return { ...finished, state, summary: JSON.parse(last) };
 }
 
 describe("wattseal start", () => {
   it("charges and drives the demonstration pack: everything is linked, witnessed and verified", async () => {
-    const { status, summary, stderr } = await run(["--for", "20s"]);
+    const { status, summary, stderr } = await run(["--speed", "120"], 600);
     expect(stderr).not.toContain("PROBLEM");
     expect(status).toBe(0);
     expect(summary).toMatchObject({ modules: 8, linked: 8, verified: true });
@@ -29,17 +32,16 @@ describe("wattseal start", () => {
     expect(supply).toBe(8 * 20_000_000);
     expect(atp + reserved + adp).toBe(supply);
 
-    // 20 s at thirty times real time, of which a machine that is busy with other things makes less.
     const log = await LogStore.openReadOnly({ directory: summary.log });
     const entries = [...log.entries()].map((bytes) => decodeEntry(bytes));
     const windows = entries.flatMap((entry) =>
       entry.type === "energy.window" ? [entry.body] : [],
     );
     const [first, last] = [windows.at(0), windows.at(-1)];
-    expect(last!.t1 - first!.t0).toBeGreaterThanOrEqual(5 * 60_000);
+    expect(last!.t1 - first!.t0).toBeGreaterThanOrEqual(8 * 60_000);
     expect(last!.t1 - first!.t0).toBeLessThanOrEqual(12 * 60_000);
 
-    // Supply holds still; ATP grows with charging and shrinks with use, within these 20 s.
+    // Supply holds still; ATP grows with charging and shrinks with use, within these ten minutes.
     expect(entries.filter(({ type }) => type === "society.mint")).toHaveLength(1);
     const charged = entries.findIndex(({ type }) => type === "society.charge");
     expect(charged).toBeGreaterThan(0);
@@ -69,7 +71,7 @@ describe("wattseal start", () => {
   }
 
   it("carries a full bus of 31 modules at 5 Hz without losing a reading, and their word at the end", async () => {
-    const { status, summary } = await run(["--modules", "31", "--for", "6s", "--speed", "10"]);
+    const { status, summary } = await run(["--modules", "31", "--speed", "10"], 60);
     expect(status).toBe(0);
     expect(summary).toMatchObject({ modules: 31, linked: 31, verified: true });
     expect(summary.pdus).toMatchObject({ accepted: summary.pdus.sent, rejected: 0 });

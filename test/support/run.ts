@@ -1,6 +1,16 @@
 /** A scenario run to its end at the machine's own speed, and the entries that it left. */
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect } from "vitest";
 import { wattseal } from "./program.js";
+
+/** Options of `start` that end the demonstration after so many simulated seconds, of which a busy machine makes few in one. */
+export async function lasting(seconds: number, folder: string): Promise<readonly string[]> {
+  const path = join(folder, `${seconds}-seconds.json`);
+  const scenario = { name: "demo", description: "The demonstration.", seconds };
+  await writeFile(path, JSON.stringify(scenario));
+  return ["--scenario", path];
+}
 
 export interface Listed {
   readonly index: number;

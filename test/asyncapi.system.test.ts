@@ -53,7 +53,7 @@ describe("docs/federation-mqtt.asyncapi.json", () => {
     const second = worker();
     await second.line(named("federation.pack-contact"));
     const isAsked = () => broker.published.some(({ topic }) => topic.endsWith("/request"));
-    await vi.waitUntil(isAsked, { timeout: 120_000 });
+    await vi.waitUntil(isAsked, { timeout: 300_000 });
     await gateway.stop();
     await second.stop();
     await sim.stop();

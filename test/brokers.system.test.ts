@@ -328,7 +328,7 @@ describe("a pack's subscription", () => {
       if (count < 3) refuse();
     });
     const told = await toldOf(broker, "uplink.subscribe-refused", "uplink.subscribe-refused");
-    await vi.waitFor(() => expect(count).toBe(3), { timeout: 60_000 });
+    await vi.waitFor(() => expect(count).toBe(3), { timeout: 120_000 });
     expect(told.filter((it) => it === "uplink.up")).toHaveLength(1);
   });
 

@@ -8,7 +8,7 @@ const SCENARIO = fileURLToPath(new URL("../scenarios/clock-steps.json", import.m
 const HOUR = 3_600_000;
 
 it("a gateway whose clock is set back an hour and forward a day loses no module, and its log says so and verifies", {
-  timeout: 120_000,
+  timeout: 400_000,
 }, async () => {
   const folder = await temporaryFolder();
   const state = `${folder}/state`;
@@ -42,7 +42,7 @@ it("a gateway whose clock is set back an hour and forward a day loses no module,
 });
 
 it("a step past the end of the epoch begins the next one, which says the step; time waits for it", {
-  timeout: 120_000,
+  timeout: 400_000,
 }, async () => {
   const folder = await temporaryFolder();
   const step = 40 * 24 * HOUR;

@@ -17,7 +17,7 @@ async function statusOf(state: string) {
 it.skipIf(!canMount)(
   `a gateway on a disk that fills stops recording, says so and serves on; with room and a restart it continues${unlessMounted}`,
   {
-    timeout: 300_000,
+    timeout: 400_000,
   },
   async () => {
     const folder = await temporaryFolder();

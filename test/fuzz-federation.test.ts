@@ -8,7 +8,7 @@ const seed = randomInt(2 ** 31);
 
 describe("what faces a broker", () => {
   it(`takes ${INPUTS} random and damaged inputs with no other error than a refusal (seed ${seed})`, {
-    timeout: 180_000,
+    timeout: 400_000,
   }, async () => {
     expectReached(await fuzzFederation(INPUTS, seed), INPUTS);
   });

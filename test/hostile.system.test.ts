@@ -20,7 +20,7 @@ import { temporaryFolder } from "./support/program.js";
 
 const DESTINATION = { name: WITNESS.name, publicKeys: [WITNESS.publicKey] };
 const FLOOD = 900;
-const WAITING = { timeout: 120_000 } as const;
+const WAITING = { timeout: 300_000 } as const;
 /** More than any of the brokers takes. */
 const HUGE = 2_097_152;
 const clock: Clock = {

@@ -22,7 +22,7 @@ const skipped = missingFor("cluster");
 const MESSAGES = "$MQTT_msgs";
 /** Of the fleet's workers. */
 const CONSUMER = "wattseal-demo";
-const WAITING = { timeout: 120_000, interval: 100 } as const;
+const WAITING = { timeout: 300_000, interval: 100 } as const;
 
 async function expectWhole(store: MemoryStore, packs: readonly LightPack[]): Promise<void> {
   for (const { pack } of packs) {

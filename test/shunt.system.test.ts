@@ -6,7 +6,7 @@ import { runScenario } from "./support/run.js";
 const SCENARIO = fileURLToPath(new URL("../scenarios/shunt-low.json", import.meta.url));
 
 it("a shunt that shows 5 % less keeps what the modules took in from earning; a silent one keeps nothing, and is missed", {
-  timeout: 120_000,
+  timeout: 400_000,
 }, async () => {
   const folder = await temporaryFolder();
   const state = `${folder}/state`;

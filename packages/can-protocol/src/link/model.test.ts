@@ -27,7 +27,7 @@ describe("links on a hostile bus", () => {
   });
 
   it(`hold to the model over ${STEPS} steps, and come back when the bus is good (seed ${seed})`, {
-    timeout: 180_000,
+    timeout: 400_000,
   }, () => {
     let accepted = 0;
     let sessions = 0;

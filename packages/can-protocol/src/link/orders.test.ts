@@ -273,7 +273,7 @@ describe("an order that turns a module off", () => {
       }),
       { numRuns: 40 },
     );
-  }, 30_000);
+  }, 120_000);
 
   it("takes the place of no other order, but for the oldest of sixteen of its own", () => {
     const pair = new LinkPair().link().run(500, 100);

@@ -124,7 +124,7 @@ function expectFolded(grown: Folds, history: History): void {
 
 describe("folds", () => {
   it("are the same whether they grew with each commit or were made again from the stored leaves", {
-    timeout: 120_000,
+    timeout: 400_000,
   }, async () => {
     let run = 0;
     const splits = fc.array(fc.nat(30), { maxLength: 6 });

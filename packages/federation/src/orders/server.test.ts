@@ -55,7 +55,7 @@ function folder() {
         await clock.advance(LOOK_MS);
         await wanted();
       },
-      { timeout: 30_000 },
+      { timeout: 120_000 },
     );
   return { socket, lines, start, ask, until };
 }

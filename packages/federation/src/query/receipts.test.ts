@@ -65,7 +65,7 @@ async function audit() {
 
 describe("a receipt log over HTTP", () => {
   it("is read whole, with every pack's latest receipt, as fast as the server lets it", {
-    timeout: 60_000,
+    timeout: 120_000,
   }, async () => {
     for (let i = 0; i < 260; i += 1) {
       const p = pack(2, `pack ${i}`);

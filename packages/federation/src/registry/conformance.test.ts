@@ -14,7 +14,7 @@ let server: PostgresServer | undefined;
 beforeAll(async () => {
   if (missing === undefined) server = await PostgresServer.start();
 }, 120_000);
-afterAll(() => server?.close(), 60_000);
+afterAll(() => server?.close(), 120_000);
 
 /** A new, empty one, and as many processes' ways into it as it has. */
 interface Bed {

@@ -66,7 +66,7 @@ async function killed(directory: string, lines: number): Promise<string[]> {
 const title = built ? "" : " (skipped: the package is not built)";
 it.skipIf(!built)(
   `a registry that is killed between any two steps loses no token, doubles none, and takes no ending back${title}`,
-  { timeout: 120_000 },
+  { timeout: 400_000 },
   async () => {
     const directory = temporaryDirectory();
     const announced: string[] = [];

@@ -31,7 +31,7 @@ describe.skipIf(missing !== undefined)(`a registry in the workers' database${wit
   beforeAll(async () => {
     server = await PostgresServer.start();
   }, 120_000);
-  afterAll(() => server.close(), 60_000);
+  afterAll(() => server.close(), 120_000);
   beforeEach(async () => {
     url = await server.createDatabase();
     clock = new TestClock();
@@ -97,7 +97,7 @@ describe.skipIf(missing !== undefined)(`a registry in the workers' database${wit
         await clock.advance(2_000);
         holds();
       },
-      { timeout: 60_000, interval: 20 },
+      { timeout: 120_000, interval: 20 },
     );
 
   it("ends an LCT for every worker, with the key or without, running or started later", async () => {

@@ -75,7 +75,7 @@ describe.each([
       server = await PostgresServer.start();
       database = await server.createDatabase();
     }, 120_000);
-    afterAll(() => server?.close(), 60_000);
+    afterAll(() => server?.close(), 120_000);
   }
   const test = it.skipIf(skip);
   let bed: Bed | undefined;
@@ -85,7 +85,7 @@ describe.each([
     bed = await open();
     [store] = bed.workers;
   }, 60_000);
-  afterEach(() => bed?.close(), 60_000);
+  afterEach(() => bed?.close(), 120_000);
 
   test("keeps leaves, edge, heads and the latest receipt", async () => {
     expect(await store.commit([growth(0, 5)])).toEqual(["stored"]);
@@ -409,7 +409,7 @@ describe.each([
   });
 
   test("is one receipt log for all workers: each record once, every head an extension of the last", {
-    timeout: 60_000,
+    timeout: 120_000,
   }, async () => {
     const heads: { readonly size: number; readonly root: Uint8Array }[] = [];
     const workers = bed?.workers ?? [];
@@ -472,7 +472,7 @@ describe.each([
   });
 
   test("finds a module whose two logs are stored at the same moment", {
-    timeout: 60_000,
+    timeout: 120_000,
   }, async () => {
     const [first, second = first] = bed?.workers ?? [store];
     const modules = Array.from({ length: 18 }, (_, i) => `57010000000000${i + 10}`);
@@ -507,7 +507,7 @@ describe.each([
   });
 
   test("two workers and redelivery: each index is stored once, and is what it was when it was acknowledged", {
-    timeout: 120_000,
+    timeout: 400_000,
   }, async () => {
     let run = 0;
     await fc.assert(

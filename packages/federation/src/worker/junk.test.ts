@@ -95,7 +95,7 @@ describe("what nobody's key has signed", () => {
     await give(late, "epoch", late.evidence);
     await give(late, "response", late.response(0));
     expect(worker.stats.latest.get(late.name)?.size).toBe(256);
-  }, 30_000);
+  }, 120_000);
 
   it("neither loads nor displaces a log", async () => {
     const store = new MemoryStore();

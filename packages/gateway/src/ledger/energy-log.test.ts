@@ -158,7 +158,7 @@ describe("the pack's log", () => {
   });
 
   it("refuses a head in which any single bit was flipped, naming the file", {
-    timeout: 60_000,
+    timeout: 120_000,
   }, async () => {
     const { log, directory, openLog } = await begun();
     await log.endEpoch("shutdown");

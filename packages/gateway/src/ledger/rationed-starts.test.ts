@@ -6,7 +6,7 @@ import { makePack } from "../pack.fixture.js";
 import { rationedSigner } from "./rationed.fixture.js";
 import { gatewayRuns, startsWith } from "./run.fixture.js";
 
-const LONG = { timeout: 120_000 };
+const LONG = { timeout: 400_000 };
 /** In ten minutes, more readings than wait for an epoch. */
 const modules = [1, 2, 3, 4, 5, 6, 7, 8].map(moduleAt);
 

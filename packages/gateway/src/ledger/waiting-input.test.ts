@@ -5,7 +5,7 @@ import { makePack } from "../pack.fixture.js";
 import { gatewayRuns } from "./run.fixture.js";
 import { FarSigner, unreachable } from "./signer.fixture.js";
 
-const LONG = { timeout: 120_000 };
+const LONG = { timeout: 400_000 };
 const modules = [1, 2, 3, 4, 5, 6, 7].map(moduleAt);
 /** MAX_STEP: two readings further apart are not one interval's. */
 const SILENCE_MS = 5000;

@@ -181,7 +181,7 @@ describe("an enrolment of a software anchor", () => {
 });
 
 const title = installed ? "" : " (skipped: swtpm-tools is not installed)";
-describe.skipIf(!installed)(`an enrolment of a TPM${title}`, { timeout: 180_000 }, () => {
+describe.skipIf(!installed)(`an enrolment of a TPM${title}`, { timeout: 400_000 }, () => {
   let folder: string;
   let maker: Manufacturer;
   let tpm: TestTpm;

@@ -34,7 +34,7 @@ async function source(below = 0): Promise<MemoryFiles> {
   return files;
 }
 
-describe("a backup", { timeout: 60_000 }, () => {
+describe("a backup", { timeout: 120_000 }, () => {
   it.each([0, 1000])("of a log pruned below %i is that log, file by file", async (below) => {
     const from = await source(below);
     const to = new MemoryFiles();
@@ -175,7 +175,7 @@ describe("a backup", { timeout: 60_000 }, () => {
   });
 });
 
-describe("a backup that was cut short", { timeout: 60_000 }, () => {
+describe("a backup that was cut short", { timeout: 120_000 }, () => {
   it.each<CrashKind>(["kill", "power", "torn"])(
     "at any step (%s) is no log, says so, and is not written over",
     async (kind) => {

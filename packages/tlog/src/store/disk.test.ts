@@ -98,7 +98,7 @@ describe.skipIf(!isBuilt)(
   `kill -9 of the writing process${isBuilt ? "" : " (skipped: packages/tlog is not built)"}`,
   () => {
     it("loses and doubles nothing acknowledged, ten times in a row, and frees the lock", {
-      timeout: 30_000,
+      timeout: 120_000,
     }, async () => {
       const directory = join(root, "killed");
       for (const count of [1, 2, 3, 5, 8, 13, 21, 34, 4, 7]) {

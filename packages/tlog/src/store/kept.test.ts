@@ -36,7 +36,7 @@ async function grow(files: MemoryFiles, from: number, to: number): Promise<void>
   await log.close();
 }
 
-describe("entries kept below the floor", { timeout: 60_000 }, () => {
+describe("entries kept below the floor", { timeout: 120_000 }, () => {
   it("are proven in every later tree, over openings, growth and further prunings", async () => {
     const files = await filled(3000, 3000);
     let log = await open(files);

@@ -51,7 +51,7 @@ function expectServed(log: StoredLog, sizes: readonly number[], entries: readonl
 const sealedFiles = (files: MemoryFiles) =>
   [...files.names.keys()].filter((name) => name.startsWith("tile/")).sort();
 
-describe("a pruned log", { timeout: 60_000 }, () => {
+describe("a pruned log", { timeout: 120_000 }, () => {
   it("serves entries, roots and proofs from its floor on, before and after opening again", async () => {
     const files = await filled(1500, 1400);
     const log = await open(files);
@@ -151,7 +151,7 @@ describe("a pruned log", { timeout: 60_000 }, () => {
   });
 });
 
-describe("pruning", { timeout: 60_000 }, () => {
+describe("pruning", { timeout: 120_000 }, () => {
   it("goes no further than the last head, and never into the bundle in progress", async () => {
     const files = await filled(600, 520);
     const log = await open(files);
@@ -241,7 +241,7 @@ describe("pruning", { timeout: 60_000 }, () => {
   });
 });
 
-describe("a crash while pruning", { timeout: 60_000 }, () => {
+describe("a crash while pruning", { timeout: 120_000 }, () => {
   /** Prunes twice with an append between; returns what the log had when it stopped. */
   async function work(files: MemoryFiles) {
     const done = { size: 1100, floor: 0 };
@@ -318,7 +318,7 @@ describe("a crash while pruning", { timeout: 60_000 }, () => {
   );
 });
 
-describe("what is missing without its pruning on record", { timeout: 60_000 }, () => {
+describe("what is missing without its pruning on record", { timeout: 120_000 }, () => {
   it("is refused as lost, with the way out", async () => {
     const damage: [(files: MemoryFiles) => unknown, RegExp][] = [
       [(f) => f.names.delete("floor"), /tile\/entries\/000: is missing \(entries from 0\)/],

@@ -59,7 +59,7 @@ async function expectUnmended(files: MemoryFiles, copy: MemoryFiles, message: Re
   expect(contentOf(files)).toEqual(before);
 }
 
-describe("mending a log from a copy", { timeout: 60_000 }, () => {
+describe("mending a log from a copy", { timeout: 120_000 }, () => {
   it("changes nothing of one that is whole", async () => {
     const { files, copy, whole } = await aged();
     const { mended, damaged, log } = await repair(files, copy);

@@ -293,7 +293,7 @@ describe("a journal that ends inside a record", () => {
   });
 });
 
-describe("a crash", { timeout: 60_000 }, () => {
+describe("a crash", { timeout: 120_000 }, () => {
   const BATCHES = [3, 100, 152, 1, 1, 255, 260, 30];
 
   /** Appends everything, a head and a receipt after each; returns what was acknowledged when it stopped. */
@@ -382,7 +382,7 @@ describe("a crash", { timeout: 60_000 }, () => {
   });
 });
 
-describe("a full storage", { timeout: 60_000 }, () => {
+describe("a full storage", { timeout: 120_000 }, () => {
   const full = () => Object.assign(new Error("no space"), { code: "ENOSPC" });
 
   it("at any step stops accepting, says so, keeps serving, and goes on after the next opening", async () => {
@@ -462,14 +462,14 @@ describe("a flipped bit", () => {
   }
 
   it("in journal or checkpoint is refused, whichever it is, and named", {
-    timeout: 30_000,
+    timeout: 120_000,
   }, async () => {
     const good = await filled(SIZE, SIZE);
     await expectRefused(good, "journal", 1);
     await expectRefused(good, "checkpoint", 1);
   });
 
-  it("in a bundle or a tile is refused, and named", { timeout: 30_000 }, async () => {
+  it("in a bundle or a tile is refused, and named", { timeout: 120_000 }, async () => {
     const good = await filled(SIZE, SIZE);
     await expectRefused(good, "tile/entries/000", 7); // 7 and 61 are prime to 8: every bit position is met
     await expectRefused(good, "tile/0/000", 61);

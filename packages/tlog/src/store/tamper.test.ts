@@ -132,7 +132,7 @@ beforeAll(async () => {
   expect([...pruned.keys()].filter(isHeld)).toEqual(left);
 });
 
-const TIMEOUT = { timeout: 120_000 };
+const TIMEOUT = { timeout: 400_000 };
 const LOGS: readonly (readonly [string, () => Files])[] = [
   ["log", () => whole],
   ["pruned log", () => pruned],

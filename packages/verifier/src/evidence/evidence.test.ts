@@ -58,7 +58,7 @@ describe("an evidence file", () => {
     expect(verifyEvidenceFile(bytes).proof.verdict).toBe("self-consistent only");
   });
 
-  it("is refused for any bit flipped, or a field differs", { timeout: 60_000 }, () => {
+  it("is refused for any bit flipped, or a field differs", { timeout: 120_000 }, () => {
     const reasons = new Set<string>();
     for (let bit = 0; bit < 8 * bytes.length; bit += FLIP_STEP) {
       const flipped = bytes.slice();

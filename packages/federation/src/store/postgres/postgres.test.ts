@@ -160,7 +160,7 @@ describe.skipIf(missing !== undefined)(`PostgresStore and its server${without}`,
       await refused.toThrow("--encoding=UTF8");
     });
 
-    it("the server does not sync what it acknowledges", { timeout: 120_000 }, async () => {
+    it("the server does not sync what it acknowledges", { timeout: 400_000 }, async () => {
       const careless = await PostgresServer.start({ settings: ["fsync=off"] });
       onTestFinished(() => careless.close());
       const url = await careless.createDatabase();
@@ -274,7 +274,7 @@ describe.skipIf(missing !== undefined)(`PostgresStore and its server${without}`,
   });
 
   it("is used again when a killed server is back, with all that was acknowledged", {
-    timeout: 120_000,
+    timeout: 400_000,
   }, async () => {
     const own = await PostgresServer.start();
     onTestFinished(() => own.close());

@@ -58,7 +58,7 @@ async function tlsEnd(socket: string, tls: { cert: Buffer; key: Buffer } | undef
 
 it.skipIf(missing !== undefined)(
   `a server across a network is believed under its certificate alone${without}`,
-  { timeout: 120_000 },
+  { timeout: 400_000 },
   async () => {
     const server = await PostgresServer.start();
     onTestFinished(() => server.close());

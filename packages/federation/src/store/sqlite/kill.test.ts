@@ -64,7 +64,7 @@ async function killed(directory: string, lines: number): Promise<number> {
 const title = built ? "" : " (skipped: the package is not built)";
 it.skipIf(!built)(
   `a store whose process is killed has all that was committed, and opens at once${title}`,
-  { timeout: 60_000 },
+  { timeout: 400_000 },
   async () => {
     const directory = temporaryDirectory();
     let before = 0;

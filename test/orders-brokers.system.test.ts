@@ -6,6 +6,7 @@ import { PostgresServer, postgresMissing } from "../scripts/lib/postgres.mjs";
 import { cluster, missingFor, site } from "./support/deployment.js";
 import { demoState, type LogLine, Role, temporaryFolder, wattseal } from "./support/program.js";
 
+const MODULES = 2;
 const named = (name: string) => (line: LogLine) => line.msg === name;
 
 /** The broker as deploy/ has it, and how a federation and a pack reach it. */
@@ -26,7 +27,7 @@ async function system(kind: keyof typeof BROKERS, store: string) {
   const folder = await temporaryFolder();
   const state = `${folder}/state`;
   const key = `${folder}/operator.pem`;
-  const lct = await demoState(state, "--modules", "2");
+  const lct = await demoState(state, "--modules", String(MODULES));
   const name = lct.slice("lct:pack:".length);
   const drawn = await wattseal(["order", "key", "--out", key, "--json"]);
   const { publicKey } = JSON.parse(drawn.stdout);
@@ -53,6 +54,11 @@ async function system(kind: keyof typeof BROKERS, store: string) {
     WATTSEAL_ORDERS_KEYS: publicKey,
   });
   await first.line(named("federation.pack-contact"));
+  const linked = new Set<unknown>();
+  await gateway.line((line) => {
+    if (line.msg === "link.session") linked.add(line["module"]);
+    return linked.size === MODULES;
+  });
   /** By the pack's clock, which the simulator has. */
   const order = async (action: string) => {
     const { stdout } = await wattseal(["status", "--state", state, "--json"]);
@@ -86,7 +92,6 @@ describe.each(["site", "cluster"] as const)("orders over a broker of one's own",
 
   it.skipIf(skipped !== "")(
     `${title}: are obeyed once, and answered in the log that the federation stores`,
-    { timeout: 240_000 },
     async () => {
       const { first, gateway, order, entries } = await system(kind, "embedded");
       const isolated = await order("isolate");
@@ -107,7 +112,6 @@ const missing = postgresMissing();
 const without = missing === undefined ? missingFor("cluster") : ` (skipped: ${missing})`;
 it.skipIf(without !== "")(
   `orders go on through the second worker of a folder when the first is killed${without}`,
-  { timeout: 240_000 },
   async () => {
     const server = await PostgresServer.start();
     onTestFinished(() => server.close());

@@ -1,6 +1,8 @@
 /** A small file system in memory: what a full disk is to a program. Needs the right to mount. */
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, rmSync, statfsSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync, statfsSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { onTestFinished } from "vitest";
 
 function tryMount(folder: string, size: string): boolean {
@@ -15,8 +17,7 @@ function tryMount(folder: string, size: string): boolean {
 
 /** Whether this user may mount one. */
 export const canMount = (() => {
-  const folder = `/tmp/wattseal-mount-${process.pid}`;
-  mkdirSync(folder);
+  const folder = mkdtempSync(join(tmpdir(), "wattseal-mount-"));
   const mounted = tryMount(folder, "16k");
   if (mounted) execFileSync("umount", [folder]);
   rmSync(folder, { recursive: true });

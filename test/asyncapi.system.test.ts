@@ -54,6 +54,9 @@ describe("docs/federation-mqtt.asyncapi.json", () => {
     await second.line(named("federation.pack-contact"));
     const isAsked = () => broker.published.some(({ topic }) => topic.endsWith("/request"));
     await vi.waitUntil(isAsked, { timeout: 300_000 });
+    const voided = await wattseal(["identity", "void", pack, "--reason", "gone", "--state", state]);
+    expect(voided.status, voided.stderr).toBe(0);
+    await gateway.line(named("pack.ended"));
     await gateway.stop();
     await second.stop();
     await sim.stop();

@@ -27,7 +27,7 @@ import { hastyClock, LightPack } from "./support/light-pack.js";
 import { temporaryFolder } from "./support/program.js";
 
 const FROM_PACKS = ["batch", "head", "epoch", "state", "alarm", "response"] as const;
-const TO_PACKS = ["receipt", "request", "order"] as const;
+const TO_PACKS = ["receipt", "request", "order", "status"] as const;
 
 /** MQTT 3.1.1, table 2.1 and §3.9.3. */
 const CONNECT = 1;
@@ -283,13 +283,13 @@ describe.skipIf(withoutSite !== "")(`mosquitto${withoutSite}`, () => {
 });
 
 /** A broker that takes everyone in, and then does this with who subscribes; or refuses it. Resolves with its URL. */
-async function strangeBroker(answer: (socket: Socket, refuse: () => void) => void) {
+async function strangeBroker(answer: (socket: Socket, refuse: () => void, packet: Buffer) => void) {
   const server = createServer((socket) => {
     socket.on("error", () => {});
     socket.on("data", (packet) => {
       const type = (packet[0] ?? 0) >> 4;
       if (type === CONNECT) socket.write(Uint8Array.of(CONNACK << 4, 2, 0, 0));
-      if (type === SUBSCRIBE) answer(socket, () => void socket.write(refusalOf(packet)));
+      if (type === SUBSCRIBE) answer(socket, () => void socket.write(refusalOf(packet)), packet);
     });
   });
   onTestFinished(() => void server.close());
@@ -305,12 +305,18 @@ function refusalOf(subscribe: Uint8Array): Uint8Array {
   return Uint8Array.of(SUBACK << 4, 5, ...subscribe.subarray(at, at + 2), ...REFUSALS);
 }
 
+/** §3.9.3: each of a pack's three filters at QoS 1. */
+function grantOf(subscribe: Uint8Array): Uint8Array {
+  const at = (subscribe[1] ?? 0) < 0x80 ? 2 : 3;
+  return Uint8Array.of(SUBACK << 4, 5, ...subscribe.subarray(at, at + 2), 1, 1, 1);
+}
+
 /** A pack's uplink there: the first of these that it logs. */
 async function toldOf(broker: string, ...events: readonly string[]): Promise<readonly string[]> {
   const told = new Heard<string>();
   const take = (event: string) => told.take(event);
   const logger: Logger = { ...silentLogger, info: take, warn: take, error: take };
-  new LightPack("pack", WITNESS).start({ broker, fleet, logger });
+  new LightPack("pack", WITNESS).start({ broker, fleet, logger, onStatus: () => {} });
   for (const event of events) await told.until((it) => it === event);
   return told.all;
 }
@@ -330,6 +336,20 @@ describe("a pack's subscription", () => {
     const told = await toldOf(broker, "uplink.subscribe-refused", "uplink.subscribe-refused");
     await vi.waitFor(() => expect(count).toBe(3), { timeout: 120_000 });
     expect(told.filter((it) => it === "uplink.up")).toHaveLength(1);
+  });
+
+  it("to its status, that a broker refuses, costs it nothing else", async () => {
+    const broker = await strangeBroker((socket, refuse, packet) => {
+      if (packet.includes("/status")) refuse();
+      else socket.write(grantOf(packet));
+    });
+    const told = new Heard<string>();
+    const take = (event: string) => told.take(event);
+    const logger: Logger = { ...silentLogger, info: take, warn: take, error: take };
+    const light = new LightPack("pack", WITNESS);
+    light.start({ broker, fleet, logger, onStatus: () => {} });
+    await told.until((it) => it === "uplink.status-refused");
+    expect(told.all).toEqual(["uplink.up", "uplink.status-refused"]);
   });
 
   it("that breaks with its connection is none: the next connection subscribes again", async () => {

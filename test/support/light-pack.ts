@@ -57,6 +57,7 @@ export class LightPack {
     fleet: FleetName;
     access?: BrokerAccess;
     logger?: Logger;
+    onStatus?: (payload: Uint8Array) => void;
   }): void {
     const { pack } = this;
     const client = new UplinkClient({

@@ -24,6 +24,7 @@ import { DailyRecords } from "./records/daily-records.js";
 import { PackShunt } from "./shunt/pack-shunt.js";
 import { Books } from "./society/books.js";
 import { SocietyOrders } from "./society/orders.js";
+import { Standing } from "./standing/standing.js";
 import type { GatewayStatus, ShuntStatus } from "./status.js";
 import { ClockWatch } from "./time/clock-watch.js";
 import { LogClock } from "./time/log-clock.js";
@@ -64,6 +65,7 @@ export class Gateway {
   readonly #clear: ClearBus;
   readonly #shunt: { readonly bus: PackShunt; readonly check: ShuntCheck } | undefined;
   readonly #orders: OrderDesk;
+  readonly #standing: Standing;
   readonly #heard = new LastHeard();
   readonly #epochs: EpochKeeper;
   private constructor(options: GatewayOptions, { log, clock, delivery, records }: Parts) {
@@ -152,6 +154,15 @@ export class Gateway {
       steady: options.clock,
       onRefused: (reason) => this.#recorder.packNotice("order-refused", reason),
     });
+    this.#standing = new Standing({
+      pack: options.document.lct,
+      authorityKeys: options.trust.authorities.map(({ publicKey }) => publicKey),
+      ended: () => log.fold.society.ended,
+      writer,
+      steady: options.clock,
+      logger: options.logger,
+      onEnded: (detail) => this.#recorder.packNotice("lct-ended", phraseOf(detail)),
+    });
     this.#watch = new ClockWatch({
       steady: options.clock,
       source: options.timeSource,
@@ -177,13 +188,14 @@ export class Gateway {
         options.openSigner(continued, { clock, synchronised: timeSource.state.synchronised }),
     });
     clock.notBefore(log.fold.time);
-    const made: { orders?: OrderDesk } = {};
+    const made: { orders?: OrderDesk; standing?: Standing } = {};
     try {
       const delivery = await Delivery.open({
         ...options,
         log,
         clock: options.wallClock,
         onOrder: (bytes, retained) => made.orders?.receive(bytes, retained),
+        onStatus: (bytes) => made.standing?.receive(bytes),
       });
       const records = new DailyRecords({
         ...options,
@@ -193,6 +205,7 @@ export class Gateway {
       });
       const gateway = new Gateway(options, { log, clock, delivery, records });
       made.orders = gateway.#orders;
+      made.standing = gateway.#standing;
       await log.prepare({
         pending: delivery.pending,
         onSigned: (size) => {
@@ -211,6 +224,7 @@ export class Gateway {
       gateway.#links.start();
       if (gateway.#orders.wasIsolated) void gateway.isolateAll();
       gateway.#supervisor.start();
+      gateway.#standing.start();
       delivery.start();
       return gateway;
     } catch (error) {

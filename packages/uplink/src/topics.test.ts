@@ -18,6 +18,7 @@ describe("topics", () => {
       "request",
       "response",
       "order",
+      "status",
     ] as const) {
       const topic = topicOf(fleet, PACK, channel);
       expect(topic).toBe(`wattseal/1/demo/${PACK}/${channel}`);

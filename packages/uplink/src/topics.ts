@@ -46,6 +46,7 @@ export const CHANNELS = {
   receipt: { from: "federation", retain: false },
   request: { from: "federation", retain: false },
   order: { from: "federation", retain: false },
+  status: { from: "federation", retain: false },
 } as const;
 export type Channel = keyof typeof CHANNELS;
 

@@ -89,8 +89,9 @@ export class Charter {
     throw new LedgerError("trade", `${society} is no counterparty of the policy in force`);
   }
 
-  get closed(): boolean {
-    return this.#closed !== undefined;
+  /** The final state of the log's LCT, which closes the society; undefined while it is open. */
+  get ended(): CharterState["closed"] {
+    return this.#closed;
   }
 
   requireOpen(): void {

@@ -82,6 +82,11 @@ export class SocietyFold {
     return this.#opened;
   }
 
+  /** The final state of the log's LCT, once an entry says so: the society is closed then. */
+  get ended() {
+    return this.#charter.ended;
+  }
+
   get policy(): Policy | undefined {
     return this.#charter.policy;
   }
@@ -202,7 +207,7 @@ export class SocietyFold {
 
   /** The next charge entry from one source, as large as the rules allow now; undefined when they allow none. */
   chargeFor(now: Millis, source: string): SocietyCharge | undefined {
-    if (this.policy === undefined || this.#charter.closed) return undefined;
+    if (this.policy === undefined || this.#charter.ended !== undefined) return undefined;
     const { tierBps } = this.#charter.terms();
     const amount = Math.min(
       MAX_ENERGY,

@@ -1,21 +1,23 @@
 /** Which LCTs have ended, in memory, since every message asks; and what other processes have ended meanwhile. */
-import { type LctId, labelOf } from "@wattseal/base";
+import { type LctId, labelOf, lctId } from "@wattseal/base";
 import type { LctDocument } from "@wattseal/lct-keys/verify";
 import type { PackName } from "@wattseal/uplink";
 import type { ForkEvidence } from "../store/port.js";
 import type { FinalState, RegistryStore } from "./port.js";
 import type { Standing } from "./standing.js";
 
+type Known = Pick<RegistryStore, "ended" | "endedCount" | "lct">;
+
 export class EndedLcts {
-  readonly #store: Pick<RegistryStore, "ended" | "endedCount">;
+  readonly #store: Known;
   /** By the label of the LCT. */
   readonly #states = new Map<string, FinalState>();
 
-  private constructor(store: Pick<RegistryStore, "ended" | "endedCount">) {
+  private constructor(store: Known) {
     this.#store = store;
   }
 
-  static async of(store: Pick<RegistryStore, "ended" | "endedCount">): Promise<EndedLcts> {
+  static async of(store: Known): Promise<EndedLcts> {
     const ended = new EndedLcts(store);
     await ended.refresh();
     return ended;
@@ -23,6 +25,12 @@ export class EndedLcts {
 
   finalState(pack: PackName): FinalState | undefined {
     return this.#states.get(pack);
+  }
+
+  /** What was signed of it last: nothing follows an ending. Throws what the store throws. */
+  async statement(pack: PackName): Promise<Uint8Array | undefined> {
+    if (this.finalState(pack) === undefined) return undefined;
+    return (await this.#store.lct(lctId(`lct:pack:${pack}`)))?.statements.at(-1);
   }
 
   /** What this process has just ended, once that is stored. */
@@ -50,6 +58,10 @@ export class SharedStanding implements Standing {
 
   finalState(pack: PackName): FinalState | undefined {
     return this.#ended.finalState(pack);
+  }
+
+  statement(pack: PackName): Promise<Uint8Array | undefined> {
+    return this.#ended.statement(pack);
   }
 
   async slash(_fork: ForkEvidence, _document: LctDocument): Promise<void> {}

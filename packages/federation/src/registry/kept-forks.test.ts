@@ -16,6 +16,7 @@ async function beside(store = new MemoryStore(), authorityKeys = [AUTHORITY.publ
   const forks = new KeptForks({
     standing: {
       finalState: (name) => (slashed.includes(name) ? "slashed" : undefined),
+      statement: async () => undefined,
       slash: async (fork, { label }) => {
         expect(label).toBe(fork.pack);
         slashed.push(fork.pack);

@@ -29,6 +29,10 @@ export class KeptForks implements Standing {
     return this.#options.standing.finalState(pack);
   }
 
+  statement(pack: PackName): Promise<Uint8Array | undefined> {
+    return this.#options.standing.statement(pack);
+  }
+
   /** A worker in this process has kept it; but what it compared with is in the store, which others may write. */
   async slash({ pack }: ForkEvidence): Promise<void> {
     if (this.finalState(pack) === undefined) await this.#judgePack(pack);

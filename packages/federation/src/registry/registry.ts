@@ -226,6 +226,10 @@ export class LctRegistry implements Standing {
     return this.#ended.finalState(pack);
   }
 
+  statement(pack: PackName): Promise<Uint8Array | undefined> {
+    return this.#ended.statement(pack);
+  }
+
   /** What other processes have ended meanwhile. Throws what the store throws. */
   refresh(): Promise<void> {
     return this.#ended.refresh();

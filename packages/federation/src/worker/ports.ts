@@ -21,7 +21,7 @@ export interface Delivery {
 }
 
 /** The channels that a federation publishes. */
-export type OutgoingChannel = "receipt" | "request" | "order";
+export type OutgoingChannel = "receipt" | "request" | "order" | "status";
 
 /** Sends to a pack. May lose it: the pack asks again by sending again. */
 export type Publish = (pack: PackName, channel: OutgoingChannel, payload: Uint8Array) => void;

@@ -1,6 +1,6 @@
 import { utf8 } from "@wattseal/base";
 import { type PackName, packName } from "@wattseal/uplink";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { AUTHORITY, TestClock, TestPack } from "../fleet.fixture.js";
 import { said, TestRegistry } from "../registry/registry.fixture.js";
 import { MemoryStore } from "../store/memory.fixture.js";
@@ -36,6 +36,27 @@ describe("a worker with a registry", () => {
       [p.origin, 10],
       [other.origin, 10],
     ]);
+  });
+
+  it("tells a pack that has ended, with the authority's word, at most once a minute while it goes on speaking", async () => {
+    const { give, sent, clock } = await withRegistry();
+    const p = pack(10);
+    const other = pack(10, "other");
+    await test.registry.adopt(p.document.bytes);
+    await give(p, "batch", p.batch(0));
+    await give(other, "batch", other.batch(0));
+    const told = () => sent.filter(({ channel }) => channel === "status");
+    expect(told()).toEqual([]);
+    await test.registry.void(p.document.lct, "the board is gone");
+    await give(p, "epoch", p.evidence);
+    for (let i = 0; i < 5; i += 1) await give(p, "head", utf8(p.note()));
+    await give(other, "head", utf8(other.note()));
+    await vi.waitFor(() => expect(told()).toHaveLength(1));
+    const [{ pack: to, payload } = { pack: "", payload: new Uint8Array() }] = told();
+    expect([to, said(payload)]).toMatchObject([p.name, { lct: p.document.lct, state: "void" }]);
+    await clock.advance(60_000);
+    await give(p, "state", utf8("online"));
+    await vi.waitFor(() => expect(told()).toHaveLength(2));
   });
 
   it("acknowledges what it refuses", async () => {

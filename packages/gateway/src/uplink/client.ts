@@ -63,6 +63,8 @@ export interface UplinkClientOptions {
   readonly onWitnessed: (size: number) => void;
   /** A message of the order topic; `retained`: the broker had kept it. */
   readonly onOrder?: ((payload: Uint8Array, retained: boolean) => void) | undefined;
+  /** A message of the status topic, which nobody subscribes to without this. */
+  readonly onStatus?: ((payload: Uint8Array) => void) | undefined;
   /** Called as a message goes out; what it gives is called at the broker's PUBACK, if that comes. */
   readonly onPublish?: (() => () => void) | undefined;
 }
@@ -96,7 +98,8 @@ export class UplinkClient {
       | "receipt"
       | "request"
       | "response"
-      | "order"]: string;
+      | "order"
+      | "status"]: string;
   };
   #client: MqttClient | undefined;
   #timer: Cancel | undefined;
@@ -122,6 +125,7 @@ export class UplinkClient {
       request: topicOf(fleet, pack, "request"),
       response: topicOf(fleet, pack, "response"),
       order: topicOf(fleet, pack, "order"),
+      status: topicOf(fleet, pack, "status"),
     };
   }
 
@@ -213,9 +217,20 @@ export class UplinkClient {
         return;
       }
       this.#subscribeMs = SUBSCRIBE_MS;
+      this.#subscribeStatus(client);
       this.tellStanding();
       this.epochRenewed();
       this.#handle({ kind: "connected" });
+    });
+  }
+
+  /** Apart from the others: a broker whose access rights are older than the channel refuses this one alone. */
+  #subscribeStatus(client: MqttClient): void {
+    const { onStatus, logger } = this.#options;
+    if (onStatus === undefined) return;
+    client.subscribe(this.#topic.status, { qos: 1 }, (error, _, answer) => {
+      if (error && answer !== undefined)
+        logger.warn("uplink.status-refused", { error: error.message });
     });
   }
 
@@ -237,6 +252,8 @@ export class UplinkClient {
       this.#request(payload);
     } else if (topic === this.#topic.order) {
       this.#options.onOrder?.(payload, retained);
+    } else if (topic === this.#topic.status) {
+      this.#options.onStatus?.(payload);
     }
   }
 

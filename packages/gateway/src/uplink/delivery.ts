@@ -38,6 +38,8 @@ export interface DeliveryOptions {
   readonly onWitnessed?: (() => void) | undefined;
   /** A message of the order topic; `retained`: the broker had kept it. Default: nobody listens. */
   readonly onOrder?: ((payload: Uint8Array, retained: boolean) => void) | undefined;
+  /** A message of the status topic. Default: nobody listens. */
+  readonly onStatus?: ((payload: Uint8Array) => void) | undefined;
   /** Called as a message goes out; what it gives is called at the broker's PUBACK, if that comes. */
   readonly onPublish?: (() => () => void) | undefined;
 }
@@ -60,7 +62,8 @@ export class Delivery {
     this.pending = pending;
     this.#options = options;
     this.#cursors = cursors;
-    const { log, document, fleet, uplinks, entropy, clock, logger, onPublish, onOrder } = options;
+    const { log, document, fleet, uplinks, entropy, clock, logger } = options;
+    const { onPublish, onOrder, onStatus } = options;
     this.#clients = uplinks.map(
       ({ broker, access, destination }) =>
         new UplinkClient({
@@ -79,6 +82,7 @@ export class Delivery {
           logger,
           onWitnessed: () => this.#witnessed(),
           onOrder,
+          onStatus,
           onPublish,
         }),
     );

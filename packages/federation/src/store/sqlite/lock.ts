@@ -20,7 +20,7 @@ export async function lockStore(
     return await lockDirectory(directory);
   } catch (cause) {
     if (!(cause instanceof TlogError)) throw cause;
-    const message = `another process has the store in ${directory}`;
+    const message = `another process has the store in ${directory}: stop it first`;
     throw new FederationError("store-locked", message, { cause });
   }
 }

@@ -35,8 +35,8 @@ const DAY = 86_400_000;
 /** As energy.check entries name the shunt. */
 const PACK_SHUNT = "pack-shunt";
 
-/** How long a stop waits for the last receipts: longer than an uplink takes to send again what a broker lost. */
-export const DRAIN_MS = 15_000;
+/** How long a stop waits for the last receipts: longer than an uplink, and then a federation, takes to ask again for what a broker lost. */
+export const DRAIN_MS = 20_000;
 
 export interface GatewayRoleOptions {
   readonly layout: Layout;

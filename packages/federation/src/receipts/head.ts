@@ -1,5 +1,11 @@
-import { messageOf } from "@wattseal/base";
-import { formatVkey, type NoteSigner, signCheckpoint, verifyLogHead } from "@wattseal/tlog";
+import { bytesEqual, messageOf } from "@wattseal/base";
+import {
+  formatVkey,
+  type NoteSigner,
+  signCheckpoint,
+  unverifiedCheckpoint,
+  verifyLogHead,
+} from "@wattseal/tlog";
 import { encodeReceiptRecord, NO_STATEMENTS } from "@wattseal/verifier";
 import { FederationError } from "../errors.js";
 import type { FederationStore, StoredPack } from "../store/port.js";
@@ -24,13 +30,28 @@ function olderRecords(packs: readonly StoredPack[]): readonly Uint8Array[] {
 /**
  * The store's receipt log has one key, all workers', and beside it the next one while it changes. Where the newest head lacks
  * a signature of these keys, it is signed again. Throws FederationError `configuration` where none of them signed it: with
- * keys of their own, workers would make two logs of it, and each would look cut off.
+ * keys of their own, workers would make two logs of it, and each would look cut off; `store-corrupt` where the store has
+ * another tree than it says.
  */
 export async function beginReceiptLog(store: FederationStore, keys: ReceiptLogKeys): Promise<void> {
   const { note } = await store.receiptLog();
   if (note !== undefined && signersOf(note, keys) === keys.length) return;
   const older = note === undefined ? olderRecords(await store.packs()) : [];
-  signersOf(await store.beginReceiptLog(older, signedBy(keys), note), keys);
+  const sign = note === undefined ? signedBy(keys) : signedAgain(keys, note);
+  signersOf(await store.beginReceiptLog(older, sign, note), keys);
+}
+
+/** Signs the head of `note` or one beyond it: another of its size would be a second history, under the log's own key. */
+function signedAgain(keys: ReceiptLogKeys, note: string): SignHead {
+  const signed = unverifiedCheckpoint(note);
+  return (head) => {
+    const isSame = head.size === signed.size && bytesEqual(head.root, signed.root);
+    if (isSame || head.size > signed.size) return signedBy(keys)(head);
+    throw new FederationError(
+      "store-corrupt",
+      `the store's receipt log of ${head.size} receipts is not that of its newest head, which is of ${signed.size}: it is not signed again`,
+    );
+  };
 }
 
 /** How many of them signed it. */

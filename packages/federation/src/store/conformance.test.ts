@@ -122,7 +122,7 @@ describe.each([
     ];
     const marks = (at: number) => [{ key: "energy.gap", block: 0, bits: bitsOf(at) }];
     const root = leafHash(leaf(0));
-    const subtrees = [{ tile: 1, index: 0, root }];
+    const subtrees = [0, 2].map((index) => ({ tile: 1, index, root }));
     const first = foldGrowth(5, { energy: sum(7), marks: marks(1) });
     const second = foldGrowth(9, { energy: sum(70), marks: marks(3), subtrees });
     const group = [growth(0, 5, { fold: first }), growth(5, 9, { fold: second })];
@@ -148,8 +148,10 @@ describe.each([
     ]);
     const found = await store.marks({ keys: ["energy.gap"], pack: A, from: undefined, limit: 9 });
     expect(found).toEqual([{ pack: A, block: 0, bits: bitsOf(3) }]);
+    // In a row: what comes after one that is missing would be taken for that.
     expect(await store.subtrees(A, 1, 0, 9)).toEqual([root]);
     expect(await store.subtrees(A, 1, 1, 9)).toEqual([]);
+    expect(await store.subtrees(A, 1, 2, 9)).toEqual([root]);
     expect(await store.foldsBehind(version, "", 9)).toEqual([]);
   });
 

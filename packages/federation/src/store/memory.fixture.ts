@@ -233,6 +233,7 @@ export class MemoryStore implements FederationStore {
     return (this.#folds.get(pack)?.subtrees ?? [])
       .filter((it) => it.tile === tile && it.index >= index && it.index < index + count)
       .sort((a, b) => a.index - b.index)
+      .filter((it, i) => it.index === index + i)
       .map(({ root }) => root);
   }
 

@@ -126,6 +126,22 @@ describe("the receipt log of a worker", () => {
     await expect(worker({})).rejects.toMatchObject({ code: "configuration" });
   });
 
+  it("signs no other tree of its newest head's size again, and none that is smaller", async () => {
+    const root = new Uint8Array(32).fill(7);
+    for (const size of [0, 1]) {
+      const { store, give } = await bench();
+      const p = pack(10);
+      await give(p, "batch", p.batch(0));
+      const before = await store.receiptLog();
+      const begin = store.beginReceiptLog.bind(store);
+      store.beginReceiptLog = (records, sign, behind) =>
+        begin(records, () => sign({ size, root }), behind);
+      const started = bench(store, new TestClock(), { nextReceiptLog: NEXT });
+      await expect(started).rejects.toMatchObject({ code: "store-corrupt" });
+      expect(await store.receiptLog()).toEqual(before);
+    }
+  });
+
   it("begins with the receipts that an older program gave, and goes on from them", async () => {
     const store = new MemoryStore();
     const p = pack(20);

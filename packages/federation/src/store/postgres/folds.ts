@@ -189,9 +189,11 @@ export async function subtreesIn(
   { index, count }: { readonly index: number; readonly count: number },
 ): Promise<Uint8Array[]> {
   const rows = await reader.all(
-    `SELECT root FROM wattseal.subtree WHERE pack = (SELECT id FROM wattseal.pack WHERE name = $1)
+    `SELECT place, root FROM wattseal.subtree WHERE pack = (SELECT id FROM wattseal.pack WHERE name = $1)
       AND tile = $2 AND place >= $3 AND place < $4 ORDER BY place`,
     [pack, tile, index, index + count],
   );
-  return rows.map((row) => blob(row, "root"));
+  return rows
+    .filter((row, i) => integer(row, "place") === index + i)
+    .map((row) => blob(row, "root"));
 }

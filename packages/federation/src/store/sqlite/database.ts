@@ -12,7 +12,7 @@ import {
   openSync,
   readSync,
   rmSync,
-  truncateSync,
+  statSync,
 } from "node:fs";
 import { join } from "node:path";
 import { messageOf } from "@wattseal/base";
@@ -173,6 +173,8 @@ function migrate(handle: Handle, path: string, { name, application, version, fro
 /** A rollback journal's header (sqlite.org/fileformat2.html §3): what it begins with, and where it says how many pages the file had before. */
 const JOURNAL_MAGIC = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
 const INITIAL_PAGES = 16;
+/** user_version and application_id in a file's header (§1.3), 4 bytes each: 0 until it is somebody's. */
+const MARKS = [60, 68];
 
 /**
  * A transaction that was cut before there was a write-ahead log: the one that makes the file, or one of a file of before. The
@@ -181,18 +183,12 @@ const INITIAL_PAGES = 16;
 function rollBackFirst(path: string): void {
   const journal = `${path}-journal`;
   if (!existsSync(journal)) return;
-  const header = new Uint8Array(INITIAL_PAGES + 4);
-  const file = openSync(journal, "r");
-  let read: number;
-  try {
-    read = readSync(file, header);
-  } finally {
-    closeSync(file);
-  }
+  const { header, read } = startOf(journal, INITIAL_PAGES + 4);
   if (header[0] === 0) return; // empty, or its header zeroed: finished with
   const isWhole = read === header.length && JOURNAL_MAGIC.every((byte, i) => header[i] === byte);
   if (isWhole && header.subarray(INITIAL_PAGES).every((byte) => byte === 0)) {
-    truncateSync(path);
+    requireNoStore(path, journal);
+    emptyFile(path);
     rmSync(journal);
     return;
   }
@@ -200,6 +196,39 @@ function rollBackFirst(path: string): void {
     "store-corrupt",
     `${path} was left in the middle of a transaction: run \`sqlite3 ${path} 'PRAGMA integrity_check'\`, which rolls it back, and start again`,
   );
+}
+
+/** One that was put there since, as a copy is, would be lost. */
+function requireNoStore(path: string, journal: string): void {
+  const log = `${path}-wal`;
+  const { header } = existsSync(path) ? startOf(path, 72) : { header: new Uint8Array(72) };
+  const isMarked = MARKS.some((at) => header.subarray(at, at + 4).some((byte) => byte !== 0));
+  if (!isMarked && !(existsSync(log) && statSync(log).size > 0)) return;
+  throw new FederationError(
+    "store-corrupt",
+    `${journal} is left of a start that was cut off before there was a store, and ${path} is one: remove ${journal} if that was put there since (a copy), all of them if nothing was ever kept here, and start again`,
+  );
+}
+
+/** Its first bytes, zeros where it has fewer, and how many it has. */
+function startOf(path: string, length: number) {
+  const header = new Uint8Array(length);
+  const file = openSync(path, "r");
+  try {
+    return { header, read: readSync(file, header) };
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** It is empty, or there, before its journal goes. */
+function emptyFile(path: string): void {
+  const file = openSync(path, "w");
+  try {
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** What is committed to a write-ahead log is there after a power cut if the directory knows the log. */

@@ -133,5 +133,7 @@ export function subtreesIn(
       AND place >= ? AND place < ? ORDER BY place`,
     [pack, tile, index, index + count],
   );
-  return rows.map((row) => blob(row, "root"));
+  return rows
+    .filter((row, i) => integer(row, "place") === index + i)
+    .map((row) => blob(row, "root"));
 }

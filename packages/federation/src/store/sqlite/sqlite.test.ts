@@ -1,4 +1,4 @@
-import { mkdirSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import sqlite from "node-sqlite3-wasm";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -13,6 +13,10 @@ beforeEach(() => {
   directory = temporaryDirectory();
 });
 afterEach(() => directory.remove());
+
+const JOURNAL_MAGIC = Uint8Array.of(0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7);
+/** Of the transaction that makes a file: it had no page before. */
+const FIRST_JOURNAL = Buffer.concat([JOURNAL_MAGIC], 512);
 
 /** As whoever else has the file. A write-ahead log asks for the exclusive lock, where there is no shared memory. */
 function plainly(path: string): InstanceType<typeof sqlite.Database> {
@@ -153,10 +157,41 @@ describe("SqliteStore on disk", () => {
   it("says how to go on from what a killed process of before the write-ahead log left half done", async () => {
     await (await SqliteStore.open(directory.path)).close();
     const journal = join(directory.path, "federation.db-journal");
-    writeFileSync(journal, Uint8Array.of(0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7));
+    writeFileSync(journal, JOURNAL_MAGIC);
     await expect(SqliteStore.open(directory.path)).rejects.toThrow("rolls it back");
     writeFileSync(journal, new Uint8Array(28));
     await (await SqliteStore.open(directory.path)).close();
+  });
+
+  it.each([
+    ["closed", false],
+    ["that has all it holds in its write-ahead log", true],
+  ])("does not empty a store %s that was put beside what a first start left", async (_, isOpen) => {
+    const copy = join(directory.path, "copy");
+    const store = await SqliteStore.open(directory.path);
+    await store.commit([growth(0, 5)]);
+    if (!isOpen) await store.close();
+    mkdirSync(copy);
+    for (const name of ["federation.db", ...(isOpen ? ["federation.db-wal"] : [])])
+      cpSync(join(directory.path, name), join(copy, name));
+    await store.close();
+    const journal = join(copy, "federation.db-journal");
+    writeFileSync(journal, FIRST_JOURNAL);
+    await expect(SqliteStore.open(copy)).rejects.toMatchObject({
+      code: "store-corrupt",
+      message: expect.stringContaining(`remove ${journal}`),
+    });
+    rmSync(journal);
+    const kept = await SqliteStore.open(copy);
+    expect((await kept.pack(A))?.size).toBe(5);
+    await kept.close();
+  });
+
+  it("begins anew where a first start left its journal alone", async () => {
+    writeFileSync(join(directory.path, "federation.db-journal"), FIRST_JOURNAL);
+    const store = await SqliteStore.open(directory.path);
+    expect(await store.packs()).toEqual([]);
+    await store.close();
   });
 
   it("rolls a group back when one commit in it fails", async () => {

@@ -5,7 +5,8 @@ import { example, type Report } from "./program-help.js";
 const NOTES = `
 The log of every receipt that a federation gave is held against its own signed head, the witnesses' cosignatures, the head
 that an earlier audit kept, and receipts that packs hold. docs/receipt-log.md says what each difference means.
-Exit status: 0 verified; 1 something does not hold; 2 wrong usage; 3 the store or the federation does not answer.
+Exit status: 0 verified; 1 something does not hold; 2 wrong usage, or an embedded store whose federation runs; 3 the database or
+the federation does not answer.
 `;
 
 const listed = (text: string, before: readonly string[] = []) => [...before, text];

@@ -47,6 +47,7 @@ export class OrdersClient {
       from: reply.from,
       command: reply.command,
       outcome: outcome === undefined ? undefined : { outcome, detail },
+      refused: reply.refused,
     };
   }
 

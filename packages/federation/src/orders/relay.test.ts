@@ -1,5 +1,5 @@
 import { type Logger, lctId, millis, silentLogger } from "@wattseal/base";
-import { encodeOrder } from "@wattseal/energy-ledger";
+import { encodeEntry, encodeOrder } from "@wattseal/energy-ledger";
 import { describe, expect, it } from "vitest";
 import { AUTHORITY, START } from "../fleet.fixture.js";
 import { OrderRelay, Unsendable } from "./relay.js";
@@ -17,7 +17,10 @@ const ORDER = encodeOrder(
   (bytes) => AUTHORITY.sign(bytes),
 );
 
-function relayOver(fleet: { readonly connected: boolean; readonly takes: boolean }) {
+function relayOver(
+  fleet: { readonly connected: boolean; readonly takes: boolean },
+  stored: readonly Uint8Array[] = [],
+) {
   const lines: string[] = [];
   const logger: Logger = { ...silentLogger, info: (event) => void lines.push(event) };
   const relay = new OrderRelay({
@@ -27,7 +30,7 @@ function relayOver(fleet: { readonly connected: boolean; readonly takes: boolean
       publish: () => fleet.takes,
       close: async () => {},
     },
-    store: { pack: async () => undefined, leaves: async () => [] },
+    store: { pack: async () => undefined, leaves: async (_pack, from) => stored.slice(from) },
     logger,
   });
   return { relay, lines };
@@ -50,4 +53,22 @@ describe("an order on its way", () => {
     await expect(sent).rejects.toThrow(`the broker ${why}: nothing was sent`);
     expect(lines).toEqual([]);
   });
+});
+
+/** As a gateway enters a message of its order topic that it does not obey. */
+const refusal = (detail: string) =>
+  encodeEntry({
+    type: "link.alarm",
+    timeMs: millis(START),
+    body: { module: undefined, slot: undefined, alarm: "order-refused", count: 1, detail },
+  });
+
+it("an order without an answer comes with the last refusal that the pack has entered since", async () => {
+  const stored = ["rate", "expired", "key"].map(refusal);
+  const { relay } = relayOver({ connected: true, takes: true }, stored);
+  const standing = (from: number) =>
+    relay.standing(PACK, new Uint8Array(16), { from, command: undefined });
+  const unanswered = { from: 3, command: undefined, outcome: undefined };
+  expect(await standing(1)).toEqual({ ...unanswered, refused: "key" });
+  expect(await standing(3)).toEqual({ ...unanswered, refused: undefined });
 });

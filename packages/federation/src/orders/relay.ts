@@ -28,6 +28,8 @@ export interface OrderStanding {
   /** Index of its ops.command, once it is stored. */
   readonly command: number | undefined;
   readonly outcome: Pick<OpsOutcome, "outcome" | "detail"> | undefined;
+  /** Reason of the last refusal that was looked at: the entry does not say of which order. */
+  readonly refused: string | undefined;
 }
 
 /** Nothing was sent: the broker cannot be reached, or does not keep up. */
@@ -65,16 +67,19 @@ export class OrderRelay {
   ): Promise<OrderStanding> {
     const leaves = await this.#options.store.leaves(nameOf(pack), from, LOOK);
     let found = command;
+    let refused: string | undefined;
     for (const [i, leaf] of leaves.entries()) {
       const entry = decodeEntry(leaf);
       if (entry.type === "ops.command" && bytesEqual(decodeOrder(entry.body.order).id, id)) {
         found = from + i;
+      } else if (entry.type === "link.alarm" && entry.body.alarm === "order-refused") {
+        refused = entry.body.detail;
       } else if (entry.type === "ops.outcome" && entry.body.command === found) {
         const { outcome, detail } = entry.body;
-        return { from: from + i + 1, command: found, outcome: { outcome, detail } };
+        return { from: from + i + 1, command: found, outcome: { outcome, detail }, refused };
       }
     }
-    return { from: from + leaves.length, command: found, outcome: undefined };
+    return { from: from + leaves.length, command: found, outcome: undefined, refused };
   }
 }
 

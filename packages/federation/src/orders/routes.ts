@@ -14,6 +14,10 @@ export const standingReply = z.object({
   command: z.int().optional(),
   outcome: z.enum(["done", "partial", "refused"]).optional(),
   detail: z.string().optional(),
+  refused: z
+    .string()
+    .optional()
+    .describe("Reason of the last order-refused entry from `from` on; it may be another order's."),
 });
 
 export const ORDER_ROUTES: readonly Route<OrderRelay>[] = [

@@ -60,7 +60,12 @@ export async function auditFederation(options: FederationAuditOptions): Promise<
     await writeOut(
       options.json
         ? `${JSON.stringify({ verified: report.verdict === "verified", receipts: receipts.length, ...report })}\n`
-        : textOf(report, { pinned, receipts: receipts.length, isSeen: seen !== undefined }),
+        : textOf(report, {
+            pinned,
+            receipts: receipts.length,
+            file: options.seen,
+            isSeen: seen !== undefined,
+          }),
     );
     return report.verdict === "verified" ? EXIT.ok : EXIT.failed;
   } finally {
@@ -117,13 +122,24 @@ async function keepSeen(file: string, note: string): Promise<void> {
   await writeWhole(path, note, 0o644);
 }
 
+interface Before {
+  /** As --seen names it. */
+  readonly file: string | undefined;
+  /** It held a head. */
+  readonly isSeen: boolean;
+}
+
+function comparison({ extended, note }: ReceiptLogReport, { file, isSeen }: Before): string {
+  if (isSeen) return extended ? "it extends the head that was seen earlier" : "see below";
+  if (file === undefined) return "not compared: no head was seen earlier (--seen FILE keeps one)";
+  return note === undefined
+    ? `not compared: ${file} is not there yet, and keeps no head of a log that does not hold`
+    : `not compared: no head was seen earlier; ${file} keeps this one for the next time`;
+}
+
 function textOf(
   report: ReceiptLogReport,
-  {
-    pinned,
-    receipts,
-    isSeen,
-  }: { readonly pinned: LogKeys; readonly receipts: number; readonly isSeen: boolean },
+  { pinned, receipts, ...before }: { readonly pinned: LogKeys; readonly receipts: number } & Before,
 ): string {
   const { leaves, packs, witnesses, statements, findings, found, verdict } = report;
   const by = witnesses.length === 0 ? "" : ` by ${witnesses.join(", ")}`;
@@ -134,7 +150,7 @@ function textOf(
     ),
     `receipts   ${count(leaves)} of ${count(packs)} packs, cosigned${by}; ${count(receipts)} that are held were looked for in it`,
     `statements ${count(statements.held)} held, ${count(statements.unchecked)} unchecked, ${count(statements.wrong)} wrong`,
-    `before     ${isSeen ? (report.extended ? "it extends the head that was seen earlier" : "see below") : "not compared: no head was seen earlier (--seen FILE keeps one)"}`,
+    `before     ${comparison(report, before)}`,
     ...findings.map(
       ({ leaf, fault, reason }) =>
         `DIFFERENCE ${fault}${leaf === undefined ? "" : ` at receipt ${leaf}`}: ${reason}`,

@@ -91,20 +91,26 @@ export async function sendOrder(what: OrderedAction, options: OrderOptions): Pro
     return said.code === "broker" ? EXIT.unavailable : EXIT.failed;
   }
   const { command, outcome } = said;
+  const refused = command === undefined ? said.refused : undefined;
   await writeOut(
     json
-      ? `${JSON.stringify({ id: hex, command, ...outcome })}\n`
+      ? `${JSON.stringify({ id: hex, command, ...outcome, refused })}\n`
       : `${lineOf(what.action, said, wait)}\n`,
   );
   return outcome?.outcome === "done" ? EXIT.ok : EXIT.failed;
 }
 
-function lineOf(action: string, { command, outcome }: OrderStanding, wait: number): string {
+function lineOf(action: string, said: OrderStanding, wait: number): string {
+  const { command, outcome, refused } = said;
   if (outcome !== undefined)
     return `entry ${command}: ${action} ${outcome.outcome}: ${outcome.detail}`;
   if (command !== undefined)
     return `entry ${command}: ${action} was taken; no outcome in ${wait} ms`;
-  return `${action} was sent; nothing of it in the pack's log in ${wait} ms. The pack is offline, or refused it: its order-refused alarms and its status say so`;
+  const why =
+    refused === undefined
+      ? "The pack is offline, or refused it: its order-refused alarms and its status say so"
+      : `The pack has entered that it refused an order, this one or another: ${refused} (docs/federation-mqtt.md, Refusals)`;
+  return `${action} was sent; nothing of it in the pack's log in ${wait} ms. ${why}`;
 }
 
 async function told(
@@ -120,12 +126,15 @@ async function told(
       from: await client.send(bytes),
       command: undefined,
       outcome: undefined,
+      refused: undefined,
     };
     while (standing.outcome === undefined && now() < until) {
       await new Promise<void>((look) => {
         setTimeout(look, LOOK_MS);
       });
+      const { refused } = standing;
       standing = await client.standing(pack, id, standing);
+      standing = { ...standing, refused: standing.refused ?? refused };
     }
     return standing;
   } catch (error) {

@@ -1,4 +1,4 @@
-import { cp, rm, writeFile } from "node:fs/promises";
+import { cp, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { expect, it } from "vitest";
 import { type Finished, Role, temporaryFolder, wattseal } from "./support/program.js";
@@ -53,6 +53,9 @@ it("a federation's receipts are audited from its store and over HTTP, and a stor
   expect(first.leaves).toBeGreaterThan(0);
   expect(first.statements).toMatchObject({ unchecked: 0, wrong: 0 });
   expect(first.statements["held"]).toBeGreaterThan(0);
+  const begun = await wattseal(["federation", "audit", "--state", state, "--seen", `${seen}-2`]);
+  expect(begun.stdout).toContain(`${seen}-2 keeps this one for the next time`);
+  expect(await readFile(`${seen}-2`)).toEqual(await readFile(seen));
   await cp(`${state}/federation/store`, `${folder}/backup`, { recursive: true });
 
   await demonstrate(state);
@@ -66,6 +69,8 @@ it("a federation's receipts are audited from its store and over HTTP, and a stor
   const trust = ["--trust", `${state}/federation/trust.json`];
   const asked = ["--url", queries, "--token", token, "--key", second.keys[0]!, ...trust];
   expect(await audit(...asked)).toMatchObject({ verified: true, leaves: second.leaves });
+  const besides = await wattseal(["federation", "audit", "--state", state]);
+  expect([besides.status, besides.stderr]).toEqual([2, expect.stringContaining("stop it first")]);
   expect(await federation.stop()).toBe(0);
 
   await rm(`${state}/federation/store`, { recursive: true });

@@ -5,16 +5,13 @@
  */
 import { rename } from "node:fs/promises";
 import { bytesEqual, type Entropy } from "@wattseal/base";
-import {
-  createEd25519KeyFile,
-  type Ed25519SecretKey,
-  openEd25519KeyFile,
-} from "@wattseal/lct-keys";
+import { createEd25519KeyFile, openEd25519KeyFile } from "@wattseal/lct-keys";
 import type { NoteSigner, Witness } from "@wattseal/tlog";
 import { decodeTrust, encodeTrust, type Trust } from "@wattseal/verifier";
 import { CliError } from "../errors.js";
 import { exists, readRequired, writeWhole } from "../state/files.js";
 import type { Layout } from "../state/layout.js";
+import { noteSigner, publicKeyIn } from "../state/note-keys.js";
 
 /** The witness's key, and the one that follows while there is one; both have to be in the trust file under one name. */
 export async function openWitnessKeys(
@@ -29,7 +26,7 @@ export async function openWitnessKeys(
       `${federation.trust} does not name the key in ${federation.witnessKey} as a witness`,
     );
   }
-  const witnessKey = signerOf(witness, key);
+  const witnessKey = noteSigner(witness.name, key);
   if (!(await exists(federation.nextWitnessKey))) return { witnessKey, nextWitnessKey: undefined };
   const next = await openEd25519KeyFile(federation.nextWitnessKey);
   if (!hasKey(witness, next.publicKey)) {
@@ -38,7 +35,7 @@ export async function openWitnessKeys(
       `${federation.trust} does not name the key in ${federation.nextWitnessKey} as one of ${witness.name}. Begin again: wattseal federation rotate`,
     );
   }
-  return { witnessKey, nextWitnessKey: signerOf(witness, next) };
+  return { witnessKey, nextWitnessKey: noteSigner(witness.name, next) };
 }
 
 /**
@@ -111,15 +108,4 @@ function witnessOf(trust: Trust, publicKey: Uint8Array): Witness | undefined {
 
 function hasKey({ publicKeys }: Witness, publicKey: Uint8Array): boolean {
   return publicKeys.some((key) => bytesEqual(key, publicKey));
-}
-
-function signerOf({ name }: Witness, key: Ed25519SecretKey): NoteSigner {
-  return { name, publicKey: key.publicKey, sign: (message) => key.sign(message) };
-}
-
-async function publicKeyIn(path: string): Promise<Uint8Array> {
-  const key = await openEd25519KeyFile(path);
-  const { publicKey } = key;
-  key.dispose();
-  return publicKey;
 }

@@ -11,6 +11,7 @@ import { decodeTrust } from "@wattseal/verifier";
 import { CliError } from "../errors.js";
 import { exists, readRequired } from "./files.js";
 import type { Layout } from "./layout.js";
+import { noteSigner, publicKeyIn } from "./note-keys.js";
 
 /** Origin of the log of a witness's receipts. */
 function receiptLogName(witness: string): string {
@@ -32,14 +33,10 @@ export async function openReceiptLogKeys(
     ? await openEd25519KeyFile(path)
     : await makeKey(path, entropy, logger);
   const next = (await exists(nextPath)) ? await openEd25519KeyFile(nextPath) : undefined;
-  const receiptLogKey = signerOf(name, key);
+  const receiptLogKey = noteSigner(name, key);
   return next === undefined
     ? { receiptLogKey }
-    : { receiptLogKey, nextReceiptLogKey: signerOf(name, next) };
-}
-
-function signerOf(name: string, key: Ed25519SecretKey): NoteSigner {
-  return { name, publicKey: key.publicKey, sign: (message) => key.sign(message) };
+    : { receiptLogKey, nextReceiptLogKey: noteSigner(name, next) };
 }
 
 /** Of several workers that start in one folder at once, one makes it. */
@@ -93,11 +90,4 @@ export async function receiptLogOf({ federation }: Layout): Promise<LogKeys> {
 /** C2SP vkey text of each of its keys. */
 export function logVkeys({ name, publicKeys }: LogKeys): readonly string[] {
   return publicKeys.map((publicKey) => formatVkey({ name, publicKey, type: "ed25519" }));
-}
-
-async function publicKeyIn(path: string): Promise<Uint8Array> {
-  const key = await openEd25519KeyFile(path);
-  const { publicKey } = key;
-  key.dispose();
-  return publicKey;
 }

@@ -19,6 +19,7 @@ import {
   storedFold,
 } from "../fold-row.js";
 import { blob, integer, text } from "../row.js";
+import { rootsInARow } from "../subtree-row.js";
 import type { Parameter, Session } from "./database.js";
 import { valueLists } from "./values.js";
 
@@ -193,7 +194,5 @@ export async function subtreesIn(
       AND tile = $2 AND place >= $3 AND place < $4 ORDER BY place`,
     [pack, tile, index, index + count],
   );
-  return rows
-    .filter((row, i) => integer(row, "place") === index + i)
-    .map((row) => blob(row, "root"));
+  return rootsInARow(rows, index);
 }

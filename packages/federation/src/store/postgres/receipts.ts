@@ -6,7 +6,7 @@ import { concatBytes } from "@wattseal/base";
 import { bundlesOf, grownBy, NO_RECEIPTS, type ReceiptLogGrowth } from "../../receipts/growth.js";
 import type { SignHead, StoredReceiptLog } from "../../receipts/port.js";
 import { storedReceiptLog, unbundled } from "../receipt-row.js";
-import { blob, integer } from "../row.js";
+import { rootsInARow } from "../subtree-row.js";
 import type { Session } from "./database.js";
 import { insertRows } from "./values.js";
 
@@ -92,7 +92,5 @@ export async function receiptSubtreesIn(
     "SELECT place, root FROM wattseal.receipt_subtree WHERE tile = $1 AND place >= $2 AND place < $3 ORDER BY place",
     [tile, index, index + count],
   );
-  return rows
-    .filter((row, i) => integer(row, "place") === index + i)
-    .map((row) => blob(row, "root"));
+  return rootsInARow(rows, index);
 }

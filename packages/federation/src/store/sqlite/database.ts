@@ -62,7 +62,8 @@ export class Database implements Access {
     const unlock = await lockStore(directory);
     try {
       const handle = openHandle(join(directory, schema.file), schema);
-      syncDirectory(directory);
+      // What is committed to a write-ahead log is there after a power cut if the directory knows the log.
+      sync(directory, "r");
       return new Database(handle, schema.name, unlock);
     } catch (error) {
       await unlock();
@@ -188,7 +189,8 @@ function rollBackFirst(path: string): void {
   const isWhole = read === header.length && JOURNAL_MAGIC.every((byte, i) => header[i] === byte);
   if (isWhole && header.subarray(INITIAL_PAGES).every((byte) => byte === 0)) {
     requireNoStore(path, journal);
-    emptyFile(path);
+    // It is empty, or there, before its journal goes.
+    sync(path, "w");
     rmSync(journal);
     return;
   }
@@ -221,23 +223,13 @@ function startOf(path: string, length: number) {
   }
 }
 
-/** It is empty, or there, before its journal goes. */
-function emptyFile(path: string): void {
-  const file = openSync(path, "w");
+/** Brings a file or a directory to the disk; `"w"` empties it, or makes it, first. */
+function sync(path: string, flags: "r" | "w"): void {
+  const file = openSync(path, flags);
   try {
     fsyncSync(file);
   } finally {
     closeSync(file);
-  }
-}
-
-/** What is committed to a write-ahead log is there after a power cut if the directory knows the log. */
-function syncDirectory(path: string): void {
-  const directory = openSync(path, "r");
-  try {
-    fsyncSync(directory);
-  } finally {
-    closeSync(directory);
   }
 }
 

@@ -13,6 +13,7 @@ import {
   storedFold,
 } from "../fold-row.js";
 import { type Access, blob, integer, text } from "../row.js";
+import { rootsInARow } from "../subtree-row.js";
 
 /** Moves a pack's folds on where they are at `from`; from 0 they begin anew. Else nothing is done. */
 export function growFold(
@@ -133,7 +134,5 @@ export function subtreesIn(
       AND place >= ? AND place < ? ORDER BY place`,
     [pack, tile, index, index + count],
   );
-  return rows
-    .filter((row, i) => integer(row, "place") === index + i)
-    .map((row) => blob(row, "root"));
+  return rootsInARow(rows, index);
 }

@@ -3,7 +3,8 @@ import { concatBytes } from "@wattseal/base";
 import { bundlesOf, grownBy, NO_RECEIPTS, type ReceiptLogGrowth } from "../../receipts/growth.js";
 import type { SignHead, StoredReceiptLog } from "../../receipts/port.js";
 import { storedReceiptLog, unbundled } from "../receipt-row.js";
-import { type Access, blob, integer } from "../row.js";
+import type { Access } from "../row.js";
+import { rootsInARow } from "../subtree-row.js";
 
 /** Inside the transaction of the receipts that the records are of. */
 export function growReceiptLog(
@@ -69,7 +70,5 @@ export function receiptSubtreesIn(
     "SELECT place, root FROM receipt_subtree WHERE tile = ? AND place >= ? AND place < ? ORDER BY place",
     [tile, index, index + count],
   );
-  return rows
-    .filter((row, i) => integer(row, "place") === index + i)
-    .map((row) => blob(row, "root"));
+  return rootsInARow(rows, index);
 }
